@@ -1,0 +1,23 @@
+# Flags that every target of ours is built with. Options are set by the presets.
+option(KIRIKAE_WERROR "Treat warnings as errors" OFF)
+option(KIRIKAE_LTO "Link-time optimisation" OFF)
+option(KIRIKAE_HARDEN "Hardening flags, as Debian builds its own packages" OFF)
+set(KIRIKAE_SANITIZE "" CACHE STRING "Sanitizers, as -fsanitize= takes them")
+
+add_library(kirikae_flags INTERFACE)
+target_compile_options(kirikae_flags INTERFACE
+  -Wall -Wextra -Wpedantic -Wshadow -Wnon-virtual-dtor -Wold-style-cast -Woverloaded-virtual -Wcast-align)
+if(KIRIKAE_WERROR)
+  target_compile_options(kirikae_flags INTERFACE -Werror)
+endif()
+if(KIRIKAE_SANITIZE)
+  add_compile_options(-fsanitize=${KIRIKAE_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${KIRIKAE_SANITIZE})
+endif()
+if(KIRIKAE_LTO)
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+endif()
+if(KIRIKAE_HARDEN)
+  add_compile_options(-fstack-protector-strong -fstack-clash-protection -D_FORTIFY_SOURCE=2 -D_GLIBCXX_ASSERTIONS)
+  add_link_options(-pie -Wl,-z,relro,-z,now,-z,noexecstack)
+endif()

@@ -1,0 +1,35 @@
+// Runs a program of this machine: local tasks, and git for the revision.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/deadline.h"
+#include "core/error.h"
+
+namespace kirikae {
+
+struct SubprocessCall {
+  std::vector<std::string> argv;                   // argv[0] is looked up in PATH
+  std::string folder;                              // working directory; empty: ours
+  std::map<std::string, std::string> environment;  // added to ours
+  std::string input;                               // its standard input, whole
+  Deadline deadline = Deadline::never();
+  std::stop_token stop;
+  std::function<void(bool is_error, std::string_view bytes)> on_output;  // raw pieces of both streams
+};
+
+struct SubprocessEnd {
+  int status = 0;  // exit status, or 128 + n
+  int signal = 0;  // 0: it ended by itself
+};
+
+// Waits for the end; at the deadline or a stop, the program's process group gets TERM, and KILL two seconds later.
+// Errors: local (can't be started), timeout, cancelled.
+Result<SubprocessEnd> run_subprocess(const SubprocessCall& call);
+
+}  // namespace kirikae

@@ -1,0 +1,46 @@
+// The use cases: what each verb does, start to end. They return a report and emit events; nothing is printed here.
+#pragma once
+
+#include <functional>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <vector>
+
+#include "event/event.h"
+#include "inventory/inventory.h"
+#include "recipe/recipe.h"
+#include "ssh/transport.h"
+
+namespace kirikae::deploy {
+
+struct Request {
+  recipe::Recipe recipe;
+  std::vector<inventory::Host> hosts;        // the selected ones, in recipe order
+  std::vector<inventory::Host> other_hosts;  // of the stage, not selected: named in the drift warning
+  std::string revision;                      // --revision; empty: found out from the source
+  std::string operator_name;                 // user@machine, for records and logs
+};
+
+struct Surroundings {
+  ssh::Connector& connector;
+  event::Sink& events;
+  std::function<std::int64_t()> unix_now;
+  std::string cache_folder;  // for the spool file; made if missing, 0700
+  std::stop_token stop;
+};
+
+event::Report deploy(const Request& request, const Surroundings& with);
+// `to`: a release id; none: the good release before the live one.
+event::Report rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with);
+
+// The verbs that only read. `text` is what goes to standard output, complete; the report has the hosts that couldn't be read.
+struct Reading {
+  event::Report report;
+  std::string text;
+};
+Reading plan_deploy(const Request& request, const Surroundings& with);
+Reading plan_rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with);
+Reading releases(const Request& request, const Surroundings& with);
+
+}  // namespace kirikae::deploy

@@ -1,0 +1,95 @@
+// Events: the one stream of values that a run emits. Readers (terminal, plain lines, recorders) never ask back, and the code
+// that emits never asks who listens. Times are seconds since the run began.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "core/error.h"
+#include "event/outcome.h"
+
+namespace kirikae::event {
+
+// The phases of a run, in order. connect covers preflight too; lock, verify and undo have their place in the order.
+enum class Phase { connect, lock, upload, link, build, publish, verify, prune, undo };
+std::string_view name_of(Phase phase);
+
+struct HostInfo {
+  std::string name;
+  std::vector<std::string> roles;
+};
+
+struct RunStarted {
+  std::string verb;  // deploy, rollback, plan, releases
+  std::string application;
+  std::string stage;
+  std::vector<HostInfo> hosts;
+};
+struct ReleaseChosen {  // once the hosts have been read
+  std::string release;
+  std::string revision;
+};
+struct PhaseStarted {
+  Phase phase;
+  std::vector<std::string> hosts;
+};
+struct PhaseFinished {
+  Phase phase;
+  double seconds = 0;
+  int failed_hosts = 0;
+};
+struct HostState {  // for progress only: "connecting", "waiting for a login slot"
+  std::string host;
+  std::string text;
+};
+struct StepStarted {
+  std::string host;  // empty: on this machine
+  Phase phase;
+  std::string step;  // as people read it: "unpack", "task migrate"
+};
+struct StepFinished {
+  std::string host;
+  Phase phase;
+  std::string step;
+  double seconds = 0;
+  std::optional<Error> error;
+};
+enum class Channel { out, err };
+struct Output {        // one line that a command printed
+  std::string host;    // empty: on this machine
+  std::string step;
+  Channel channel = Channel::out;
+  std::string line;    // as it came, without newline: renderers sanitise it; at most 16 KiB, longer lines come in pieces
+};
+struct Progress {  // upload
+  std::string host;
+  std::uint64_t sent = 0;
+  std::uint64_t total = 0;  // 0: not known yet
+};
+struct Warning {
+  std::string host;  // empty: the run as a whole
+  std::string text;
+};
+struct RunFinished {
+  Report report;
+};
+
+using Any = std::variant<RunStarted, ReleaseChosen, PhaseStarted, PhaseFinished, HostState, StepStarted, StepFinished, Output,
+                         Progress, Warning, RunFinished>;
+
+struct Event {
+  double at = 0;  // seconds since the run began
+  Any what;
+};
+
+// Thread-safe: emit() is called from every host's thread. It must not block on a slow terminal for long.
+class Sink {
+ public:
+  virtual ~Sink() = default;
+  virtual void emit(Event event) = 0;
+};
+
+}  // namespace kirikae::event

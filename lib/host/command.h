@@ -1,0 +1,75 @@
+// What is said to a host: shell text for the script that runs there (lib/host/*.sh). Pure: values in, text out.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "release/layout.h"
+#include "release/release.h"
+
+namespace kirikae::host {
+
+// One step. `text` is assignments of quoted values and one call of a function of the script; it travels through the control
+// shell's standard input, never in an argv.
+struct Command {
+  std::string name;  // for messages: "facts", "publish", "task migrate"
+  std::string text;
+};
+
+// The script, ready to be sent; and the line that starts it, which every login shell passes on unharmed.
+// The protocol spoken from there on is in docs/design.md.
+std::string_view script();
+std::string start_line();
+
+// Reads everything: tools, room, clock, `current`, releases and their states, missing shared files. Changes nothing: a host
+// that was never deployed to stays untouched. Output: release::parse_facts.
+Command facts(const release::Layout& layout, const std::vector<std::string>& shared_files);
+
+// Makes the tree where it is missing, the release's folder, and its record `preparing`. Fails if the release exists.
+struct ReleaseInfo {
+  std::string id;
+  std::string revision;  // REVISION's first line
+  std::string by;        // user@machine of the operator
+  std::string previous;  // live release before; empty: none
+};
+Command prepare(const release::Layout& layout, const ReleaseInfo& info);
+
+// For the data channel: unpacks the tar stream on standard input, `encoding` zstd | gzip | none, into the release. Prints
+// `sha256=<64 hex digits>` of the stream as received, hashed on the host.
+Command receive(const release::Layout& layout, const std::string& id, const std::string& encoding, const release::Facts& facts);
+
+// After the upload: refuses where the stream's sha256, as the host computed and noted it, is not `sha256`.
+Command verify(const release::Layout& layout, const std::string& id, const std::string& sha256);
+
+// Links shared directories and files into the release, takes over `copied` paths from info.previous, writes REVISION. Symlinked
+// parents inside the release are refused.
+Command link(const release::Layout& layout, const ReleaseInfo& info, const std::vector<std::string>& directories,
+             const std::vector<std::string>& files, const std::vector<std::string>& copied);
+
+// A command of the recipe: `sh -e` in `folder`, with `environment` exported.
+Command task(const std::string& name, const std::string& run, const std::string& folder,
+             const std::map<std::string, std::string>& environment);
+
+// Syncs the release's data to disk, then its record becomes `ready`.
+Command seal(const release::Layout& layout, const ReleaseInfo& info, const release::Facts& facts);
+
+// Switches `current` to `id`: unique temporary link, rename, read back. Refuses a `current` that is no link, and (unless
+// `expected_live` is nullopt) one that isn't what preflight saw.
+Command publish(const release::Layout& layout, const std::string& id, const release::Facts& facts,
+                const std::optional<std::string>& expected_live);
+
+// The record of a release becomes `state`, written to a unique temporary file, synced, renamed.
+Command mark(const release::Layout& layout, const std::string& id, release::State state, const release::Facts& facts);
+
+// Appends one line to log.jsonl and, where not empty, one to revisions.log (Capistrano's format). `json` is one line.
+Command log(const release::Layout& layout, const std::string& json, const std::string& revisions_line);
+
+// Removes releases and their records: record first marked failed, then renamed away, then deleted. Prints `removed=<id>` for
+// each; what can't be removed is named on standard error and the status is not 0, the rest is removed all the same.
+Command prune(const release::Layout& layout, const std::vector<std::string>& ids);
+
+}  // namespace kirikae::host

@@ -1,0 +1,47 @@
+// The hosts of a stage: expanded, filtered, in recipe order.
+#pragma once
+
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+#include "recipe/load.h"
+#include "recipe/recipe.h"
+
+namespace kirikae::inventory {
+
+struct Host {
+  std::string name;     // what people see and filter by: the address as written (range expanded), `:port` only where names would clash
+  std::string address;  // DNS name or numeric address, IPv6 without brackets
+  int port = 22;
+  std::string user;
+  std::vector<std::string> roles;
+  bool primary = false;
+  std::map<std::string, std::string> vars;  // the host's own, over the recipe's
+
+  [[nodiscard]] bool has_any_role(const std::vector<std::string>& wanted) const;  // true where `wanted` is empty
+};
+
+// `[user@]address[:port]`, `user@[2001:db8::1]:22`, ranges `app[01-12]` (several in one address multiply; zero padded as written).
+struct HostSpec {
+  std::string user;
+  std::string address;
+  int port = 0;  // 0: not given
+};
+Result<std::vector<HostSpec>> parse_host_spec(std::string_view text);  // at most 10,000 hosts of one entry
+
+// `operator_name` is the user for hosts for which neither the entry nor the recipe names one.
+// Errors: bad ranges or addresses, the same user@address:port twice; each with the entry's span.
+std::expected<std::vector<Host>, recipe::Errors> expand(const recipe::Recipe& recipe, const std::string& operator_name);
+
+struct Filter {                      // from --hosts, --roles, --exclude; each comma separated, names with * and ?
+  std::vector<std::string> hosts;    // any of these names; empty: all
+  std::vector<std::string> roles;    // any of these roles; empty: all
+  std::vector<std::string> exclude;  // none of these names
+};
+// Errors (usage): a pattern that matches no host of the stage (with the nearest name), or nothing left.
+Result<std::vector<Host>> select(const std::vector<Host>& hosts, const Filter& filter);
+
+}  // namespace kirikae::inventory

@@ -1,0 +1,94 @@
+// Recipe: what a deploy.yml says about one stage, checked, merged and interpolated. Plain values.
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+
+namespace kirikae::recipe {
+
+// One command that the recipe names. Exactly as written: nothing is interpolated inside `run`.
+struct Task {
+  std::string name;
+  std::string run;                              // POSIX shell text, run by /bin/sh -e
+  std::vector<std::string> roles;               // hosts with any of these; empty: every host
+  bool once = false;                            // on one host only: the primary that matches, else the first in recipe order
+  bool local = false;                           // on this machine, once, in the recipe's folder
+  std::optional<std::chrono::seconds> timeout;  // none: no limit
+  std::string dir;                              // working directory inside the release (local: inside the recipe's folder)
+  Span span;
+};
+
+// Where in a deploy or a rollback tasks run. The names are those of the recipe (`before_upload`, `build`, `failed` …).
+enum class HookPoint {
+  before_connect, after_connect, before_upload, after_upload, before_link, after_link,
+  before_build, build, after_build, before_publish, after_publish, before_prune, after_prune,
+  failed, after_rollback,
+};
+inline constexpr int hook_point_count = 15;
+std::string_view name_of(HookPoint point);
+
+struct DirectorySource {
+  std::string path;                   // absolute; relative paths of the recipe start at the recipe's folder
+  std::vector<std::string> excludes;  // .gitignore patterns, in order
+};
+struct ArchiveSource {
+  std::string path;    // absolute
+  std::string sha256;  // 64 lower-case hex digits, or empty
+};
+struct Source {
+  std::optional<DirectorySource> directory;  // exactly one of the two is set
+  std::optional<ArchiveSource> archive;
+};
+
+// Relative to shared/ and to the release alike; normalised: no leading or trailing slash, no `.`, `..` or empty part.
+struct Shared {
+  std::vector<std::string> directories;
+  std::vector<std::string> files;
+};
+
+struct Ssh {
+  int port = 22;                         // for hosts that name none
+  std::vector<std::string> known_hosts;  // absolute paths; empty: ~/.ssh/known_hosts, ~/.ssh/known_hosts2 and /etc/ssh/ssh_known_hosts
+  std::vector<std::string> identities;   // absolute paths of private keys; empty: the agent, then ~/.ssh/id_{ed25519,ecdsa,rsa}
+  std::chrono::seconds connect_timeout{10};
+  std::chrono::seconds keepalive{15};
+  int parallel = 100;                    // sessions open at the same time
+};
+
+// A host as the stage lists it, ranges not yet expanded.
+struct HostEntry {
+  std::string address;  // `[user@]name-or-address[:port]`, perhaps with ranges
+  std::vector<std::string> roles;
+  bool primary = false;
+  std::optional<int> port;
+  std::string user;     // empty: the recipe's
+  std::map<std::string, std::string> vars;
+  Span span;
+};
+
+struct Recipe {
+  std::string file;    // path of the recipe, as it was found
+  std::string folder;  // absolute; relative local paths start here
+  std::string stage;
+  std::string application;
+  std::string deploy_to;  // absolute, normalised, on the hosts
+  int keep_releases = 5;
+  std::string user;       // empty: the operator's own name
+  bool confirm = false;   // ask before changing this stage
+  std::map<std::string, std::string> vars;  // exported to every command; never in an argv
+  std::map<std::string, std::string> env;   // likewise, after vars; PATH may be here
+  Source source;
+  Shared shared;
+  std::vector<std::string> copied;  // taken over from the live release before the build hooks; normalised like Shared
+  std::map<std::string, Task> tasks;
+  std::map<HookPoint, std::vector<std::string>> hooks;  // task names, in order
+  Ssh ssh;
+  std::vector<HostEntry> hosts;  // at least one
+};
+
+}  // namespace kirikae::recipe

@@ -1,0 +1,68 @@
+// Release ids and states; which release is the previous one, and which may go. Pure decisions, each in one place.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+
+namespace kirikae::release {
+
+// A release's name: UTC, 14 digits (YYYYMMDDHHMMSS). Sorts by age as text.
+bool is_release_id(std::string_view text);
+std::string release_id_at(std::int64_t unix_seconds);
+// max(now, newest + 1 s), so that a slow clock can't sort a new release before the live one. `newest` may be empty.
+std::string next_release_id(std::int64_t now_unix_seconds, std::string_view newest);
+
+enum class State { preparing, ready, good, bad, failed };
+std::string_view name_of(State state);
+std::optional<State> state_from(std::string_view name);
+
+struct ReleaseOnHost {
+  std::string id;
+  std::optional<State> state;  // none: no record, another tool made it
+  std::string revision;        // first line of its REVISION, empty where it has none
+  std::string deployed_by;     // from the record
+};
+
+// What one host answered in preflight.
+struct Facts {
+  std::string live;  // release id that `current` points to; empty: none
+  bool current_is_directory = false;
+  std::string current_target;             // raw link text where it points to none of our releases; else empty
+  std::vector<ReleaseOnHost> releases;    // ascending by id; only directories that bear a release id
+  std::vector<std::string> missing_files; // shared files that are not there, as the recipe names them
+  std::vector<std::string> problems;      // other reasons why no release can go there, as sentences
+  std::string mv;                         // how to replace a link: "T" (GNU, busybox) or "h" (BSD); empty: no way (a problem)
+  std::string hash;                       // openssl | sha256sum | shasum | sha256; empty: none (a problem)
+  bool zstd = false;
+  bool gzip = false;
+  bool setsid = false;
+  bool sync_file_system = false;          // `sync -f` works
+  std::uint64_t free_kilobytes = 0;       // on the file system of deploy_to
+  std::uint64_t free_inodes = 0;          // 0: the file system doesn't say
+  std::int64_t clock = 0;                 // the host's unix seconds when it answered
+  std::string system;                     // `uname -s`
+};
+// From the output of the host function `facts` (host/command.h); unknown keys are ignored, hostile text is refused.
+// Error code lost: what came is no answer of our script.
+Result<Facts> parse_facts(std::string_view output);
+
+// The newest release id on any host, empty where there is none.
+std::string newest_release(const std::vector<Facts>& hosts);
+
+// The rollback target: the newest good release older than the live one (the newest live one where hosts differ), present and
+// good on every host. Error (preflight): no candidate; says what was looked for and what each host has.
+Result<std::string> previous_release(const std::vector<Facts>& hosts);
+// `deploy rollback --to ID`: errors where it is missing on a host, or not complete there (preparing, failed).
+Result<std::string> named_release(const std::vector<Facts>& hosts, std::string_view id);
+
+// Releases of one host that a prune after a successful deploy of `live` removes: failed ones, those still `preparing`, and good
+// or bad ones beyond the newest `keep` good ones (live counts; bad ones are removed only when older than every kept good one).
+// Never: live, `rollback_target`, releases without a record, ones newer than live.
+std::vector<std::string> to_prune(const Facts& host, std::string_view live, std::string_view rollback_target, int keep);
+
+}  // namespace kirikae::release

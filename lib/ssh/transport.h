@@ -1,0 +1,72 @@
+// Transport: one host's session as the runner sees it. The real one speaks SSH (session.h); tests have a fake, held to the
+// same contract by tests/contract.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+
+#include "core/byte_source.h"
+#include "core/deadline.h"
+#include "core/error.h"
+#include "core/waker.h"
+#include "host/command.h"
+
+namespace kirikae::ssh {
+
+enum class Stream { out, err };
+using OutputFn = std::function<void(Stream, std::string_view)>;  // raw bytes, in pieces of any size
+
+struct Exit {
+  int status = 0;      // 0 to 255, as the host's trailer says it (128 + n for a command that a signal n ended)
+  std::string signal;  // "KILL"; empty: it ended by itself
+  [[nodiscard]] bool ok() const { return status == 0 && signal.empty(); }
+};
+
+// How long a call may take. A call whose stop token is asked to stop returns `cancelled` after it has told the host to end the step.
+struct Wait {
+  Deadline deadline = Deadline::never();
+  std::stop_token stop;
+};
+
+class Transport {
+ public:
+  virtual ~Transport() = default;
+
+  // Runs one step in the control shell and waits for its trailer. A status other than 0 is no error here.
+  // Errors: lost (connection gone, or no trustworthy status), timeout (the step was killed there), cancelled (likewise).
+  virtual Result<Exit> exec(const host::Command& command, const OutputFn& on_output, const Wait& wait) = 0;
+
+  // The same on a data channel of its own, with `data` as standard input; `on_sent` is told the bytes sent so far.
+  virtual Result<Exit> send(const host::Command& command, ByteSource& data, const std::function<void(std::uint64_t)>& on_sent,
+                            const OutputFn& on_output, const Wait& wait) = 0;
+
+  // Keeps the session alive (keepalive, heartbeat, answers) until the waker is woken. Error: lost, as soon as it is noticed.
+  virtual Result<void> idle(const Waker& until) = 0;
+
+  // Ends the control shell and the session, within a second. Also done by the destructor.
+  virtual void close() = 0;
+};
+
+struct Target {
+  std::string name;  // display name
+  std::string address;
+  int port = 22;
+  std::string user;
+};
+
+// Makes sessions. connect() is called from one thread per host at the same time.
+class Connector {
+ public:
+  virtual ~Connector() = default;
+  // Resolves, connects, checks the host key, authenticates, starts the control shell. `tell` is given short states for progress
+  // ("connecting", "waiting for a login slot", "authenticating").
+  // Errors: connect, host_key, auth, timeout, cancelled, lost.
+  virtual Result<std::unique_ptr<Transport>> connect(const Target& target, const std::function<void(std::string_view)>& tell,
+                                                     const Wait& wait) = 0;
+};
+
+}  // namespace kirikae::ssh

@@ -1,0 +1,49 @@
+// Artifact: the source, read, packed and compressed once, whatever the number of hosts, while the hosts already receive it.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <stop_token>
+#include <string>
+
+#include "core/byte_source.h"
+#include "core/error.h"
+#include "recipe/recipe.h"
+
+namespace kirikae::transfer {
+
+enum class Encoding { zstd, gzip, none };
+std::string_view name_of(Encoding encoding);
+
+// Immutable once published; read by every host's thread at its own pace.
+class Artifact {
+ public:
+  virtual ~Artifact() = default;
+
+  // A reader of its own, from the first byte of the packed stream; it keeps the artifact alive.
+  // Read error (local): a source file vanished, changed or can't be read; names it.
+  virtual std::unique_ptr<ByteSource> reader() = 0;
+  // Bytes of the packed stream; 0 while packing.
+  [[nodiscard]] virtual std::uint64_t total() const = 0;
+  // SHA-256 of the packed stream. Waits until packing is done. Error: as read().
+  virtual Result<std::string> sha256() = 0;
+};
+
+// What the source is, found without packing it.
+struct SourceSummary {
+  std::uint64_t files = 0;
+  std::uint64_t bytes = 0;   // unpacked
+  std::string revision;      // git sha (`-dirty` where it is) of a directory inside a git work tree; the archive's sha256; else empty:
+                             // then it is the artifact's, known when it is packed
+};
+
+// Reads the tree's or archive's headers; for an archive checks the given sha256 over the whole file. Errors (recipe, local): no
+// such source, hostile or odd entries (absolute names, `..`, devices), a wrong sha256 (both are named).
+Result<SourceSummary> examine(const recipe::Source& source, std::stop_token stop);
+
+// Starts packing in a thread that ends with the artifact. The spool is an unlinked 0600 file in `cache_folder` (made 0700 where
+// missing). Error (local): no room, folder not writable.
+Result<std::shared_ptr<Artifact>> pack(const recipe::Source& source, Encoding encoding, const std::string& cache_folder,
+                                       std::stop_token stop);
+
+}  // namespace kirikae::transfer
