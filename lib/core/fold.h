@@ -1,0 +1,17 @@
+// Short words for people: many host names in one, sizes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace kirikae {
+
+// `web[1-3] db1`: names that differ in one number only are folded, in the order of the first of each; a number keeps its zeros
+// (`app[01-12]`). Names without a number stay as they are. Separated by blanks.
+std::string fold_names(const std::vector<std::string>& names);
+
+// "0 B", "999 B", "1.2 kB", "5.1 MB", "1.0 GB": powers of 1000.
+std::string size_text(std::uint64_t bytes);
+
+}  // namespace kirikae

@@ -1,0 +1,119 @@
+#include "deploy/deploy.h"
+
+#include "deploy/run.h"
+
+namespace kirikae::deploy {
+namespace {
+
+Result<transfer::Encoding> encoding_from(const std::string& name) {
+  for (const auto encoding : {transfer::Encoding::zstd, transfer::Encoding::gzip, transfer::Encoding::none}) {
+    if (transfer::name_of(encoding) == name) return encoding;
+  }
+  return std::unexpected(Error(ErrorCode::internal, "no encoding '" + name + "'"));
+}
+
+plan::DeployInput input_of(const Request& request, const Surroundings& with, const transfer::SourceSummary& source,
+                           const OpenedHosts& opened) {
+  return {request.recipe,
+          opened.hosts,
+          with.unix_now(),
+          request.revision.empty() ? source.revision : request.revision,
+          source.files,
+          source.bytes,
+          request.operator_name};
+}
+
+plan::RollbackInput input_of(const Request& request, const std::optional<std::string>& to, const Surroundings& with,
+                             const OpenedHosts& opened) {
+  return {request.recipe, opened.hosts, with.unix_now(), to, request.operator_name};
+}
+
+bool nothing_to_do(const plan::Plan& plan) {
+  for (const auto& host : plan.hosts) {
+    if (!host.already) return false;
+  }
+  return true;
+}
+
+// What a reading verb returns: the text only where there is something to say.
+Reading reading(event::Report report, std::string text = {}) { return {std::move(report), std::move(text)}; }
+
+}  // namespace
+
+event::Report deploy(const Request& request, const Surroundings& with) {
+  Run run(request, with, "deploy");
+  auto source = transfer::examine(request.recipe.source, with.stop);
+  if (!source) return run.end_early({source.error()});
+  if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
+  runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
+  const OpenedHosts opened = open_hosts(request, with, group, run.emit());
+  if (auto errors = opened.all_errors(); !errors.empty()) return run.end_early(errors, opened.hosts);
+  const plan::DeployInput input = input_of(request, with, *source, opened);
+  if (auto problems = plan::preflight_deploy(input); !problems.empty()) return run.end_early(problems, opened.hosts);
+  auto plan = plan::build_deploy(input);
+  if (!plan) return run.end_early({plan.error()}, opened.hosts);
+  auto encoding = encoding_from(plan::encoding_for(opened.hosts));
+  if (!encoding) return run.end_early({encoding.error()}, opened.hosts);
+  auto artifact = transfer::pack(request.recipe.source, *encoding, with.cache_folder, with.stop);
+  if (!artifact) return run.end_early({artifact.error()}, opened.hosts);
+  return run.carry_out(*plan, group, artifact->get());
+}
+
+event::Report rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with) {
+  Run run(request, with, "rollback");
+  if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
+  runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
+  const OpenedHosts opened = open_hosts(request, with, group, run.emit());
+  if (auto errors = opened.all_errors(); !errors.empty()) return run.end_early(errors, opened.hosts);
+  const plan::RollbackInput input = input_of(request, to, with, opened);
+  if (auto problems = plan::preflight_rollback(input); !problems.empty()) return run.end_early(problems, opened.hosts);
+  auto plan = plan::build_rollback(input);
+  if (!plan) return run.end_early({plan.error()}, opened.hosts);
+  if (nothing_to_do(*plan)) return run.end_well(opened.hosts, event::HostEnd::already);
+  return run.carry_out(*plan, group, nullptr);
+}
+
+Reading plan_deploy(const Request& request, const Surroundings& with) {
+  Run run(request, with, "plan");
+  auto source = transfer::examine(request.recipe.source, with.stop);
+  if (!source) return reading(run.end_early({source.error()}));
+  runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
+  const OpenedHosts opened = open_hosts(request, with, group, run.emit());
+  if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened.hosts));
+  const plan::DeployInput input = input_of(request, with, *source, opened);
+  auto plan = plan::build_deploy(input);
+  if (!plan) return reading(run.end_early({plan.error()}, opened.hosts));
+  std::string text = plan::to_text(*plan, plan::SourceText{source->files, source->bytes});
+  // The plan stands; what would keep it from being carried out is told with it.
+  if (auto problems = plan::preflight_deploy(input); !problems.empty()) {
+    return reading(run.end_early(problems, opened.hosts), std::move(text));
+  }
+  return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text));
+}
+
+Reading plan_rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with) {
+  Run run(request, with, "plan");
+  runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
+  const OpenedHosts opened = open_hosts(request, with, group, run.emit());
+  if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened.hosts));
+  const plan::RollbackInput input = input_of(request, to, with, opened);
+  if (auto problems = plan::preflight_rollback(input); !problems.empty()) return reading(run.end_early(problems, opened.hosts));
+  auto plan = plan::build_rollback(input);
+  if (!plan) return reading(run.end_early({plan.error()}, opened.hosts));
+  return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), plan::to_text(*plan, std::nullopt));
+}
+
+Reading releases(const Request& request, const Surroundings& with) {
+  Run run(request, with, "releases");
+  runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
+  const OpenedHosts opened = open_hosts(request, with, group, run.emit());
+  std::vector<plan::HostFacts> answered;
+  for (std::size_t i = 0; i < opened.hosts.size(); ++i) {
+    if (!opened.errors[i]) answered.push_back(opened.hosts[i]);
+  }
+  std::string text = answered.empty() ? std::string() : plan::releases_text(answered);
+  if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened.hosts), std::move(text));
+  return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text));
+}
+
+}  // namespace kirikae::deploy

@@ -1,0 +1,120 @@
+#include "deploy/run.h"
+
+#include <algorithm>
+#include <filesystem>
+
+#include "core/fold.h"
+#include "core/shell_quote.h"
+#include "plan/log_line.h"
+#include "plan/tasks.h"
+#include "runner/conclude.h"
+
+namespace kirikae::deploy {
+namespace {
+
+std::vector<std::string> names_of(const std::vector<inventory::Host>& hosts) {
+  std::vector<std::string> names;
+  for (const auto& host : hosts) names.push_back(host.name);
+  return names;
+}
+
+// How a person calls the tool for this recipe.
+std::string command_for(const recipe::Recipe& recipe) {
+  if (std::filesystem::path(recipe.file).filename() == "deploy.yml") return "deploy";
+  return "deploy --recipe " + shell_word(recipe.file);
+}
+
+}  // namespace
+
+Run::Run(const Request& request, const Surroundings& with, std::string verb)
+    : request_(request), with_(with), verb_(std::move(verb)), emit_(with.events) {
+  std::vector<event::HostInfo> hosts;
+  for (const auto& host : request.hosts) hosts.push_back({host.name, host.roles});
+  emit_(event::RunStarted{verb_, request.recipe.application, request.recipe.stage, std::move(hosts)});
+  if (!request.other_hosts.empty() && (verb_ == "deploy" || verb_ == "rollback")) {
+    emit_(event::Warning{"", "not selected, and left with the release that they run: " + fold_names(names_of(request.other_hosts))});
+  }
+}
+
+Result<void> Run::before_connect() {
+  const release::Layout layout(request_.recipe.deploy_to);
+  const plan::TaskScene scene{request_.recipe, layout, verb_, {}, {}};
+  TRY_ASSIGN(const auto rounds, plan::hook_rounds(scene, recipe::HookPoint::before_connect, event::Phase::connect));
+  for (const auto& round : rounds) {
+    TRY(runner::exec_local(*round.local, round.phase, {{}, request_.revision}, emit_, with_.stop));
+  }
+  return {};
+}
+
+event::Report Run::carry_out(const plan::Plan& plan, runner::TaskGroup& group, transfer::Artifact* artifact) {
+  emit_(event::ReleaseChosen{plan.release, plan.revision});
+  runner::Runner runner(plan, group, artifact, emit_, with_.stop);
+  runner.run();
+  const runner::RunState& state = runner.state();
+  if (state.failed() || state.interrupted) {
+    if (plan.action == "deploy" && !state.switch_begun()) {
+      runner.mark_failed(plan::json_line({with_.unix_now(), plan.action, plan.application, plan.stage, plan.release, {},
+                                          plan.revision, request_.operator_name, "failed"}));
+    }
+    runner.run_failed_hooks();
+  }
+  return finish(runner::conclude(plan, state, emit_.seconds(), command_for(request_.recipe)));
+}
+
+// Tasks on hosts need a release; those of this machine (an announcement) don't.
+void Run::local_failed_hooks() {
+  if (verb_ != "deploy" && verb_ != "rollback") return;
+  const release::Layout layout(request_.recipe.deploy_to);
+  recipe::Recipe local = request_.recipe;
+  auto& names = local.hooks[recipe::HookPoint::failed];
+  std::erase_if(names, [&](const std::string& name) { return !local.tasks.at(name).local; });
+  const plan::TaskScene scene{local, layout, verb_, {}, {}};
+  const auto rounds = plan::hook_rounds(scene, recipe::HookPoint::failed, event::Phase::undo);
+  if (!rounds) return;
+  for (const auto& round : *rounds) {
+    auto done = runner::exec_local(*round.local, round.phase, {{}, request_.revision}, emit_, {});
+    if (!done) emit_(event::Warning{"", to_text(done.error())});
+  }
+}
+
+event::Report Run::blank(const std::vector<plan::HostFacts>& hosts, event::HostEnd end) const {
+  event::Report report;
+  report.verb = verb_;
+  report.application = request_.recipe.application;
+  report.stage = request_.recipe.stage;
+  for (std::size_t i = 0; i < request_.hosts.size(); ++i) {
+    event::HostReport host;
+    host.host = request_.hosts[i].name;
+    host.end = end;
+    if (i < hosts.size()) host.live_before = host.live_after = hosts[i].facts.live;
+    report.hosts.push_back(std::move(host));
+  }
+  return report;
+}
+
+event::Report Run::end_early(const std::vector<Error>& errors, const std::vector<plan::HostFacts>& hosts) {
+  event::Report report = blank(hosts, event::HostEnd::unchanged);
+  for (const Error& error : errors) {
+    const auto host = std::find_if(report.hosts.begin(), report.hosts.end(), [&](const auto& h) { return h.host == error.host; });
+    if (host != report.hosts.end() && !host->error) {
+      host->error = error;
+    } else {
+      report.errors.push_back(error);
+    }
+  }
+  report.outcome = runner::outcome_before_writing(errors, with_.stop.stop_requested());
+  local_failed_hooks();
+  return finish(std::move(report));
+}
+
+event::Report Run::end_well(const std::vector<plan::HostFacts>& hosts, event::HostEnd end) {
+  return finish(blank(hosts, end));
+}
+
+event::Report Run::finish(event::Report report) {
+  report.seconds = emit_.seconds();
+  emit_(event::RunFinished{report});
+  return report;
+}
+
+}  // namespace kirikae::deploy

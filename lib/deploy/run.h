@@ -1,0 +1,42 @@
+// Run: what all verbs of the deploy layer share: the events around a run, its early ends, and its report.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "deploy/deploy.h"
+#include "deploy/hosts.h"
+#include "plan/plan.h"
+#include "runner/emitter.h"
+#include "runner/runner.h"
+
+namespace kirikae::deploy {
+
+class Run {
+ public:
+  // Emits RunStarted, and the warning about hosts that were not selected.
+  Run(const Request& request, const Surroundings& with, std::string verb);
+
+  [[nodiscard]] const runner::Emitter& emit() const { return emit_; }
+
+  // `before_connect`: tasks of this machine, before any host is connected.
+  Result<void> before_connect();
+  // Carries out a plan and everything that follows from its end.
+  event::Report carry_out(const plan::Plan& plan, runner::TaskGroup& group, transfer::Artifact* artifact);
+  // The run ends before anything was written: `errors` of hosts (Error::host) and of the run.
+  event::Report end_early(const std::vector<Error>& errors, const std::vector<plan::HostFacts>& hosts = {});
+  // It went well without anything to carry out.
+  event::Report end_well(const std::vector<plan::HostFacts>& hosts, event::HostEnd end);
+
+ private:
+  event::Report finish(event::Report report);
+  event::Report blank(const std::vector<plan::HostFacts>& hosts, event::HostEnd end) const;
+  void local_failed_hooks();
+
+  const Request& request_;
+  const Surroundings& with_;
+  std::string verb_;
+  runner::Emitter emit_;
+};
+
+}  // namespace kirikae::deploy

@@ -1,0 +1,175 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "plan/log_line.h"
+#include "plan/plan.h"
+#include "plan/tasks.h"
+
+namespace kirikae::plan {
+namespace {
+
+using event::Phase;
+using recipe::HookPoint;
+
+std::vector<release::Facts> facts_of(const std::vector<HostFacts>& hosts) {
+  std::vector<release::Facts> facts;
+  for (const auto& host : hosts) facts.push_back(host.facts);
+  return facts;
+}
+
+void append(std::vector<Round>& rounds, std::vector<Round> more) {
+  std::move(more.begin(), more.end(), std::back_inserter(rounds));
+}
+
+// The same steps on every host, as `make` builds them for one.
+template <class Make>
+Round everywhere(Phase phase, const Plan& plan, Make make) {
+  Round round{phase, std::nullopt, {}};
+  for (std::size_t i = 0; i < plan.hosts.size(); ++i) round.hosts.push_back({i, make(plan.hosts[i])});
+  return round;
+}
+
+host::ReleaseInfo info_of(const Plan& plan, const PlannedHost& host, const std::string& by) {
+  return {plan.release, plan.revision, by, host.facts.live};
+}
+
+LogEntry log_entry(const DeployInput& input, const Plan& plan, const PlannedHost& host) {
+  return {input.now, plan.action, plan.application, plan.stage, plan.release, host.facts.live, plan.revision,
+          input.operator_name, "good"};
+}
+
+// What the host will have to rebuild the rollback target from, once `live` is the new release.
+std::string rollback_target_after(const release::Facts& facts) {
+  // The release that is live now is what a rollback would go back to; where it isn't good, the newest good one.
+  for (auto at = facts.releases.rbegin(); at != facts.releases.rend(); ++at) {
+    if (at->state == release::State::good && (facts.live.empty() || at->id <= facts.live)) return at->id;
+  }
+  return {};
+}
+
+Step settle(const DeployInput& input, const Plan& plan, const PlannedHost& host) {
+  const LogEntry entry = log_entry(input, plan, host);
+  return Settle{{{plan.release, release::State::good}}, json_line(entry), deployed_line(entry)};
+}
+
+// The rounds from the first byte to the sealed release: nothing that serves is touched.
+Result<void> add_preparing(const DeployInput& input, Plan& plan) {
+  const recipe::Recipe& recipe = input.recipe;
+  TaskScene scene{recipe, plan.layout, plan.action, plan.release, plan.hosts, TaskScene::Place::live_or_home};
+  const std::string encoding = encoding_for(input.hosts);
+  const auto hooks = [&](HookPoint point, Phase phase) -> Result<void> {
+    TRY_ASSIGN(auto rounds, hook_rounds(scene, point, phase));
+    append(plan.rounds, std::move(rounds));
+    return {};
+  };
+  TRY(hooks(HookPoint::after_connect, Phase::connect));
+  TRY(hooks(HookPoint::before_upload, Phase::upload));
+  plan.rounds.push_back(everywhere(Phase::upload, plan, [&](const PlannedHost& host) {
+    return std::vector<Step>{Prepare{info_of(plan, host, input.operator_name)}, Unpack{plan.release, encoding}};
+  }));
+  scene.place = TaskScene::Place::release;
+  TRY(hooks(HookPoint::after_upload, Phase::upload));
+  TRY(hooks(HookPoint::before_link, Phase::link));
+  plan.rounds.push_back(everywhere(Phase::link, plan, [&](const PlannedHost& host) {
+    return std::vector<Step>{Link{info_of(plan, host, input.operator_name), recipe.shared.directories, recipe.shared.files,
+                                  recipe.copied}};
+  }));
+  TRY(hooks(HookPoint::after_link, Phase::link));
+  TRY(hooks(HookPoint::before_build, Phase::build));
+  TRY(hooks(HookPoint::build, Phase::build));
+  TRY(hooks(HookPoint::after_build, Phase::build));
+  TRY(hooks(HookPoint::before_publish, Phase::build));
+  plan.rounds.push_back(everywhere(Phase::build, plan, [&](const PlannedHost& host) {
+    return std::vector<Step>{Seal{info_of(plan, host, input.operator_name)}};
+  }));
+  return {};
+}
+
+// The rounds from the switch on.
+Result<void> add_publishing(const DeployInput& input, Plan& plan) {
+  const TaskScene scene{input.recipe, plan.layout, plan.action, plan.release, plan.hosts};
+  plan.rounds.push_back(everywhere(Phase::publish, plan, [&](const PlannedHost& host) {
+    return std::vector<Step>{Publish{plan.release, host.facts.live}};
+  }));
+  TRY_ASSIGN(auto after_publish, hook_rounds(scene, HookPoint::after_publish, Phase::publish));
+  append(plan.rounds, std::move(after_publish));
+  plan.rounds.push_back(everywhere(Phase::publish, plan, [&](const PlannedHost& host) {
+    return std::vector<Step>{settle(input, plan, host)};
+  }));
+  TRY_ASSIGN(auto before_prune, hook_rounds(scene, HookPoint::before_prune, Phase::prune));
+  append(plan.rounds, std::move(before_prune));
+  Round prune{Phase::prune, std::nullopt, {}};
+  for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
+    auto ids = release::to_prune(plan.hosts[i].facts, plan.release, rollback_target_after(plan.hosts[i].facts),
+                                 input.recipe.keep_releases);
+    if (!ids.empty()) prune.hosts.push_back({i, {Prune{std::move(ids)}}});
+  }
+  if (!prune.hosts.empty()) plan.rounds.push_back(std::move(prune));
+  TRY_ASSIGN(auto after_prune, hook_rounds(scene, HookPoint::after_prune, Phase::prune));
+  append(plan.rounds, std::move(after_prune));
+  return {};
+}
+
+Error on_host(const HostFacts& host, std::string message, std::string hint = {}) {
+  return Error(ErrorCode::preflight, std::move(message), std::move(hint)).on(host.host.name);
+}
+
+}  // namespace
+
+std::string encoding_for(const std::vector<HostFacts>& hosts) {
+  if (std::all_of(hosts.begin(), hosts.end(), [](const HostFacts& h) { return h.facts.zstd; })) return "zstd";
+  if (std::all_of(hosts.begin(), hosts.end(), [](const HostFacts& h) { return h.facts.gzip; })) return "gzip";
+  return "none";
+}
+
+std::vector<Error> preflight_deploy(const DeployInput& input) {
+  const release::Layout layout(input.recipe.deploy_to);
+  std::vector<Error> problems;
+  for (const HostFacts& host : input.hosts) {
+    const release::Facts& facts = host.facts;
+    for (const auto& problem : facts.problems) problems.push_back(on_host(host, problem));
+    if (facts.current_is_directory) {
+      problems.push_back(on_host(host, fmt::format("'{}' is a real directory, not a link, so no release can be switched there",
+                                                   layout.current()),
+                                 "move it away first; its content is not touched by us"));
+    }
+    if (!facts.missing_files.empty()) {
+      problems.push_back(on_host(
+          host, fmt::format("shared {} missing: {}", facts.missing_files.size() == 1 ? "file is" : "files are",
+                            fmt::join(facts.missing_files, ", ")),
+          fmt::format("put {} into '{}' on the host", facts.missing_files.size() == 1 ? "it" : "them", layout.shared())));
+    }
+    const std::uint64_t need_kilobytes = input.bytes / 1024 + input.bytes / 10240 + 1024;  // a tenth, and a MiB, for blocks and records
+    if (facts.free_kilobytes < need_kilobytes) {
+      problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} MiB free, the release needs about {} MiB",
+                                                   layout.root(), facts.free_kilobytes / 1024, need_kilobytes / 1024),
+                                 "free some room, or lower keep_releases"));
+    }
+    if (facts.free_inodes != 0 && facts.free_inodes < input.files + 100) {
+      problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} inodes free, the release needs about {}",
+                                                   layout.root(), facts.free_inodes, input.files + 100),
+                                 "remove small files there, or lower keep_releases"));
+    }
+  }
+  return problems;
+}
+
+Result<Plan> build_deploy(const DeployInput& input) {
+  Plan plan;
+  plan.action = "deploy";
+  plan.application = input.recipe.application;
+  plan.stage = input.recipe.stage;
+  plan.revision = input.revision;
+  plan.layout = release::Layout(input.recipe.deploy_to);
+  plan.release = release::next_release_id(input.now, release::newest_release(facts_of(input.hosts)));
+  for (const auto& host : input.hosts) plan.hosts.push_back({host.host, host.facts, false});
+  TRY(add_preparing(input, plan));
+  TRY(add_publishing(input, plan));
+  const TaskScene scene{input.recipe, plan.layout, plan.action, plan.release, plan.hosts};
+  TRY_ASSIGN(plan.failed, hook_rounds(scene, HookPoint::failed, Phase::undo));
+  return plan;
+}
+
+}  // namespace kirikae::plan

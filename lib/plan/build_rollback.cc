@@ -1,0 +1,97 @@
+#include <algorithm>
+#include <iterator>
+
+#include "plan/log_line.h"
+#include "plan/plan.h"
+#include "plan/tasks.h"
+
+namespace kirikae::plan {
+namespace {
+
+using event::Phase;
+using recipe::HookPoint;
+
+std::string revision_of(const release::Facts& facts, const std::string& id) {
+  const auto at = std::find_if(facts.releases.begin(), facts.releases.end(), [&](const auto& r) { return r.id == id; });
+  return at == facts.releases.end() ? std::string() : at->revision;
+}
+
+template <class Make>
+Round on_changing_hosts(Phase phase, const Plan& plan, Make make) {
+  Round round{phase, std::nullopt, {}};
+  for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
+    if (!plan.hosts[i].already) round.hosts.push_back({i, {make(plan.hosts[i])}});
+  }
+  return round;
+}
+
+// The release that a host leaves behind is bad, unless the target is newer: then nothing is condemned.
+Step settle(const RollbackInput& input, const Plan& plan, const PlannedHost& host) {
+  Settle settle;
+  settle.marks.emplace_back(plan.release, release::State::good);
+  if (host.facts.live > plan.release) settle.marks.emplace_back(host.facts.live, release::State::bad);
+  const LogEntry entry{input.now,          plan.action,   plan.application,    plan.stage, plan.release,
+                       host.facts.live,    plan.revision, input.operator_name, "good"};
+  settle.json = json_line(entry);
+  settle.revisions_line = rolled_back_line(entry);
+  return settle;
+}
+
+Result<void> add_rounds(const RollbackInput& input, Plan& plan) {
+  const TaskScene scene{input.recipe, plan.layout, plan.action, plan.release, plan.hosts};
+  const auto hooks = [&](HookPoint point) -> Result<void> {
+    TRY_ASSIGN(auto rounds, hook_rounds(scene, point, Phase::publish));
+    std::move(rounds.begin(), rounds.end(), std::back_inserter(plan.rounds));
+    return {};
+  };
+  TRY(hooks(HookPoint::before_publish));
+  plan.rounds.push_back(on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) -> Step {
+    return Publish{plan.release, host.facts.live};
+  }));
+  TRY(hooks(HookPoint::after_publish));
+  TRY(hooks(HookPoint::after_rollback));
+  plan.rounds.push_back(
+      on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) { return settle(input, plan, host); }));
+  return {};
+}
+
+}  // namespace
+
+std::vector<Error> preflight_rollback(const RollbackInput& input) {
+  std::vector<Error> problems;
+  for (const HostFacts& host : input.hosts) {
+    if (host.facts.current_is_directory) {
+      problems.push_back(Error(ErrorCode::preflight,
+                               "'" + release::Layout(input.recipe.deploy_to).current() + "' is a real directory, not a link",
+                               "there is nothing that a rollback could switch")
+                             .on(host.host.name));
+    }
+    if (host.facts.mv.empty()) {
+      for (const auto& problem : host.facts.problems) {
+        problems.push_back(Error(ErrorCode::preflight, problem).on(host.host.name));
+      }
+    }
+  }
+  return problems;
+}
+
+Result<Plan> build_rollback(const RollbackInput& input) {
+  std::vector<release::Facts> facts;
+  for (const auto& host : input.hosts) facts.push_back(host.facts);
+  Plan plan;
+  plan.action = "rollback";
+  plan.application = input.recipe.application;
+  plan.stage = input.recipe.stage;
+  plan.layout = release::Layout(input.recipe.deploy_to);
+  TRY_ASSIGN(plan.release, input.to ? release::named_release(facts, *input.to) : release::previous_release(facts));
+  plan.revision = revision_of(facts.front(), plan.release);
+  for (const auto& host : input.hosts) {
+    plan.hosts.push_back({host.host, host.facts, host.facts.live == plan.release});
+  }
+  TRY(add_rounds(input, plan));
+  const TaskScene scene{input.recipe, plan.layout, plan.action, plan.release, plan.hosts};
+  TRY_ASSIGN(plan.failed, hook_rounds(scene, HookPoint::failed, Phase::undo));
+  return plan;
+}
+
+}  // namespace kirikae::plan

@@ -1,0 +1,27 @@
+// The audit lines that a run leaves on each host.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace kirikae::plan {
+
+struct LogEntry {
+  std::int64_t time = 0;  // unix seconds, the operator's clock
+  std::string action;     // deploy | rollback
+  std::string application;
+  std::string stage;
+  std::string release;
+  std::string previous;  // empty: none
+  std::string revision;
+  std::string by;      // user@machine
+  std::string result;  // good | failed
+};
+// One line of JSON, without newline; text that is no UTF-8 is replaced.
+std::string json_line(const LogEntry& entry);
+
+// As Capistrano writes them; no newline.
+std::string deployed_line(const LogEntry& entry);
+std::string rolled_back_line(const LogEntry& entry);
+
+}  // namespace kirikae::plan

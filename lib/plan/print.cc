@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/fold.h"
+#include "plan/plan.h"
+
+namespace kirikae::plan {
+namespace {
+
+template <class... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+
+std::string row(std::string_view label, const std::string& text) { return fmt::format("  {:<14} {}\n", label, text); }
+
+std::string listed(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
+
+std::string source_words(const Unpack& unpack, const std::optional<SourceText>& source) {
+  if (!source) return "as " + unpack.encoding;
+  return fmt::format("{} file{}, {}, packed as {}", source->files, source->files == 1 ? "" : "s", size_text(source->bytes),
+                     unpack.encoding == "none" ? "plain tar" : unpack.encoding);
+}
+
+// What one step changes on its host.
+std::string step_rows(const Step& step, const std::optional<SourceText>& source, event::Phase phase) {
+  return std::visit(Overloaded{
+                        [](const Prepare& s) { return row("make", release::Layout::link_target(s.info.id)); },
+                        [&](const Unpack& s) { return row("upload", source_words(s, source)); },
+                        [](const Link& s) {
+                          std::string rows;
+                          if (!s.directories.empty()) rows += row("link folders", listed(s.directories));
+                          if (!s.files.empty()) rows += row("link files", listed(s.files));
+                          if (!s.copied.empty() && !s.info.previous.empty()) rows += row("copy", listed(s.copied) + " from " + s.info.previous);
+                          return rows;
+                        },
+                        [&](const RunTask& s) { return row("run", fmt::format("{} ({})", s.task, event::name_of(phase))); },
+                        [](const Seal&) { return std::string(); },
+                        [](const Publish& s) {
+                          return row("switch", fmt::format("current -> {} (now {})", release::Layout::link_target(s.id),
+                                                           s.expected_live.empty() ? "none" : s.expected_live));
+                        },
+                        [](const Settle& s) {
+                          std::string rows;
+                          for (const auto& [id, state] : s.marks) rows += row("mark", fmt::format("{} {}", id, release::name_of(state)));
+                          return rows;
+                        },
+                        [](const Prune& s) { return row("prune", listed(s.ids)); },
+                    },
+                    step);
+}
+
+std::string host_text(const Plan& plan, std::size_t index, const std::optional<SourceText>& source) {
+  if (plan.hosts[index].already) return row("nothing", "it runs " + plan.release + " already");
+  std::string text;
+  for (const Round& round : plan.rounds) {
+    if (round.local) text += row("run here", fmt::format("{} ({}, on this machine, once)", round.local->task, event::name_of(round.phase)));
+    for (const HostSteps& host : round.hosts) {
+      if (host.host != index) continue;
+      for (const Step& step : host.steps) text += step_rows(step, source, round.phase);
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+std::string to_text(const Plan& plan, const std::optional<SourceText>& source) {
+  std::string text = fmt::format("{} {} to {}: release {}, revision {}\n", plan.action == "rollback" ? "roll back" : plan.action,
+                                 plan.application, plan.stage, plan.release,
+                                 plan.revision.empty() ? "(the payload's sha256)" : plan.revision);
+  std::vector<std::pair<std::string, std::vector<std::string>>> paragraphs;  // what changes, on which hosts
+  for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
+    const std::string what = host_text(plan, i, source);
+    auto same = std::find_if(paragraphs.begin(), paragraphs.end(), [&](const auto& p) { return p.first == what; });
+    if (same == paragraphs.end()) same = paragraphs.insert(paragraphs.end(), {what, {}});
+    same->second.push_back(plan.hosts[i].host.name);
+  }
+  for (const auto& [what, hosts] : paragraphs) {
+    text += fmt::format("\n{}{}\n{}", fold_names(hosts), hosts.size() > 1 ? fmt::format(" ({} hosts)", hosts.size()) : "", what);
+  }
+  return text + "\nnothing was changed\n";
+}
+
+std::string releases_text(const std::vector<HostFacts>& hosts) {
+  struct Row {
+    std::string state, revision, by;
+    auto operator<=>(const Row&) const = default;
+  };
+  struct Places {
+    std::vector<std::string> hosts, live;
+  };
+  std::map<std::string, std::map<Row, Places>, std::greater<>> releases;
+  for (const HostFacts& host : hosts) {
+    for (const auto& release : host.facts.releases) {
+      const std::string state = release.state ? std::string(release::name_of(*release.state)) : "unmarked";
+      Places& places = releases[release.id][{state, release.revision, release.deployed_by}];
+      places.hosts.push_back(host.host.name);
+      if (host.facts.live == release.id) places.live.push_back(host.host.name);
+    }
+  }
+  if (releases.empty()) return "no releases\n";
+  const auto on = [&](const std::vector<std::string>& names) {
+    return names.size() == hosts.size() ? std::string("all hosts") : fold_names(names);
+  };
+  std::string text = fmt::format("{:<16}{:<11}{:<14}{:<24}{}\n", "release", "state", "revision", "by", "where");
+  for (const auto& [id, rows] : releases) {
+    for (const auto& [row, places] : rows) {
+      std::string where = on(places.hosts);
+      if (places.live.size() == places.hosts.size()) {
+        where = "live on " + where;
+      } else if (!places.live.empty()) {
+        where += ", live on " + on(places.live);
+      }
+      text += fmt::format("{:<16}{:<11}{:<14}{:<24}{}\n", id, row.state, row.revision.substr(0, 12), row.by, where);
+    }
+  }
+  return text;
+}
+
+}  // namespace kirikae::plan

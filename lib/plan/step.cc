@@ -1,0 +1,66 @@
+#include "plan/step.h"
+
+namespace kirikae::plan {
+namespace {
+
+template <class... Functions>
+struct Overloaded : Functions... {
+  using Functions::operator()...;
+};
+
+host::ReleaseInfo with_revision(host::ReleaseInfo info, const RunValues& values) {
+  info.revision = values.revision;
+  return info;
+}
+
+// Several host functions in one round trip; the first that fails ends the step.
+host::Command joined(std::string name, const std::vector<host::Command>& commands) {
+  host::Command all{std::move(name), {}};
+  for (const auto& command : commands) all.text += command.text;
+  return all;
+}
+
+}  // namespace
+
+std::string name_of(const Step& step) {
+  return std::visit(Overloaded{
+                        [](const Prepare&) -> std::string { return "prepare"; },
+                        [](const Unpack&) -> std::string { return "unpack"; },
+                        [](const Link&) -> std::string { return "link"; },
+                        [](const RunTask& task) -> std::string { return "task " + task.task; },
+                        [](const Seal&) -> std::string { return "seal"; },
+                        [](const Publish&) -> std::string { return "publish"; },
+                        [](const Settle&) -> std::string { return "settle"; },
+                        [](const Prune&) -> std::string { return "prune"; },
+                    },
+                    step);
+}
+
+host::Command command_for(const Step& step, const release::Layout& layout, const release::Facts& facts, const RunValues& values) {
+  return std::visit(
+      Overloaded{
+          [&](const Prepare& s) { return host::prepare(layout, s.info); },
+          [&](const Unpack& s) { return host::receive(layout, s.id, s.encoding, facts); },
+          [&](const Link& s) {
+            return joined("link", {host::verify(layout, s.info.id, values.sha256),
+                                   host::link(layout, with_revision(s.info, values), s.directories, s.files, s.copied)});
+          },
+          [&](const RunTask& s) {
+            auto environment = s.environment;
+            environment["REVISION"] = values.revision;
+            return host::task(s.task, s.run, s.folder, environment);
+          },
+          [&](const Seal& s) { return host::seal(layout, with_revision(s.info, values), facts); },
+          [&](const Publish& s) { return host::publish(layout, s.id, facts, s.expected_live); },
+          [&](const Settle& s) {
+            std::vector<host::Command> commands;
+            for (const auto& [id, state] : s.marks) commands.push_back(host::mark(layout, id, state, facts));
+            commands.push_back(host::log(layout, s.json, s.revisions_line));
+            return joined("settle", commands);
+          },
+          [&](const Prune& s) { return host::prune(layout, s.ids); },
+      },
+      step);
+}
+
+}  // namespace kirikae::plan

@@ -1,0 +1,67 @@
+// Step: one thing that is done on one host, as data. A step becomes shell text only when it is run (command_for).
+#pragma once
+
+#include <chrono>
+#include <map>
+#include <optional>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "host/command.h"
+#include "release/layout.h"
+#include "release/release.h"
+
+namespace kirikae::plan {
+
+struct Prepare {  // the tree, the release's folder, its record `preparing`
+  host::ReleaseInfo info;
+};
+struct Unpack {  // the payload, over a data channel
+  std::string id;
+  std::string encoding;  // zstd | gzip | none
+};
+struct Link {  // the payload's checksum compared, then shared paths, copied paths, REVISION
+  host::ReleaseInfo info;
+  std::vector<std::string> directories;
+  std::vector<std::string> files;
+  std::vector<std::string> copied;
+};
+struct RunTask {
+  std::string task;
+  std::string run;
+  std::string folder;  // on the host; empty: the user's home
+  std::map<std::string, std::string> environment;
+  std::optional<std::chrono::seconds> timeout;
+};
+struct Seal {  // data synced to disk, then the record `ready`
+  host::ReleaseInfo info;
+};
+struct Publish {
+  std::string id;
+  std::string expected_live;  // what preflight saw; empty: no release was live
+};
+struct Settle {  // the records after a switch, and the audit lines
+  std::vector<std::pair<std::string, release::State>> marks;  // release id, its new state
+  std::string json;             // one line for log.jsonl
+  std::string revisions_line;   // one line for revisions.log, or empty
+};
+struct Prune {
+  std::vector<std::string> ids;
+};
+
+using Step = std::variant<Prepare, Unpack, Link, RunTask, Seal, Publish, Settle, Prune>;
+
+// As people read it: "unpack", "task migrate".
+std::string name_of(const Step& step);
+
+// What is only known while a run is under way.
+struct RunValues {
+  std::string sha256;    // of the packed payload
+  std::string revision;  // for REVISION
+};
+
+// The shell text of a step for one host.
+host::Command command_for(const Step& step, const release::Layout& layout, const release::Facts& facts, const RunValues& values);
+
+}  // namespace kirikae::plan

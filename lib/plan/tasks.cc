@@ -1,0 +1,104 @@
+#include "plan/tasks.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace kirikae::plan {
+namespace {
+
+std::string joined(const std::vector<std::string>& words, std::string_view separator) {
+  return fmt::format("{}", fmt::join(words, separator));
+}
+
+std::map<std::string, std::string> environment_of(const TaskScene& scene, const PlannedHost* host) {
+  std::map<std::string, std::string> environment = scene.recipe.vars;
+  if (host != nullptr) {
+    for (const auto& [name, value] : host->host.vars) environment[name] = value;
+  }
+  for (const auto& [name, value] : scene.recipe.env) environment[name] = value;
+  environment["APPLICATION"] = scene.recipe.application;
+  environment["STAGE"] = scene.recipe.stage;
+  environment["DEPLOY_ACTION"] = scene.action;
+  environment["RELEASE"] = scene.release;
+  environment["RELEASE_PATH"] = scene.release.empty() ? std::string() : scene.layout.release(scene.release);
+  environment["CURRENT_PATH"] = scene.layout.current();
+  environment["SHARED_PATH"] = scene.layout.shared();
+  if (host != nullptr) {
+    environment["HOST"] = host->host.name;
+    environment["ROLES"] = joined(host->host.roles, " ");
+    environment["PREVIOUS_RELEASE"] = host->facts.live;
+  } else {
+    std::string newest;
+    for (const auto& each : scene.hosts) newest = std::max(newest, each.facts.live);
+    environment["PREVIOUS_RELEASE"] = newest;
+  }
+  return environment;
+}
+
+std::string folder_of(const TaskScene& scene, const recipe::Task& task, const PlannedHost& host) {
+  std::string folder;
+  if (scene.place == TaskScene::Place::release) {
+    folder = scene.layout.release(scene.release);
+  } else if (!host.facts.live.empty()) {
+    folder = scene.layout.current();
+  }
+  if (task.dir.empty()) return folder;
+  return folder.empty() ? task.dir : folder + '/' + task.dir;
+}
+
+LocalTask local_task(const TaskScene& scene, const recipe::Task& task) {
+  const std::string folder = task.dir.empty() ? scene.recipe.folder : scene.recipe.folder + '/' + task.dir;
+  // The operator's own PATH and HOME stay: `env` is for the hosts.
+  auto environment = environment_of(scene, nullptr);
+  for (const auto& [name, value] : scene.recipe.env) environment.erase(name);
+  return {task.name, task.run, folder, std::move(environment), task.timeout};
+}
+
+Error nowhere_to_run(const recipe::Task& task, const std::string& hook) {
+  Error error(ErrorCode::usage,
+              fmt::format("task '{}' ({}) runs once, but none of the selected hosts has {} {}", task.name, hook,
+                          task.roles.size() == 1 ? "the role" : "any of the roles", joined(task.roles, ", ")),
+              "select a host with that role too, or change the task's roles");
+  error.span = task.span;
+  return error;
+}
+
+}  // namespace
+
+std::vector<std::size_t> hosts_of(const recipe::Task& task, const std::vector<PlannedHost>& hosts) {
+  std::vector<std::size_t> matching;
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    if (hosts[i].host.has_any_role(task.roles)) matching.push_back(i);
+  }
+  if (!task.once || matching.empty()) return matching;
+  const auto primary = std::find_if(matching.begin(), matching.end(), [&](std::size_t i) { return hosts[i].host.primary; });
+  return {primary == matching.end() ? matching.front() : *primary};
+}
+
+Result<std::vector<Round>> hook_rounds(const TaskScene& scene, recipe::HookPoint point, event::Phase phase) {
+  std::vector<Round> rounds;
+  const auto names = scene.recipe.hooks.find(point);
+  if (names == scene.recipe.hooks.end()) return rounds;
+  for (const auto& name : names->second) {
+    const recipe::Task& task = scene.recipe.tasks.at(name);
+    Round round{phase, std::nullopt, {}};
+    if (task.local) {
+      round.local = local_task(scene, task);
+      rounds.push_back(std::move(round));
+      continue;
+    }
+    const auto where = hosts_of(task, scene.hosts);
+    if (where.empty() && task.once) return std::unexpected(nowhere_to_run(task, std::string(recipe::name_of(point))));
+    for (const std::size_t i : where) {
+      const PlannedHost& host = scene.hosts[i];
+      if (host.already) continue;
+      RunTask step{task.name, task.run, folder_of(scene, task, host), environment_of(scene, &host), task.timeout};
+      round.hosts.push_back({i, {std::move(step)}});
+    }
+    if (!round.hosts.empty()) rounds.push_back(std::move(round));
+  }
+  return rounds;
+}
+
+}  // namespace kirikae::plan

@@ -1,0 +1,31 @@
+// Which commands of the recipe run where, with what environment.
+#pragma once
+
+#include <map>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "plan/plan.h"
+
+namespace kirikae::plan {
+
+// What the environment of a run's commands is made of.
+struct TaskScene {
+  const recipe::Recipe& recipe;
+  const release::Layout& layout;
+  std::string action;  // DEPLOY_ACTION
+  std::string release;  // empty: not chosen yet (before_connect)
+  const std::vector<PlannedHost>& hosts;
+  // Where commands run, by host: inside the release, or what stands before there is one.
+  enum class Place { release, live_or_home } place = Place::release;
+};
+
+// One round for each task of the hook point, in the recipe's order: every host has finished a task before the next one begins.
+// Hosts with `already` are left out. Errors (usage): a `once` task that no selected host may run.
+Result<std::vector<Round>> hook_rounds(const TaskScene& scene, recipe::HookPoint point, event::Phase phase);
+
+// Indexes of the hosts that run `task`; empty where no role matches.
+std::vector<std::size_t> hosts_of(const recipe::Task& task, const std::vector<PlannedHost>& hosts);
+
+}  // namespace kirikae::plan

@@ -1,0 +1,124 @@
+#include "runner/conclude.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "core/shell_quote.h"
+
+namespace kirikae::runner {
+namespace {
+
+using event::HostEnd;
+using event::Outcome;
+
+HostEnd end_of(const plan::PlannedHost& host, const HostRun& run, bool went_well) {
+  if (host.already) return HostEnd::already;
+  switch (run.switched) {
+    case HostRun::Switched::no: return HostEnd::unchanged;
+    case HostRun::Switched::unknown: return HostEnd::unknown;
+    case HostRun::Switched::yes: return run.settled || went_well ? HostEnd::switched : HostEnd::switched_then_failed;
+  }
+  return HostEnd::unknown;
+}
+
+Outcome outcome_of(const RunState& state, bool all_settled) {
+  if (!state.failed() && !state.interrupted) return Outcome::done;
+  if (state.switch_begun()) return state.interrupted && all_settled ? Outcome::interrupted : Outcome::partial;
+  if (state.interrupted) return Outcome::interrupted;
+  return Outcome::failed;
+}
+
+std::string ssh_command(const inventory::Host& host) {
+  const std::string port = host.port == 22 ? "" : fmt::format(" -p {}", host.port);
+  return fmt::format("ssh{} {}", port, shell_word(host.user + '@' + host.address));
+}
+
+// Twice quoted: once for the operator's shell, once for the host's.
+std::string on_host(const inventory::Host& host, const std::string& remote) {
+  return ssh_command(host) + ' ' + shell_quote(remote);
+}
+
+// What a person does about hosts that were switched, or may have been, when not all is well.
+std::vector<std::string> advice_for(const plan::Plan& plan, const event::Report& report, const std::string& command) {
+  std::vector<std::string> advice;
+  std::map<std::string, std::vector<std::string>> back;  // release that was live before -> hosts
+  for (std::size_t i = 0; i < report.hosts.size(); ++i) {
+    const event::HostReport& host = report.hosts[i];
+    if (host.end == HostEnd::unknown) {
+      advice.push_back(on_host(plan.hosts[i].host, "readlink " + shell_word(plan.layout.current())) +
+                       "  # may run " + plan.release + " or " + (host.live_before.empty() ? "none" : host.live_before));
+    }
+    if (host.end != HostEnd::switched_then_failed && host.end != HostEnd::switched && host.end != HostEnd::unknown) continue;
+    if (host.live_before.empty()) {
+      advice.push_back(on_host(plan.hosts[i].host, "rm " + shell_word(plan.layout.current())) +
+                       "  # takes the first release out of service again");
+    } else {
+      back[host.live_before].push_back(host.host);
+    }
+  }
+  for (const auto& [release, hosts] : back) {
+    advice.push_back(fmt::format("{} rollback {} --to {} --hosts {}  # takes {} back", command, plan.stage, release,
+                                 shell_word(fmt::format("{}", fmt::join(hosts, ","))), hosts.size() == 1 ? "it" : "them"));
+  }
+  if (plan.action == "deploy") {
+    advice.push_back(fmt::format("{} {}  # or forward: a new release on all hosts, once the cause is mended", command, plan.stage));
+  } else {
+    advice.push_back(fmt::format("{} rollback {} --to {}  # or again: the rest of the hosts follow", command, plan.stage, plan.release));
+  }
+  return advice;
+}
+
+}  // namespace
+
+event::Report conclude(const plan::Plan& plan, const RunState& state, double seconds, const std::string& command) {
+  event::Report report;
+  report.verb = plan.action;
+  report.application = plan.application;
+  report.stage = plan.stage;
+  report.release = plan.release;
+  report.seconds = seconds;
+  report.errors = state.errors;
+  bool all_settled = true;
+  for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
+    all_settled = all_settled && (state.hosts[i].settled || plan.hosts[i].already);
+  }
+  report.outcome = outcome_of(state, all_settled);
+  for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
+    const HostRun& run = state.hosts[i];
+    event::HostReport host;
+    host.host = plan.hosts[i].host.name;
+    host.end = end_of(plan.hosts[i], run, report.outcome == Outcome::done);
+    host.live_before = plan.hosts[i].facts.live;
+    if (run.switched == HostRun::Switched::yes) host.live_after = plan.release;
+    if (run.switched == HostRun::Switched::no) host.live_after = host.live_before;
+    host.seconds = run.seconds;
+    host.bytes = run.bytes;
+    host.error = run.error;
+    report.hosts.push_back(std::move(host));
+  }
+  if (report.outcome == Outcome::partial) report.advice = advice_for(plan, report, command);
+  return report;
+}
+
+event::Outcome outcome_before_writing(const std::vector<Error>& errors, bool interrupted) {
+  if (interrupted) return Outcome::interrupted;
+  Outcome outcome = Outcome::failed;
+  for (const Error& error : errors) {
+    switch (error.code) {
+      case ErrorCode::connect:
+      case ErrorCode::auth:
+      case ErrorCode::host_key:
+      case ErrorCode::lost:
+      case ErrorCode::timeout: outcome = event::worse(outcome, Outcome::unreachable); break;
+      case ErrorCode::usage:
+      case ErrorCode::recipe: outcome = event::worse(outcome, Outcome::usage); break;
+      case ErrorCode::internal: outcome = event::worse(outcome, Outcome::bug); break;
+      default: break;
+    }
+  }
+  return outcome;
+}
+
+}  // namespace kirikae::runner

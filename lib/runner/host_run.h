@@ -1,0 +1,23 @@
+// HostRun: how far one host has come in a run.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+
+#include "core/error.h"
+
+namespace kirikae::runner {
+
+// Written by the host's own thread during a round, read by the runner between rounds.
+struct HostRun {
+  bool written = false;   // something was changed on the host
+  bool prepared = false;  // the release's folder is there
+  enum class Switched { no, yes, unknown } switched = Switched::no;
+  bool settled = false;   // the records say that the release is good
+  std::optional<Error> error;  // the first one
+  double seconds = 0;          // spent in steps
+  std::uint64_t bytes = 0;     // of payload sent
+};
+
+}  // namespace kirikae::runner

@@ -1,0 +1,64 @@
+// Runner: carries out a plan, round by round, with a barrier after each. It decides nothing but when to stop.
+#pragma once
+
+#include <atomic>
+#include <optional>
+#include <stop_token>
+#include <vector>
+
+#include "event/event.h"
+#include "plan/plan.h"
+#include "runner/emitter.h"
+#include "runner/host_run.h"
+#include "runner/step_exec.h"
+#include "runner/task_group.h"
+#include "transfer/artifact.h"
+
+namespace kirikae::runner {
+
+// How far a run came; with the hosts' own HostRuns it is what the report is made from.
+struct RunState {
+  std::vector<HostRun> hosts;  // as in Plan::hosts
+  std::vector<Error> errors;   // of this machine: a local task, packing
+  bool interrupted = false;
+
+  [[nodiscard]] bool failed() const;
+  [[nodiscard]] bool switch_begun() const;  // on any host
+};
+
+class Runner {
+ public:
+  // All of them outlive the runner. `artifact` is null for a run without payload.
+  Runner(const plan::Plan& plan, TaskGroup& group, transfer::Artifact* artifact, const Emitter& emit, std::stop_token stop);
+
+  // Runs the rounds until one fails or a stop is asked for. Stops are looked at between steps, and end running tasks; a switch
+  // that was begun is finished on its host.
+  void run();
+  // After a run that did not go well and switched no host: the release is marked failed where its folder was made.
+  void mark_failed(const std::string& json_line);
+  // The recipe's `failed` hooks, on the hosts that have the release's folder. What fails here is a warning.
+  void run_failed_hooks();
+
+  [[nodiscard]] RunState& state() { return state_; }
+
+ private:
+  void enter(event::Phase phase, const plan::Round& round);
+  void leave();
+  bool run_round(const plan::Round& round);
+  void run_steps(const plan::HostSteps& work, event::Phase phase, Station& station);
+  void warn(const std::string& host, std::string text) const { emit_(event::Warning{host, std::move(text)}); }
+  void learn_payload();
+
+  const plan::Plan& plan_;
+  TaskGroup& group_;
+  transfer::Artifact* artifact_;
+  const Emitter& emit_;
+  std::stop_token stop_;
+  plan::RunValues values_;
+  RunState state_;
+  std::atomic<bool> give_up_ = false;  // a host of this round has failed: the others begin no further step
+  std::optional<event::Phase> phase_;
+  double phase_start_ = 0;
+};
+
+}  // namespace kirikae::runner
