@@ -1,0 +1,42 @@
+// Agent: a client of ssh-agent (draft-miller-ssh-agent) over its unix socket. Each call is a connection of its own, so that
+// any number of threads may sign at once; none blocks beyond its limit, whatever the agent does.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+#include "ssh/transport.h"
+
+namespace kirikae::ssh {
+
+class Agent {
+ public:
+  static constexpr std::chrono::seconds list_limit{2};
+  static constexpr std::chrono::seconds sign_limit{60};  // somebody may have to confirm, or to touch a hardware key
+
+  struct Identity {
+    std::string blob;  // public key or certificate
+    std::string comment;
+  };
+
+  explicit Agent(std::string socket_path) : socket_path_(std::move(socket_path)) {}
+
+  // Errors: local (no agent there, or it speaks nonsense), timeout, cancelled.
+  [[nodiscard]] Result<std::vector<Identity>> list(const Wait& wait) const;
+
+  // Signs with a key of its list. `algorithm` is the one that the SSH request names (RSA keys have several). The result is what
+  // follows the algorithm's name in an SSH signature: a string, for hardware keys with the token's flags and counter behind.
+  // Errors: auth (the agent won't sign), local, timeout, cancelled.
+  [[nodiscard]] Result<std::string> sign(std::string_view blob, std::string_view data, std::string_view algorithm,
+                                         const Wait& wait) const;
+
+ private:
+  [[nodiscard]] Result<std::string> ask(std::string_view request, const Wait& wait) const;
+
+  std::string socket_path_;
+};
+
+}  // namespace kirikae::ssh
