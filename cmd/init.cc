@@ -1,0 +1,63 @@
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <string>
+
+#include "core/fd.h"
+#include "recipe/starter.h"
+#include "ui/terminal.h"
+#include "verb.h"
+
+namespace kirikae::cmd {
+namespace {
+
+constexpr const char* file_name = "deploy.yml";
+
+bool name_character(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '-' || c == '_'; }
+
+// The current folder's name, as far as an application may be called that.
+std::string folder_name() {
+  std::error_code failed;
+  std::string name = std::filesystem::current_path(failed).filename().string();
+  std::replace_if(name.begin(), name.end(), [](char c) { return !name_character(c); }, '-');
+  return name.empty() ? "application" : name;
+}
+
+Result<void> write_new(const std::string& text) {
+  const Fd file(::open(file_name, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!file.valid() && errno == EEXIST) {
+    return std::unexpected(Error(ErrorCode::usage, fmt::format("'{}' is here already; it was left as it is", file_name),
+                                 "'deploy help recipe' explains its keys"));
+  }
+  if (!file.valid()) return std::unexpected(Error(ErrorCode::local, fmt::format("'{}' can't be written: {}", file_name, std::strerror(errno))));
+  if (ui::write_all(file.get(), text)) return {};
+  const int cause = errno;
+  ::unlink(file_name);
+  return std::unexpected(Error(ErrorCode::local, fmt::format("'{}' can't be written: {}", file_name, std::strerror(cause))));
+}
+
+}  // namespace
+
+Ended run_init(const Call& call) {
+  const std::string application = call.options.argument.empty() ? folder_name() : call.options.argument;
+  if (!std::all_of(application.begin(), application.end(), name_character)) {
+    return std::unexpected(Errors{{ErrorCode::usage, fmt::format("'{}' is no name for an application", application),
+                                   "letters, digits, '-' and '_' make one"}});
+  }
+  if (auto written = write_new(recipe::starter_recipe(application)); !written) return std::unexpected(Errors{written.error()});
+  ui::write_all(STDOUT_FILENO, fmt::format("wrote {} for '{}'\n"
+                                           "next: put your hosts into it, then\n"
+                                           "  deploy config production   # the recipe as it is understood\n"
+                                           "  deploy plan production     # what a deploy would change\n"
+                                           "  deploy production\n",
+                                           file_name, application));
+  return event::Report{};
+}
+
+}  // namespace kirikae::cmd

@@ -1,0 +1,87 @@
+#include "load.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <utility>
+
+#include "core/suggestion.h"
+#include "inventory/inventory.h"
+#include "local.h"
+#include "recipe/load.h"
+
+namespace kirikae::cmd {
+namespace {
+
+Error unknown_stage(const Options& options, const RecipeFile& file, const std::vector<std::string>& stages) {
+  auto known = stages;
+  for (std::string& verb : verb_names()) known.push_back(std::move(verb));
+  const auto near = nearest_name(options.stage, known);
+  std::string hint = near ? fmt::format("did you mean '{}'? ", *near) : "";
+  hint += fmt::format("stages: {}", fmt::join(stages, ", "));
+  if (options.verb == Verb::deploy || options.verb == Verb::plan) hint += fmt::format("; verbs: {}", fmt::join(verb_names(), ", "));
+  return {ErrorCode::usage, fmt::format("no stage '{}' in '{}'", options.stage, file.path), hint};
+}
+
+Error no_stage(const std::vector<std::string>& stages) {
+  return {ErrorCode::usage, "no stage given", fmt::format("stages: {}", fmt::join(stages, ", "))};
+}
+
+std::expected<recipe::Recipe, Errors> load_from(const RecipeFile& file, const Options& options) {
+  const auto stages = recipe::stage_names(file.text, file.path);
+  if (!stages) return std::unexpected(stages.error());
+  if (options.stage.empty()) return std::unexpected(Errors{no_stage(*stages)});
+  if (std::find(stages->begin(), stages->end(), options.stage) == stages->end()) {
+    return std::unexpected(Errors{unknown_stage(options, file, *stages)});
+  }
+  return recipe::load_recipe(file.text, file.path, file.folder, options.stage, options.sets, recipe_surroundings());
+}
+
+}  // namespace
+
+Result<RecipeFile> open_recipe(const Options& options) {
+  std::error_code failed;
+  const auto here = std::filesystem::current_path(failed);
+  if (failed) return std::unexpected(Error(ErrorCode::local, fmt::format("current folder: {}", failed.message())));
+  RecipeFile file;
+  file.path = options.recipe;
+  if (file.path.empty()) {
+    TRY_ASSIGN(file.path, recipe::find_recipe(here.string()));
+    const auto below = std::filesystem::path(file.path).lexically_relative(here).string();
+    if (!below.empty() && !below.starts_with("..")) file.path = below;
+  }
+  TRY_ASSIGN(file.text, recipe::read_recipe(file.path));
+  file.folder = (here / file.path).parent_path().lexically_normal().string();
+  if (file.folder.size() > 1 && file.folder.ends_with('/')) file.folder.pop_back();
+  return file;
+}
+
+std::expected<recipe::Recipe, Errors> load_stage(const Options& options) {
+  const auto file = open_recipe(options);
+  if (!file) return std::unexpected(Errors{file.error()});
+  return load_from(*file, options);
+}
+
+std::expected<deploy::Request, Errors> load_request(const Options& options) {
+  auto recipe = load_stage(options);
+  if (!recipe) return std::unexpected(std::move(recipe).error());
+  auto all = inventory::expand(*recipe, login_name());
+  if (!all) return std::unexpected(std::move(all).error());
+  auto selected = inventory::select(*all, {options.hosts, options.roles, options.exclude});
+  if (!selected) return std::unexpected(Errors{std::move(selected).error()});
+
+  deploy::Request request;
+  for (const inventory::Host& host : *all) {
+    const bool in = std::any_of(selected->begin(), selected->end(), [&](const auto& other) { return other.name == host.name; });
+    if (!in) request.other_hosts.push_back(host);
+  }
+  request.recipe = *std::move(recipe);
+  request.hosts = *std::move(selected);
+  request.revision = options.revision;
+  request.operator_name = operator_name();
+  return request;
+}
+
+}  // namespace kirikae::cmd

@@ -1,0 +1,95 @@
+#include "local.h"
+
+#include <pwd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cstdlib>
+#include <vector>
+
+namespace kirikae::cmd {
+namespace {
+
+std::string variable(const char* name) {
+  const char* value = std::getenv(name);
+  return value == nullptr ? "" : value;
+}
+
+struct Account {
+  std::string name, home;
+};
+
+Account account() {
+  std::vector<char> buffer(16384);
+  passwd entry{};
+  passwd* found = nullptr;
+  if (::getpwuid_r(::getuid(), &entry, buffer.data(), buffer.size(), &found) != 0 || found == nullptr) return {};
+  return {entry.pw_name, entry.pw_dir};
+}
+
+std::string machine_name() {
+  std::array<char, 256> name{};
+  if (::gethostname(name.data(), name.size() - 1) != 0 || name[0] == '\0') return "localhost";
+  return name.data();
+}
+
+}  // namespace
+
+std::string login_name() {
+  std::string name = account().name;
+  if (name.empty()) name = variable("USER");  // a container may run under a number that no file knows
+  return name.empty() ? std::to_string(::getuid()) : name;
+}
+
+std::string home_folder() {
+  const std::string home = variable("HOME");
+  return home.empty() ? account().home : home;
+}
+
+std::string operator_name() {
+  std::string person;
+  for (const char* name : {"GITHUB_ACTOR", "GITLAB_USER_LOGIN", "CIRCLE_USERNAME", "USER"}) {
+    if (person.empty()) person = variable(name);
+  }
+  if (person.empty()) person = login_name();
+  return person + '@' + machine_name();
+}
+
+Result<std::string> cache_folder() {
+  const std::string cache = variable("XDG_CACHE_HOME");
+  if (cache.starts_with('/')) return cache + "/kirikae";  // a relative one is to be ignored (XDG base directory specification)
+  const std::string home = home_folder();
+  if (!home.empty()) return home + "/.cache/kirikae";
+  return std::unexpected(Error(ErrorCode::local, "no folder for the packed source is known", "set HOME or XDG_CACHE_HOME"));
+}
+
+recipe::Surroundings recipe_surroundings() {
+  recipe::Surroundings surroundings{{}, home_folder()};
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string text = *entry;
+    if (const auto equals = text.find('='); equals != std::string::npos) {
+      surroundings.environment[text.substr(0, equals)] = text.substr(equals + 1);
+    }
+  }
+  return surroundings;
+}
+
+ssh::Settings ssh_settings(const recipe::Ssh& ssh, std::function<Secret(const std::string&)> ask) {
+  const std::string folder = home_folder() + "/.ssh/";
+  ssh::Settings settings;
+  settings.known_hosts = ssh.known_hosts;
+  if (settings.known_hosts.empty()) {
+    settings.known_hosts = {folder + "known_hosts", folder + "known_hosts2", "/etc/ssh/ssh_known_hosts"};
+  }
+  settings.identities = ssh.identities;
+  settings.identities_given = !ssh.identities.empty();
+  if (!settings.identities_given) settings.identities = {folder + "id_ed25519", folder + "id_ecdsa", folder + "id_rsa"};
+  settings.agent_socket = variable("SSH_AUTH_SOCK");
+  settings.connect_timeout = ssh.connect_timeout;
+  settings.keepalive = ssh.keepalive;
+  settings.parallel = ssh.parallel;
+  settings.ask = std::move(ask);
+  return settings;
+}
+
+}  // namespace kirikae::cmd

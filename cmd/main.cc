@@ -1,0 +1,99 @@
+// The program: from the command line to an exit code. The only place that prints errors and maps them to exit codes.
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <exception>
+#include <span>
+
+#include "options.h"
+#include "signals.h"
+#include "ui/ending.h"
+#include "ui/terminal.h"
+#include "verb.h"
+
+namespace kirikae::cmd {
+namespace {
+
+event::Outcome outcome_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::usage:
+    case ErrorCode::recipe: return event::Outcome::usage;
+    case ErrorCode::connect:
+    case ErrorCode::auth:
+    case ErrorCode::host_key: return event::Outcome::unreachable;
+    case ErrorCode::cancelled: return event::Outcome::interrupted;
+    case ErrorCode::internal: return event::Outcome::bug;
+    case ErrorCode::preflight:
+    case ErrorCode::remote:
+    case ErrorCode::lost:
+    case ErrorCode::timeout:
+    case ErrorCode::local: return event::Outcome::failed;
+  }
+  return event::Outcome::bug;
+}
+
+int fail(std::span<const Error> errors) {
+  auto worst = event::Outcome::failed;
+  for (const Error& error : errors) worst = event::worse(worst, outcome_of(error.code));
+  ui::write_all(STDERR_FILENO, ui::errors_text({errors.begin(), errors.end()}));
+  return event::exit_code(worst);
+}
+
+Ended run_verb(const Call& call) {
+  switch (call.options.verb) {
+    case Verb::stages: return run_stages(call);
+    case Verb::deploy: return run_deploy(call);
+    case Verb::rollback: return run_rollback(call);
+    case Verb::plan: return run_plan(call);
+    case Verb::releases: return run_releases(call);
+    case Verb::init: return run_init(call);
+    case Verb::config: return run_config(call);
+    case Verb::help: return run_help(call);
+    case Verb::version: return run_version(call);
+  }
+  return std::unexpected(Errors{{ErrorCode::internal, "a verb without a function"}});
+}
+
+void say_bug(const char* what) {
+  ui::restore_terminal();
+  ui::write_all(STDERR_FILENO, fmt::format("error: this is a bug of deploy: {}\n  'deploy releases STAGE' shows where the hosts stand\n", what));
+}
+
+// An exception that left a thread: no way back, but the terminal is put right and the exit code is the promised one.
+[[noreturn]] void terminated() {
+  const char* what = "std::terminate was called";
+  try {
+    if (const auto current = std::current_exception()) std::rethrow_exception(current);
+  } catch (const std::exception& error) {
+    what = error.what();
+  } catch (...) {
+    what = "an unknown exception";
+  }
+  say_bug(what);
+  ::_exit(event::exit_code(event::Outcome::bug));
+}
+
+int run(int argc, char** argv) {
+  const auto options = parse_options(argc, argv);
+  if (!options) return fail(std::span(&options.error(), 1));
+  const Signals signals;
+  const Ended ended = run_verb({*options, signals.stop()});
+  if (!ended) return fail(ended.error());
+  ui::write_all(STDERR_FILENO, ui::problems_text(*ended));
+  return event::exit_code(ended->outcome);
+}
+
+}  // namespace
+}  // namespace kirikae::cmd
+
+int main(int argc, char** argv) {
+  std::set_terminate(kirikae::cmd::terminated);
+  try {
+    return kirikae::cmd::run(argc, argv);
+  } catch (const std::exception& error) {
+    kirikae::cmd::say_bug(error.what());
+    return kirikae::event::exit_code(kirikae::event::Outcome::bug);
+  }
+}

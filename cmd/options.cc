@@ -1,0 +1,234 @@
+#include "options.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+#include <algorithm>
+#include <array>
+#include <map>
+#include <optional>
+#include <variant>
+
+#include "core/suggestion.h"
+
+namespace kirikae::cmd {
+namespace {
+
+const std::string see_help = "see 'deploy --help'";
+
+Error usage_error(std::string message, std::string hint = see_help) {
+  return {ErrorCode::usage, std::move(message), std::move(hint)};
+}
+
+// Values as CLI11 fills them in; the words in their order.
+struct Parsed {
+  std::vector<std::string> words;
+  std::map<std::string, std::vector<std::string>, std::less<>> values;  // by long name, without the dashes
+  std::map<std::string, bool, std::less<>> flags;
+};
+
+std::string_view long_name(const OptionRow& row) {
+  std::string_view name = row.flags;
+  return name.substr(name.find("--") + 2);
+}
+
+std::string unknown_option_hint(const std::string& typed) {
+  std::vector<std::string> known;
+  for (const OptionRow& row : option_rows()) known.push_back(fmt::format("--{}", long_name(row)));
+  const auto near = nearest_name(typed.substr(0, typed.find('=')), known);
+  return near ? fmt::format("did you mean '{}'? {}", *near, see_help) : see_help;
+}
+
+// Each option may stand before, between and after the words; a value is never taken for more than one.
+Result<Parsed> parse_words(int argc, const char* const* argv) {
+  CLI::App app;
+  Parsed parsed;
+  app.set_help_flag();
+  app.allow_extras();
+  app.add_option("words", parsed.words);
+  for (const OptionRow& row : option_rows()) {
+    const std::string name(long_name(row));
+    if (row.value.empty()) {
+      app.add_flag(std::string(row.flags), parsed.flags[name]);
+    } else {
+      app.add_option(std::string(row.flags), parsed.values[name])->expected(1)->allow_extra_args(false)->multi_option_policy(
+          CLI::MultiOptionPolicy::TakeAll);
+    }
+  }
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    std::string text = error.what();
+    std::replace(text.begin(), text.end(), '\n', ' ');
+    if (const auto colon = text.find(':'); text.starts_with("--") && colon != std::string::npos) {
+      return std::unexpected(usage_error(fmt::format("option '{}' needs a value", text.substr(0, colon))));
+    }
+    return std::unexpected(usage_error(text));
+  }
+  for (const std::string& extra : app.remaining()) {
+    if (!extra.starts_with('-')) continue;
+    return std::unexpected(usage_error(fmt::format("unknown option '{}'", extra), unknown_option_hint(extra)));
+  }
+  return parsed;
+}
+
+const VerbRow* find_verb(std::string_view name) {
+  for (const VerbRow& row : verb_rows()) {
+    if (row.name == name) return &row;
+  }
+  return nullptr;
+}
+
+Error unknown_verb(const std::vector<std::string>& words) {
+  const auto names = verb_names();
+  for (const std::string& word : words) {
+    if (const auto near = nearest_name(word, names)) {
+      return usage_error(fmt::format("unknown verb '{}'", word), fmt::format("did you mean '{}'? {}", *near, see_help));
+    }
+  }
+  return usage_error(fmt::format("one of '{}' and '{}' has to be a verb", words[0], words[1]),
+                     fmt::format("verbs: {}", fmt::join(names, ", ")));
+}
+
+// `VERB STAGE`, `STAGE VERB`, `STAGE`, or nothing.
+Result<void> take_words(const std::vector<std::string>& words, Options& options) {
+  if (words.empty()) return {};
+  std::vector<std::string> rest = words;
+  const VerbRow* row = find_verb(words[0]);
+  if (row != nullptr) {
+    rest.erase(rest.begin());
+  } else if (words.size() > 1 && (row = find_verb(words[1])) != nullptr) {
+    rest.erase(rest.begin() + 1);
+  } else if (words.size() > 1) {
+    return std::unexpected(unknown_verb(words));
+  }
+  options.verb = row == nullptr ? Verb::deploy : row->verb;
+  const bool takes_stage = options.verb != Verb::init && options.verb != Verb::help;
+  if (rest.size() > 1) {
+    return std::unexpected(usage_error(fmt::format("'{}' is one word too many", rest[1]),
+                                       fmt::format("usage: deploy {}", find_verb(row == nullptr ? "deploy" : row->name)->usage)));
+  }
+  if (!rest.empty()) (takes_stage ? options.stage : options.argument) = rest[0];
+  return {};
+}
+
+// One value at most, and not an empty one.
+Result<void> take_value(const Parsed& parsed, std::string_view name, std::string& into) {
+  const auto& values = parsed.values.find(name)->second;
+  if (values.empty()) return {};
+  if (values.size() > 1) return std::unexpected(usage_error(fmt::format("option '--{}' is given twice", name)));
+  if (values[0].empty()) return std::unexpected(usage_error(fmt::format("option '--{}' needs a value", name)));
+  into = values[0];
+  return {};
+}
+
+// Comma separated, and any number of times.
+Result<void> take_list(const Parsed& parsed, std::string_view name, std::vector<std::string>& into) {
+  for (const std::string& value : parsed.values.find(name)->second) {
+    for (std::size_t from = 0; from <= value.size();) {
+      const auto comma = std::min(value.find(',', from), value.size());
+      if (comma == from) return std::unexpected(usage_error(fmt::format("option '--{}' has an empty name in '{}'", name, value)));
+      into.push_back(value.substr(from, comma - from));
+      from = comma + 1;
+    }
+  }
+  return {};
+}
+
+Result<void> take_sets(const Parsed& parsed, std::vector<std::string>& into) {
+  for (const std::string& set : parsed.values.find("set")->second) {
+    const auto equals = set.find('=');
+    if (equals == std::string::npos || equals == 0) {
+      return std::unexpected(usage_error(fmt::format("'--set {}' is no KEY=VALUE", set), "write it as '--set keep_releases=3'"));
+    }
+    into.push_back(set);
+  }
+  return {};
+}
+
+Result<void> take_output(const Parsed& parsed, Output& into) {
+  std::string text;
+  TRY(take_value(parsed, "output", text));
+  const std::map<std::string, Output> kinds = {{"", Output::automatic}, {"auto", Output::automatic}, {"plain", Output::plain}, {"tty", Output::tty}};
+  const auto found = kinds.find(text);
+  if (found == kinds.end()) {
+    return std::unexpected(usage_error(fmt::format("unknown output '{}'", text), "it is one of auto, plain, tty"));
+  }
+  into = found->second;
+  return {};
+}
+
+bool given(const Parsed& parsed, const OptionRow& row) {
+  const std::string name(long_name(row));
+  if (row.value.empty()) return parsed.flags.find(name)->second;
+  return !parsed.values.find(name)->second.empty();
+}
+
+// An option that would be parsed and then do nothing is an error.
+Result<void> refuse_misplaced(const Parsed& parsed, Verb verb) {
+  for (const OptionRow& row : option_rows()) {
+    if (!given(parsed, row) || row.verbs.empty()) continue;
+    if (std::find(row.verbs.begin(), row.verbs.end(), verb) != row.verbs.end()) continue;
+    std::vector<std::string_view> fitting;
+    for (const VerbRow& verb_row : verb_rows()) {
+      if (std::find(row.verbs.begin(), row.verbs.end(), verb_row.verb) != row.verbs.end()) fitting.push_back(verb_row.name);
+    }
+    return std::unexpected(usage_error(fmt::format("option '--{}' has no meaning here", long_name(row)),
+                                       fmt::format("it goes with: {}", fmt::join(fitting, ", "))));
+  }
+  return {};
+}
+
+Result<void> take_options(const Parsed& parsed, Options& options) {
+  TRY(take_value(parsed, "recipe", options.recipe));
+  TRY(take_list(parsed, "hosts", options.hosts));
+  TRY(take_list(parsed, "roles", options.roles));
+  TRY(take_list(parsed, "exclude", options.exclude));
+  TRY(take_sets(parsed, options.sets));
+  TRY(take_value(parsed, "to", options.to));
+  TRY(take_value(parsed, "revision", options.revision));
+  TRY(take_output(parsed, options.output));
+  const auto flag = [&](std::string_view name) { return parsed.flags.find(name)->second; };
+  options.yes = flag("yes");
+  options.quiet = flag("quiet");
+  options.verbose = flag("verbose");
+  options.dry_run = flag("dry-run");
+  if (options.quiet && options.verbose) return std::unexpected(usage_error("'--quiet' and '--verbose' exclude each other"));
+  return {};
+}
+
+}  // namespace
+
+std::vector<std::string> verb_names() {
+  std::vector<std::string> names;
+  for (const VerbRow& row : verb_rows()) names.emplace_back(row.name);
+  return names;
+}
+
+Result<Options> parse_options(int argc, const char* const* argv) {
+  TRY_ASSIGN(const Parsed parsed, parse_words(argc, argv));
+  Options options;
+  const auto flag = [&](std::string_view name) { return parsed.flags.find(name)->second; };
+  if (flag("version")) {
+    options.verb = Verb::version;
+    return options;
+  }
+  if (flag("help")) {  // also of a line that is wrong otherwise: help is what its writer needs
+    options.verb = Verb::help;
+    for (const std::string& word : parsed.words) {
+      const bool verb = find_verb(word) != nullptr && word != "help";
+      if (verb && options.argument.empty()) options.argument = word;
+    }
+    return options;
+  }
+  TRY(take_words(parsed.words, options));
+  TRY(take_options(parsed, options));
+  TRY(refuse_misplaced(parsed, options.verb));
+  const bool takes_stage = options.verb != Verb::init && options.verb != Verb::help && options.verb != Verb::stages;
+  if (takes_stage && options.stage.empty() && options.verb == Verb::deploy) options.verb = Verb::stages;
+  if (options.verb == Verb::deploy && options.dry_run) options.verb = Verb::plan;
+  return options;
+}
+
+}  // namespace kirikae::cmd

@@ -1,0 +1,57 @@
+// Options: what the command line says, checked. options.cc is the only file that knows CLI11.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+
+namespace kirikae::cmd {
+
+enum class Verb { stages, deploy, rollback, plan, releases, init, config, help, version };
+
+enum class Output { automatic, plain, tty };
+
+struct Options {
+  Verb verb = Verb::stages;
+  std::string stage;     // of the verbs that take one
+  std::string argument;  // init: the application; help: the topic; empty where none was given
+
+  std::string recipe;  // --recipe; empty: the nearest deploy.yml
+  std::vector<std::string> hosts, roles, exclude;
+  std::vector<std::string> sets;  // key=value
+  std::string to;
+  std::string revision;
+  bool dry_run = false;  // of rollback; `deploy -n` is the verb plan
+  bool yes = false;
+  bool quiet = false;
+  bool verbose = false;
+  Output output = Output::automatic;
+};
+
+// Every verb and option, for the parser, the help texts and the completeness of the manual.
+struct VerbRow {
+  Verb verb;
+  std::string_view name;
+  std::string_view usage;  // after the program's name
+  std::string_view text;   // one line
+};
+struct OptionRow {
+  std::string_view flags;     // "-n,--dry-run"
+  std::string_view value;     // what people read for its value; empty: it takes none
+  std::string_view group;
+  std::vector<Verb> verbs;    // for which it means something; empty: all
+  std::vector<std::string_view> text;
+};
+std::span<const VerbRow> verb_rows();
+std::span<const OptionRow> option_rows();
+
+// Errors (usage): unknown options and verbs, with the nearest name; missing, doubled or misplaced options.
+Result<Options> parse_options(int argc, const char* const* argv);
+
+// "'deploy', 'rollback', 'plan' …": for messages that list what there is.
+std::vector<std::string> verb_names();
+
+}  // namespace kirikae::cmd

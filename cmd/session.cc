@@ -1,0 +1,63 @@
+#include "session.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <ctime>
+#include <utility>
+
+#include "display.h"
+#include "load.h"
+#include "local.h"
+#include "ssh/ssh_connector.h"
+#include "ui/ask.h"
+#include "ui/terminal.h"
+
+namespace kirikae::cmd {
+namespace {
+
+// What a stage with `confirm: true` asks before anything is connected.
+Result<void> confirm(const Call& call, const deploy::Request& request) {
+  if (!request.recipe.confirm || call.options.yes) return {};
+  const std::string& stage = request.recipe.stage;
+  const std::string doing = call.options.verb == Verb::rollback ? "roll back" : "deploy to";
+  if (!ui::can_ask()) {
+    return std::unexpected(Error(ErrorCode::usage, fmt::format("stage '{}' wants to be confirmed, and nobody can be asked here", stage),
+                                 "--yes answers for you"));
+  }
+  const auto count = request.hosts.size();
+  const auto answer = ui::ask_line(fmt::format("{} {} ({} host{})? type yes:", doing, stage, count, count == 1 ? "" : "s"), call.stop);
+  if (answer == "yes") return {};
+  return std::unexpected(Error(ErrorCode::cancelled, "not confirmed; nothing was done"));
+}
+
+template <class Work>
+auto with_surroundings(const Call& call, bool reading, const deploy::Request& request, const Work& work)
+    -> std::expected<decltype(work(request, std::declval<deploy::Surroundings>())), Errors> {
+  auto cache = cache_folder();
+  if (!cache) return std::unexpected(Errors{std::move(cache).error()});
+  Display display(call.options, reading, call.stop);
+  const auto connector = ssh::make_connector(ssh_settings(request.recipe.ssh, display.asker()));
+  const auto now = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
+  return work(request, deploy::Surroundings{*connector, display.sink(), now, *std::move(cache), call.stop});
+}
+
+}  // namespace
+
+Ended change_hosts(const Call& call, const Change& change) {
+  auto request = load_request(call.options);
+  if (!request) return std::unexpected(std::move(request).error());
+  if (auto confirmed = confirm(call, *request); !confirmed) return std::unexpected(Errors{std::move(confirmed).error()});
+  return with_surroundings(call, false, *request, change);
+}
+
+Ended read_hosts(const Call& call, const Read& read) {
+  auto request = load_request(call.options);
+  if (!request) return std::unexpected(std::move(request).error());
+  auto reading = with_surroundings(call, true, *request, read);
+  if (!reading) return std::unexpected(std::move(reading).error());
+  ui::write_all(STDOUT_FILENO, reading->text);
+  return std::move(reading->report);
+}
+
+}  // namespace kirikae::cmd

@@ -1,0 +1,20 @@
+// What the verbs that go to hosts have in common: the recipe, the hosts, a display, a connector.
+#pragma once
+
+#include <functional>
+
+#include "deploy/deploy.h"
+#include "verb.h"
+
+namespace kirikae::cmd {
+
+using Change = std::function<event::Report(const deploy::Request&, const deploy::Surroundings&)>;
+using Read = std::function<deploy::Reading(const deploy::Request&, const deploy::Surroundings&)>;
+
+// Asks first where the stage says `confirm: true`.
+Ended change_hosts(const Call& call, const Change& change);
+
+// Prints what was read to standard output.
+Ended read_hosts(const Call& call, const Read& read);
+
+}  // namespace kirikae::cmd

@@ -1,0 +1,60 @@
+#include "signals.h"
+
+#include <poll.h>
+#include <sys/signalfd.h>
+#include <unistd.h>
+
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <system_error>
+
+#include "event/outcome.h"
+#include "ui/terminal.h"
+
+namespace kirikae::cmd {
+namespace {
+
+sigset_t watched() {
+  sigset_t set;
+  sigemptyset(&set);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGTSTP}) sigaddset(&set, signal);
+  return set;
+}
+
+}  // namespace
+
+Signals::Signals() {
+  std::signal(SIGPIPE, SIG_IGN);
+  const sigset_t set = watched();
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  fd_ = Fd(::signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK));
+  if (!fd_.valid()) throw std::system_error(errno, std::generic_category(), "signalfd");
+  thread_ = std::jthread([this] { watch(); });
+}
+
+Signals::~Signals() {
+  end_.wake();
+  thread_.join();
+}
+
+void Signals::watch() {
+  for (;;) {
+    std::array<pollfd, 2> fds = {pollfd{fd_.get(), POLLIN, 0}, pollfd{end_.fd(), POLLIN, 0}};
+    if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) return;
+    if (fds[1].revents != 0) return;
+    signalfd_siginfo info{};
+    if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) continue;
+    if (info.ssi_signo == SIGTSTP) {
+      ui::restore_terminal();
+      ::kill(::getpid(), SIGSTOP);
+    } else if (!stop_.request_stop()) {
+      ui::restore_terminal();
+      ui::write_all(STDERR_FILENO,
+                    "\nerror: stopped at once: hosts may be in the middle of a step\n  'deploy releases STAGE' shows where they stand\n");
+      ::_exit(event::exit_code(event::Outcome::interrupted));
+    }
+  }
+}
+
+}  // namespace kirikae::cmd

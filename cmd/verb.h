@@ -1,0 +1,33 @@
+// What every verb is: a function from the command line to a report. None of them prints an error or knows an exit code.
+#pragma once
+
+#include <expected>
+#include <stop_token>
+#include <vector>
+
+#include "core/error.h"
+#include "event/outcome.h"
+#include "options.h"
+
+namespace kirikae::cmd {
+
+struct Call {
+  const Options& options;
+  std::stop_token stop;
+};
+
+// Errors: what kept the verb from beginning; never empty. A report of a verb that runs nothing on hosts has no hosts.
+using Errors = std::vector<Error>;
+using Ended = std::expected<event::Report, Errors>;
+
+Ended run_stages(const Call& call);
+Ended run_deploy(const Call& call);
+Ended run_rollback(const Call& call);
+Ended run_plan(const Call& call);
+Ended run_releases(const Call& call);
+Ended run_init(const Call& call);
+Ended run_config(const Call& call);
+Ended run_help(const Call& call);
+Ended run_version(const Call& call);
+
+}  // namespace kirikae::cmd

@@ -1,0 +1,83 @@
+#include "verb_help.h"
+
+namespace kirikae::cmd {
+
+std::string_view verb_description(Verb verb) {
+  switch (verb) {
+    case Verb::deploy:
+      return "Packs the source once, sends it to all hosts of the stage, links shared folders\n"
+             "and files, runs the build hooks; when every host is ready, switches 'current'\n"
+             "on all of them, runs the after_publish hooks and removes old releases.\n"
+             "If anything fails before the switch, no host is switched.\n";
+    case Verb::rollback:
+      return "Switches all hosts to the newest good release older than the live one, the same\n"
+             "on all of them, and marks the release that they leave as bad. Twice in a row\n"
+             "goes two releases back. Nothing is changed if a host lacks the release.\n";
+    case Verb::plan:
+      return "Reads the hosts and prints, for each, what a deploy would change: releases,\n"
+             "links, hooks, what would be removed. Changes nothing. The same as 'deploy -n';\n"
+             "for the plan of a rollback, 'deploy rollback STAGE -n'.\n";
+    case Verb::releases:
+      return "Lists the releases that the hosts have, newest first, with their states\n"
+             "(preparing, ready, good, bad, failed), who made them, and which is live.\n";
+    case Verb::config:
+      return "Prints the recipe of one stage as it is understood: defaults filled in, the\n"
+             "stage's overrides merged, values interpolated. Connects to nothing.\n";
+    case Verb::init:
+      return "Writes deploy.yml into the current folder: a short recipe with comments, to be\n"
+             "filled in. A deploy.yml that is there is left alone. APPLICATION is the\n"
+             "application's name (default: the name of the folder).\n";
+    case Verb::help: return "Explains a verb; 'deploy help recipe' explains every key of deploy.yml.\n";
+    case Verb::stages:
+    case Verb::version: break;
+  }
+  return "";
+}
+
+std::string_view verb_examples(Verb verb) {
+  switch (verb) {
+    case Verb::deploy:
+      return "  deploy production\n"
+             "  deploy production --hosts 'app*' --exclude app07.example.com\n"
+             "  deploy production --yes --output plain --revision \"$CI_COMMIT_SHA\"\n";
+    case Verb::rollback:
+      return "  deploy rollback production\n"
+             "  deploy rollback production --to 20261122013000\n"
+             "  deploy rollback production -n          # what it would do\n";
+    case Verb::plan:
+      return "  deploy plan production\n"
+             "  deploy plan production --roles db --set keep_releases=2\n";
+    case Verb::releases: return "  deploy releases production\n";
+    case Verb::config:
+      return "  deploy config staging\n"
+             "  deploy config staging --set user=ada\n";
+    case Verb::init:
+      return "  deploy init\n"
+             "  deploy init shop\n";
+    case Verb::help:
+      return "  deploy help rollback\n"
+             "  deploy help recipe\n";
+    case Verb::stages:
+    case Verb::version: break;
+  }
+  return "";
+}
+
+std::string_view examples_text() {
+  return "  deploy init shop                       # a first recipe\n"
+         "  deploy plan production                 # what would change\n"
+         "  deploy production                      # a release, on all hosts or none\n"
+         "  deploy rollback production             # back to the one before\n"
+         "  deploy releases production             # what is there\n"
+         "  deploy help rollback                   # more about a verb\n"
+         "  deploy help recipe                     # every key of deploy.yml\n";
+}
+
+std::string_view exit_codes_text() {
+  return "  0 done                     4 somebody else is deploying\n"
+         "  1 failed, none switched    5 no connection, login or trusted host key\n"
+         "  2 usage or recipe          6 partial: a person is needed\n"
+         "  3 failed and undone        70 a bug         130 interrupted\n";
+}
+
+}  // namespace kirikae::cmd

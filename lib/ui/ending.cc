@@ -1,0 +1,102 @@
+#include "ui/ending.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <cmath>
+#include <utility>
+
+#include "core/fold.h"
+#include "ui/sanitize.h"
+#include "ui/table.h"
+
+namespace kirikae::ui {
+namespace {
+
+// What stands in a table: the error without its place and hint.
+std::string short_text(const Error& error) {
+  Error bare = error;
+  bare.host.clear();
+  bare.hint.clear();
+  bare.span.reset();
+  std::string text = sanitize_text(to_text(bare));
+  std::replace(text.begin(), text.end(), '\n', ' ');
+  return text;
+}
+
+std::string painted_outcome(event::Outcome outcome, const Palette& palette) {
+  const auto name = event::name_of(outcome);
+  return outcome == event::Outcome::done ? palette.good(name) : palette.bad(name);
+}
+
+std::string last_line(const event::Report& report, const Palette& palette) {
+  std::string text = fmt::format("{} {} {} {}: {} in {}", report.verb, report.application, report.verb == "rollback" ? "on" : "to",
+                                 report.stage, painted_outcome(report.outcome, palette), seconds_text(report.seconds));
+  if (!report.release.empty()) text += fmt::format(", release {}", report.release);
+  return text + '\n';
+}
+
+struct Shared {
+  std::string text;
+  std::vector<std::string> hosts;
+};
+
+}  // namespace
+
+std::string seconds_text(double seconds) {
+  if (seconds < 59.95) return fmt::format("{:.1f} s", seconds);
+  const auto whole = std::llround(seconds);
+  return fmt::format("{} min {:02} s", whole / 60, whole % 60);
+}
+
+std::string names_text(const std::vector<std::string>& names) {
+  constexpr std::size_t longest = 48;
+  std::string folded = sanitize_line(fold_names(names));
+  if (names.size() < 3 || folded.size() <= longest) return folded;
+  return sanitize_line(fmt::format("{} {} ... {} hosts", names[0], names[1], names.size()));
+}
+
+std::string end_table(const event::Report& report, std::size_t columns, const Palette& palette) {
+  if (report.hosts.empty()) return last_line(report, palette);
+  const std::vector<Column> heads = {{"host"}, {"state"}, {"release"}, {"seconds", true}, {"sent", true}, {"error"}};
+  std::vector<std::vector<std::string>> rows;
+  for (const event::HostReport& host : report.hosts) {
+    rows.push_back({sanitize_line(host.host), std::string(event::name_of(host.end)), sanitize_line(host.live_after),
+                    fmt::format("{:.1f}", host.seconds), host.bytes == 0 ? "" : size_text(host.bytes),
+                    host.error ? short_text(*host.error) : ""});
+  }
+  return '\n' + table_text(heads, rows, columns) + last_line(report, palette);
+}
+
+std::string errors_text(const std::vector<Error>& errors) {
+  std::vector<Shared> shared;
+  for (const Error& error : errors) {
+    Error bare = error;
+    bare.host.clear();
+    std::string text = sanitize_text(to_text(bare));
+    auto same = std::find_if(shared.begin(), shared.end(), [&](const Shared& other) { return other.text == text; });
+    if (same == shared.end()) same = shared.insert(shared.end(), {std::move(text), {}});
+    if (!error.host.empty()) same->hosts.push_back(error.host);
+  }
+  std::string text;
+  for (const Shared& error : shared) {
+    text += error.hosts.empty() ? fmt::format("error: {}\n", error.text) : fmt::format("error: [{}] {}\n", names_text(error.hosts), error.text);
+  }
+  return text;
+}
+
+std::string problems_text(const event::Report& report) {
+  std::vector<Error> errors = report.errors;
+  for (const event::HostReport& host : report.hosts) {
+    if (!host.error) continue;
+    errors.push_back(*host.error);
+    errors.back().host = host.host;
+  }
+  std::string text = errors_text(errors);
+  if (!report.advice.empty()) text += "what to do:\n";
+  for (const std::string& command : report.advice) text += fmt::format("  {}\n", sanitize_line(command));
+  return text;
+}
+
+}  // namespace kirikae::ui

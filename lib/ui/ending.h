@@ -1,0 +1,30 @@
+// The end of a run as people read it: the table of the hosts, and the errors with what to do about them.
+#pragma once
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "event/outcome.h"
+#include "ui/terminal.h"
+
+namespace kirikae::ui {
+
+// Host, state, release, seconds, bytes, error, and a last line that sums the run up. Lines end with a newline. `columns`: how
+// wide a line may be, 0: as wide as it gets. Empty for a run without hosts.
+std::string end_table(const event::Report& report, std::size_t columns, const Palette& palette);
+
+// Errors as they stand last on standard error, each with its hint; one that many hosts share is one, and names them.
+std::string errors_text(const std::vector<Error>& errors);
+
+// All errors of a report, then the commands that a person may need. Empty where all is well.
+std::string problems_text(const event::Report& report);
+
+// `[web[1-3]]`, or the first names and a count where that would be long.
+std::string names_text(const std::vector<std::string>& names);
+
+// "0.4 s", "2 min 05 s".
+std::string seconds_text(double seconds);
+
+}  // namespace kirikae::ui

@@ -1,0 +1,126 @@
+#include "ui/plain.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ui/ending.h"
+#include "ui/sanitize.h"
+
+namespace kirikae::ui {
+namespace {
+
+std::string plural(std::size_t count) { return fmt::format("{} host{}", count, count == 1 ? "" : "s"); }
+
+// An output line's end that no screen has room for.
+std::string shortened(const std::string& text, std::size_t longest) {
+  if (longest == 0 || display_width(text) <= longest) return text;
+  return cut(text, longest) + fmt::format(" ({} bytes in all)", text.size());
+}
+
+}  // namespace
+
+void Plain::show(const event::Event& event) {
+  std::visit([this](const auto& what) { on(what); }, event.what);
+}
+
+void Plain::set_widths(std::size_t longest_line, std::size_t table_width) {
+  look_.longest_line = longest_line;
+  look_.table_width = table_width;
+}
+
+bool Plain::chatty() const { return look_.level == Level::verbose || (look_.level == Level::normal && !look_.reading); }
+
+void Plain::line(const std::string& hosts, const std::string& text) {
+  streams_.out(fmt::format("{} {}\n", look_.palette.faint('[' + (hosts.empty() ? "local" : sanitize_line(hosts)) + ']'), text));
+}
+
+void Plain::on(const event::RunStarted& e) {
+  if (!chatty()) return;
+  std::vector<std::string> names;
+  for (const auto& host : e.hosts) names.push_back(host.name);
+  streams_.out(fmt::format("{} {} {} {}: {} ({})\n", e.verb, sanitize_line(e.application), e.verb == "rollback" ? "on" : "to",
+                           sanitize_line(e.stage), plural(names.size()), names_text(names)));
+}
+
+void Plain::on(const event::ReleaseChosen& e) {
+  if (!chatty()) return;
+  const std::string revision = e.revision.empty() ? "" : fmt::format(", revision {}", sanitize_line(e.revision));
+  streams_.out(fmt::format("release {}{}\n", sanitize_line(e.release), revision));
+}
+
+void Plain::on(const event::PhaseStarted& e) {
+  phase_ = PhaseState{e.phase, e.hosts, {}};
+  if (!chatty()) return;
+  streams_.out(e.hosts.empty() ? fmt::format("{}: on this machine\n", event::name_of(e.phase))
+                               : fmt::format("{}: {}\n", event::name_of(e.phase), plural(e.hosts.size())));
+}
+
+// "done" is said of hosts only where all went well: after a failure the others may have stopped half-way.
+void Plain::on(const event::PhaseFinished& e) {
+  if (!phase_) return;
+  const PhaseState phase = std::move(*phase_);
+  phase_.reset();
+  const std::string name(event::name_of(e.phase));
+  if (!phase.failures.empty() || e.failed_hosts > 0) {
+    show_failures(phase);
+    if (e.failed_hosts > 0 && (chatty() || !look_.reading)) {
+      streams_.out(fmt::format("{}: {} {} in {}\n", name, plural(static_cast<std::size_t>(e.failed_hosts)), look_.palette.bad("failed"),
+                               seconds_text(e.seconds)));
+    }
+    return;
+  }
+  if (!chatty()) return;
+  line(names_text(phase.hosts), fmt::format("{}: {} in {}", name, look_.palette.good("done"), seconds_text(e.seconds)));
+}
+
+void Plain::show_failures(const PhaseState& phase) {
+  if (look_.reading && !chatty()) return;  // the report names them all
+  std::vector<std::pair<Failure, std::vector<std::string>>> shared;
+  for (const Failure& failure : phase.failures) {
+    auto same = std::find_if(shared.begin(), shared.end(), [&](const auto& other) {
+      return other.first.step == failure.step && other.first.text == failure.text && other.first.host.empty() == failure.host.empty();
+    });
+    if (same == shared.end()) same = shared.insert(shared.end(), {failure, {}});
+    if (!failure.host.empty()) same->second.push_back(failure.host);
+  }
+  for (const auto& [failure, hosts] : shared) {
+    line(names_text(hosts), fmt::format("{}: {}: {}", sanitize_line(failure.step), look_.palette.bad("failed"), failure.text));
+  }
+}
+
+void Plain::on(const event::HostState& e) {
+  if (look_.level == Level::verbose) line(e.host, sanitize_line(e.text));
+}
+
+void Plain::on(const event::StepStarted& e) {
+  if (look_.level == Level::verbose) line(e.host, fmt::format("{}: started", sanitize_line(e.step)));
+}
+
+void Plain::on(const event::StepFinished& e) {
+  if (e.error && phase_) {
+    Error bare = *e.error;
+    bare.host.clear();
+    bare.hint.clear();
+    phase_->failures.push_back({e.host, e.step, sanitize_text(to_text(bare))});
+  }
+  if (look_.level != Level::verbose) return;
+  line(e.host, fmt::format("{}: {} in {}", sanitize_line(e.step), e.error ? look_.palette.bad("failed") : look_.palette.good("done"),
+                           seconds_text(e.seconds)));
+}
+
+void Plain::on(const event::Output& e) {
+  if (!chatty()) return;
+  line(e.host, shortened(sanitize_line(e.line), look_.longest_line));
+}
+
+void Plain::on(const event::Warning& e) {
+  const std::string host = e.host.empty() ? "" : '[' + sanitize_line(e.host) + "] ";
+  streams_.err(fmt::format("{}{} {}\n", host, look_.palette.warning("warning:"), sanitize_text(e.text)));
+}
+
+void Plain::on(const event::RunFinished& e) {
+  if (!look_.reading) streams_.out(end_table(e.report, look_.table_width, look_.palette));
+}
+
+}  // namespace kirikae::ui

@@ -1,0 +1,193 @@
+#include "ui/sanitize.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <utility>
+#include <vector>
+
+namespace kirikae::ui {
+namespace {
+
+struct Character {
+  char32_t point = 0;
+  std::size_t size = 0;  // bytes; 0: these bytes are no UTF-8
+};
+
+struct Range {
+  char32_t from, to;
+};
+
+// The first character of bytes that aren't empty. Overlong forms, surrogates and what lies beyond Unicode are refused.
+Character decode(std::string_view bytes) {
+  const auto byte = [&](std::size_t i) { return static_cast<unsigned char>(bytes[i]); };
+  const unsigned char first = byte(0);
+  if (first < 0x80) return {first, 1};
+  const std::size_t size = first >= 0xf0 ? 4 : first >= 0xe0 ? 3 : 2;
+  if (first < 0xc2 || first > 0xf4 || bytes.size() < size) return {};
+  char32_t point = first & (0xffU >> (size + 1));
+  for (std::size_t i = 1; i < size; ++i) {
+    if ((byte(i) & 0xc0) != 0x80) return {};
+    point = (point << 6) | (byte(i) & 0x3fU);
+  }
+  constexpr std::array<char32_t, 5> least = {0, 0, 0x80, 0x800, 0x10000};
+  const bool surrogate = point >= 0xd800 && point <= 0xdfff;
+  return point < least[size] || surrogate || point > 0x10ffff ? Character{} : Character{point, size};
+}
+
+// Characters that steer instead of being seen: directions, line separators, fillers, tags.
+bool steers(char32_t point) {
+  constexpr std::array ranges = {Range{0x61c, 0x61c},   Range{0x180e, 0x180e},  Range{0x200b, 0x200b},  Range{0x200e, 0x200f},
+                                 Range{0x2028, 0x202e}, Range{0x2060, 0x2069},  Range{0x206a, 0x206f},  Range{0xfeff, 0xfeff},
+                                 Range{0xfff9, 0xfffb}, Range{0xe0000, 0xe007f}};
+  return std::any_of(ranges.begin(), ranges.end(), [&](Range range) { return point >= range.from && point <= range.to; });
+}
+
+// After the introducer: bytes up to and with `BEL` or `ESC \`; npos where that isn't there.
+std::size_t string_sequence_end(std::string_view bytes, std::size_t from) {
+  for (std::size_t i = from; i < bytes.size(); ++i) {
+    if (bytes[i] == '\a') return i + 1;
+    if (bytes[i] == '\x1b') return i + 1 < bytes.size() && bytes[i + 1] == '\\' ? i + 2 : std::string_view::npos;
+  }
+  return std::string_view::npos;
+}
+
+// The size of the complete escape sequence (ECMA-48) that `bytes` begin with; 0 where it isn't complete.
+std::size_t escape_size(std::string_view bytes) {
+  if (bytes.size() < 2) return 0;
+  const auto is_in = [&](std::size_t i, char from, char to) { return i < bytes.size() && bytes[i] >= from && bytes[i] <= to; };
+  std::size_t i = 1;
+  if (bytes[1] == '[') {
+    for (i = 2; is_in(i, '\x30', '\x3f');) ++i;
+    while (is_in(i, '\x20', '\x2f')) ++i;
+    return is_in(i, '\x40', '\x7e') ? i + 1 : 0;
+  }
+  if (std::string_view("]PX^_").find(bytes[1]) != std::string_view::npos) {
+    const std::size_t end = string_sequence_end(bytes, 2);
+    return end == std::string_view::npos ? 0 : end;
+  }
+  while (is_in(i, '\x20', '\x2f')) ++i;
+  return is_in(i, '\x30', '\x7e') ? i + 1 : 0;
+}
+
+std::string visible(char32_t point) {
+  return point < 0x100 ? fmt::format("\\x{:02x}", static_cast<unsigned>(point)) : fmt::format("<U+{:04X}>", static_cast<unsigned>(point));
+}
+
+// Builds the line as the terminal would leave it.
+class Line {
+ public:
+  void add(std::string_view text, std::size_t width) {
+    marks_.push_back({text_.size(), width});
+    text_ += text;
+    column_ += width;
+  }
+  void tab() {
+    const std::size_t width = 8 - column_ % 8;
+    add(std::string(width, ' '), width);
+  }
+  void backspace() {
+    if (marks_.empty()) return;
+    text_.resize(marks_.back().at);
+    column_ -= marks_.back().width;
+    marks_.pop_back();
+  }
+  std::string take() { return std::move(text_); }
+
+ private:
+  struct Mark {
+    std::size_t at, width;
+  };
+  std::string text_;
+  std::vector<Mark> marks_;
+  std::size_t column_ = 0;
+};
+
+std::string sanitize_piece(std::string_view bytes) {
+  Line line;
+  while (!bytes.empty()) {
+    const Character c = decode(bytes);
+    std::size_t used = std::max<std::size_t>(c.size, 1);
+    if (c.point == 0x1b && escape_size(bytes) > 0) {
+      used = escape_size(bytes);
+    } else if (c.point == '\t') {
+      line.tab();
+    } else if (c.point == '\b') {
+      line.backspace();
+    } else if (c.size == 0 || c.point < 0x20 || (c.point >= 0x7f && c.point < 0xa0) || steers(c.point)) {
+      const std::string shown = visible(c.size == 0 ? static_cast<unsigned char>(bytes[0]) : c.point);
+      if (c.point != '\a') line.add(shown, shown.size());
+    } else {
+      line.add(bytes.substr(0, c.size), display_width(bytes.substr(0, c.size)));
+    }
+    bytes.remove_prefix(used);
+  }
+  return line.take();
+}
+
+std::size_t width_of(char32_t point) {
+  constexpr std::array none = {Range{0x300, 0x36f},   Range{0x483, 0x489},   Range{0x591, 0x5bd},   Range{0x610, 0x61a},
+                               Range{0x64b, 0x65f},   Range{0x93c, 0x93c},   Range{0x94d, 0x94d},   Range{0xe31, 0xe31},
+                               Range{0xe34, 0xe3a},   Range{0x1ab0, 0x1aff}, Range{0x1dc0, 0x1dff}, Range{0x200c, 0x200d},
+                               Range{0x20d0, 0x20ff}, Range{0x3099, 0x309a}, Range{0xfe00, 0xfe0f}, Range{0xfe20, 0xfe2f},
+                               Range{0xe0100, 0xe01ef}};
+  constexpr std::array two = {Range{0x1100, 0x115f}, Range{0x231a, 0x231b}, Range{0x23e9, 0x23ec},   Range{0x2614, 0x2615},
+                              Range{0x26a1, 0x26a1}, Range{0x2705, 0x2705}, Range{0x274c, 0x274c},   Range{0x2795, 0x2797},
+                              Range{0x2b1b, 0x2b1c}, Range{0x2e80, 0x303e}, Range{0x3041, 0x33ff},   Range{0x3400, 0x4dbf},
+                              Range{0x4e00, 0x9fff}, Range{0xa000, 0xa4cf}, Range{0xac00, 0xd7a3},   Range{0xf900, 0xfaff},
+                              Range{0xfe30, 0xfe6f}, Range{0xff00, 0xff60}, Range{0xffe0, 0xffe6},   Range{0x1f300, 0x1f64f},
+                              Range{0x1f680, 0x1f6ff}, Range{0x1f900, 0x1f9ff}, Range{0x20000, 0x3fffd}};
+  const auto within = [&](Range range) { return point >= range.from && point <= range.to; };
+  if (std::any_of(none.begin(), none.end(), within)) return 0;
+  return std::any_of(two.begin(), two.end(), within) ? 2 : 1;
+}
+
+}  // namespace
+
+std::string sanitize_line(std::string_view bytes) {
+  std::string best;
+  for (std::size_t from = 0; from <= bytes.size();) {
+    const auto end = std::min(bytes.find('\r', from), bytes.size());
+    std::string piece = sanitize_piece(bytes.substr(from, end - from));
+    if (piece.find_first_not_of(' ') != std::string::npos) best = std::move(piece);
+    from = end + 1;
+  }
+  return best;
+}
+
+std::string sanitize_text(std::string_view bytes) {
+  std::string text;
+  for (std::size_t from = 0; from <= bytes.size();) {
+    const auto end = std::min(bytes.find('\n', from), bytes.size());
+    text += sanitize_line(bytes.substr(from, end - from));
+    if (end < bytes.size()) text += '\n';
+    from = end + 1;
+  }
+  return text;
+}
+
+std::size_t display_width(std::string_view text) {
+  std::size_t width = 0;
+  while (!text.empty()) {
+    const Character c = decode(text);
+    width += width_of(c.point);
+    text.remove_prefix(std::max<std::size_t>(c.size, 1));
+  }
+  return width;
+}
+
+std::string cut(std::string_view text, std::size_t columns) {
+  if (display_width(text) <= columns) return std::string(text);
+  const std::size_t dots = std::min<std::size_t>(3, columns);
+  std::size_t size = 0;
+  for (std::size_t width = 0; size < text.size();) {
+    const Character c = decode(text.substr(size));
+    width += width_of(c.point);
+    if (width > columns - dots) break;
+    size += std::max<std::size_t>(c.size, 1);
+  }
+  return std::string(text.substr(0, size)) + std::string(dots, '.');
+}
+
+}  // namespace kirikae::ui
