@@ -75,12 +75,14 @@ void note_start(const Step& step, HostRun& run) {
   if (std::holds_alternative<plan::Publish>(step)) run.switched = HostRun::Switched::unknown;
 }
 
-void note_end(const Step& step, const Result<void>& result, bool host_answered, HostRun& run) {
+void note_end(const Step& step, const Result<ssh::Exit>& ended, HostRun& run) {
+  if (!ended) return;
   if (std::holds_alternative<plan::Publish>(step)) {
-    // The host reads `current` back before it answers: a status of 0 means switched, any other means not switched.
-    if (host_answered) run.switched = result ? HostRun::Switched::yes : HostRun::Switched::no;
+    // The host reads `current` back before it answers (lib/host/publish.sh): 1 and 4 mean that it is what it was.
+    if (ended->ok()) run.switched = HostRun::Switched::yes;
+    if (ended->status == 1 || ended->status == 4) run.switched = HostRun::Switched::no;
   }
-  if (std::holds_alternative<plan::Settle>(step) && result) run.settled = true;
+  if (std::holds_alternative<plan::Settle>(step) && ended->ok()) run.settled = true;
 }
 
 // At most ten a second for each host: a fast line would drown the terminal.
@@ -132,13 +134,13 @@ Result<void> exec_step(const StepContext& context, const plan::PlannedHost& host
   Listener listener(context.emit, host.host.name, name, std::holds_alternative<plan::RunTask>(step));
   auto ended = run_on_host(context, host, transport, step, listener, run);
   listener.end();
+  note_end(step, ended, run);
   Result<void> result;
   if (!ended) {
     result = std::unexpected(std::move(ended).error().with_context(name).on(host.host.name));
   } else if (!ended->ok()) {
     result = std::unexpected(ended_badly(name, ended->status, ended->signal, listener.last_words()).on(host.host.name));
   }
-  note_end(step, result, ended.has_value(), run);
   const double seconds = context.emit.seconds() - start;
   run.seconds += seconds;
   context.emit(event::StepFinished{host.host.name, phase, name, seconds, result ? std::nullopt : std::optional(result.error())});
