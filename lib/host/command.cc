@@ -1,0 +1,135 @@
+#include "host/command.h"
+
+#include <algorithm>
+#include <iterator>
+
+#include "core/shell_quote.h"
+
+namespace kirikae::host {
+
+namespace {
+
+std::string paths(const release::Layout& layout) {
+  return shell_assign("kk_root", layout.root()) + shell_assign("kk_current", layout.current()) +
+         shell_assign("kk_releases", layout.releases()) + shell_assign("kk_shared", layout.shared()) +
+         shell_assign("kk_own", layout.own()) + shell_assign("kk_states", layout.states());
+}
+
+// A record's value, or a line of a log: one line, without control characters.
+std::string one_line(std::string_view value, std::size_t limit = std::string_view::npos) {
+  const auto end = std::min(limit, value.find_first_of(std::string_view("\n\r\0", 3)));
+  std::string line(value.substr(0, end));
+  for (char& c : line) {
+    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) c = ' ';
+  }
+  return line;
+}
+
+std::string record(const ReleaseInfo& info) {
+  constexpr std::size_t longest = 200;
+  return shell_assign("kk_release", info.id) + shell_assign("kk_revision", one_line(info.revision, longest)) +
+         shell_assign("kk_by", one_line(info.by, longest)) + shell_assign("kk_previous", info.previous);
+}
+
+std::string sync_with(const release::Facts& facts) {
+  return shell_assign("kk_syncfs", facts.sync_file_system ? "yes" : "no");
+}
+
+std::string call(std::string_view function, const std::vector<std::string>& arguments = {}) {
+  std::string text(function);
+  for (const auto& argument : arguments) text += ' ' + shell_quote(argument);
+  return text + '\n';
+}
+
+// A name as parse_facts reads it back: what isn't plain text of one line is written %XX.
+std::string percent_encoded(std::string_view name) {
+  constexpr char digits[] = "0123456789ABCDEF";
+  std::string text;
+  for (const char c : name) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte >= 0x20 && byte != 0x7f && byte != '%') {
+      text += c;
+    } else {
+      text += {'%', digits[byte / 16], digits[byte % 16]};
+    }
+  }
+  return text;
+}
+
+}  // namespace
+
+Command facts(const release::Layout& layout, const std::vector<std::string>& shared_files) {
+  std::vector<std::string> arguments;
+  for (const auto& file : shared_files) {
+    arguments.push_back(file);
+    arguments.push_back(percent_encoded(file));
+  }
+  return {"facts", paths(layout) + call("kk_facts", arguments)};
+}
+
+Command prepare(const release::Layout& layout, const ReleaseInfo& info) {
+  return {"prepare", paths(layout) + record(info) + call("kk_prepare")};
+}
+
+Command receive(const release::Layout& layout, const std::string& id, const std::string& encoding, const release::Facts& facts) {
+  return {"receive", paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_encoding", encoding) +
+                         shell_assign("kk_hash_tool", facts.hash) + call("kk_receive")};
+}
+
+Command verify(const release::Layout& layout, const std::string& id, const std::string& sha256) {
+  return {"verify",
+          paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_expected", sha256) + call("kk_verify")};
+}
+
+Command link(const release::Layout& layout, const ReleaseInfo& info, const std::vector<std::string>& directories,
+             const std::vector<std::string>& files, const std::vector<std::string>& copied) {
+  // Sorted, an ancestor stands before what lies in it.
+  std::vector<std::string> arguments = directories;
+  std::sort(arguments.begin(), arguments.end());
+  arguments.insert(arguments.end(), files.begin(), files.end());
+  arguments.insert(arguments.end(), copied.begin(), copied.end());
+  return {"link", paths(layout) + record(info) + shell_assign("kk_directories", std::to_string(directories.size())) +
+                      shell_assign("kk_files", std::to_string(files.size())) + call("kk_link", arguments)};
+}
+
+Command task(const std::string& name, const std::string& run, const std::string& folder,
+             const std::map<std::string, std::string>& environment) {
+  // A subshell, so that the environment ends with the task.
+  std::string text = "(\n" + shell_assign("kk_folder", folder) + shell_assign("kk_run", run);
+  for (const auto& [key, value] : environment) text += "export " + shell_assign(key, value);
+  return {"task " + name, text + call("kk_task") + ")\n"};
+}
+
+Command seal(const release::Layout& layout, const ReleaseInfo& info, const release::Facts& facts) {
+  return {"seal", paths(layout) + sync_with(facts) + shell_assign("kk_release", info.id) + call("kk_seal")};
+}
+
+Command publish(const release::Layout& layout, const std::string& id, const release::Facts& facts,
+                const std::optional<std::string>& expected_live) {
+  return {"publish", paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_wanted", layout.link_target(id)) +
+                         shell_assign("kk_mv", facts.mv) + shell_assign("kk_expect", expected_live.value_or("any")) +
+                         call("kk_publish")};
+}
+
+Command unpublish(const release::Layout& layout, const std::optional<std::string>& expected_live) {
+  return {"unpublish",
+          paths(layout) + shell_assign("kk_expect", expected_live.value_or("any")) + call("kk_unpublish")};
+}
+
+Command mark(const release::Layout& layout, const std::string& id, release::State state, const release::Facts& facts) {
+  return {"mark " + std::string(release::name_of(state)),
+          paths(layout) + sync_with(facts) + shell_assign("kk_release", id) +
+              shell_assign("kk_to", release::name_of(state)) + call("kk_mark")};
+}
+
+Command log(const release::Layout& layout, const std::string& json, const std::string& revisions_line) {
+  return {"log", shell_assign("kk_log_file", layout.log()) + shell_assign("kk_json", one_line(json)) +
+                     shell_assign("kk_revisions_log", layout.revisions_log()) +
+                     shell_assign("kk_line", one_line(revisions_line)) + call("kk_log")};
+}
+
+Command prune(const release::Layout& layout, const std::vector<std::string>& ids) {
+  return {"prune", paths(layout) + call("kk_prune", ids)};
+}
+
+}  // namespace kirikae::host

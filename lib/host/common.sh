@@ -1,0 +1,131 @@
+# shellcheck shell=sh
+# What several functions need. A step's text assigns the kk_ variables that stand for paths and values (command.cc).
+
+kk_nl='
+'
+
+kk_fail() {
+  printf '%s\n' "$1" >&2
+  exit 1
+}
+
+kk_is_id() {
+  case $1 in *[!0-9]*) return 1 ;; ??????????????) return 0 ;; esac
+  return 1
+}
+
+# A private folder, kk_t, that nobody else can have guessed.
+kk_temporary() {
+  for kk_d in "${TMPDIR:-/tmp}" /dev/shm /var/tmp "${HOME:-/}"; do
+    kk_t=$(mktemp -d "$kk_d/kirikae.XXXXXXXX" 2>/dev/null) && return
+  done
+  echo "can't make a temporary folder in '${TMPDIR:-/tmp}', /dev/shm, /var/tmp or the home folder: make room in one of them" >&2
+  return 1
+}
+
+# Where `current` points: kk_kind none | live (then kk_live) | link (then kk_target) | directory | file.
+kk_read_current() {
+  kk_live='' kk_target=''
+  if [ -L "$kk_current" ]; then
+    kk_target=$(readlink "$kk_current") || kk_fail "can't read the link '$kk_current'"
+    kk_v=${kk_target%/}
+    kk_live=${kk_v##*/}
+    kk_kind=live
+    if kk_is_id "$kk_live"; then
+      case ${kk_v#./} in "${kk_releases##*/}/$kk_live" | "$kk_releases/$kk_live") return ;; esac
+    fi
+    # Through other links, perhaps.
+    kk_v=$(cd -P "$kk_current" 2>/dev/null && pwd) && kk_live=${kk_v##*/} && kk_is_id "$kk_live" &&
+      [ "$(cd -P "$kk_releases" 2>/dev/null && pwd)" = "${kk_v%/*}" ] && return
+    kk_live='' kk_kind=link
+  elif [ -d "$kk_current" ]; then
+    kk_kind=directory
+  elif [ -e "$kk_current" ]; then
+    kk_kind=file
+  else
+    kk_kind=none
+  fi
+}
+
+# kk_state, kk_revision, kk_by and kk_previous from the record of release $1; fails where it has none. An empty record, which
+# a crash may leave, is one of an unfinished release.
+kk_read_record() {
+  kk_state='' kk_revision='' kk_by='' kk_previous=''
+  [ -f "$kk_states/$1" ] && [ -r "$kk_states/$1" ] || return 1
+  kk_state=preparing
+  while IFS=' ' read -r kk_key kk_v; do
+    case $kk_key in
+      state) kk_state=$kk_v ;;
+      revision) kk_revision=$kk_v ;;
+      by) kk_by=$kk_v ;;
+      previous) kk_previous=$kk_v ;;
+    esac
+  done <"$kk_states/$1"
+}
+
+# Writes the record of release $1 anew, with state $2.
+kk_write_record() {
+  kk_file="$kk_own/tmp/state.$1.$$"
+  (
+    umask 022
+    set -C
+    rm -f "$kk_file" &&
+      printf 'state %s\nrevision %s\nby %s\nprevious %s\n' "$2" "$kk_revision" "$kk_by" "$kk_previous" >"$kk_file"
+  ) && kk_sync_file "$kk_file" && mv -f "$kk_file" "$kk_states/$1" && return
+  rm -f "$kk_file"
+  echo "can't record release '$1' as $2 in '$kk_states': check its owner and the room on the disk" >&2
+  return 1
+}
+
+# To disk: one file; or the whole file system of a path. A step that doesn't say how the host does it needs none.
+kk_sync_file() {
+  case ${kk_syncfs-} in yes) sync "$1" ;; no) sync ;; esac
+}
+
+kk_sync_all() {
+  kk_limit=
+  timeout 1 true 2>/dev/null && kk_limit='timeout 600'
+  # shellcheck disable=SC2086
+  if [ "${kk_syncfs-}" = yes ]; then $kk_limit sync -f "$1"; else $kk_limit sync; fi
+}
+
+# rename(2) of $2 over the link $3, which mv alone would follow.
+kk_rename() {
+  case $1 in
+    T | h) mv "-f$1" "$2" "$3" ;;
+    perl) perl -e 'rename $ARGV[0], $ARGV[1] or die "$!\n"' "$2" "$3" ;;
+    python3) python3 -c 'import os, sys; os.rename(sys.argv[1], sys.argv[2])' "$2" "$3" ;;
+    *) return 1 ;;
+  esac
+}
+
+# SHA-256 of standard input, in the tool's own words; kk_sum finds the digits.
+kk_hash() {
+  case $1 in
+    openssl) openssl dgst -sha256 ;;
+    sha256sum) sha256sum ;;
+    shasum) shasum -a 256 ;;
+    sha256) sha256 -q ;;
+    *) return 1 ;;
+  esac
+}
+
+kk_sum() {
+  kk_s=${1##*= }
+  kk_s=${kk_s%% *}
+  case $kk_s in *[!0-9a-f]*) return 1 ;; esac
+  [ "${#kk_s}" = 64 ]
+}
+
+# The release's own folder, never a link.
+kk_need_release() {
+  [ -d "$kk_releases/$kk_release" ] && [ ! -L "$kk_releases/$kk_release" ] ||
+    kk_fail "release '$kk_release' is not in '$kk_releases'"
+}
+
+# Only an unfinished release is ever written to.
+kk_need_preparing() {
+  kk_need_release
+  kk_read_record "$kk_release" || kk_fail "release '$kk_release' has no record in '$kk_states': prepare it first"
+  [ "$kk_state" = preparing ] || kk_fail "release '$kk_release' is $kk_state, so it isn't changed any more: deploy a new release"
+}

@@ -1,0 +1,284 @@
+# shellcheck shell=sh
+# The control shell: reads what the client says, runs one step at a time beside itself, frames what comes back.
+# The protocol is in docs/design.md. Names start with kk_, since commands of recipes must not meet ours.
+#
+# Everything that happens is an event, a line of one pipe (descriptor 6) that the main loop reads:
+#   c LINE   the client said LINE           q       the client is gone
+#   p PID    the step's group leader        x N     the step ended with status N
+#   r S PID  relay of stream S (o, e)       d S     that relay has met its end of file
+#   t        a second of drain has passed   k       the killed group is gone
+# So the order of things is the order of lines, and only the main loop writes frames.
+
+# A frame in one write(2): it may stand in the midst of a step's output. bash writes line by line; printenv doesn't.
+kk_frame() {
+  if [ -n "${BASH_VERSION-}" ] && [ -n "$kk_id" ]; then
+    kk_f="$kk_nl$kk_nonce $1" printenv kk_f && return
+  fi
+  printf '\n%s %s\n' "$kk_nonce" "$1"
+}
+
+# ksh says 256 + n for a signal.
+kk_status() {
+  if [ "$1" -gt 255 ]; then kk_st=$((128 + ($1 & 127))); else kk_st=$1; fi
+}
+
+# An unnamed pipe that this shell can write and read.
+kk_pipe() {
+  kk_temporary || return 1
+  mkfifo -m 600 "$kk_t/e" && exec 6<>"$kk_t/e"
+  kk_made=$?
+  rm -rf "$kk_t"
+  return "$kk_made"
+}
+
+# What start_line() calls once it has the script in K.
+kk_serve() {
+  kk_id=
+  IFS=' ' read -r kk_mode kk_nonce || exit 2
+  case $kk_nonce in '' | *[!0-9a-f]*) exit 2 ;; esac
+  kk_setsid=
+  command -v setsid >/dev/null 2>&1 && kk_setsid=setsid
+  case $kk_mode in
+    control) kk_control ;;
+    data) kk_data ;;
+    *) exit 2 ;;
+  esac
+}
+
+kk_data() {
+  kk_frame 'hello 1'
+  IFS=' ' read -r kk_word kk_id kk_n || exit 2
+  case $kk_word:$kk_id:$kk_n in step:*[!0-9]*:* | step::* | step:*:*[!0-9]* | step:*:) exit 2 ;; step:*) ;; *) exit 2 ;; esac
+  kk_text=
+  while [ "$kk_n" -gt 0 ]; do
+    IFS= read -r kk_line || exit 2
+    kk_text="$kk_text$kk_line$kk_nl"
+    kk_n=$((kk_n - 1))
+  done
+  kk_frame "begin $kk_id"
+  (
+    unset K kk_nonce
+    set -e
+    eval "$kk_text"
+  )
+  kk_status $?
+  exec </dev/null
+  kk_frame "end $kk_id $kk_st"
+  kk_frame "end $kk_id" >&2
+  exit 0
+}
+
+# Its own process, since reading the client must never wait for anything else.
+kk_listen() {
+  while IFS= read -r kk_line <&3; do
+    printf 'c %s\n' "$kk_line" >&6
+    [ "$kk_line" != quit ] || exit 0
+  done
+  echo q >&6
+}
+
+kk_control() {
+  kk_pipe || exit 1
+  exec 3<&0 </dev/null
+  # Handlers, not '': what is ignored stays ignored in every step. PIPE: without a reader the step must still be killed.
+  trap : PIPE
+  trap kk_gone HUP INT TERM
+  kk_listen >/dev/null 2>&1 &
+  exec 3<&-
+  kk_want=0
+  kk_idle
+  kk_quit=
+  kk_frame 'hello 1'
+  while :; do
+    # It fails where a signal came in between.
+    IFS= read -r kk_event <&6 || continue
+    case $kk_event in
+      'c '*) kk_client "${kk_event#c }" ;;
+      q) kk_gone ;;
+      'p '*)
+        kk_leader=${kk_event#p }
+        [ -z "$kk_kill" ] || kk_killer
+        ;;
+      'r o '*) kk_out=${kk_event#r o } && kk_cut ;;
+      'r e '*) kk_err=${kk_event#r e } && kk_cut ;;
+      'd o') kk_out=- && kk_settle ;;
+      'd e') kk_err=- && kk_settle ;;
+      'x '*)
+        kk_status "${kk_event#x }"
+        kk_ended=$kk_st
+        kk_timer
+        kk_settle
+        ;;
+      t) kk_tick ;;
+      k) kk_kill='done' && kk_settle ;;
+    esac
+  done
+}
+
+kk_idle() {
+  kk_id='' kk_leader='' kk_kill='' kk_out='' kk_err='' kk_ended='' kk_ticks=0 kk_cutting='' kk_timer=''
+}
+
+kk_client() {
+  if [ "$kk_want" -gt 0 ]; then
+    kk_text="$kk_text$1$kk_nl"
+    kk_want=$((kk_want - 1))
+    [ "$kk_want" -gt 0 ] || kk_start
+    return
+  fi
+  case $1 in
+    'ping '*[!0-9]*) kk_gone ;;
+    'ping '*) kk_frame "pong ${1#ping }" ;;
+    'cancel '*) [ "${1#cancel }" != "$kk_id" ] || kk_end_step ;;
+    'step '*)
+      kk_line=${1#step }
+      kk_next=${kk_line%% *}
+      kk_want=${kk_line#* }
+      case $kk_line in *' '*' '*) kk_want='' ;; esac
+      case $kk_next in '' | *[!0-9]*) kk_want='' ;; esac
+      case $kk_want in '' | *[!0-9]*) kk_want=0 && kk_gone ;; esac
+      kk_text=
+      [ "$kk_want" -gt 0 ] || kk_start
+      ;;
+    *) kk_gone ;;
+  esac
+}
+
+kk_start() {
+  if [ -n "$kk_id" ]; then
+    kk_frame "end $kk_next 125"
+    kk_frame "end $kk_next" >&2
+    return
+  fi
+  kk_frame "begin $kk_next"
+  kk_id=$kk_next
+  kk_supervise &
+}
+
+# Relays stand between the step and the channel, so that a daemon left behind by the step can be cut off.
+kk_supervise() {
+  {
+    kk_lead 2>&1 >&4 4>&- 5>&- | cat >&5 4>&- 5>&- 6>&- &
+    echo "r e $!" >&6
+    wait $! 2>/dev/null
+    echo 'd e' >&6
+  } 4>&1 5>&2 | cat 6>&- &
+  echo "r o $!" >&6
+  wait $! 2>/dev/null
+  echo 'd o' >&6
+}
+
+# The script and the step's text travel in the environment: what stands in an argv, every user of the host can read.
+kk_lead() {
+  {
+    # shellcheck disable=SC2086,SC2016
+    KIRIKAE_SCRIPT=$K KIRIKAE_STEP=$kk_text $kk_setsid /bin/sh -c 'eval "$KIRIKAE_SCRIPT"; kk_step' </dev/null 2>&7 6>&6 7>&-
+  } 7>&2 2>/dev/null
+  echo "x $?" >&6
+}
+
+# In the step's own shell.
+kk_step() {
+  echo "p $$" >&6
+  exec 6>&-
+  kk_text=$KIRIKAE_STEP
+  unset KIRIKAE_SCRIPT KIRIKAE_STEP
+  set -e
+  eval "$kk_text"
+}
+
+kk_timer() {
+  (
+    sleep 1
+    echo t >&6
+  ) >/dev/null 2>&1 &
+  kk_timer=$!
+}
+
+# The step has ended and a relay still waits. Idle means: somebody left behind holds the pipe. Busy means: the client is slow.
+kk_tick() {
+  [ -n "$kk_ended" ] || return 0
+  kk_ticks=$((kk_ticks + 1))
+  kk_idles=
+  for kk_relay in "$kk_out" "$kk_err"; do
+    case $kk_relay in '' | -) continue ;; esac
+    kk_w=
+    { read -r kk_w <"/proc/$kk_relay/wchan"; } 2>/dev/null
+    case $kk_w in
+      *pipe_read*) kk_idles=y ;;
+      *[!0]*) [ "$kk_ticks" -lt 30 ] || kk_idles=y ;;
+      *) if [ "$kk_ticks" -ge 10 ] || kk_alive; then kk_idles=y; fi ;;
+    esac
+  done
+  if [ -n "$kk_idles$kk_quit" ]; then
+    kk_cutting=y
+    kk_cut
+  else
+    kk_timer
+  fi
+}
+
+kk_cut() {
+  [ -n "$kk_cutting" ] || return 0
+  for kk_relay in "$kk_out" "$kk_err"; do
+    case $kk_relay in '' | -) ;; *) kill -KILL "$kk_relay" 2>/dev/null ;; esac
+  done
+}
+
+# The whole group; without setsid only the step's shell.
+kk_group() {
+  if [ -n "$kk_setsid" ]; then kill "$1" "-$kk_leader" 2>/dev/null; else kill "$1" "$kk_leader" 2>/dev/null; fi
+}
+
+kk_alive() {
+  [ -n "$kk_leader" ] && kk_group -0
+}
+
+kk_end_step() {
+  [ -z "$kk_kill" ] || return 0
+  kk_kill=wanted
+  [ -z "$kk_leader" ] || kk_killer
+}
+
+# TERM every second until the group is gone, KILL after five, given up after seven.
+kk_killer() {
+  kk_kill=busy
+  (
+    kk_i=0
+    while kk_alive; do
+      case $kk_i in
+        0 | 10 | 20 | 30 | 40) kk_group -TERM ;;
+        5? | 6?) kk_group -KILL ;;
+        7?) break ;;
+      esac
+      sleep 0.1 || {
+        sleep 1
+        kk_i=$((kk_i + 9))
+      }
+      kk_i=$((kk_i + 1))
+    done
+    echo k >&6
+  ) >/dev/null 2>&1 &
+}
+
+# The end of a step: status known, relays at their end, a killed group gone.
+kk_settle() {
+  [ -n "$kk_ended" ] || return 0
+  case $kk_out$kk_err in --) ;; *) return 0 ;; esac
+  case $kk_kill in busy) return 0 ;; esac
+  # Waited for: after that it can't write an event of an older step.
+  { kill "$kk_timer" && wait "$kk_timer"; } 2>/dev/null
+  kk_f=$kk_id
+  kk_s=$kk_ended
+  kk_idle
+  kk_frame "end $kk_f $kk_s"
+  kk_frame "end $kk_f" >&2
+  [ -z "$kk_quit" ] || exit 0
+}
+
+# The client has gone or makes no sense: nothing of it stays behind.
+kk_gone() {
+  [ -n "$kk_id" ] || exit 0
+  kk_quit=y
+  kk_end_step
+}

@@ -1,0 +1,137 @@
+# shellcheck shell=sh
+# Preflight: everything a plan needs to know of this host, as lines `key=value`. Changes nothing.
+
+# Arguments: shared files, each followed by its name as it is to be printed.
+kk_facts() (
+  LC_ALL=C
+  export LC_ALL
+  echo facts=1
+  echo "clock=$(date +%s)"
+  echo "system=$(uname -s)"
+  kk_facts_current
+  kk_facts_releases
+  while [ $# -ge 2 ]; do
+    [ -e "$kk_shared/$1" ] || printf 'missing=%s\n' "$2"
+    shift 2
+  done
+  kk_facts_room
+  kk_facts_tools
+  echo facts=end
+)
+
+kk_problem() {
+  kk_say problem "$1"
+}
+
+# One line, without control characters, at most $3 bytes.
+kk_say() {
+  kk_v=$2
+  case $kk_v in *[[:cntrl:]]*) kk_v=$(printf %s "$kk_v" | tr -d '\001-\037\177') ;; esac
+  printf "%s=%.${3:-4000}s\n" "$1" "$kk_v"
+}
+
+kk_facts_current() {
+  kk_read_current
+  case $kk_kind in
+    live) echo "live=$kk_live" ;;
+    link) kk_say target "$kk_target" ;;
+    directory) echo current=directory ;;
+    file) kk_problem "'$kk_current' is a file, not a link: move it away" ;;
+  esac
+}
+
+# No process is started for a release: there may be many.
+kk_facts_releases() {
+  for kk_d in "$kk_releases"/*; do
+    kk_i=${kk_d##*/}
+    kk_is_id "$kk_i" && [ -d "$kk_d" ] && [ ! -L "$kk_d" ] || continue
+    kk_read_record "$kk_i" || :
+    case $kk_state in preparing | ready | good | bad | failed) ;; *) kk_state=- ;; esac
+    echo "release=$kk_i $kk_state"
+    kk_r=
+    if [ -f "$kk_d/REVISION" ] && [ -r "$kk_d/REVISION" ]; then IFS= read -r kk_r <"$kk_d/REVISION" || :; fi
+    [ -z "$kk_r" ] || kk_say revision "$kk_r" 200
+    [ -z "$kk_by" ] || kk_say by "$kk_by" 200
+  done
+}
+
+kk_facts_room() {
+  kk_a=$kk_root
+  while [ ! -e "$kk_a" ] && [ ! -L "$kk_a" ]; do
+    kk_a=${kk_a%/*}
+    [ -n "$kk_a" ] || kk_a=/
+  done
+  if [ ! -d "$kk_a" ]; then
+    kk_problem "'$kk_a' is no directory: move it away, or choose another deploy_to"
+    return
+  fi
+  if [ "$kk_a" != "$kk_root" ]; then
+    [ -w "$kk_a" ] && [ -x "$kk_a" ] || kk_problem "can't make '$kk_root', since '$kk_a' is not writable$(kk_install)"
+  else
+    for kk_d in "$kk_root" "$kk_releases" "$kk_shared" "$kk_own" "$kk_states" "$kk_own/tmp"; do
+      if [ ! -e "$kk_d" ] && [ ! -L "$kk_d" ]; then continue; fi
+      if [ ! -d "$kk_d" ]; then
+        kk_problem "'$kk_d' is no directory: move it away"
+      elif [ ! -w "$kk_d" ] || [ ! -x "$kk_d" ]; then
+        kk_problem "'$kk_d' is not writable for '$(id -un)': give it to that user"
+      fi
+    done
+  fi
+  kk_column "$(df -Pk "$kk_a" 2>/dev/null)" && echo "free_kilobytes=$kk_free"
+  kk_column "$(df -Pi "$kk_a" 2>/dev/null)" && echo "free_inodes=$kk_free"
+  :
+}
+
+# The command that a person with the rights needs; paths with a quote are left to that person.
+kk_install() {
+  case $kk_root in *\'*) ;; *) printf ': run sudo install -d -o %s %s' "$(id -un)" "'$kk_root'" ;; esac
+}
+
+# kk_free: the column before the one in percent, on df's last line.
+kk_column() {
+  kk_free=
+  set -f
+  # shellcheck disable=SC2086
+  set -- ${1##*"$kk_nl"}
+  while [ $# -gt 1 ]; do
+    case $2 in
+      [0-9]*%)
+        kk_free=$1
+        break
+        ;;
+    esac
+    shift
+  done
+  set +f
+  case $kk_free in '' | *[!0-9]*) return 1 ;; esac
+}
+
+kk_facts_tools() {
+  for kk_d in zstd gzip setsid; do
+    ! command -v "$kk_d" >/dev/null || echo "$kk_d=yes"
+  done
+  for kk_d in tar mkfifo tee readlink; do
+    command -v "$kk_d" >/dev/null || kk_problem "there is no '$kk_d' here: install it"
+  done
+  for kk_d in openssl sha256sum shasum sha256; do
+    if command -v "$kk_d" >/dev/null && kk_sum "$(kk_hash "$kk_d" </dev/null 2>/dev/null)"; then
+      [ "$kk_s" = e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855 ] && echo "hash=$kk_d" && break
+    fi
+    kk_s=
+  done
+  [ -n "$kk_s" ] || kk_problem "no tool computes sha-256 here: install openssl"
+  # Not tried out: that would flush a busy host's disks.
+  case $(uname -s):$(sync --help 2>&1 </dev/null) in Linux:*" -f"* | Linux:*"[-df]"*) echo sync_fs=yes ;; esac
+  kk_temporary || {
+    kk_problem "can't make a temporary folder: make room in '${TMPDIR:-/tmp}'"
+    return
+  }
+  for kk_d in T h perl python3 ''; do
+    rm -rf "$kk_t/d" "$kk_t/l" "$kk_t/n"
+    mkdir "$kk_t/d" && ln -s d "$kk_t/l" && ln -s new "$kk_t/n" || break
+    kk_rename "$kk_d" "$kk_t/n" "$kk_t/l" >/dev/null 2>&1 || continue
+    [ "$(readlink "$kk_t/l")" = new ] && break
+  done
+  rm -rf "$kk_t"
+  if [ -n "$kk_d" ]; then echo "mv=$kk_d"; else kk_problem "'mv' can't replace a link here: install coreutils or perl"; fi
+}

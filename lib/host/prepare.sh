@@ -1,0 +1,26 @@
+# shellcheck shell=sh
+# The tree, where it is missing, and a new release's folder.
+
+kk_prepare() {
+  kk_read_current
+  case $kk_kind in directory | file) kk_fail "'$kk_current' is a real $kk_kind, not a link: move it away" ;; esac
+  if [ ! -d "$kk_root" ]; then
+    mkdir -p "$kk_root" || kk_fail "can't make '$kk_root'$(kk_install)"
+  fi
+  for kk_d in "$kk_releases" "$kk_shared" "$kk_own" "$kk_states"; do
+    [ -d "$kk_d" ] || mkdir -p "$kk_d" || kk_fail "can't make '$kk_d': give '$kk_root' to '$(id -un)'"
+  done
+  [ -d "$kk_own/tmp" ] || mkdir -m 700 "$kk_own/tmp" || kk_fail "can't make '$kk_own/tmp'"
+  kk_sweep
+  if [ -e "$kk_releases/$kk_release" ] || [ -L "$kk_releases/$kk_release" ]; then
+    kk_fail "release '$kk_release' is already in '$kk_releases': deploy again under a new one"
+  fi
+  # The record first: a folder without one would pass for another tool's.
+  kk_write_record "$kk_release" preparing || exit 1
+  mkdir "$kk_releases/$kk_release" || kk_fail "can't make the folder of release '$kk_release' in '$kk_releases'"
+}
+
+# What runs that died a day ago or earlier have left.
+kk_sweep() {
+  (cd "$kk_own/tmp" && find . ! -name . -prune -mtime +1 -exec rm -rf {} +) || :
+}

@@ -1,0 +1,51 @@
+# shellcheck shell=sh
+# Removes releases. Marked failed first, then renamed away, then deleted: a crash leaves nothing that looks complete.
+
+# Arguments: release ids.
+kk_prune() {
+  kk_read_current
+  kk_failed=0
+  for kk_p in "$kk_releases"/.pruned-*; do
+    if [ -d "$kk_p" ] && [ ! -L "$kk_p" ]; then kk_delete "$kk_p" || kk_failed=1; fi
+  done
+  for kk_release; do
+    if kk_prune_one; then echo "removed=$kk_release"; else kk_failed=1; fi
+  done
+  return "$kk_failed"
+}
+
+kk_prune_one() {
+  kk_is_id "$kk_release" || {
+    echo "'$kk_release' is no release: not removed" >&2
+    return 1
+  }
+  [ "$kk_live" != "$kk_release" ] || {
+    echo "release '$kk_release' is live: not removed" >&2
+    return 1
+  }
+  kk_d="$kk_releases/$kk_release"
+  if [ -L "$kk_d" ]; then
+    echo "release '$kk_release' is a symbolic link: not removed" >&2
+    return 1
+  fi
+  kk_p="$kk_releases/.pruned-$kk_release"
+  if [ -e "$kk_d" ]; then
+    kk_read_record "$kk_release" || :
+    [ "$kk_state" = failed ] || kk_write_record "$kk_release" failed || return 1
+    mv "$kk_d" "$kk_p" || {
+      echo "can't remove release '$kk_release': remove '$kk_d' as its owner" >&2
+      return 1
+    }
+  fi
+  rm -f "$kk_states/$kk_release" "$kk_own/tmp/sum.$kk_release"
+  [ ! -d "$kk_p" ] || kk_delete "$kk_p"
+}
+
+# A payload may bring directories that even their owner can't write to.
+kk_delete() {
+  rm -rf "$1" 2>/dev/null && return
+  find "$1" -type d -exec chmod u+rwx {} + 2>/dev/null
+  rm -rf "$1" && return
+  echo "can't remove all of '$1': remove it as the owner of what is left" >&2
+  return 1
+}

@@ -1,0 +1,67 @@
+# shellcheck shell=sh
+# The switch. Ends with 0: `current` is the wanted release; 1: it is what it was; 4: it is what it was, and that is not what
+# preflight saw; 5: it has changed, but is not what was wanted.
+
+kk_publish() {
+  kk_need_release
+  if kk_read_record "$kk_release"; then
+    case $kk_state in
+      ready | good | bad) ;;
+      *) kk_fail "release '$kk_release' is $kk_state, so it is not complete; 'current' is unchanged: deploy a new release" ;;
+    esac
+  fi
+  kk_current_movable
+  [ "$kk_live" != "$kk_release" ] || return 0
+  kk_current_expected
+  kk_sweep_links
+  kk_l="$kk_root/.current-$kk_release-$$-$(kk_nonsense)"
+  ln -s "$kk_wanted" "$kk_l" || kk_fail "can't make a link in '$kk_root'; 'current' is unchanged: check its owner and the room on the disk"
+  kk_old=$kk_target
+  kk_rename "$kk_mv" "$kk_l" "$kk_current" || :
+  rm -f "$kk_l"
+  kk_read_current
+  [ "$kk_target" != "$kk_wanted" ] || return 0
+  [ "$kk_target" != "$kk_old" ] || kk_fail "can't replace '$kk_current'; it is unchanged: check the owner of '$kk_root'"
+  echo "'$kk_current' has changed and is now $(kk_what), not '$kk_wanted': look who else writes to '$kk_root'" >&2
+  exit 5
+}
+
+# Takes `current` away: the undo of a first release.
+kk_unpublish() {
+  kk_current_movable
+  [ "$kk_kind" != none ] || return 0
+  kk_current_expected
+  rm -f "$kk_current" || kk_fail "can't remove '$kk_current'; it is unchanged: check the owner of '$kk_root'"
+}
+
+kk_current_movable() {
+  kk_read_current
+  case $kk_kind in directory | file) kk_fail "'$kk_current' is a real $kk_kind, not a link, and unchanged: move it away" ;; esac
+}
+
+# kk_expect: `any`, or a release id, or empty for none.
+kk_current_expected() {
+  [ "$kk_expect" != any ] && [ "$kk_live" != "$kk_expect" ] || return 0
+  echo "'$kk_current' is $(kk_what), not '${kk_expect:-none}' as before, and unchanged: somebody else has deployed, so look and run again" >&2
+  exit 4
+}
+
+kk_what() {
+  case $kk_kind in none) echo none ;; *) printf "'%s'" "$kk_target" ;; esac
+}
+
+# Not to be guessed, not to be met again.
+kk_nonsense() {
+  dd if=/dev/urandom bs=8 count=1 2>/dev/null | od -An -tx1 | tr -d ' \n'
+}
+
+# Links that dead runs have left. A run of another user lives if /proc says so.
+kk_sweep_links() {
+  for kk_d in "$kk_root"/.current-*; do
+    [ -L "$kk_d" ] || continue
+    kk_v=${kk_d#"$kk_root/.current-"??????????????-}
+    kk_v=${kk_v%%-*}
+    case $kk_v in '' | *[!0-9]*) continue ;; esac
+    kill -0 "$kk_v" 2>/dev/null || [ -e "/proc/$kk_v" ] || rm -f "$kk_d" || :
+  done
+}

@@ -1,0 +1,58 @@
+# shellcheck shell=sh
+# The payload: a tar stream on standard input, hashed as it comes, unpacked into the release.
+
+kk_receive() {
+  kk_need_preparing
+  kk_note="$kk_own/tmp/sum.$kk_release"
+  cd "$kk_releases/$kk_release" || kk_fail "can't enter '$kk_releases/$kk_release'"
+  # What an earlier attempt has left.
+  rm -f "$kk_note"
+  find . ! -name . -prune -exec rm -rf {} + || kk_fail "can't empty '$kk_releases/$kk_release'"
+  kk_t=$(mktemp -d "$kk_own/tmp/receive.XXXXXXXX") && mkfifo "$kk_t/data" ||
+    kk_fail "can't make a temporary folder in '$kk_own/tmp': check its owner and the room on the disk"
+  { kk_digest=$(kk_hash "$kk_hash_tool" <"$kk_t/data") && kk_sum "$kk_digest" && printf '%s\n' "$kk_s" >"$kk_t/sum"; } &
+  kk_hasher=$!
+  # Every stage says that it went well, since a pipe only tells the last one's. What follows tar's end mark must be read, too.
+  kk_stages=$(
+    {
+      { tee "$kk_t/data" && echo tee >&4; } | { kk_decode && echo decode >&4; } |
+        { tar -x -o -p -f - >&2 && cat >/dev/null && echo tar >&4; }
+    } 4>&1
+  ) || :
+  # If tee has never opened it, the hasher still waits for a writer.
+  : <>"$kk_t/data"
+  kk_hashed=0
+  wait "$kk_hasher" || kk_hashed=$?
+  kk_s=
+  [ ! -f "$kk_t/sum" ] || read -r kk_s <"$kk_t/sum" || :
+  rm -rf "$kk_t"
+  for kk_v in tar decode tee; do
+    case $kk_nl$kk_stages$kk_nl in
+      *"$kk_nl$kk_v$kk_nl"*) ;;
+      *) kk_fail "the payload of release '$kk_release' could not be unpacked ($kk_v failed): see above, then deploy again" ;;
+    esac
+  done
+  [ "$kk_hashed" = 0 ] && [ -n "$kk_s" ] || kk_fail "the payload of release '$kk_release' could not be hashed by $kk_hash_tool"
+  find . ! -name . ! -type l \( -perm -4000 -o -perm -2000 -o -perm -1000 \) -exec chmod u-s,g-s,-t {} + ||
+    kk_fail "can't drop the special modes in '$kk_releases/$kk_release'"
+  printf '%s\n' "$kk_s" >"$kk_note" || kk_fail "can't write '$kk_note': make room on the disk"
+  echo "sha256=$kk_s"
+}
+
+kk_decode() {
+  case $kk_encoding in
+    zstd) zstd -dcq ;;
+    gzip) gzip -dc ;;
+    none) cat ;;
+    *) kk_fail "unknown encoding '$kk_encoding'" ;;
+  esac
+}
+
+kk_verify() {
+  kk_need_preparing
+  kk_s=
+  { read -r kk_s <"$kk_own/tmp/sum.$kk_release"; } 2>/dev/null ||
+    kk_fail "the payload of release '$kk_release' has not arrived whole: deploy again"
+  [ "$kk_s" = "$kk_expected" ] ||
+    kk_fail "the payload of release '$kk_release' arrived changed: sha256 is $kk_s here, $kk_expected was sent: deploy again"
+}
