@@ -1,0 +1,299 @@
+#include "transfer/archive_reader.h"
+
+#include <archive.h>
+#include <archive_entry.h>
+#include <fcntl.h>
+#include <locale.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <map>
+#include <memory>
+#include <optional>
+#include <system_error>
+#include <utility>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "core/digest.h"
+#include "core/fd.h"
+#include "transfer/archive_names.h"
+
+namespace kirikae::transfer {
+namespace {
+
+constexpr std::size_t piece = 128 * 1024;
+
+Error file_error(const std::string& path, std::string_view what, int number) {
+  return Error(ErrorCode::local, fmt::format("archive {} {}: {}", shown(path), what, std::generic_category().message(number)));
+}
+
+// libarchive turns names into the locale's encoding. This thread's is UTF-8 meanwhile, which leaves every byte as it is.
+class Utf8Names {
+ public:
+  Utf8Names() : ours_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)) {
+    if (ours_ != nullptr) before_ = ::uselocale(ours_);
+  }
+  Utf8Names(const Utf8Names&) = delete;
+  Utf8Names& operator=(const Utf8Names&) = delete;
+  ~Utf8Names() {
+    if (ours_ == nullptr) return;
+    ::uselocale(before_);
+    ::freelocale(ours_);
+  }
+
+ private:
+  locale_t ours_;
+  locale_t before_ = nullptr;
+};
+
+// The archive's file, open once: what was hashed is what is read.
+class ArchiveFile {
+ public:
+  static Result<ArchiveFile> open(const std::string& path) {
+    Fd fd(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
+    if (!fd.valid() && errno == ENOENT) {
+      return std::unexpected(Error(ErrorCode::recipe, fmt::format("archive {} does not exist", shown(path)),
+                                   "build it first, or correct `source: archive` in the recipe"));
+    }
+    if (!fd.valid()) return std::unexpected(file_error(path, "can't be read", errno));
+    struct stat info = {};
+    if (::fstat(fd.get(), &info) != 0) return std::unexpected(file_error(path, "can't be read", errno));
+    if (!S_ISREG(info.st_mode)) {
+      const bool folder = S_ISDIR(info.st_mode);
+      return std::unexpected(Error(ErrorCode::recipe, fmt::format("archive {} is no file", shown(path)),
+                                   folder ? "for a directory use `source: directory`" : ""));
+    }
+    return ArchiveFile(path, std::move(fd), info);
+  }
+
+  Result<std::size_t> read(std::uint64_t at, char* bytes, std::size_t size) const {
+    for (;;) {
+      const auto got = ::pread(fd_.get(), bytes, size, static_cast<off_t>(at));
+      if (got >= 0) return static_cast<std::size_t>(got);
+      if (errno != EINTR) return std::unexpected(file_error(path_, "can't be read", errno));
+    }
+  }
+
+  Result<std::string> sha256(const std::stop_token& stop) const {
+    Sha256 digest;
+    std::vector<char> buffer(piece);
+    for (std::uint64_t at = 0;;) {
+      if (stop.stop_requested()) return std::unexpected(cancelled_error());
+      TRY_ASSIGN(const std::size_t got, read(at, buffer.data(), buffer.size()));
+      if (got == 0) return digest.hex();
+      digest.update({buffer.data(), got});
+      at += got;
+    }
+  }
+
+  [[nodiscard]] Result<void> unchanged() const {
+    struct stat now = {};
+    const bool same = ::fstat(fd_.get(), &now) == 0 && now.st_size == opened_.st_size &&
+                      now.st_mtim.tv_sec == opened_.st_mtim.tv_sec && now.st_mtim.tv_nsec == opened_.st_mtim.tv_nsec;
+    if (same) return {};
+    return std::unexpected(Error(ErrorCode::local, fmt::format("archive {} changed while it was being read", shown(path_)),
+                                 "let the build finish before you deploy"));
+  }
+
+  [[nodiscard]] const std::string& path() const { return path_; }
+  [[nodiscard]] std::uint64_t size() const { return static_cast<std::uint64_t>(opened_.st_size); }
+
+ private:
+  ArchiveFile(std::string path, Fd fd, const struct stat& info) : path_(std::move(path)), fd_(std::move(fd)), opened_(info) {}
+  std::string path_;
+  Fd fd_;
+  struct stat opened_;
+};
+
+class Reader : public Content {
+ public:
+  Reader(const ArchiveFile& file, const std::stop_token& stop)
+      : file_(file), stop_(stop), input_(archive_read_new(), &archive_read_free), buffer_(piece) {}
+
+  Result<void> start() {
+    archive* const input = input_.get();
+    archive_read_support_filter_gzip(input);
+    archive_read_support_filter_bzip2(input);
+    archive_read_support_filter_xz(input);
+    archive_read_support_filter_zstd(input);
+    archive_read_support_format_tar(input);
+    archive_read_support_format_zip_seekable(input);
+    archive_read_set_callback_data(input, this);
+    archive_read_set_read_callback(input, &Reader::on_read);
+    archive_read_set_skip_callback(input, &Reader::on_skip);
+    archive_read_set_seek_callback(input, &Reader::on_seek);
+    if (archive_read_open1(input) == ARCHIVE_OK) return {};
+    return std::unexpected(failure());
+  }
+
+  // False at the end. The entry's path is as the archive has it.
+  Result<bool> next(Entry& entry) {
+    if (stop_.stop_requested()) return std::unexpected(cancelled_error());
+    archive_entry* header = nullptr;
+    const int status = archive_read_next_header(input_.get(), &header);
+    if (status == ARCHIVE_EOF) return false;
+    if (status != ARCHIVE_OK && status != ARCHIVE_WARN) return std::unexpected(failure());
+    const char* name = archive_entry_pathname(header);
+    if (name == nullptr || *name == '\0') {
+      return std::unexpected(Error(ErrorCode::recipe, "an entry has no name, or one in an unknown encoding"));
+    }
+    entry = Entry();
+    entry.path = name;
+    name_ = name;
+    done_ = 0;
+    entry.mode = archive_entry_perm(header) & 0777U;
+    entry.mtime = archive_entry_mtime(header);
+    TRY(read_kind(header, entry));
+    size_ = entry.size;
+    return true;
+  }
+
+  Result<void> open() override { return {}; }
+
+  Result<std::size_t> read(std::span<char> buffer) override {
+    const auto got = archive_read_data(input_.get(), buffer.data(), buffer.size());
+    if (got < 0) return std::unexpected(failure().with_context(shown(name_)));
+    done_ += static_cast<std::uint64_t>(got);
+    if (done_ > size_ || (got == 0 && done_ != size_)) {
+      return std::unexpected(Error(ErrorCode::recipe, fmt::format("{} is not as long as the archive says", shown(name_))));
+    }
+    return static_cast<std::size_t>(got);
+  }
+
+ private:
+  static Reader& self(void* data) { return *static_cast<Reader*>(data); }
+
+  static la_ssize_t on_read(archive*, void* data, const void** bytes) {
+    Reader& reader = self(data);
+    if (reader.stop_.stop_requested()) {
+      reader.error_ = cancelled_error();
+      return ARCHIVE_FATAL;
+    }
+    auto got = reader.file_.read(reader.at_, reader.buffer_.data(), reader.buffer_.size());
+    if (!got) {
+      reader.error_ = std::move(got).error();
+      return ARCHIVE_FATAL;
+    }
+    reader.at_ += *got;
+    *bytes = reader.buffer_.data();
+    return static_cast<la_ssize_t>(*got);
+  }
+  static la_int64_t on_skip(archive*, void* data, la_int64_t wanted) {
+    Reader& reader = self(data);
+    const auto step = std::min(static_cast<std::uint64_t>(wanted), reader.file_.size() - std::min(reader.at_, reader.file_.size()));
+    reader.at_ += step;
+    return static_cast<la_int64_t>(step);
+  }
+  static la_int64_t on_seek(archive*, void* data, la_int64_t offset, int whence) {
+    Reader& reader = self(data);
+    la_int64_t base = 0;
+    if (whence == SEEK_CUR) base = static_cast<la_int64_t>(reader.at_);
+    if (whence == SEEK_END) base = static_cast<la_int64_t>(reader.file_.size());
+    if (base + offset < 0) return ARCHIVE_FATAL;
+    reader.at_ = static_cast<std::uint64_t>(base + offset);
+    return base + offset;
+  }
+
+  Error failure() {
+    if (error_) return *error_;
+    const char* text = archive_error_string(input_.get());
+    return Error(ErrorCode::recipe, fmt::format("it can't be unpacked: {}", text != nullptr ? text : "unknown reason"),
+                 "tar (plain, gzip, bzip2, xz, zstd) and zip archives are understood");
+  }
+
+  static Result<void> read_kind(archive_entry* header, Entry& entry) {
+    if (const char* target = archive_entry_hardlink(header); target != nullptr) {
+      entry.kind = Entry::Kind::hard_link;
+      TRY_ASSIGN(entry.target, ArchiveNames::normalised(target));
+      return {};
+    }
+    switch (archive_entry_filetype(header)) {
+      case AE_IFREG:
+        if (archive_entry_size_is_set(header) == 0) {
+          return std::unexpected(Error(ErrorCode::recipe, fmt::format("{} has no size", shown(entry.path))));
+        }
+        entry.size = static_cast<std::uint64_t>(archive_entry_size(header));
+        return {};
+      case AE_IFDIR: entry.kind = Entry::Kind::directory; return {};
+      case AE_IFLNK: {
+        const char* target = archive_entry_symlink(header);
+        entry.kind = Entry::Kind::symlink;
+        entry.target = target != nullptr ? target : "";
+        return {};
+      }
+      default:
+        return std::unexpected(Error(ErrorCode::recipe, fmt::format("{} is a device, fifo or socket", shown(entry.path)),
+                                     "pack the archive anew without it"));
+    }
+  }
+
+  const ArchiveFile& file_;
+  const std::stop_token& stop_;
+  std::unique_ptr<archive, int (*)(archive*)> input_;
+  std::vector<char> buffer_;
+  std::uint64_t at_ = 0;
+  std::optional<Error> error_;  // of a callback
+  std::string name_;
+  std::uint64_t size_ = 0;
+  std::uint64_t done_ = 0;
+};
+
+// Directories are kept back until all that is in them has been handed over.
+Result<void> walk_entries(const ArchiveFile& file, const std::stop_token& stop, const Visit& visit) {
+  const Utf8Names names_as_they_are;
+  Reader reader(file, stop);
+  TRY(reader.start());
+  ArchiveNames names;
+  std::map<std::string, Entry, std::greater<>> directories;
+  Entry entry;
+  for (std::size_t count = 1;; ++count) {
+    TRY_ASSIGN(const bool more, reader.next(entry));
+    if (!more) break;
+    if (count > most_archive_entries) {
+      return std::unexpected(Error(ErrorCode::recipe, fmt::format("it has more than {} entries", most_archive_entries)));
+    }
+    TRY_ASSIGN(entry.path, ArchiveNames::normalised(entry.path));
+    if (entry.path.empty()) continue;  // the root: the release's folder is the tool's own
+    TRY(names.admit(entry));
+    if (entry.kind == Entry::Kind::directory) {
+      directories.insert_or_assign(entry.path, entry);
+    } else {
+      TRY(visit(entry, reader));
+    }
+  }
+  for (const auto& [path, directory] : directories) TRY(visit(directory, reader));
+  return {};
+}
+
+}  // namespace
+
+Result<std::string> walk_archive(const recipe::ArchiveSource& source, const std::stop_token& stop, const Visit& visit) {
+  TRY_ASSIGN(const ArchiveFile file, ArchiveFile::open(source.path));
+  TRY_ASSIGN(std::string sha256, file.sha256(stop));
+  if (!source.sha256.empty() && sha256 != source.sha256) {
+    return std::unexpected(Error(ErrorCode::recipe,
+                                 fmt::format("archive {} has sha256 {}, the recipe says {}", shown(source.path), sha256, source.sha256),
+                                 "fetch or build the archive again; if this is the one you want, correct `sha256` in the recipe"));
+  }
+  bool found_any = false;
+  auto walked = walk_entries(file, stop, [&](const Entry& entry, Content& content) {
+    found_any = true;
+    return visit(entry, content);
+  });
+  if (walked) walked = file.unchanged();
+  if (!walked) {
+    auto error = std::move(walked).error();
+    if (error.code != ErrorCode::recipe) return std::unexpected(std::move(error));
+    return std::unexpected(std::move(error).with_context("archive " + shown(source.path)));
+  }
+  if (!found_any) {
+    return std::unexpected(Error(ErrorCode::recipe, fmt::format("archive {} has nothing to deploy", shown(source.path))));
+  }
+  return sha256;
+}
+
+}  // namespace kirikae::transfer

@@ -1,0 +1,21 @@
+// The entries of an archive source, read by libarchive and judged: what passes can be unpacked anywhere without touching
+// anything outside of the release.
+#pragma once
+
+#include <stop_token>
+#include <string>
+
+#include "recipe/recipe.h"
+#include "transfer/entry.h"
+
+namespace kirikae::transfer {
+
+inline constexpr std::size_t most_archive_entries = 2'000'000;
+
+// The archive's sha256, over the whole file, and only then its entries: tar (plain, gzip, bzip2, xz, zstd) or zip. Hard links
+// stay links. Errors: recipe (no such file, another sha256 than the recipe's, no archive, an entry that is refused: absolute or
+// climbing name, link that leaves the tree, device or fifo, name inside of something that is no directory, second entry of a
+// name, more than most_archive_entries), local (can't be read, changed meanwhile), cancelled.
+Result<std::string> walk_archive(const recipe::ArchiveSource& source, const std::stop_token& stop, const Visit& visit);
+
+}  // namespace kirikae::transfer

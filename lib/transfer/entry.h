@@ -1,0 +1,43 @@
+// Entry: one thing of a source, as it will stand in the release; and how sources hand their entries over.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <functional>
+#include <span>
+#include <string>
+#include <string_view>
+
+#include "core/error.h"
+
+namespace kirikae::transfer {
+
+struct Entry {
+  enum class Kind { file, directory, symlink, hard_link } kind = Kind::file;
+  std::string path;        // relative, without `.`, `..` or empty parts; bytes as they are
+  std::string target;      // of a symlink: its text; of a hard link: the path of an earlier file
+  unsigned mode = 0;       // permission bits only, never setuid, setgid or sticky
+  std::int64_t mtime = 0;  // seconds
+  std::uint64_t size = 0;  // of a file
+};
+
+// A file's bytes, valid during the visit only.
+class Content {
+ public:
+  virtual ~Content() = default;
+  // Makes sure that it can be read; called before read().
+  virtual Result<void> open() = 0;
+  // The next bytes, 0 at the end; exactly Entry::size of them in all, else an error that names the file.
+  virtual Result<std::size_t> read(std::span<char> buffer) = 0;
+};
+
+// Files come in an order in which a hard link's target is before the link; directories come after all that is in them, so that
+// a plain `tar x` can set their modes and times at once. An error ends the walk.
+using Visit = std::function<Result<void>(const Entry& entry, Content& content)>;
+
+// A name as an error shows it: in single quotes, bytes that a line or a terminal can't carry as \n, \x1b …
+std::string shown(std::string_view name);
+
+Error cancelled_error();
+
+}  // namespace kirikae::transfer
