@@ -167,7 +167,10 @@ Result<std::string> Agent::sign(std::string_view blob, std::string_view data, st
   if (*name != signature_name(algorithm)) {
     return std::unexpected(Error(ErrorCode::auth, fmt::format("the ssh-agent can't sign with {}", algorithm)));
   }
-  return std::string(parts.rest());
+  if (name->starts_with("sk-")) return std::string(parts.rest());
+  const auto inner = parts.string();
+  if (!inner) return std::unexpected(nonsense());
+  return std::string(*inner);
 }
 
 }  // namespace kirikae::ssh

@@ -28,7 +28,7 @@ class Agent {
   [[nodiscard]] Result<std::vector<Identity>> list(const Wait& wait) const;
 
   // Signs with a key of its list. `algorithm` is the one that the SSH request names (RSA keys have several). The result is what
-  // follows the algorithm's name in an SSH signature: a string, for hardware keys with the token's flags and counter behind.
+  // a libssh2 sign callback has to return: the signature without its name, for a hardware key with the token's flags and counter.
   // Errors: auth (the agent won't sign), local, timeout, cancelled.
   [[nodiscard]] Result<std::string> sign(std::string_view blob, std::string_view data, std::string_view algorithm,
                                          const Wait& wait) const;

@@ -63,13 +63,6 @@ class NameHasher {
   EVP_MD_CTX* context_;
 };
 
-std::string short_type(std::string_view blob) {
-  const std::string type = key_type(blob);
-  if (type == "ssh-ed25519") return "ed25519";
-  if (type == "ssh-rsa") return "rsa";
-  return type.starts_with("ecdsa-") ? "ecdsa" : type;
-}
-
 std::string shown(std::string_view blob) { return key_type(blob) + " " + fingerprint(blob); }
 std::string shown(const std::string& host, int port) {
   return port == 22 ? fmt::format("'{}'", host) : fmt::format("'{}' (port {})", host, port);
@@ -186,7 +179,7 @@ Result<void> HostKeys::verify(const std::string& host, int port, std::string_vie
 
 // What to run once the fingerprint has been compared.
 std::string HostKeys::State::adding(const std::string& host, int port, std::string_view key) const {
-  return fmt::format("ssh-keyscan{} -t {} {} >> {}", port == 22 ? "" : fmt::format(" -p {}", port), short_type(key),
+  return fmt::format("ssh-keyscan{} -t {} {} >> {}", port == 22 ? "" : fmt::format(" -p {}", port), short_key_type(key),
                      shell_word(host), shell_word(files.empty() ? "known_hosts" : files.front()));
 }
 
@@ -221,7 +214,7 @@ Error HostKeys::State::unknown(const std::string& host, int port, std::string_vi
   Error error(ErrorCode::host_key, std::move(text),
               fmt::format("compare the fingerprint with the one that `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` prints on the "
                           "host; if they are the same, run: {}",
-                          short_type(key), adding(host, port, key)));
+                          short_key_type(key), adding(host, port, key)));
   if (!warnings.empty()) {
     error.context.push_back(fmt::format("passed over {}{}", warnings.front(),
                                         warnings.size() == 1 ? "" : fmt::format(" (and {} more)", warnings.size() - 1)));

@@ -50,6 +50,13 @@ std::string key_type(std::string_view blob) {
   return type ? std::string(*type) : std::string();
 }
 
+std::string short_key_type(std::string_view blob) {
+  std::string type = key_type(blob);
+  if (type == "ssh-ed25519") return "ed25519";
+  if (type == "ssh-rsa") return "rsa";
+  return type.starts_with("ecdsa-") ? "ecdsa" : type;
+}
+
 std::string fingerprint(std::string_view blob) {
   std::string text = to_base64(sha256_bytes(blob));
   text.erase(text.find_last_not_of('=') + 1);

@@ -29,6 +29,8 @@ void append_mpint(std::string& bytes, std::string_view magnitude);
 
 // Of a public key blob: "ssh-ed25519"; empty where the blob is none.
 std::string key_type(std::string_view blob);
+// As ssh-keygen's -t names it: "ed25519", "ecdsa", "rsa"; other types in full.
+std::string short_key_type(std::string_view blob);
 // "SHA256:…", as ssh-keygen -l prints it.
 std::string fingerprint(std::string_view blob);
 
