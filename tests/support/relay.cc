@@ -1,0 +1,206 @@
+#include "support/relay.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <deque>
+#include <stdexcept>
+#include <vector>
+
+namespace kirikae::test {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+sockaddr_in loopback(const std::string& address, int port) {
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_port = htons(static_cast<std::uint16_t>(port));
+  if (::inet_pton(AF_INET, address.c_str(), &name.sin_addr) != 1) throw std::runtime_error("no IPv4 address: " + address);
+  return name;
+}
+
+void set_small(int fd) {
+  const int bytes = 4096;
+  ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
+  ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
+}
+
+}  // namespace
+
+struct Relay::Link {
+  struct Piece {
+    Clock::time_point due;
+    std::string bytes;
+  };
+  struct Way {
+    std::deque<Piece> queue;
+    std::size_t queued = 0;
+    bool ended = false;   // the sender said so
+    bool passed = false;  // and the receiver has been told
+  };
+  ~Link() {  // a reset, not an orderly end, unless both sides had ended
+    const bool orderly = way[0].passed && way[1].passed;
+    const linger hard{1, 0};
+    for (const auto& fd : side) {
+      if (!orderly && fd.valid()) ::setsockopt(fd.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    }
+  }
+  Fd side[2];  // client, server
+  Way way[2];  // up, down: way[i] goes from side[i] to side[1 - i]
+};
+
+Relay::Relay(std::string address, int port, bool small_buffers)
+    : address_(std::move(address)), target_port_(port), small_buffers_(small_buffers) {
+  listener_ = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+  if (small_buffers_) set_small(listener_.get());
+  auto name = loopback("127.0.0.1", 0);
+  socklen_t size = sizeof name;
+  if (::bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), size) != 0 || ::listen(listener_.get(), 256) != 0 ||
+      ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0) {
+    throw std::runtime_error("the relay can't listen");
+  }
+  port_ = ntohs(name.sin_port);
+  thread_ = std::jthread([this] { run(); });
+}
+
+Relay::~Relay() {
+  stop_ = true;
+  waker_.wake();
+  thread_.join();
+}
+
+void Relay::changed() { waker_.wake(); }
+
+void Relay::delay(std::chrono::milliseconds each_way) { delay_ms_ = each_way.count(); }
+
+void Relay::freeze() {
+  frozen_[0] = frozen_[1] = true;
+  changed();
+}
+
+void Relay::freeze_up() {
+  frozen_[0] = true;
+  changed();
+}
+
+void Relay::thaw() {
+  frozen_[0] = frozen_[1] = false;
+  changed();
+}
+
+void Relay::cut() {
+  cut_ = true;
+  changed();
+}
+
+void Relay::cut_after_up(std::uint64_t bytes) { allowed_[0] = total_[0] + bytes; }
+void Relay::cut_after_down(std::uint64_t bytes) { allowed_[1] = total_[1] + bytes; }
+void Relay::refuse(int connections) { refuse_ = connections; }
+
+void Relay::accept_one() {
+  Fd client(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC | SOCK_NONBLOCK));
+  if (!client.valid()) return;
+  ++accepted_;
+  if (refuse_ > 0) {
+    --refuse_;
+    return;
+  }
+  auto link = std::make_unique<Link>();
+  link->side[0] = std::move(client);
+  link->side[1] = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  const int one = 1;
+  for (const auto& fd : link->side) {
+    if (small_buffers_) set_small(fd.get());
+    ::setsockopt(fd.get(), IPPROTO_TCP, TCP_NODELAY, &one, sizeof one);
+  }
+  const auto name = loopback(address_, target_port_);
+  if (::connect(link->side[1].get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) return;
+  ::fcntl(link->side[1].get(), F_SETFL, O_NONBLOCK);
+  links_.push_back(std::move(link));
+  most_ = std::max(most_.load(), static_cast<int>(links_.size()));
+}
+
+bool Relay::move(Link& link) {
+  const std::size_t room = small_buffers_ ? 4096 : 262144;
+  const auto due = Clock::now() + std::chrono::milliseconds(delay_ms_);
+  char buffer[65536];
+  for (int i = 0; i < 2; ++i) {
+    auto& way = link.way[i];
+    if (frozen_[i]) continue;
+    while (!way.ended && way.queued < room) {
+      const ssize_t n = ::recv(link.side[i].get(), buffer, std::min(sizeof buffer, room), 0);
+      if (n < 0 && errno != EAGAIN) return false;
+      if (n < 0) break;
+      if (n == 0) way.ended = true;
+      way.queue.push_back({due, std::string(buffer, static_cast<std::size_t>(n))});
+      way.queued += static_cast<std::size_t>(n);
+    }
+    while (!way.queue.empty() && way.queue.front().due <= Clock::now()) {
+      auto& piece = way.queue.front();
+      if (piece.bytes.empty()) {
+        ::shutdown(link.side[1 - i].get(), SHUT_WR);
+        way.passed = true;
+        way.queue.pop_front();
+        continue;
+      }
+      const std::uint64_t left = allowed_[i] == no_limit ? no_limit : allowed_[i] - std::min(allowed_[i].load(), total_[i].load());
+      if (left == 0) return false;
+      const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(piece.bytes.size(), left));
+      const ssize_t n = ::send(link.side[1 - i].get(), piece.bytes.data(), size, MSG_NOSIGNAL);
+      if (n < 0 && errno != EAGAIN) return false;
+      if (n < 0) break;
+      total_[i] += static_cast<std::uint64_t>(n);
+      way.queued -= static_cast<std::size_t>(n);
+      piece.bytes.erase(0, static_cast<std::size_t>(n));
+      if (piece.bytes.empty()) way.queue.pop_front();
+    }
+  }
+  return !(link.way[0].passed && link.way[1].passed);
+}
+
+int Relay::poll_timeout() const {
+  auto next = Clock::now() + std::chrono::seconds(10);
+  for (const auto& link : links_) {
+    for (int i = 0; i < 2; ++i) {
+      if (!frozen_[i] && !link->way[i].queue.empty()) next = std::min(next, link->way[i].queue.front().due);
+    }
+  }
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
+  return static_cast<int>(std::max<std::int64_t>(left, 0));
+}
+
+void Relay::run() {
+  const std::size_t room = small_buffers_ ? 4096 : 262144;
+  while (!stop_) {
+    std::vector<pollfd> polled{{listener_.get(), POLLIN, 0}, {waker_.fd(), POLLIN, 0}};
+    bool blocked = false;
+    for (const auto& link : links_) {
+      for (int side = 0; side < 2; ++side) {
+        short events = 0;
+        const auto& from = link->way[side];      // what this side sends
+        const auto& to = link->way[1 - side];    // what it is sent
+        if (!frozen_[side] && !from.ended && from.queued < room) events |= POLLIN;
+        if (!frozen_[1 - side] && !to.queue.empty() && to.queue.front().due <= Clock::now()) {
+          events |= POLLOUT;
+          blocked = true;
+        }
+        polled.push_back({events != 0 ? link->side[side].get() : -1, events, 0});
+      }
+    }
+    ::poll(polled.data(), polled.size(), blocked ? 1000 : poll_timeout());
+    waker_.clear();
+    if (cut_.exchange(false)) links_.clear();
+    accept_one();
+    links_.remove_if([this](const auto& link) { return !move(*link); });
+  }
+}
+
+}  // namespace kirikae::test
