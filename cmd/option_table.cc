@@ -8,7 +8,7 @@ namespace kirikae::cmd {
 namespace {
 
 const std::vector<Verb> running = {Verb::deploy, Verb::rollback, Verb::plan, Verb::releases};
-const std::vector<Verb> reading_recipe = {Verb::deploy, Verb::rollback, Verb::plan, Verb::releases, Verb::config, Verb::stages};
+const std::vector<Verb> reading_recipe = {Verb::deploy, Verb::rollback, Verb::plan, Verb::releases, Verb::config};
 
 }  // namespace
 
@@ -28,7 +28,7 @@ std::span<const VerbRow> verb_rows() {
 std::span<const OptionRow> option_rows() {
   static const std::array rows = {
       OptionRow{"--recipe", "FILE", "Recipe", reading_recipe, {"the recipe (default: the nearest deploy.yml, here or in a", "folder above)"}},
-      OptionRow{"--set", "KEY=VALUE", "Recipe", {Verb::deploy, Verb::rollback, Verb::plan, Verb::releases, Verb::config},
+      OptionRow{"--set", "KEY=VALUE", "Recipe", reading_recipe,
                 {"set a key of the recipe, or one of its vars; can be repeated"}},
       OptionRow{"--hosts", "NAMES", "Hosts", running, {"only these hosts: comma separated, with * and ?"}},
       OptionRow{"--roles", "NAMES", "Hosts", running, {"only hosts with one of these roles"}},

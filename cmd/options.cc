@@ -58,6 +58,8 @@ Result<Parsed> parse_words(int argc, const char* const* argv) {
   }
   try {
     app.parse(argc, argv);
+  } catch (const CLI::ConversionError&) {  // values are text, which converts: it was a flag
+    return std::unexpected(usage_error("an option that takes no value was given one"));
   } catch (const CLI::ParseError& error) {
     std::string text = error.what();
     std::replace(text.begin(), text.end(), '\n', ' ');
@@ -67,7 +69,7 @@ Result<Parsed> parse_words(int argc, const char* const* argv) {
     return std::unexpected(usage_error(text));
   }
   for (const std::string& extra : app.remaining()) {
-    if (!extra.starts_with('-')) continue;
+    if (!extra.starts_with('-') || extra == "--") continue;
     return std::unexpected(usage_error(fmt::format("unknown option '{}'", extra), unknown_option_hint(extra)));
   }
   return parsed;
@@ -224,9 +226,8 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   }
   TRY(take_words(parsed.words, options));
   TRY(take_options(parsed, options));
-  TRY(refuse_misplaced(parsed, options.verb));
-  const bool takes_stage = options.verb != Verb::init && options.verb != Verb::help && options.verb != Verb::stages;
-  if (takes_stage && options.stage.empty() && options.verb == Verb::deploy) options.verb = Verb::stages;
+  if (options.verb == Verb::deploy && options.stage.empty()) options.verb = Verb::stages;
+  if (options.verb != Verb::stages) TRY(refuse_misplaced(parsed, options.verb));
   if (options.verb == Verb::deploy && options.dry_run) options.verb = Verb::plan;
   return options;
 }

@@ -124,7 +124,7 @@ void Tty::finish_step(const event::StepFinished& finished) {
 std::string Tty::heading(std::size_t columns) const {
   const auto count = [&](State state) { return std::count_if(hosts_.begin(), hosts_.end(), [&](const Host& h) { return h.state == state; }); };
   std::string text = fmt::format("{}  {}", phase_.empty() ? "starting" : phase_, seconds_text(std::max(0.0, run_seconds() - phase_start_)));
-  text += fmt::format("  {} of {} hosts done", count(State::done), hosts_.size());
+  text += fmt::format("  {} of {} host{} done", count(State::done), hosts_.size(), hosts_.size() == 1 ? "" : "s");
   if (count(State::failed) > 0) text += fmt::format(", {} failed", count(State::failed));
   if (count(State::working) > 0) text += fmt::format(", {} at work", count(State::working));
   return cut(text, columns);

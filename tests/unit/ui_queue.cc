@@ -1,0 +1,104 @@
+#include <atomic>
+#include <chrono>
+#include <map>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/catch.h"
+#include "ui/queue.h"
+
+namespace kirikae::ui {
+namespace {
+
+using namespace std::chrono_literals;
+
+event::Event numbered(const std::string& host, int number) {
+  return {static_cast<double>(number), event::Output{host, "task", event::Channel::out, std::to_string(number)}};
+}
+
+bool comes_true(const auto& condition, std::chrono::milliseconds patience = 10s) {
+  for (const auto deadline = std::chrono::steady_clock::now() + patience; std::chrono::steady_clock::now() < deadline; std::this_thread::yield()) {
+    if (condition()) return true;
+  }
+  return false;
+}
+
+// Keeps what it is shown; stops inside show() while the gate is shut.
+class Keeper : public Renderer {
+ public:
+  void show(const event::Event& event) override {
+    while (shut) std::this_thread::yield();
+    const std::scoped_lock lock(mutex);
+    shown.push_back(event);
+  }
+  void suspend() override { ++suspended; }
+  std::size_t count() {
+    const std::scoped_lock lock(mutex);
+    return shown.size();
+  }
+
+  std::mutex mutex;
+  std::vector<event::Event> shown;
+  std::atomic<bool> shut = false;
+  std::atomic<int> suspended = 0;
+};
+
+TEST_CASE("the queue shows all events of all threads, each thread's in order") {
+  Keeper keeper;
+  {
+    Queue queue(keeper);
+    std::vector<std::jthread> threads;
+    for (int t = 0; t < 8; ++t) {
+      threads.emplace_back([&queue, t] {
+        for (int i = 0; i < 2000; ++i) queue.emit(numbered("host" + std::to_string(t), i));
+      });
+    }
+  }
+  REQUIRE(keeper.shown.size() == 16000);
+  std::map<std::string, int> next;
+  for (const auto& event : keeper.shown) {
+    const auto& output = std::get<event::Output>(event.what);
+    if (output.line != std::to_string(next[output.host]++)) FAIL(output.host << " out of order at " << output.line);
+  }
+}
+
+TEST_CASE("emitting waits when the reader has stopped reading, and only then") {
+  Keeper keeper;
+  keeper.shut = true;
+  Queue queue(keeper, 100'000);
+  std::atomic<int> emitted = 0;
+  std::jthread host([&] {
+    for (int i = 0; i < 2000; ++i) {
+      queue.emit(numbered("host", i));
+      ++emitted;
+    }
+  });
+  // Full twice: what is being shown, and what waits.
+  const std::size_t room = 2 * (100'000 / sizeof(event::Event) + 1);
+  CHECK_FALSE(comes_true([&] { return emitted == 2000; }, 300ms));
+  CHECK(emitted > 0);
+  CHECK(static_cast<std::size_t>(emitted) <= room);
+  queue.emit_at_once(numbered("signal", 0));  // comes back though the queue is full
+  keeper.shut = false;
+  CHECK(comes_true([&] { return keeper.count() == 2001; }));
+}
+
+TEST_CASE("nothing is shown during a pause, and all of it after") {
+  Keeper keeper;
+  Queue queue(keeper);
+  queue.emit(numbered("host", 0));
+  {
+    const Queue::Pause pause(queue);
+    CHECK(keeper.suspended == 1);
+    const auto before = keeper.count();
+    for (int i = 1; i < 100; ++i) queue.emit(numbered("host", i));
+    const Queue::Pause inner(queue);
+    CHECK(keeper.count() == before);
+  }
+  CHECK(comes_true([&] { return keeper.count() == 100; }));
+}
+
+}  // namespace
+}  // namespace kirikae::ui
