@@ -1,0 +1,105 @@
+#!/bin/sh
+# tests/faults/observe.sh TREE: looks at one deploy_to as it lies on disk and prints every invariant that doesn't hold there;
+# status 1 if there is one. It knows the layout and the test application (MANIFEST) and shares no code with the tool.
+set -u
+LC_ALL=C
+export LC_ALL
+[ -e "$1" ] || [ -L "$1" ] || exit 0
+cd "$1" || exit 2
+broken=0
+
+say() {
+  printf '  %s\n' "$*"
+  broken=1
+}
+
+state_of() { sed -n 's/^state //p' ".kirikae/releases/$1" 2>/dev/null; }
+
+is_id() {
+  case $1 in *[!0-9]* | '') return 1 ;; esac
+  [ "${#1}" = 14 ]
+}
+
+# Every file as it left the operator's machine.
+is_complete() {
+  [ -f "releases/$1/MANIFEST" ] && [ -s "releases/$1/REVISION" ] && (cd "releases/$1" && sha256sum --check --quiet MANIFEST >/dev/null 2>&1)
+}
+
+# 1. `current` resolves to a complete release, or does not exist.
+if [ -L current ]; then
+  target=$(readlink current)
+  id=${target#releases/}
+  if [ "$target" = "$id" ] || ! is_id "$id"; then
+    say "current points to '$target'"
+  else
+    [ -d "current/" ] || say "current dangles: '$target'"
+    case $(state_of "$id") in
+      ready | good) ;;
+      *) say "live release $id is '$(state_of "$id")'" ;;
+    esac
+    is_complete "$id" || say "live release $id is not complete"
+  fi
+elif [ -e current ]; then
+  say "current is no link"
+fi
+
+# 2. What a record calls complete is complete; what has no record is not ours, and here all is.
+for folder in releases/* releases/.[!.]*; do
+  [ -e "$folder" ] || [ -L "$folder" ] || continue
+  id=${folder#releases/}
+  is_id "$id" || { say "'$folder' is no release"; continue; }
+  if [ ! -d "$folder" ] || [ -L "$folder" ]; then say "release $id is no folder"; fi
+  case $(state_of "$id") in
+    ready | good | bad) is_complete "$id" || say "release $id is '$(state_of "$id")' and not complete" ;;
+    preparing | failed) ;;
+    *) say "release $id has no record, or an odd one: '$(state_of "$id")'" ;;
+  esac
+done
+for record in .kirikae/releases/*; do
+  [ -e "$record" ] || continue
+  id=${record##*/}
+  is_id "$id" || { say "'$record' is no record"; continue; }
+  case $(state_of "$id") in
+    ready | good | bad) [ -d "releases/$id" ] || say "the record of $id says '$(state_of "$id")', but the release is gone" ;;
+  esac
+done
+
+# 3. What must stay has stayed: tests put its sums there.
+if [ -f shared/SUMS ]; then
+  (cd shared && sha256sum --check --quiet SUMS >/dev/null 2>&1) || say "shared/ has lost or changed a file"
+fi
+
+# 4. Nothing lies about: no temporary link, no half-removed folder outside of .kirikae/tmp.
+for each in * .[!.]*; do
+  case $each in
+    current | releases | shared | revisions.log | .kirikae) ;;
+    '*' | '.[!.]*') ;;
+    *) say "'$each' lies about" ;;
+  esac
+done
+for each in .kirikae/*; do
+  case ${each#.kirikae/} in
+    releases | tmp | log.jsonl | '*') ;;
+    *) say "'$each' lies about" ;;
+  esac
+done
+
+# 5. The logs have whole lines only.
+if [ -s .kirikae/log.jsonl ]; then
+  [ -z "$(tail -c 1 .kirikae/log.jsonl)" ] || say "the last line of log.jsonl is torn"
+  ! grep -v '^{.*}$' .kirikae/log.jsonl >/dev/null || say "log.jsonl has a line that is no object"
+fi
+
+# 6. A link into shared/ leads there.
+stray=$(find releases -type l 2>/dev/null | while IFS= read -r link; do
+  case $(state_of "$(echo "$link" | cut -d/ -f2)") in ready | good | bad) ;; *) continue ;; esac
+  case $(readlink "$link") in
+    */shared/*)
+      [ -e "$link" ] || echo "'$link' dangles"
+      case $(readlink -f "$link") in "$(pwd -P)"/shared/*) ;; *) echo "'$link' leads out of shared/" ;; esac
+      ;;
+  esac
+done)
+[ -z "$stray" ] || say "$stray"
+
+exit "$broken"
