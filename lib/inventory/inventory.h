@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "recipe/host_spec.h"
 #include "recipe/load.h"
 #include "recipe/recipe.h"
 
@@ -18,19 +19,16 @@ struct Host {
   int port = 22;
   std::string user;
   std::vector<std::string> roles;
+  bool every_role = false;  // no host of the stage has roles: each takes part in everything
   bool primary = false;
   std::map<std::string, std::string> vars;  // the host's own, over the recipe's
 
-  [[nodiscard]] bool has_any_role(const std::vector<std::string>& wanted) const;  // true where `wanted` is empty
+  [[nodiscard]] bool has_any_role(const std::vector<std::string>& wanted) const;  // true where `wanted` is empty or every_role is set
 };
 
-// `[user@]address[:port]`, `user@[2001:db8::1]:22`, ranges `app[01-12]` (several in one address multiply; zero padded as written).
-struct HostSpec {
-  std::string user;
-  std::string address;
-  int port = 0;  // 0: not given
-};
-Result<std::vector<HostSpec>> parse_host_spec(std::string_view text);  // at most 10,000 hosts of one entry
+// Addresses are read in the recipe's layer, so that a recipe is checked whole, hosts included.
+using recipe::HostSpec;
+using recipe::parse_host_spec;
 
 // `operator_name` is the user for hosts for which neither the entry nor the recipe names one.
 // Errors: bad ranges or addresses, the same user@address:port twice; each with the entry's span.

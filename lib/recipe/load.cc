@@ -1,0 +1,231 @@
+#include "recipe/load.h"
+
+#include <fmt/format.h>
+
+#include <cerrno>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <set>
+
+#include "core/suggestion.h"
+#include "recipe/check.h"
+#include "recipe/interpolate.h"
+#include "recipe/merge.h"
+#include "recipe/parse.h"
+#include "recipe/text.h"
+#include "recipe/validate.h"
+
+namespace kirikae::recipe {
+namespace {
+
+using Kind = Node::Kind;
+
+constexpr std::size_t most_bytes = std::size_t{1} << 20U;
+constexpr std::size_t most_stages = 1000;
+
+// A stage on its way from the file to a Recipe.
+struct Stage {
+  std::string name;
+  Place place;
+  Node tree;
+  Recipe recipe;
+};
+
+bool has_value(const Node& map, std::string_view name) {
+  const Node* node = map.find(name);
+  return node != nullptr && node->kind != Kind::null;
+}
+
+// What a recipe must be before anything else can be said. The problem is noted where it is not.
+bool is_recipe(const Document& document, Problems& problems) {
+  if (!document.usable) return false;
+  if (document.root.kind == Kind::map) return true;
+  const bool empty = document.root.kind == Kind::null;
+  problems.push_back({empty ? Place{1, 1, 1, -1} : document.root.place, empty ? "the recipe is empty" : "a recipe is a map of keys",
+                      "`deploy init` writes one to start from; `deploy help recipe` lists all keys"});
+  return false;
+}
+
+// Null where there are none; the problem is noted.
+const Node* stages_of(const Node& root, Problems& problems) {
+  const Node* stages = root.find("stages");
+  if (stages != nullptr && stages->kind != Kind::null && stages->kind != Kind::map) return nullptr;  // a wrong type
+  if (stages == nullptr || stages->entries.empty()) {
+    problems.push_back({root.place, "the recipe has no stages", fmt::format("such as `{}`", key_at("stages").example)});
+    return nullptr;
+  }
+  if (stages->entries.size() > most_stages) {
+    problems.push_back({stages->place, fmt::format("more than {} stages", most_stages), "split the recipe"});
+    return nullptr;
+  }
+  return stages;
+}
+
+class Loader {
+ public:
+  Loader(const Document& document, const std::string& folder, const std::string& wanted, const std::vector<std::string>& sets,
+         const Surroundings& surroundings, Problems& problems)
+      : document_(document), folder_(folder), wanted_(wanted), sets_(sets), surroundings_(surroundings), problems_(problems) {}
+
+  // The wanted stage's recipe, perhaps with problems noted; none where there is no such stage.
+  std::optional<Recipe> run() {
+    const Node& root = document_.root;
+    check_keys(root, recipe_keys(), CheckPhase::written, problems_);
+    Node common = root;
+    std::erase_if(common.entries, [](const auto& entry) { return entry.key == "stages"; });
+    expand_shorthands(common, recipe_keys());
+    if (const Node* stages = stages_of(root, problems_)) {
+      for (const auto& entry : stages->entries) stages_.push_back(make_stage(common, entry));
+    } else {
+      // Without stages, the rest of the file is checked all the same.
+      stages_.push_back(make_stage(common, {"", root.place, Node()}));
+    }
+    check_required(root);
+    validate_all();
+    for (Stage& stage : stages_) {
+      if (stage.name == wanted_) return std::move(stage.recipe);
+    }
+    return std::nullopt;
+  }
+
+ private:
+  Stage make_stage(const Node& common, const Node::Entry& entry) {
+    Stage stage{entry.key, entry.place, {}, {}};
+    Node own = entry.value;
+    expand_shorthands(own, stage_keys());
+    stage.tree = merged(common, own);
+    stage.tree.place = entry.place;
+    const bool is_wanted = stage.name == wanted_;
+    apply_sets(stage.tree, sets_, is_wanted, problems_);
+    interpolate(stage.tree, {document_, surroundings_.environment, stage.name, is_wanted}, problems_);
+    check_keys(stage.tree, stage_keys(), CheckPhase::final, problems_);
+    stage.recipe = parse_stage(stage.tree, {document_, folder_, surroundings_.home, stage.name});
+    return stage;
+  }
+
+  void check_required(const Node& root) {
+    for (const Key& key : recipe_keys()) {
+      if (!key.required || key.name == "stages") continue;
+      std::vector<const Stage*> without;
+      for (const Stage& stage : stages_) {
+        if (!has_value(stage.tree, key.name)) without.push_back(&stage);
+      }
+      const std::string hint = fmt::format("such as `{}`", key.example);
+      if (without.size() == stages_.size() && !has_value(root, key.name)) {
+        problems_.push_back({root.place, fmt::format("the recipe has no '{}'", key.name), hint});
+        continue;
+      }
+      for (const Stage* stage : without) {
+        problems_.push_back({stage->place, fmt::format("stage {} has no '{}'", in_quotes(stage->name), key.name), hint});
+      }
+    }
+    for (const Stage& stage : stages_) {
+      const Node* hosts = stage.tree.find("hosts");
+      const bool none = hosts == nullptr || (hosts->kind == Kind::list && hosts->items.empty());
+      if (!none || stage.name.empty()) continue;
+      problems_.push_back({stage.place, fmt::format("stage {} has no hosts", in_quotes(stage.name)),
+                           fmt::format("such as `{}`", key_at("stages.*.hosts").example)});
+    }
+  }
+
+  void validate_all() {
+    std::set<std::string> roles;
+    for (const Stage& stage : stages_) {
+      for (const HostEntry& host : stage.recipe.hosts) roles.insert(host.roles.begin(), host.roles.end());
+    }
+    for (const Stage& stage : stages_) {
+      validate(stage.recipe, stage.tree, {document_, roles, !surroundings_.home.empty()}, problems_);
+    }
+  }
+
+  const Document& document_;
+  const std::string& folder_;
+  const std::string& wanted_;
+  const std::vector<std::string>& sets_;
+  const Surroundings& surroundings_;
+  Problems& problems_;
+  std::vector<Stage> stages_;
+};
+
+Error no_such_stage(const Document& document, const std::string& wanted) {
+  std::vector<std::string> names;
+  if (const Node* stages = document.root.find("stages")) {
+    for (const auto& entry : stages->entries) names.push_back(entry.key);
+  }
+  const auto near = nearest_name(wanted, names);
+  return {ErrorCode::usage, fmt::format("no stage {} in '{}'", in_quotes(wanted), document.path),
+          near ? fmt::format("did you mean '{}'?", *near) : fmt::format("stages: {}", fmt::join(names, ", "))};
+}
+
+}  // namespace
+
+std::expected<Recipe, Errors> load_recipe(std::string_view text, const std::string& path, const std::string& folder,
+                                          const std::string& stage, const std::vector<std::string>& sets,
+                                          const Surroundings& surroundings) {
+  Problems problems;
+  const Document document = parse_yaml(text, path, problems);
+  if (!is_recipe(document, problems)) return std::unexpected(to_errors(document, std::move(problems)));
+  auto recipe = Loader(document, folder, stage, sets, surroundings, problems).run();
+  Errors errors = to_errors(document, std::move(problems), sets);
+  const Node* stages = document.root.find("stages");
+  if (stages != nullptr && !stages->entries.empty() && stages->find(stage) == nullptr) {
+    errors.push_back(no_such_stage(document, stage));
+  }
+  if (!errors.empty()) return std::unexpected(std::move(errors));
+  return *std::move(recipe);
+}
+
+std::expected<std::vector<std::string>, Errors> stage_names(std::string_view text, const std::string& path) {
+  Problems problems;
+  const Document document = parse_yaml(text, path, problems);
+  std::vector<std::string> names;
+  if (is_recipe(document, problems)) {
+    const Node* stages = stages_of(document.root, problems);
+    if (stages != nullptr) {
+      for (const auto& entry : stages->entries) names.push_back(entry.key);
+    } else if (problems.empty()) {
+      check_keys(document.root, recipe_keys(), CheckPhase::written, problems);
+    }
+  }
+  if (!problems.empty()) return std::unexpected(to_errors(document, std::move(problems)));
+  return names;
+}
+
+Result<std::string> find_recipe(const std::string& folder) {
+  std::error_code ignored;
+  for (std::filesystem::path at = folder;; at = at.parent_path()) {
+    const auto candidate = at / "deploy.yml";
+    if (std::filesystem::exists(candidate, ignored)) return candidate.string();
+    if (!at.has_relative_path()) break;
+  }
+  return std::unexpected(Error(ErrorCode::recipe, fmt::format("no deploy.yml in '{}' or above it", folder),
+                               "`deploy init` writes one to start from; --recipe FILE names another"));
+}
+
+Result<std::string> read_recipe(const std::string& path) {
+  const auto failed = [&](const std::string& why) {
+    return std::unexpected(Error(ErrorCode::recipe, fmt::format("can't read the recipe '{}': {}", path, why)));
+  };
+  std::error_code ignored;
+  if (std::filesystem::is_directory(path, ignored)) return failed("it is a directory");
+  errno = 0;
+  std::ifstream file(path, std::ios::binary);
+  if (!file) return failed(std::strerror(errno));
+  std::string text(most_bytes + 1, '\0');
+  file.read(text.data(), static_cast<std::streamsize>(text.size()));
+  if (file.bad()) return failed(std::strerror(errno));
+  text.resize(static_cast<std::size_t>(file.gcount()));
+  if (text.size() > most_bytes) return failed("it is larger than 1 MiB");
+  return text;
+}
+
+const std::vector<std::string>& reserved_stage_names() {
+  static const std::vector<std::string> names = {
+      "audit",  "catch-up", "check",   "completion", "config", "deploy",   "diff",   "help",   "init", "inventory", "lock",
+      "logs",   "maintenance", "plan", "prepare",    "prune",  "publish",  "pull",   "relay",  "releases", "report", "rollback",
+      "run",    "ssh",      "status",  "task",       "trust",  "undo",     "unlock", "version"};
+  return names;
+}
+
+}  // namespace kirikae::recipe

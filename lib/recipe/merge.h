@@ -1,0 +1,19 @@
+// Deep merge: how a stage overrides the recipe, and --set overrides both.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "recipe/yaml_document.h"
+
+namespace kirikae::recipe {
+
+// Maps merge, everything else replaces, null removes. What is kept keeps its place.
+Node merged(const Node& below, const Node& above);
+
+// Applies `key=value` words to the tree of a stage, shorthands expanded: `ssh.port=22`, `copied=a,b` (a list), and a bare name
+// that is no key is a var. A var set so goes from every host's own vars, too. Values are taken literally.
+// `whole` false, for stages that are only checked: nothing but vars and keys of the top level, on which other values may rely.
+void apply_sets(Node& stage, const std::vector<std::string>& sets, bool whole, Problems& problems);
+
+}  // namespace kirikae::recipe

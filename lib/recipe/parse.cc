@@ -1,0 +1,190 @@
+#include "recipe/parse.h"
+
+#include <algorithm>
+
+#include "recipe/schema.h"
+
+namespace kirikae::recipe {
+namespace {
+
+using Kind = Node::Kind;
+
+class Parser {
+ public:
+  explicit Parser(const ParseScene& scene) : scene_(scene) {}
+
+  Recipe stage(const Node& tree) {
+    Recipe recipe;
+    recipe.file = scene_.document.path;
+    recipe.folder = scene_.folder;
+    recipe.stage = scene_.stage;
+    recipe.application = text(tree, "application");
+    recipe.deploy_to = normalised(text(tree, "deploy_to"));
+    recipe.keep_releases = number(tree, "keep_releases", key_at("keep_releases"));
+    recipe.user = text(tree, "user");
+    recipe.confirm = flag(tree, "confirm", key_at("confirm"));
+    recipe.vars = named(tree, "vars");
+    recipe.env = named(tree, "env");
+    if (const Node* given = tree.find("source")) recipe.source = source(*given);
+    if (const Node* given = tree.find("shared")) {
+      recipe.shared = {paths(*given, "directories"), paths(*given, "files")};
+    }
+    recipe.copied = paths(tree, "copied");
+    if (const Node* given = tree.find("tasks")) tasks(*given, recipe);
+    if (const Node* given = tree.find("hooks")) hooks(*given, recipe);
+    const Node none;
+    const Node* given = tree.find("ssh");
+    recipe.ssh = ssh(given == nullptr ? none : *given);
+    if (const Node* given_hosts = tree.find("hosts")) {
+      for (const Node& item : given_hosts->items) {
+        if (auto entry = host(item)) recipe.hosts.push_back(*std::move(entry));
+      }
+    }
+    return recipe;
+  }
+
+ private:
+  static const Node* scalar(const Node& map, std::string_view name) {
+    const Node* node = map.find(name);
+    return node != nullptr && node->kind == Kind::scalar && !node->unknown ? node : nullptr;
+  }
+
+  static std::string text(const Node& map, std::string_view name) {
+    const Node* node = scalar(map, name);
+    return node == nullptr ? "" : node->text;
+  }
+
+  static int number(const Node& map, std::string_view name, const Key& key) {
+    const Node* node = scalar(map, name);
+    return (node == nullptr ? std::nullopt : to_number(node->text)).value_or(to_number(key.fallback).value_or(0));
+  }
+
+  static bool flag(const Node& map, std::string_view name, const Key& key) {
+    const Node* node = scalar(map, name);
+    return (node == nullptr ? std::nullopt : to_flag(node->text)).value_or(to_flag(key.fallback).value_or(false));
+  }
+
+  static std::chrono::seconds duration(const Node& map, std::string_view name, const Key& key) {
+    const Node* node = scalar(map, name);
+    return (node == nullptr ? std::nullopt : to_duration(node->text))
+        .value_or(to_duration(key.fallback).value_or(std::chrono::seconds(0)));
+  }
+
+  static std::vector<std::string> texts(const Node& map, std::string_view name) {
+    std::vector<std::string> values;
+    const Node* node = map.find(name);
+    if (node == nullptr) return values;
+    const auto add = [&](const Node& item) {
+      if (item.kind == Kind::scalar && !item.unknown) values.push_back(item.text);
+    };
+    add(*node);
+    for (const Node& item : node->items) add(item);
+    return values;
+  }
+
+  static std::vector<std::string> paths(const Node& map, std::string_view name) {
+    auto values = texts(map, name);
+    std::transform(values.begin(), values.end(), values.begin(), [](const auto& path) { return normalised(path); });
+    return values;
+  }
+
+  static std::map<std::string, std::string> named(const Node& map, std::string_view name) {
+    std::map<std::string, std::string> values;
+    const Node* node = map.find(name);
+    if (node == nullptr) return values;
+    for (const auto& entry : node->entries) {
+      if (entry.value.kind == Kind::scalar && !entry.value.unknown) values[entry.key] = entry.value.text;
+    }
+    return values;
+  }
+
+  // On the operator's machine, absolute.
+  [[nodiscard]] std::string local_path(const std::string& path) const {
+    if (path.starts_with('/')) return normalised(path);
+    if (path == "~" || path.starts_with("~/")) return normalised(scene_.home + '/' + path.substr(1));
+    return normalised(scene_.folder + '/' + path);
+  }
+
+  [[nodiscard]] std::vector<std::string> local_paths(const Node& map, std::string_view name) const {
+    auto values = texts(map, name);
+    std::transform(values.begin(), values.end(), values.begin(), [&](const auto& path) { return local_path(path); });
+    return values;
+  }
+
+  [[nodiscard]] Source source(const Node& map) const {
+    Source source;
+    if (scalar(map, "directory") != nullptr) {
+      source.directory = DirectorySource{local_path(text(map, "directory")), texts(map, "exclude")};
+    }
+    if (scalar(map, "archive") != nullptr) {
+      std::string sha256 = text(map, "sha256");
+      std::transform(sha256.begin(), sha256.end(), sha256.begin(), [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c; });
+      source.archive = ArchiveSource{local_path(text(map, "archive")), sha256};
+    }
+    return source;
+  }
+
+  void tasks(const Node& map, Recipe& recipe) const {
+    for (const auto& entry : map.entries) {
+      if (entry.value.kind != Kind::map) continue;
+      Task task;
+      task.name = entry.key;
+      task.run = text(entry.value, "run");
+      task.roles = texts(entry.value, "roles");
+      task.once = flag(entry.value, "once", key_at("tasks.*.once"));
+      task.local = flag(entry.value, "local", key_at("tasks.*.local"));
+      if (scalar(entry.value, "timeout") != nullptr) task.timeout = duration(entry.value, "timeout", key_at("tasks.*.timeout"));
+      task.dir = normalised(text(entry.value, "dir"));
+      task.span = span_of(scene_.document, entry.place);
+      recipe.tasks.emplace(entry.key, std::move(task));
+    }
+  }
+
+  static void hooks(const Node& map, Recipe& recipe) {
+    for (int i = 0; i < hook_point_count; ++i) {
+      const auto point = static_cast<HookPoint>(i);
+      auto names = texts(map, name_of(point));
+      if (!names.empty()) recipe.hooks.emplace(point, std::move(names));
+    }
+  }
+
+  [[nodiscard]] Ssh ssh(const Node& map) const {
+    Ssh ssh;
+    ssh.port = number(map, "port", key_at("ssh.port"));
+    ssh.known_hosts = local_paths(map, "known_hosts");
+    ssh.identities = local_paths(map, "identity");
+    ssh.connect_timeout = duration(map, "connect_timeout", key_at("ssh.connect_timeout"));
+    ssh.keepalive = duration(map, "keepalive", key_at("ssh.keepalive"));
+    ssh.parallel = number(map, "parallel", key_at("ssh.parallel"));
+    return ssh;
+  }
+
+  // None for one whose address can't be told.
+  [[nodiscard]] std::optional<HostEntry> host(const Node& map) const {
+    const Node* address = scalar(map, "address");
+    if (address == nullptr) return std::nullopt;
+    HostEntry entry;
+    entry.address = address->text;
+    entry.roles = texts(map, "roles");
+    entry.primary = flag(map, "primary", key_at("stages.*.hosts.*.primary"));
+    if (const Node* port = scalar(map, "port")) entry.port = to_number(port->text);
+    entry.user = text(map, "user");
+    entry.vars = named(map, "vars");
+    entry.span = span_of(scene_.document, address->place);
+    return entry;
+  }
+
+  const ParseScene& scene_;
+};
+
+}  // namespace
+
+Recipe parse_stage(const Node& tree, const ParseScene& scene) { return Parser(scene).stage(tree); }
+
+Span span_of(const Document& document, Place place) {
+  Span span{document.path, place.line, place.column, place.length, {}};
+  if (place.line > 0) span.source_line = document.lines[static_cast<std::size_t>(place.line) - 1];
+  return span;
+}
+
+}  // namespace kirikae::recipe

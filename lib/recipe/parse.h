@@ -1,0 +1,24 @@
+// From the tree of one stage, merged, interpolated and checked, to a Recipe.
+#pragma once
+
+#include <string>
+
+#include "recipe/recipe.h"
+#include "recipe/yaml_document.h"
+
+namespace kirikae::recipe {
+
+struct ParseScene {
+  const Document& document;
+  std::string folder;  // of the recipe, absolute
+  std::string home;    // for `~` in local paths
+  std::string stage;
+};
+
+// Whatever doesn't fit its key is left at its default: check_keys has told it.
+Recipe parse_stage(const Node& tree, const ParseScene& scene);
+
+// A place as errors show it.
+Span span_of(const Document& document, Place place);
+
+}  // namespace kirikae::recipe

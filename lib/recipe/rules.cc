@@ -1,0 +1,211 @@
+#include "recipe/rules.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+
+#include "recipe/load.h"
+#include "recipe/text.h"
+
+namespace kirikae::recipe {
+namespace {
+
+constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+constexpr std::string_view digits = "0123456789";
+
+bool is_one_of(char c, std::string_view set) { return set.find(c) != std::string_view::npos; }
+
+// Begins with a letter or a digit and goes on with these or one of `more`.
+bool is_name(std::string_view value, std::string_view more) {
+  const auto plain = [](char c) { return is_one_of(c, letters) || is_one_of(c, digits); };
+  return !value.empty() && value.size() <= 100 && plain(value.front()) &&
+         std::all_of(value.begin(), value.end(), [&](char c) { return plain(c) || is_one_of(c, more); });
+}
+
+bool has_control(std::string_view value) {
+  return std::any_of(value.begin(), value.end(), [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte < 0x20 || byte == 0x7f;
+  });
+}
+
+std::vector<std::string_view> parts_of(std::string_view path) {
+  std::vector<std::string_view> parts;
+  while (!path.empty()) {
+    const auto slash = path.find('/');
+    const auto part = path.substr(0, slash);
+    if (!part.empty() && part != ".") parts.push_back(part);
+    if (slash == std::string_view::npos) break;
+    path.remove_prefix(slash + 1);
+  }
+  return parts;
+}
+
+bool climbs(std::string_view path) {
+  const auto parts = parts_of(path);
+  return std::find(parts.begin(), parts.end(), "..") != parts.end();
+}
+
+std::string path_rule(std::string_view value) {
+  if (value.empty()) return "an empty path";
+  if (has_control(value)) return fmt::format("{} has a line break or a control character in it", in_quotes(value));
+  return {};
+}
+
+// Names that would change how commands run, or that are ours.
+std::string variable_rule(std::string_view value) {
+  const auto inner = [](char c) { return is_one_of(c, letters) || is_one_of(c, digits) || c == '_'; };
+  if (value.empty() || value.size() > 100 || is_one_of(value.front(), digits) || !std::all_of(value.begin(), value.end(), inner)) {
+    return fmt::format("{} is no name of a variable: letters, digits and _, not a digit first", in_quotes(value));
+  }
+  const auto& ours = command_variables();
+  if (std::find(ours.begin(), ours.end(), value) != ours.end()) {
+    return fmt::format("{} is set by the tool for every command", in_quotes(value));
+  }
+  if (value == "HOME" || value == "IFS" || value == "ENV" || value == "BASH_ENV" || value.starts_with("LD_")) {
+    return fmt::format("{} is refused: it would change how commands themselves run", in_quotes(value));
+  }
+  return {};
+}
+
+}  // namespace
+
+std::string application_rule(std::string_view value) {
+  if (is_name(value, "-_")) return {};
+  return fmt::format("{} is no application's name: letters, digits, - and _", in_quotes(value));
+}
+
+std::string deploy_to_rule(std::string_view value) {
+  if (auto wrong = path_rule(value); !wrong.empty()) return wrong;
+  if (value.front() != '/') return fmt::format("{} is not an absolute path", in_quotes(value));
+  if (climbs(value)) return fmt::format("{} has '..' in it", in_quotes(value));
+  if (parts_of(value).empty()) return "releases can't go to '/' itself";
+  return {};
+}
+
+std::string user_rule(std::string_view value) {
+  const bool odd = std::any_of(value.begin(), value.end(), [](char c) { return is_one_of(c, " :/'\"\\"); });
+  if (!value.empty() && value.front() != '-' && !odd && !has_control(value)) return {};
+  return fmt::format("{} is no user's name", in_quotes(value));
+}
+
+std::string var_name_rule(std::string_view value) {
+  if (value == "PATH") return "'PATH' is refused here: set it under 'env'";
+  constexpr std::string_view built_in[] = {"application", "stage", "deploy_to", "user", "keep_releases",
+                                           "shared_path", "current_path", "releases_path"};
+  if (std::find(std::begin(built_in), std::end(built_in), value) != std::end(built_in)) {
+    return fmt::format("{} is taken: ${{{}}} has a meaning of its own", in_quotes(value), value);
+  }
+  return variable_rule(value);
+}
+
+std::string env_name_rule(std::string_view value) { return variable_rule(value); }
+
+std::string task_name_rule(std::string_view value) {
+  if (is_name(value, "-_.:")) return {};
+  return fmt::format("{} is no task's name: letters, digits and - _ . :", in_quotes(value));
+}
+
+std::string stage_name_rule(std::string_view value) {
+  const auto& reserved = reserved_stage_names();
+  if (std::find(reserved.begin(), reserved.end(), value) != reserved.end()) {
+    return fmt::format("{} can't be the name of a stage: it is a command of the tool", in_quotes(value));
+  }
+  if (is_name(value, "-_.")) return {};
+  return fmt::format("{} is no stage's name: letters, digits and - _ .", in_quotes(value));
+}
+
+std::string role_rule(std::string_view value) {
+  if (is_name(value, "-_")) return {};
+  return fmt::format("{} is no role's name: letters, digits, - and _", in_quotes(value));
+}
+
+std::string command_rule(std::string_view value) {
+  const bool blank = value.find_first_not_of(" \t\n") == std::string_view::npos;
+  return blank ? "an empty command" : "";
+}
+
+std::string inner_path_rule(std::string_view value) {
+  if (auto wrong = path_rule(value); !wrong.empty()) return wrong;
+  if (value.front() == '/') return fmt::format("{} must be relative, without a '/' at its start", in_quotes(value));
+  if (climbs(value)) return fmt::format("{} climbs out with '..'", in_quotes(value));
+  return {};
+}
+
+std::string payload_path_rule(std::string_view value) {
+  if (auto wrong = inner_path_rule(value); !wrong.empty()) return wrong;
+  const auto parts = parts_of(value);
+  if (parts.empty()) return fmt::format("{} names the release itself", in_quotes(value));
+  if (parts.front() == "REVISION" || parts.front() == ".kirikae") {
+    return fmt::format("{} is a name of the tool's own", in_quotes(parts.front()));
+  }
+  return {};
+}
+
+std::string local_path_rule(std::string_view value) {
+  if (auto wrong = path_rule(value); !wrong.empty()) return wrong;
+  if (value.front() != '~' || value.size() == 1 || value[1] == '/') return {};
+  return fmt::format("{} names another user's home: only '~/' is understood", in_quotes(value));
+}
+
+std::string pattern_rule(std::string_view value) {
+  if (value.empty()) return "an empty pattern";
+  if (value.find('\n') != std::string_view::npos) return fmt::format("{} has a line break in it", in_quotes(value));
+  return {};
+}
+
+std::string sha256_rule(std::string_view value) {
+  const auto hex = [](char c) { return is_one_of(c, "0123456789abcdefABCDEF"); };
+  if (value.size() == 64 && std::all_of(value.begin(), value.end(), hex)) return {};
+  return fmt::format("{} is no SHA-256: 64 hex digits", in_quotes(value));
+}
+
+std::string normalised(std::string_view path) {
+  std::string text;
+  const bool absolute = path.starts_with('/');
+  for (const auto part : parts_of(path)) {
+    if (absolute || !text.empty()) text += '/';
+    text += part;
+  }
+  return text.empty() && absolute ? "/" : text;
+}
+
+std::optional<int> to_number(std::string_view text) {
+  int number = 0;
+  const auto* const end = text.data() + text.size();
+  if (text.empty() || !is_one_of(text.front(), digits) || (text.size() > 1 && text.front() == '0')) return std::nullopt;
+  const auto [stopped, error] = std::from_chars(text.data(), end, number);
+  if (error != std::errc() || stopped != end) return std::nullopt;
+  return number;
+}
+
+std::optional<bool> to_flag(std::string_view text) {
+  if (text == "true") return true;
+  if (text == "false") return false;
+  return std::nullopt;
+}
+
+std::optional<std::chrono::seconds> to_duration(std::string_view text) {
+  int unit = 1;
+  if (!text.empty() && !is_one_of(text.back(), digits)) {
+    constexpr std::string_view units = "smhd";
+    constexpr int seconds[] = {1, 60, 3600, 86400};
+    const auto at = units.find(text.back());
+    if (at == std::string_view::npos) return std::nullopt;
+    unit = seconds[at];
+    text.remove_suffix(1);
+  }
+  const auto number = to_number(text);
+  if (!number) return std::nullopt;
+  return std::chrono::seconds(*number) * unit;
+}
+
+const std::vector<std::string>& command_variables() {
+  static const std::vector<std::string> names = {
+      "APPLICATION", "STAGE",    "RELEASE", "RELEASE_PATH", "CURRENT_PATH",  "SHARED_PATH", "PREVIOUS_RELEASE",
+      "REVISION",    "HOST",     "ROLES",   "DEPLOY_ACTION"};
+  return names;
+}
+
+}  // namespace kirikae::recipe

@@ -1,0 +1,223 @@
+#include "recipe/schema.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+namespace kirikae::recipe {
+namespace {
+
+constexpr Key var_keys[] = {{.name = "*", .type = Type::text}};
+
+constexpr Key source_keys[] = {
+    {.name = "directory", .type = Type::text,
+     .summary = "A directory of this machine, relative to the recipe's folder. It is packed as it stands, file modes and symlinks kept.",
+     .example = "directory: dist", .rule = local_path_rule},
+    {.name = "exclude", .type = Type::texts,
+     .summary = "With 'directory': what stays here, as patterns of .gitignore, the last match wins.",
+     .example = "exclude: [\".git/\", \"*.map\", \"!keep.map\"]", .rule = pattern_rule},
+    {.name = "archive", .type = Type::text,
+     .summary = "An archive of this machine (tar, plain or compressed), relative to the recipe's folder.",
+     .example = "archive: build/shop.tar.gz", .rule = local_path_rule},
+    {.name = "sha256", .type = Type::text,
+     .summary = "With 'archive': its SHA-256. Where the file has another one, nothing is sent.",
+     .example = "sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae", .rule = sha256_rule},
+};
+
+constexpr Key shared_keys[] = {
+    {.name = "directories", .type = Type::texts,
+     .summary = "Directories, made on first use. What the first release brings for one becomes its first content.",
+     .example = "directories: [log, tmp/pids, public/uploads]", .rule = payload_path_rule},
+    {.name = "files", .type = Type::texts,
+     .summary = "Files. Each must be in <deploy_to>/shared before a release can go live; all that are missing are listed at once.",
+     .example = "files: [config/database.yml, .env]", .rule = payload_path_rule},
+};
+
+constexpr Key task_keys[] = {
+    {.name = "run", .type = Type::text,
+     .summary = "Shell text for /bin/sh -e. Nothing is interpolated in it: commands read environment variables.",
+     .example = "run: bin/migrate --to \"$REVISION\"", .rule = command_rule, .required = true, .interpolated = false},
+    {.name = "roles", .type = Type::texts,
+     .summary = "Only on hosts that have one of these roles; without it on every host.",
+     .example = "roles: [app, worker]", .rule = role_rule},
+    {.name = "once", .type = Type::flag, .fallback = "false",
+     .summary = "On one host only: the primary one that the roles leave, else the first in the recipe's order.",
+     .example = "once: true"},
+    {.name = "local", .type = Type::flag, .fallback = "false",
+     .summary = "Once on this machine, in the recipe's folder, instead of on hosts.",
+     .example = "local: true"},
+    {.name = "timeout", .type = Type::duration,
+     .summary = "The command is stopped and has failed after this time; without it, it may take any time.",
+     .example = "timeout: 10m", .least = 1, .most = 7 * 86400},
+    {.name = "dir", .type = Type::text,
+     .summary = "Working directory inside the release; of a local task, inside the recipe's folder.",
+     .example = "dir: db", .rule = inner_path_rule},
+};
+constexpr Key task_key[] = {{.name = "*", .type = Type::section, .shorthand = "run", .keys = task_keys}};
+
+constexpr Key hook_keys[] = {
+    {.name = "before_connect", .type = Type::texts, .summary = "Before any host is connected to; local tasks only.",
+     .example = "before_connect: [build_assets]"},
+    {.name = "after_connect", .type = Type::texts, .summary = "All hosts answer and are fit for the release; nothing is written yet.",
+     .example = "after_connect: [announce]"},
+    {.name = "before_upload", .type = Type::texts, .summary = "Before the release is sent.", .example = "before_upload: [drain_cache]"},
+    {.name = "after_upload", .type = Type::texts, .summary = "The files are in the new release, nothing is linked yet.",
+     .example = "after_upload: [unpack_vendor]"},
+    {.name = "before_link", .type = Type::texts, .summary = "Before shared paths are linked into the release.",
+     .example = "before_link: [prepare_config]"},
+    {.name = "after_link", .type = Type::texts, .summary = "Shared paths and REVISION are in place.", .example = "after_link: [check_config]"},
+    {.name = "before_build", .type = Type::texts, .summary = "Before 'build'.", .example = "before_build: [fetch_cache]"},
+    {.name = "build", .type = Type::texts,
+     .summary = "Makes the new release ready, on all hosts, before any host is switched: dependencies, assets, migrations.",
+     .example = "build: [install, migrate]"},
+    {.name = "after_build", .type = Type::texts, .summary = "After 'build'.", .example = "after_build: [smoke_test]"},
+    {.name = "before_publish", .type = Type::texts,
+     .summary = "Every host has the complete release; the last stop before 'current' changes.",
+     .example = "before_publish: [pause_workers]"},
+    {.name = "after_publish", .type = Type::texts,
+     .summary = "'current' is the new release: restart what serves it. Also runs in a rollback.",
+     .example = "after_publish: [restart]"},
+    {.name = "before_prune", .type = Type::texts, .summary = "Before old releases are removed.", .example = "before_prune: [archive_logs]"},
+    {.name = "after_prune", .type = Type::texts, .summary = "Old releases are gone; the last hook of a deploy.",
+     .example = "after_prune: [announce]"},
+    {.name = "failed", .type = Type::texts, .summary = "A deploy or a rollback has failed, at whatever point.", .example = "failed: [alert]"},
+    {.name = "after_rollback", .type = Type::texts, .summary = "A rollback is done, its 'after_publish' tasks too.",
+     .example = "after_rollback: [announce]"},
+};
+
+constexpr Key ssh_keys[] = {
+    {.name = "port", .type = Type::number, .fallback = "22", .summary = "For hosts that name none.", .example = "port: 2222",
+     .least = 1, .most = 65535},
+    {.name = "known_hosts", .type = Type::texts,
+     .fallback = "[~/.ssh/known_hosts, ~/.ssh/known_hosts2, /etc/ssh/ssh_known_hosts]",
+     .summary = "Files with the hosts' keys. A host that is in none of them, or has another key, is refused.",
+     .example = "known_hosts: known_hosts", .rule = local_path_rule},
+    {.name = "identity", .type = Type::texts,
+     .fallback = "the agent's keys, then ~/.ssh/id_ed25519, id_ecdsa, id_rsa",
+     .summary = "Private key files, tried in this order.",
+     .example = "identity: ~/.ssh/deploy_ed25519", .rule = local_path_rule},
+    {.name = "connect_timeout", .type = Type::duration, .fallback = "10s",
+     .summary = "For the connection, the handshake and the login, together.", .example = "connect_timeout: 30s", .least = 1, .most = 3600},
+    {.name = "keepalive", .type = Type::duration, .fallback = "15s",
+     .summary = "How often a silent host is asked whether it is still there.", .example = "keepalive: 5s", .least = 1, .most = 3600},
+    {.name = "parallel", .type = Type::number, .fallback = "100", .summary = "Sessions that are open at the same time.",
+     .example = "parallel: 20", .least = 1, .most = 10000},
+};
+
+constexpr Key host_keys[] = {
+    {.name = "address", .type = Type::text,
+     .summary = "[user@]name[:port]. Ranges count up, padded as written; IPv6 with a port or user goes in brackets.",
+     .example = "address: \"deploy@app[01-12].example.com:2222\"", .required = true},
+    {.name = "roles", .type = Type::texts,
+     .summary = "What the host is for; tasks choose by it. Where no host of a stage has roles, every host runs every task.",
+     .example = "roles: [app]", .rule = role_rule},
+    {.name = "primary", .type = Type::flag, .fallback = "false",
+     .summary = "The one that runs 'once' tasks. One host for each role.",
+     .example = "primary: true"},
+    {.name = "port", .type = Type::number, .fallback = "ssh.port", .summary = "The SSH port.", .example = "port: 2222",
+     .least = 1, .most = 65535},
+    {.name = "user", .type = Type::text, .fallback = "the stage's", .summary = "Who to log in as.", .example = "user: deploy",
+     .rule = user_rule},
+    {.name = "vars", .type = Type::named, .summary = "More variables for commands on this host; over those of the stage.",
+     .example = "vars: {weight: 10}", .rule = var_name_rule, .keys = var_keys},
+};
+constexpr Key host_key[] = {{.name = "*", .type = Type::section, .shorthand = "address", .keys = host_keys}};
+
+constexpr Key own_stage_keys[] = {
+    {.name = "hosts", .type = Type::list, .summary = "Where the stage is: addresses, or maps of the keys below.",
+     .example = "hosts: [app1.example.com, \"deploy@app2.example.com:2222\"]", .required = true, .keys = host_key},
+};
+constexpr Key stage_key[] = {{.name = "*", .type = Type::section, .is_stage = true, .keys = own_stage_keys}};
+
+constexpr Key root_keys[] = {
+    {.name = "application", .type = Type::text, .summary = "The name of what is deployed: letters, digits, - and _.",
+     .example = "application: shop", .rule = application_rule, .required = true},
+    {.name = "deploy_to", .type = Type::text,
+     .summary = "Absolute path on the hosts, which holds releases/, shared/ and the link 'current'.",
+     .example = "deploy_to: /srv/${application}", .rule = deploy_to_rule, .required = true},
+    {.name = "keep_releases", .type = Type::number, .fallback = "5",
+     .summary = "How many good releases stay on a host, with the live one; the rollback target stays besides.",
+     .example = "keep_releases: 3", .least = 1, .most = 1000},
+    {.name = "user", .type = Type::text, .fallback = "who runs the tool", .summary = "Who to log in as on hosts that name nobody.",
+     .example = "user: deploy", .rule = user_rule},
+    {.name = "confirm", .type = Type::flag, .fallback = "false",
+     .summary = "Ask on the terminal before this stage is changed; --yes answers.", .example = "confirm: true"},
+    {.name = "vars", .type = Type::named,
+     .summary = "Values of your own: ${name} in other values, and environment variables of every command.",
+     .example = "vars: {port: 8080, channel: \"${env.CHANNEL:-stable}\"}", .rule = var_name_rule, .keys = var_keys},
+    {.name = "env", .type = Type::named,
+     .summary = "The environment of commands on the hosts, PATH included. Wins over 'vars'.",
+     .example = "env: {PATH: \"/opt/shop/bin:/usr/bin:/bin\"}", .rule = env_name_rule, .keys = var_keys},
+    {.name = "source", .type = Type::section, .summary = "What is deployed: 'directory' or 'archive', one of the two.",
+     .example = "source: {directory: dist}", .required = true, .keys = source_keys},
+    {.name = "shared", .type = Type::section,
+     .summary = "What outlives releases: it lies in <deploy_to>/shared and is linked into every release.",
+     .example = "shared: {directories: [log], files: [.env]}", .keys = shared_keys},
+    {.name = "copied", .type = Type::texts,
+     .summary = "Paths taken over from the live release before the build, such as installed dependencies.",
+     .example = "copied: [node_modules]", .rule = payload_path_rule},
+    {.name = "tasks", .type = Type::named, .summary = "Commands by name. Text alone is short for 'run'.",
+     .example = "tasks: {restart: sudo systemctl reload shop}", .rule = task_name_rule, .keys = task_key},
+    {.name = "hooks", .type = Type::section, .summary = "Which tasks run when. Those of one hook run one after the other; the next "
+     "one begins when every host has done the one before.",
+     .example = "hooks: {build: [install, migrate], after_publish: restart}", .keys = hook_keys},
+    {.name = "ssh", .type = Type::section, .summary = "How hosts are reached.", .example = "ssh: {port: 2222}", .keys = ssh_keys},
+    {.name = "stages", .type = Type::named,
+     .summary = "Where it is deployed to. A stage may hold every key above, too: maps merge, lists replace, null removes.",
+     .example = "stages: {production: {hosts: [app1.example.com], keep_releases: 10}}", .rule = stage_name_rule, .required = true,
+     .keys = stage_key},
+};
+
+}  // namespace
+
+std::span<const Key> recipe_keys() { return root_keys; }
+
+std::span<const Key> stage_keys() {
+  static const std::vector<Key> keys = [] {
+    std::vector<Key> all(std::begin(own_stage_keys), std::end(own_stage_keys));
+    std::copy_if(std::begin(root_keys), std::end(root_keys), std::back_inserter(all), [](const Key& k) { return k.name != "stages"; });
+    return all;
+  }();
+  return keys;
+}
+
+std::span<const Key> keys_of(const Key& section) { return section.is_stage ? stage_keys() : section.keys; }
+
+const Key* find_key(std::span<const Key> keys, std::string_view name) {
+  const auto at = std::find_if(keys.begin(), keys.end(), [&](const Key& key) { return key.name == name; });
+  return at == keys.end() ? nullptr : &*at;
+}
+
+const Key& key_at(std::string_view path) {
+  const Key* key = nullptr;
+  for (std::string_view rest = path;;) {
+    const auto dot = rest.find('.');
+    key = find_key(key == nullptr ? recipe_keys() : keys_of(*key), rest.substr(0, dot));
+    if (key == nullptr) throw std::logic_error(fmt::format("no key '{}' in the table", path));
+    if (dot == std::string_view::npos) return *key;
+    rest.remove_prefix(dot + 1);
+  }
+}
+
+std::vector<std::string> names_of(std::span<const Key> keys) {
+  std::vector<std::string> names;
+  for (const Key& key : keys) names.emplace_back(key.name);
+  return names;
+}
+
+std::string type_text(const Key& key) {
+  switch (key.type) {
+    case Type::text: return "text";
+    case Type::number: return fmt::format("a whole number from {} to {}", key.least, key.most);
+    case Type::flag: return "true or false";
+    case Type::duration: return "a duration such as 30s, 5m or 1h";
+    case Type::texts: return "a list of texts";
+    case Type::section: return key.shorthand.empty() ? "a map" : "text or a map";
+    case Type::named: return "a map of names";
+    case Type::list: return "a list of texts or maps";
+  }
+  return {};
+}
+
+}  // namespace kirikae::recipe

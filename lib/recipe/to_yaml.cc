@@ -1,0 +1,193 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "recipe/load.h"
+#include "recipe/rules.h"
+#include "recipe/schema.h"
+
+namespace kirikae::recipe {
+namespace {
+
+// Read as itself by every YAML reader, 1.1 or 1.2.
+bool is_plain(std::string_view text) {
+  constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
+  constexpr std::string_view more = "0123456789/._-@";
+  static const std::vector<std::string> words = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"};
+  std::string lower;
+  for (const char c : text) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+  const bool begins = !text.empty() && (letters.find(text.front()) != std::string_view::npos || text.front() == '/');
+  return begins && std::find(words.begin(), words.end(), lower) == words.end() &&
+         std::all_of(text.begin(), text.end(), [&](char c) { return letters.find(c) != std::string_view::npos || more.find(c) != std::string_view::npos; });
+}
+
+std::string double_quoted(std::string_view text) {
+  std::string result = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (c == '"' || c == '\\') {
+      result += '\\';
+      result += c;
+    } else if (c == '\n') {
+      result += "\\n";
+    } else if (c == '\t') {
+      result += "\\t";
+    } else if (byte < 0x20 || byte == 0x7f) {
+      result += fmt::format("\\x{:02x}", byte);
+    } else {
+      result += c;
+    }
+  }
+  return result + '"';
+}
+
+std::string scalar(std::string_view text) { return is_plain(text) ? std::string(text) : double_quoted(text); }
+
+// For values in which ${…} would be replaced once more.
+std::string value(std::string_view text) {
+  std::string escaped;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text.substr(i).starts_with("${")) escaped += '$';
+    escaped += text[i];
+  }
+  return scalar(escaped);
+}
+
+std::string list(const std::vector<std::string>& items) {
+  std::string text;
+  for (const auto& item : items) text += (text.empty() ? "" : ", ") + value(item);
+  return '[' + text + ']';
+}
+
+std::string duration(std::chrono::seconds seconds) {
+  const auto count = seconds.count();
+  if (count > 0 && count % 3600 == 0) return fmt::format("{}h", count / 3600);
+  if (count > 0 && count % 60 == 0) return fmt::format("{}m", count / 60);
+  return fmt::format("{}s", count);
+}
+
+// Lines of YAML, two blanks for each level.
+class Writer {
+ public:
+  void line(std::string_view key, std::string_view text) { text_ += fmt::format("{:{}}{}: {}\n", "", indent_, key, text); }
+  void lists(std::string_view key, const std::vector<std::string>& items) {
+    if (!items.empty()) line(key, list(items));
+  }
+  void open(std::string_view key) {
+    text_ += fmt::format("{:{}}{}:\n", "", indent_, key);
+    indent_ += 2;
+  }
+  void close() { indent_ -= 2; }
+  void named(std::string_view key, const std::map<std::string, std::string>& values) {
+    if (values.empty()) return;
+    open(key);
+    for (const auto& [name, text] : values) line(scalar(name), value(text));
+    close();
+  }
+  // Shell text: several lines as a literal block where YAML gives them back unchanged.
+  void command(std::string_view key, std::string_view text) {
+    const bool several = text.find('\n') != std::string_view::npos;
+    const bool odd = text.starts_with(' ') || text.starts_with('\n') || text.ends_with("\n\n") ||
+                     std::any_of(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f; });
+    if (!several || odd) return line(key, scalar(text));
+    line(key, text.ends_with('\n') ? "|" : "|-");
+    while (!text.empty()) {
+      const auto end = text.find('\n');
+      const auto each = text.substr(0, end);
+      text_ += each.empty() ? "\n" : fmt::format("{:{}}{}\n", "", indent_ + 2, each);
+      text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+    }
+  }
+  void item(std::string_view key, std::string_view text) { text_ += fmt::format("{:{}}- {}: {}\n", "", indent_, key, text); }
+  void indent(int by) { indent_ += by; }
+  std::string take() { return std::move(text_); }
+
+ private:
+  std::string text_;
+  int indent_ = 0;
+};
+
+void write_source(Writer& out, const Source& source) {
+  out.open("source");
+  if (source.directory) {
+    out.line("directory", value(source.directory->path));
+    out.lists("exclude", source.directory->excludes);
+  }
+  if (source.archive) {
+    out.line("archive", value(source.archive->path));
+    if (!source.archive->sha256.empty()) out.line("sha256", double_quoted(source.archive->sha256));
+  }
+  out.close();
+}
+
+void write_task(Writer& out, const Task& task) {
+  out.open(scalar(task.name));
+  out.command("run", task.run);
+  out.lists("roles", task.roles);
+  if (task.once) out.line("once", "true");
+  if (task.local) out.line("local", "true");
+  if (task.timeout) out.line("timeout", duration(*task.timeout));
+  if (!task.dir.empty()) out.line("dir", value(task.dir));
+  out.close();
+}
+
+void write_host(Writer& out, const HostEntry& host) {
+  out.item("address", value(host.address));
+  out.indent(2);
+  out.lists("roles", host.roles);
+  if (host.primary) out.line("primary", "true");
+  if (host.port) out.line("port", std::to_string(*host.port));
+  if (!host.user.empty()) out.line("user", value(host.user));
+  out.named("vars", host.vars);
+  out.indent(-2);
+}
+
+void write_ssh(Writer& out, const Ssh& ssh) {
+  out.open("ssh");
+  out.line("port", std::to_string(ssh.port));
+  out.lists("known_hosts", ssh.known_hosts);
+  out.lists("identity", ssh.identities);
+  out.line("connect_timeout", duration(ssh.connect_timeout));
+  out.line("keepalive", duration(ssh.keepalive));
+  out.line("parallel", std::to_string(ssh.parallel));
+  out.close();
+}
+
+}  // namespace
+
+std::string to_yaml(const Recipe& recipe) {
+  Writer out;
+  out.line("application", scalar(recipe.application));
+  out.line("deploy_to", value(recipe.deploy_to));
+  out.line("keep_releases", std::to_string(recipe.keep_releases));
+  if (!recipe.user.empty()) out.line("user", value(recipe.user));
+  out.line("confirm", recipe.confirm ? "true" : "false");
+  out.named("vars", recipe.vars);
+  out.named("env", recipe.env);
+  write_source(out, recipe.source);
+  if (!recipe.shared.directories.empty() || !recipe.shared.files.empty()) {
+    out.open("shared");
+    out.lists("directories", recipe.shared.directories);
+    out.lists("files", recipe.shared.files);
+    out.close();
+  }
+  out.lists("copied", recipe.copied);
+  if (!recipe.tasks.empty()) {
+    out.open("tasks");
+    for (const auto& [name, task] : recipe.tasks) write_task(out, task);
+    out.close();
+  }
+  if (!recipe.hooks.empty()) {
+    out.open("hooks");
+    for (const auto& [point, names] : recipe.hooks) out.lists(name_of(point), names);
+    out.close();
+  }
+  write_ssh(out, recipe.ssh);
+  out.open("stages");
+  out.open(scalar(recipe.stage));
+  out.open("hosts");
+  for (const auto& host : recipe.hosts) write_host(out, host);
+  return out.take();
+}
+
+}  // namespace kirikae::recipe

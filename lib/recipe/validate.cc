@@ -1,0 +1,182 @@
+#include "recipe/validate.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <unordered_map>
+
+#include "core/suggestion.h"
+#include "recipe/host_spec.h"
+#include "recipe/rules.h"
+#include "recipe/text.h"
+
+namespace kirikae::recipe {
+namespace {
+
+using Kind = Node::Kind;
+
+std::vector<const Node*> items_of(const Node* node) {
+  std::vector<const Node*> items;
+  if (node == nullptr) return items;
+  if (node->kind == Kind::scalar) items.push_back(node);
+  for (const Node& item : node->items) items.push_back(&item);
+  std::erase_if(items, [](const Node* item) { return item->kind != Kind::scalar || item->unknown; });
+  return items;
+}
+
+const Node* child(const Node* map, std::string_view name) { return map == nullptr ? nullptr : map->find(name); }
+
+std::string hint_near(const std::string& name, const std::vector<std::string>& known, const std::string& otherwise) {
+  const auto near = nearest_name(name, known);
+  return near ? fmt::format("did you mean '{}'?", *near) : otherwise;
+}
+
+class Validator {
+ public:
+  Validator(const Recipe& recipe, const Node& tree, const ValidationScene& scene, Problems& problems)
+      : recipe_(recipe), tree_(tree), scene_(scene), problems_(problems) {}
+
+  void run() {
+    source();
+    placed_paths();
+    homes();
+    for (const auto& [name, task] : recipe_.tasks) check_task(name, task);
+    for (int i = 0; i < hook_point_count; ++i) hook(static_cast<HookPoint>(i));
+    hosts();
+  }
+
+ private:
+  void note(Place place, std::string message, std::string hint = {}) {
+    problems_.push_back({place, std::move(message), std::move(hint)});
+  }
+
+  void source() {
+    const Node* source = tree_.find("source");
+    if (source == nullptr || source->kind != Kind::map) return;
+    const Node* directory = source->find("directory");
+    const Node* archive = source->find("archive");
+    if (directory == nullptr && archive == nullptr) {
+      note(source->place, "'source' has neither 'directory' nor 'archive'", "such as `directory: dist`");
+    } else if (directory != nullptr && archive != nullptr) {
+      note(archive->place, "'source' has both 'directory' and 'archive'", "keep one; a stage takes the other away by `directory: null`");
+    } else if (const Node* exclude = source->find("exclude"); exclude != nullptr && archive != nullptr) {
+      note(exclude->place, "'exclude' does nothing with 'archive'", "remove it");
+    } else if (const Node* sha256 = source->find("sha256"); sha256 != nullptr && directory != nullptr) {
+      note(sha256->place, "'sha256' does nothing with 'directory'", "remove it");
+    }
+  }
+
+  // Shared and copied paths: none twice, none inside of another.
+  void placed_paths() {
+    struct Placed {
+      std::string path;
+      std::string_view what;
+      Place place;
+    };
+    std::vector<Placed> all;
+    const auto collect = [&](const Node* list, std::string_view what) {
+      for (const Node* item : items_of(list)) {
+        if (payload_path_rule(item->text).empty()) all.push_back({normalised(item->text), what, item->place});
+      }
+    };
+    const Node* shared = tree_.find("shared");
+    collect(child(shared, "directories"), "shared directory");
+    collect(child(shared, "files"), "shared file");
+    collect(tree_.find("copied"), "copied path");
+    std::unordered_map<std::string, const Placed*> first;
+    for (const Placed& placed : all) {
+      if (const auto [at, is_first] = first.emplace(placed.path, &placed); !is_first) {
+        note(placed.place, fmt::format("{} is listed twice: it is a {} already", in_quotes(placed.path), at->second->what), "keep one of the two");
+      }
+    }
+    for (const Placed& placed : all) {
+      for (auto slash = placed.path.find('/'); slash != std::string::npos; slash = placed.path.find('/', slash + 1)) {
+        const auto outer = first.find(placed.path.substr(0, slash));
+        if (outer == first.end()) continue;
+        note(placed.place, fmt::format("{} lies inside of the {} {}", in_quotes(placed.path), outer->second->what, in_quotes(outer->first)),
+             "keep one of the two");
+        break;
+      }
+    }
+  }
+
+  void homes() {
+    if (scene_.has_home) return;
+    const Node* source = tree_.find("source");
+    const Node* ssh = tree_.find("ssh");
+    for (const Node* list : {child(source, "directory"), child(source, "archive"), child(ssh, "known_hosts"), child(ssh, "identity")}) {
+      for (const Node* item : items_of(list)) {
+        if (item->text.starts_with('~')) note(item->place, "'~' stands for nothing: HOME is not set", "set HOME, or write the path in full");
+      }
+    }
+  }
+
+  void check_task(const std::string& name, const Task& task) {
+    const Node* tree = child(tree_.find("tasks"), name);
+    if (task.local) {
+      if (const Node* roles = child(tree, "roles")) note(roles->place, "'roles' does nothing for a local task", "remove it");
+      if (task.once) note(tree->find("once")->place, "'once' does nothing for a local task: it runs once anyway", "remove it");
+      return;
+    }
+    if (scene_.all_roles.empty()) return;
+    for (const Node* role : items_of(child(tree, "roles"))) {
+      if (scene_.all_roles.contains(role->text) || !role_rule(role->text).empty()) continue;
+      const std::vector<std::string> known(scene_.all_roles.begin(), scene_.all_roles.end());
+      note(role->place, fmt::format("no host of any stage has the role {}", in_quotes(role->text)),
+           hint_near(role->text, known, "give it to a host, or remove it here"));
+    }
+  }
+
+  void hook(HookPoint point) {
+    for (const Node* item : items_of(child(tree_.find("hooks"), name_of(point)))) {
+      const auto task = recipe_.tasks.find(item->text);
+      if (task == recipe_.tasks.end()) {
+        std::vector<std::string> known;
+        for (const auto& [name, unused] : recipe_.tasks) known.push_back(name);
+        note(item->place, fmt::format("no task is named {}", in_quotes(item->text)), hint_near(item->text, known, "add it under 'tasks'"));
+      } else if (point == HookPoint::before_connect && !task->second.local) {
+        note(item->place, fmt::format("the task {} isn't local, but nothing is connected yet in 'before_connect'", in_quotes(item->text)),
+             "use 'after_connect', or make the task local");
+      } else {
+        needs_somebody(task->second, item->place);
+      }
+    }
+  }
+
+  // A `once` task (a migration) must not be left out in silence.
+  void needs_somebody(const Task& task, Place place) {
+    if (!task.once || task.local || task.roles.empty()) return;
+    const auto& hosts = recipe_.hosts;
+    const bool no_roles = std::all_of(hosts.begin(), hosts.end(), [](const HostEntry& host) { return host.roles.empty(); });
+    const bool found = std::any_of(hosts.begin(), hosts.end(), [&](const HostEntry& host) {
+      return std::any_of(task.roles.begin(), task.roles.end(), [&](const std::string& role) {
+        return std::find(host.roles.begin(), host.roles.end(), role) != host.roles.end();
+      });
+    });
+    if (no_roles || found) return;
+    const bool known = std::any_of(task.roles.begin(), task.roles.end(), [&](const auto& r) { return scene_.all_roles.contains(r); });
+    if (!known) return;  // told at the task
+    note(place, fmt::format("the task {} runs once, but no host of the stage {} has its role", in_quotes(task.name), in_quotes(recipe_.stage)),
+         fmt::format("give a host of the stage one of: {}; or override the hook in the stage", fmt::join(task.roles, ", ")));
+  }
+
+  void hosts() {
+    std::vector<ExpandedHost> hosts;
+    for (const Error& error : expand_hosts(recipe_.hosts, recipe_.ssh.port, hosts)) {
+      note({error.span->line, error.span->column, error.span->length, -1}, error.message, error.hint);
+    }
+  }
+
+  const Recipe& recipe_;
+  const Node& tree_;
+  const ValidationScene& scene_;
+  Problems& problems_;
+};
+
+}  // namespace
+
+void validate(const Recipe& recipe, const Node& tree, const ValidationScene& scene, Problems& problems) {
+  Validator(recipe, tree, scene, problems).run();
+}
+
+}  // namespace kirikae::recipe
