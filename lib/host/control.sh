@@ -33,11 +33,9 @@ kk_pipe() {
 
 # What start_line() calls once it has the script in K.
 kk_serve() {
-  kk_id=
+  kk_id=''
   IFS=' ' read -r kk_mode kk_nonce || exit 2
   case $kk_nonce in '' | *[!0-9a-f]*) exit 2 ;; esac
-  kk_setsid=
-  command -v setsid >/dev/null 2>&1 && kk_setsid=setsid
   case $kk_mode in
     control) kk_control ;;
     data) kk_data ;;
@@ -85,6 +83,11 @@ kk_control() {
   trap kk_gone HUP INT TERM
   kk_listen >/dev/null 2>&1 &
   exec 3<&-
+  kk_setsid=
+  command -v setsid >/dev/null 2>&1 && kk_setsid=setsid
+  kk_prefix=$kk_setsid
+  # A shell's background jobs ignore INT and QUIT; where env can undo that, a step doesn't.
+  env --default-signal=INT,QUIT true 2>/dev/null && kk_prefix="$kk_setsid env --default-signal=INT,QUIT"
   kk_want=0
   kk_idle
   kk_quit=
@@ -170,10 +173,14 @@ kk_supervise() {
 
 # The script and the step's text travel in the environment: what stands in an argv, every user of the host can read.
 kk_lead() {
-  {
-    # shellcheck disable=SC2086,SC2016
-    KIRIKAE_SCRIPT=$K KIRIKAE_STEP=$kk_text $kk_setsid /bin/sh -c 'eval "$KIRIKAE_SCRIPT"; kk_step' </dev/null 2>&7 6>&6 7>&-
-  } 7>&2 2>/dev/null
+  # What this shell itself would say of a killed step is not the step's output; dash would say it through the step's own
+  # redirections if the step weren't in the background. Its text is not evaluated inside of a function: bash would complain
+  # of itself when `set -e` ends that.
+  exec 7>&2 2>/dev/null
+  # shellcheck disable=SC2086,SC2016
+  KIRIKAE_SCRIPT=$K KIRIKAE_STEP=$kk_text $kk_prefix /bin/sh -c 'eval "$KIRIKAE_SCRIPT"; kk_step; eval "$kk_text"' \
+    </dev/null 2>&7 6>&6 7>&- &
+  wait $!
   echo "x $?" >&6
 }
 
@@ -184,7 +191,6 @@ kk_step() {
   kk_text=$KIRIKAE_STEP
   unset KIRIKAE_SCRIPT KIRIKAE_STEP
   set -e
-  eval "$kk_text"
 }
 
 kk_timer() {
@@ -205,7 +211,7 @@ kk_tick() {
     kk_w=
     { read -r kk_w <"/proc/$kk_relay/wchan"; } 2>/dev/null
     case $kk_w in
-      *pipe_read*) kk_idles=y ;;
+      *read*) kk_idles=y ;;
       *[!0]*) [ "$kk_ticks" -lt 30 ] || kk_idles=y ;;
       *) if [ "$kk_ticks" -ge 10 ] || kk_alive; then kk_idles=y; fi ;;
     esac
@@ -240,16 +246,31 @@ kk_end_step() {
   [ -z "$kk_leader" ] || kk_killer
 }
 
-# TERM every second until the group is gone, KILL after five, given up after seven.
+# Whether any of the group lives. Dead ones count for kill(2) until their parent has taken note: in a container, that may be
+# never, so /proc is asked where there is one.
+kk_living() {
+  kk_alive || return 1
+  [ -r "/proc/$$/stat" ] || return 0
+  for kk_d in /proc/[0-9]*/stat; do
+    { IFS= read -r kk_line <"$kk_d"; } 2>/dev/null || continue
+    kk_line=${kk_line##*') '}
+    case $kk_line in [XZ]*) continue ;; esac
+    kk_line=${kk_line#* * }
+    [ "${kk_line%% *}" != "$kk_leader" ] || return 0
+  done
+  return 1
+}
+
+# TERM every second until the group is gone, KILL after five, given up after six.
 kk_killer() {
   kk_kill=busy
   (
     kk_i=0
-    while kk_alive; do
+    while kk_living; do
       case $kk_i in
         0 | 10 | 20 | 30 | 40) kk_group -TERM ;;
-        5? | 6?) kk_group -KILL ;;
-        7?) break ;;
+        5?) kk_group -KILL ;;
+        6?) break ;;
       esac
       sleep 0.1 || {
         sleep 1
@@ -267,7 +288,7 @@ kk_settle() {
   case $kk_out$kk_err in --) ;; *) return 0 ;; esac
   case $kk_kill in busy) return 0 ;; esac
   # Waited for: after that it can't write an event of an older step.
-  { kill "$kk_timer" && wait "$kk_timer"; } 2>/dev/null
+  { kill -KILL "$kk_timer" && wait "$kk_timer"; } 2>/dev/null
   kk_f=$kk_id
   kk_s=$kk_ended
   kk_idle

@@ -36,7 +36,7 @@ struct Facts {
   std::vector<ReleaseOnHost> releases;    // ascending by id; only directories that bear a release id
   std::vector<std::string> missing_files; // shared files that are not there, as the recipe names them
   std::vector<std::string> problems;      // other reasons why no release can go there, as sentences
-  std::string mv;                         // how to replace a link: "T" (GNU, busybox) or "h" (BSD); empty: no way (a problem)
+  std::string mv;                         // how to replace a link: "T" (GNU, busybox), "h" (BSD), "perl" or "python3"; empty: no way (a problem)
   std::string hash;                       // openssl | sha256sum | shasum | sha256; empty: none (a problem)
   bool zstd = false;
   bool gzip = false;

@@ -1,0 +1,158 @@
+#include <algorithm>
+#include <charconv>
+
+#include <fmt/format.h>
+
+#include "release/release.h"
+
+namespace kirikae::release {
+
+namespace {
+
+constexpr std::size_t longest_value = 4096;
+
+Error not_ours(std::string_view why) {
+  return Error(ErrorCode::lost, fmt::format("the host's answer about its state makes no sense: {}", why),
+               "run again with -v; a host program may print into it");
+}
+
+bool is_plain(std::string_view text) {
+  return std::all_of(text.begin(), text.end(),
+                     [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f; });
+}
+
+// What the host cut at a number of bytes may end inside of a UTF-8 character.
+std::string_view without_torn_end(std::string_view text) {
+  std::size_t tail = 0;
+  while (tail < 3 && tail < text.size() && (static_cast<unsigned char>(text[text.size() - 1 - tail]) & 0xC0) == 0x80) ++tail;
+  if (tail == text.size()) return text;
+  const auto lead = static_cast<unsigned char>(text[text.size() - 1 - tail]);
+  const std::size_t wanted = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
+  return wanted > tail ? text.substr(0, text.size() - 1 - tail) : text;
+}
+
+template <class Number>
+Result<void> read_number(std::string_view key, std::string_view text, Number& number) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || end != text.data() + text.size()) {
+    return std::unexpected(not_ours(fmt::format("'{}' has no number", key)));
+  }
+  return {};
+}
+
+Result<std::string> read_encoded_name(std::string_view text) {
+  std::string name;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      name += text[i];
+      continue;
+    }
+    unsigned byte = 0;
+    const auto digits = text.substr(i + 1, 2);
+    const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
+    if (digits.size() != 2 || error != std::errc() || end != digits.data() + 2 || byte == 0) {
+      return std::unexpected(not_ours("a file's name is not encoded as we do it"));
+    }
+    name += static_cast<char>(byte);
+    i += 2;
+  }
+  return name;
+}
+
+// `ID STATE`; `-`: no record.
+Result<ReleaseOnHost> read_release(std::string_view text) {
+  const auto blank = text.find(' ');
+  const auto id = text.substr(0, blank);
+  const auto state = blank == std::string_view::npos ? std::string_view() : text.substr(blank + 1);
+  if (!is_release_id(id)) return std::unexpected(not_ours("a release has no release id"));
+  ReleaseOnHost release;
+  release.id = id;
+  release.state = state_from(state);
+  if (!release.state && state != "-") return std::unexpected(not_ours(fmt::format("release '{}' has an unknown state", id)));
+  return release;
+}
+
+Result<void> read_line(std::string_view key, std::string_view value, Facts& facts) {
+  if (key == "live") {
+    if (!is_release_id(value)) return std::unexpected(not_ours("the live release has no release id"));
+    facts.live = value;
+  } else if (key == "release") {
+    TRY_ASSIGN(auto release, read_release(value));
+    facts.releases.push_back(std::move(release));
+  } else if (key == "revision" || key == "by") {
+    if (facts.releases.empty()) return std::unexpected(not_ours(fmt::format("'{}' belongs to no release", key)));
+    auto& release = facts.releases.back();
+    (key == "by" ? release.deployed_by : release.revision) = without_torn_end(value);
+  } else if (key == "missing") {
+    TRY_ASSIGN(auto name, read_encoded_name(value));
+    facts.missing_files.push_back(std::move(name));
+  } else if (key == "current") {
+    facts.current_is_directory = value == "directory";
+  } else if (key == "target") {
+    facts.current_target = value;
+  } else if (key == "problem") {
+    facts.problems.emplace_back(without_torn_end(value));
+  } else if (key == "mv") {
+    facts.mv = value;
+  } else if (key == "hash") {
+    facts.hash = value;
+  } else if (key == "system") {
+    facts.system = value;
+  } else if (key == "zstd") {
+    facts.zstd = value == "yes";
+  } else if (key == "gzip") {
+    facts.gzip = value == "yes";
+  } else if (key == "setsid") {
+    facts.setsid = value == "yes";
+  } else if (key == "sync_fs") {
+    facts.sync_file_system = value == "yes";
+  } else if (key == "clock") {
+    TRY(read_number(key, value, facts.clock));
+  } else if (key == "free_kilobytes") {
+    TRY(read_number(key, value, facts.free_kilobytes));
+  } else if (key == "free_inodes") {
+    TRY(read_number(key, value, facts.free_inodes));
+  }
+  return {};
+}
+
+}  // namespace
+
+Result<Facts> parse_facts(std::string_view output) {
+  Facts facts;
+  bool begun = false;
+  bool ended = false;
+  bool has_clock = false;
+  while (!output.empty()) {
+    const auto newline = output.find('\n');
+    if (newline == std::string_view::npos) return std::unexpected(not_ours("its last line is cut off"));
+    const auto line = output.substr(0, newline);
+    output.remove_prefix(newline + 1);
+    const auto equals = line.find('=');
+    if (ended || equals == std::string_view::npos || equals == 0) return std::unexpected(not_ours("a line is no 'key=value'"));
+    if (line.size() > longest_value + equals) return std::unexpected(not_ours("a line is too long"));
+    if (!is_plain(line)) return std::unexpected(not_ours("it has control characters"));
+    const auto key = line.substr(0, equals);
+    const auto value = line.substr(equals + 1);
+    if (key == "facts") {
+      ended = value == "end";
+      if (begun != ended) return std::unexpected(not_ours("it begins or ends twice"));
+      begun = true;
+      continue;
+    }
+    if (!begun) return std::unexpected(not_ours("it doesn't begin as ours"));
+    has_clock = has_clock || key == "clock";
+    TRY(read_line(key, value, facts));
+  }
+  if (!ended) return std::unexpected(not_ours("it is not complete"));
+  if (!has_clock) return std::unexpected(not_ours("it has no clock"));
+  const auto by_id = [](const ReleaseOnHost& a, const ReleaseOnHost& b) { return a.id < b.id; };
+  std::sort(facts.releases.begin(), facts.releases.end(), by_id);
+  const auto same_id = [](const ReleaseOnHost& a, const ReleaseOnHost& b) { return a.id == b.id; };
+  if (std::adjacent_find(facts.releases.begin(), facts.releases.end(), same_id) != facts.releases.end()) {
+    return std::unexpected(not_ours("a release is there twice"));
+  }
+  return facts;
+}
+
+}  // namespace kirikae::release
