@@ -32,7 +32,8 @@ bool matches(std::string_view pattern, std::string_view name) {
   return pattern.find_first_not_of('*', p) == std::string_view::npos;
 }
 
-Error unmatched(std::string_view flag, std::string_view what, const std::string& pattern, const std::vector<std::string>& known) {
+Error unmatched(std::string_view flag, std::string_view what, const std::string& pattern,
+                const std::vector<std::string>& known) {
   const auto near = nearest_name(pattern, known);
   Error error(ErrorCode::usage, fmt::format("{}: no host of the stage has the {} '{}'", flag, what, pattern));
   if (near) {
@@ -64,7 +65,8 @@ bool any_matches(const std::vector<std::string>& patterns, std::string_view name
 Result<void> check_patterns(std::string_view flag, std::string_view what, const std::vector<std::string>& patterns,
                             const std::vector<std::string>& known) {
   for (const auto& pattern : patterns) {
-    const bool found = std::any_of(known.begin(), known.end(), [&](const auto& name) { return matches(pattern, name); });
+    const bool found =
+        std::any_of(known.begin(), known.end(), [&](const auto& name) { return matches(pattern, name); });
     if (!found) return std::unexpected(unmatched(flag, what, pattern, known));
   }
   return {};
@@ -78,7 +80,8 @@ bool Host::has_any_role(const std::vector<std::string>& wanted) const {
                      [&](const auto& role) { return std::find(roles.begin(), roles.end(), role) != roles.end(); });
 }
 
-std::expected<std::vector<Host>, recipe::Errors> expand(const recipe::Recipe& recipe, const std::string& operator_name) {
+std::expected<std::vector<Host>, recipe::Errors> expand(const recipe::Recipe& recipe,
+                                                        const std::string& operator_name) {
   std::vector<recipe::ExpandedHost> expanded;
   recipe::Errors errors = recipe::expand_hosts(recipe.hosts, recipe.ssh.port, expanded);
   if (!errors.empty()) return std::unexpected(std::move(errors));
@@ -111,7 +114,8 @@ Result<std::vector<Host>> select(const std::vector<Host>& hosts, const Filter& f
   TRY(check_patterns("--exclude", "name", filter.exclude, names));
   const auto roles = roles_of(hosts);
   for (const auto& role : filter.roles) {
-    if (std::find(roles.begin(), roles.end(), role) == roles.end()) return std::unexpected(unmatched("--roles", "role", role, roles));
+    if (std::find(roles.begin(), roles.end(), role) == roles.end())
+      return std::unexpected(unmatched("--roles", "role", role, roles));
   }
   std::vector<Host> selected;
   std::copy_if(hosts.begin(), hosts.end(), std::back_inserter(selected), [&](const Host& host) {
@@ -119,7 +123,8 @@ Result<std::vector<Host>> select(const std::vector<Host>& hosts, const Filter& f
            !any_matches(filter.exclude, host.name);
   });
   if (selected.empty()) {
-    return std::unexpected(Error(ErrorCode::usage, "no host is left: --hosts, --roles and --exclude leave out all of the stage",
+    return std::unexpected(Error(ErrorCode::usage,
+                                 "no host is left: --hosts, --roles and --exclude leave out all of the stage",
                                  fmt::format("the stage has {} hosts; select less narrowly", hosts.size())));
   }
   return selected;

@@ -12,18 +12,24 @@ using Kind = Node::Kind;
 
 std::string shown(const Node& node) {
   switch (node.kind) {
-    case Kind::null: return "nothing";
-    case Kind::list: return "a list";
-    case Kind::map: return "a map";
-    case Kind::scalar: return in_quotes(node.text);
+    case Kind::null:
+      return "nothing";
+    case Kind::list:
+      return "a list";
+    case Kind::map:
+      return "a map";
+    case Kind::scalar:
+      return in_quotes(node.text);
   }
   return {};
 }
 
 // `port` alone is written under `ssh`: the sections that have a key of this name.
-void find_elsewhere(std::span<const Key> keys, std::string_view name, const std::string& at, std::vector<std::string>& found) {
+void find_elsewhere(std::span<const Key> keys, std::string_view name, const std::string& at,
+                    std::vector<std::string>& found) {
   for (const Key& key : keys) {
-    const std::string path = at.empty() ? std::string(key.name) : fmt::format("{}.{}", at, key.name == "*" ? "NAME" : key.name);
+    const std::string path =
+        at.empty() ? std::string(key.name) : fmt::format("{}.{}", at, key.name == "*" ? "NAME" : key.name);
     if (key.name == name && !at.empty()) found.push_back(at);
     if (!key.keys.empty()) find_elsewhere(key.keys, name, path, found);
   }
@@ -75,7 +81,8 @@ class Checker {
   // Not yet, or never, to be told from the text of the node.
   [[nodiscard]] bool is_open(const Key& key, const Node& node) const {
     if (node.unknown) return true;
-    return phase_ == CheckPhase::written && key.interpolated && !node.literal && node.text.find("${") != std::string::npos;
+    return phase_ == CheckPhase::written && key.interpolated && !node.literal &&
+           node.text.find("${") != std::string::npos;
   }
 
   void value(const Key& key, std::string_view name, const Node& node, Place name_place) {
@@ -84,11 +91,16 @@ class Checker {
       case Type::text:
       case Type::number:
       case Type::flag:
-      case Type::duration: return scalar(key, name, node);
-      case Type::texts: return texts(key, name, node);
-      case Type::section: return section_value(key, name, node, name_place);
-      case Type::named: return named(key, name, node);
-      case Type::list: return list(key, node);
+      case Type::duration:
+        return scalar(key, name, node);
+      case Type::texts:
+        return texts(key, name, node);
+      case Type::section:
+        return section_value(key, name, node, name_place);
+      case Type::named:
+        return named(key, name, node);
+      case Type::list:
+        return list(key, node);
     }
   }
 
@@ -103,7 +115,8 @@ class Checker {
       const auto duration = to_duration(node.text);
       fits = duration.has_value();
       if (duration && (duration->count() < key.least || duration->count() > key.most)) {
-        note(node.place, fmt::format("{} must be from {}s to {}s, not {}", in_quotes(name), key.least, key.most, in_quotes(node.text)));
+        note(node.place, fmt::format("{} must be from {}s to {}s, not {}", in_quotes(name), key.least, key.most,
+                                     in_quotes(node.text)));
       }
     } else if (key.type == Type::flag) {
       fits = to_flag(node.text).has_value();

@@ -4,7 +4,7 @@
 #include <span>
 
 #include "recipe/schema.h"
-#include "recipe/yaml_document.h"
+#include "recipe/document.h"
 
 namespace kirikae::recipe {
 

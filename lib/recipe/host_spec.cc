@@ -1,39 +1,25 @@
 #include "recipe/host_spec.h"
 
-#include <arpa/inet.h>
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <map>
 #include <unordered_map>
 
+#include "recipe/ipv6.h"
 #include "recipe/rules.h"
 #include "recipe/text.h"
 
 namespace kirikae::recipe {
 namespace {
 
-constexpr std::size_t most_hosts = 10'000;         // of one entry
+constexpr std::size_t most_hosts = 10'000;  // of one entry
 constexpr std::size_t most_hosts_of_stage = 100'000;
 constexpr std::string_view digits = "0123456789";
 constexpr std::string_view name_letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
 
 std::unexpected<Error> wrong(std::string message, std::string hint = {}) {
   return std::unexpected(Error(ErrorCode::recipe, std::move(message), std::move(hint)));
-}
-
-// The one way of writing an IPv6 address; empty where it is none. A zone (%eth0) stays.
-std::string canonical_ipv6(std::string_view text) {
-  const auto percent = text.find('%');
-  const std::string address(text.substr(0, percent));
-  const std::string zone(percent == std::string_view::npos ? "" : text.substr(percent));
-  const bool odd_zone = zone.size() == 1 || (zone.size() > 1 && zone.find_first_not_of(name_letters, 1) != std::string::npos);
-  in6_addr bytes{};
-  if (odd_zone || ::inet_pton(AF_INET6, address.c_str(), &bytes) != 1) return {};
-  std::array<char, INET6_ADDRSTRLEN> buffer{};
-  ::inet_ntop(AF_INET6, &bytes, buffer.data(), buffer.size());
-  return buffer.data() + zone;
 }
 
 struct Range {
@@ -56,10 +42,13 @@ Result<Range> parse_range(std::string_view text) {
   }
   const auto padded = [](std::string_view word) { return word.size() > 1 && word.front() == '0'; };
   if (padded(to) && from.size() != to.size()) {
-    return wrong(fmt::format("the range {} is padded on one side only", shown), "write both numbers with the same width");
+    return wrong(fmt::format("the range {} is padded on one side only", shown),
+                 "write both numbers with the same width");
   }
-  const Range range{std::stoi(std::string(from)), std::stoi(std::string(to)), padded(from) || padded(to) ? from.size() : 0};
-  if (range.to < range.from) return wrong(fmt::format("the range {} counts down", shown), "write the smaller number first");
+  const Range range{std::stoi(std::string(from)), std::stoi(std::string(to)),
+                    padded(from) || padded(to) ? from.size() : 0};
+  if (range.to < range.from)
+    return wrong(fmt::format("the range {} counts down", shown), "write the smaller number first");
   return range;
 }
 
@@ -92,7 +81,8 @@ Result<std::vector<std::string>> expand_ranges(std::string_view text) {
 
 Result<int> parse_port(std::string_view text) {
   const auto port = to_number(text);
-  if (!port || *port < 1 || *port > 65535) return wrong(fmt::format("{} is no port: a number from 1 to 65535", in_quotes(text)));
+  if (!port || *port < 1 || *port > 65535)
+    return wrong(fmt::format("{} is no port: a number from 1 to 65535", in_quotes(text)));
   return *port;
 }
 
@@ -113,13 +103,15 @@ Result<HostSpec> parse_bracketed_ipv6(std::string_view text) {
   if (spec.address.empty()) return wrong(fmt::format("{} is no IPv6 address", in_quotes(text.substr(1, close - 1))));
   const auto rest = text.substr(close + 1);
   if (rest.empty()) return spec;
-  if (rest.front() != ':') return wrong(fmt::format("{} after an IPv6 address", in_quotes(rest)), "only :port may follow");
+  if (rest.front() != ':')
+    return wrong(fmt::format("{} after an IPv6 address", in_quotes(rest)), "only :port may follow");
   TRY_ASSIGN(spec.port, parse_port(rest.substr(1)));
   return spec;
 }
 
 std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  std::transform(text.begin(), text.end(), text.begin(),
+                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
   return text;
 }
 
@@ -155,13 +147,16 @@ class Expansion {
     auto specs = parse_host_spec(entry.address);
     if (!specs) return note(entry, std::move(specs).error());
     if (specs->front().port != 0 && entry.port) {
-      note(entry, fmt::format("the port of {} is given twice", in_quotes(entry.address)), "keep it in the address, or as 'port'");
+      note(entry, fmt::format("the port of {} is given twice", in_quotes(entry.address)),
+           "keep it in the address, or as 'port'");
     }
     if (!specs->front().user.empty() && !entry.user.empty()) {
-      note(entry, fmt::format("the user of {} is given twice", in_quotes(entry.address)), "keep it in the address, or as 'user'");
+      note(entry, fmt::format("the user of {} is given twice", in_quotes(entry.address)),
+           "keep it in the address, or as 'user'");
     }
     if (entry.primary && specs->size() > 1) {
-      note(entry, fmt::format("{} stands for {} hosts, but only one can be primary", in_quotes(entry.address), specs->size()),
+      note(entry,
+           fmt::format("{} stands for {} hosts, but only one can be primary", in_quotes(entry.address), specs->size()),
            "list the primary host by itself");
     } else if (entry.primary) {
       check_primary(entry);
@@ -185,7 +180,9 @@ class Expansion {
       // One line for an entry, however many hosts of its range are there already.
       const bool told = !errors_.empty() && last_duplicate_ == index;
       last_duplicate_ = index;
-      if (!told) note(entry, fmt::format("the host {} is in the stage twice", in_quotes(with_port(spec))), "remove one of the two");
+      if (!told)
+        note(entry, fmt::format("the host {} is in the stage twice", in_quotes(with_port(spec))),
+             "remove one of the two");
       return;
     }
     ++addresses_[lower(spec.address)];
@@ -199,7 +196,9 @@ class Expansion {
       const auto [first, is_first] = primaries_.insert({role, entry.address});
       if (is_first) continue;
       const std::string of = role.empty() ? "" : fmt::format(" of the role {}", in_quotes(role));
-      return note(entry, fmt::format("{} is the second primary host{}, after {}", in_quotes(entry.address), of, in_quotes(first->second)),
+      return note(entry,
+                  fmt::format("{} is the second primary host{}, after {}", in_quotes(entry.address), of,
+                              in_quotes(first->second)),
                   "keep one");
     }
   }
@@ -231,7 +230,9 @@ Result<std::vector<HostSpec>> parse_host_spec(std::string_view text) {
     specs.push_back(std::move(spec));
   } else if (first_colon != std::string_view::npos && text.find(':', first_colon + 1) != std::string_view::npos) {
     const std::string address = canonical_ipv6(text);
-    if (address.empty()) return wrong(fmt::format("{} is no IPv6 address", in_quotes(text)), "write an IPv6 address with a port as [address]:port");
+    if (address.empty())
+      return wrong(fmt::format("{} is no IPv6 address", in_quotes(text)),
+                   "write an IPv6 address with a port as [address]:port");
     specs.push_back({"", address, 0});
   } else {
     int port = 0;
@@ -250,7 +251,8 @@ Result<std::vector<HostSpec>> parse_host_spec(std::string_view text) {
   return specs;
 }
 
-std::vector<Error> expand_hosts(const std::vector<HostEntry>& entries, int default_port, std::vector<ExpandedHost>& hosts) {
+std::vector<Error> expand_hosts(const std::vector<HostEntry>& entries, int default_port,
+                                std::vector<ExpandedHost>& hosts) {
   return Expansion(entries, default_port, hosts).run();
 }
 

@@ -93,7 +93,8 @@ class Interpolator {
         at += 3;
       } else if (text.substr(at).starts_with("${")) {
         const auto end = text.find('}', at);
-        if (end == std::string_view::npos) return wrong(node, std::string(text.substr(at)), "'${' without '}'", "write $${ for a plain ${");
+        if (end == std::string_view::npos)
+          return wrong(node, std::string(text.substr(at)), "'${' without '}'", "write $${ for a plain ${");
         const auto part = replacement(node, std::string(text.substr(at, end + 1 - at)));
         complete = complete && part.has_value();
         result += part.value_or("");
@@ -105,7 +106,8 @@ class Interpolator {
       if (result.size() > longest_value) return wrong(node, "", "the value grows beyond 64 KiB", "use fewer ${…}");
     }
     sum_ += result.size();
-    if (sum_ > longest_sum) return wrong(node, "", "all values of the stage together grow beyond 16 MiB", "use fewer ${…}");
+    if (sum_ > longest_sum)
+      return wrong(node, "", "all values of the stage together grow beyond 16 MiB", "use fewer ${…}");
     if (!complete) return std::nullopt;
     return result;
   }
@@ -140,12 +142,15 @@ class Interpolator {
     }
     if (const Node* given = tree_.find(key)) return resolved(key, *given, node, word);
     if (!key_at(key).fallback.empty() && key != "user") return std::string(key_at(key).fallback);
-    return wrong(node, word, fmt::format("'{}' is used, but '{}' is not set", name, key), fmt::format("set '{}' in the recipe", key));
+    return wrong(node, word, fmt::format("'{}' is used, but '{}' is not set", name, key),
+                 fmt::format("set '{}' in the recipe", key));
   }
 
-  std::optional<std::string> resolved(const std::string& name, const Node& value, const Node& asking, const std::string& word) {
+  std::optional<std::string> resolved(const std::string& name, const Node& value, const Node& asking,
+                                      const std::string& word) {
     if (value.kind != Kind::scalar) return std::nullopt;  // a wrong type, told elsewhere
-    if (chain_.size() >= deepest_chain) return wrong(asking, word, fmt::format("more than {} names refer to one another", deepest_chain));
+    if (chain_.size() >= deepest_chain)
+      return wrong(asking, word, fmt::format("more than {} names refer to one another", deepest_chain));
     known_[name] = Known();
     chain_.push_back(name);
     auto text = value.unknown ? std::nullopt : expanded(value);
@@ -196,8 +201,8 @@ class Interpolator {
   }
 
   [[nodiscard]] std::vector<std::string> known_names() const {
-    std::vector<std::string> names = {"application", "stage", "deploy_to", "user", "keep_releases",
-                                      "shared_path", "current_path", "releases_path"};
+    std::vector<std::string> names = {"application",   "stage",       "deploy_to",    "user",
+                                      "keep_releases", "shared_path", "current_path", "releases_path"};
     if (const Node* vars = tree_.find("vars")) {
       for (const auto& entry : vars->entries) names.push_back(entry.key);
     }

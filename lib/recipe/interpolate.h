@@ -4,7 +4,7 @@
 #include <map>
 #include <string>
 
-#include "recipe/yaml_document.h"
+#include "recipe/document.h"
 
 namespace kirikae::recipe {
 

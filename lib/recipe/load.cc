@@ -2,10 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstring>
-#include <filesystem>
-#include <fstream>
 #include <set>
 
 #include "core/suggestion.h"
@@ -15,13 +11,13 @@
 #include "recipe/parse.h"
 #include "recipe/text.h"
 #include "recipe/validate.h"
+#include "recipe/yaml_document.h"
 
 namespace kirikae::recipe {
 namespace {
 
 using Kind = Node::Kind;
 
-constexpr std::size_t most_bytes = std::size_t{1} << 20U;
 constexpr std::size_t most_stages = 1000;
 
 // A stage on its way from the file to a Recipe.
@@ -42,7 +38,8 @@ bool is_recipe(const Document& document, Problems& problems) {
   if (!document.usable) return false;
   if (document.root.kind == Kind::map) return true;
   const bool empty = document.root.kind == Kind::null;
-  problems.push_back({empty ? Place{1, 1, 1, -1} : document.root.place, empty ? "the recipe is empty" : "a recipe is a map of keys",
+  problems.push_back({empty ? Place{1, 1, 1, -1} : document.root.place,
+                      empty ? "the recipe is empty" : "a recipe is a map of keys",
                       "`deploy init` writes one to start from; `deploy help recipe` lists all keys"});
   return false;
 }
@@ -64,9 +61,14 @@ const Node* stages_of(const Node& root, Problems& problems) {
 
 class Loader {
  public:
-  Loader(const Document& document, const std::string& folder, const std::string& wanted, const std::vector<std::string>& sets,
-         const Surroundings& surroundings, Problems& problems)
-      : document_(document), folder_(folder), wanted_(wanted), sets_(sets), surroundings_(surroundings), problems_(problems) {}
+  Loader(const Document& document, const std::string& folder, const std::string& wanted,
+         const std::vector<std::string>& sets, const Surroundings& surroundings, Problems& problems)
+      : document_(document),
+        folder_(folder),
+        wanted_(wanted),
+        sets_(sets),
+        surroundings_(surroundings),
+        problems_(problems) {}
 
   // The wanted stage's recipe, perhaps with problems noted; none where there is no such stage.
   std::optional<Recipe> run() {
@@ -117,7 +119,8 @@ class Loader {
         continue;
       }
       for (const Stage* stage : without) {
-        problems_.push_back({stage->place, fmt::format("stage {} has no '{}'", in_quotes(stage->name), key.name), hint});
+        problems_.push_back(
+            {stage->place, fmt::format("stage {} has no '{}'", in_quotes(stage->name), key.name), hint});
       }
     }
     for (const Stage& stage : stages_) {
@@ -192,39 +195,11 @@ std::expected<std::vector<std::string>, Errors> stage_names(std::string_view tex
   return names;
 }
 
-Result<std::string> find_recipe(const std::string& folder) {
-  std::error_code ignored;
-  for (std::filesystem::path at = folder;; at = at.parent_path()) {
-    const auto candidate = at / "deploy.yml";
-    if (std::filesystem::exists(candidate, ignored)) return candidate.string();
-    if (!at.has_relative_path()) break;
-  }
-  return std::unexpected(Error(ErrorCode::recipe, fmt::format("no deploy.yml in '{}' or above it", folder),
-                               "`deploy init` writes one to start from; --recipe FILE names another"));
-}
-
-Result<std::string> read_recipe(const std::string& path) {
-  const auto failed = [&](const std::string& why) {
-    return std::unexpected(Error(ErrorCode::recipe, fmt::format("can't read the recipe '{}': {}", path, why)));
-  };
-  std::error_code ignored;
-  if (std::filesystem::is_directory(path, ignored)) return failed("it is a directory");
-  errno = 0;
-  std::ifstream file(path, std::ios::binary);
-  if (!file) return failed(std::strerror(errno));
-  std::string text(most_bytes + 1, '\0');
-  file.read(text.data(), static_cast<std::streamsize>(text.size()));
-  if (file.bad()) return failed(std::strerror(errno));
-  text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > most_bytes) return failed("it is larger than 1 MiB");
-  return text;
-}
-
 const std::vector<std::string>& reserved_stage_names() {
   static const std::vector<std::string> names = {
-      "audit",  "catch-up", "check",   "completion", "config", "deploy",   "diff",   "help",   "init", "inventory", "lock",
-      "logs",   "maintenance", "plan", "prepare",    "prune",  "publish",  "pull",   "relay",  "releases", "report", "rollback",
-      "run",    "ssh",      "status",  "task",       "trust",  "undo",     "unlock", "version"};
+      "audit",  "catch-up", "check",       "completion", "config",  "deploy", "diff",    "help", "init",   "inventory",
+      "lock",   "logs",     "maintenance", "plan",       "prepare", "prune",  "publish", "pull", "relay",  "releases",
+      "report", "rollback", "run",         "ssh",        "status",  "task",   "trust",   "undo", "unlock", "version"};
   return names;
 }
 

@@ -15,7 +15,8 @@ using Kind = Node::Kind;
 
 void merge_into(Node& below, const Node& above) {
   for (const auto& entry : above.entries) {
-    const auto at = std::find_if(below.entries.begin(), below.entries.end(), [&](const auto& e) { return e.key == entry.key; });
+    const auto at =
+        std::find_if(below.entries.begin(), below.entries.end(), [&](const auto& e) { return e.key == entry.key; });
     if (entry.value.kind == Kind::null) {
       if (at != below.entries.end()) below.entries.erase(at);
     } else if (at == below.entries.end()) {
@@ -61,9 +62,9 @@ class Setter {
     if (invalid_utf8(value) < value.size()) return note("the value is not UTF-8 text");
     std::vector<std::string> path = split(word.substr(0, equals));
     if (path.front() == "stages" || path.front() == "hosts") {
-      return note(fmt::format("'{}' can't be set", path.front()), path.front() == "hosts"
-                                                                      ? "--hosts, --roles and --exclude select hosts"
-                                                                      : "name the key alone: it is set for the stage that runs");
+      return note(fmt::format("'{}' can't be set", path.front()),
+                  path.front() == "hosts" ? "--hosts, --roles and --exclude select hosts"
+                                          : "name the key alone: it is set for the stage that runs");
     }
     if (path.size() == 1 && find_key(stage_keys(), path.front()) == nullptr) path.insert(path.begin(), "vars");
     if (path.front() == "vars" && path.size() == 2) remove_from_hosts(path.back());
@@ -71,7 +72,9 @@ class Setter {
   }
 
  private:
-  void note(std::string message, std::string hint = {}) { problems_.push_back({place_, std::move(message), std::move(hint)}); }
+  void note(std::string message, std::string hint = {}) {
+    problems_.push_back({place_, std::move(message), std::move(hint)});
+  }
 
   static std::vector<std::string> split(const std::string& dotted) {
     std::vector<std::string> parts;
@@ -92,7 +95,8 @@ class Setter {
       key = free_name ? &key->keys.front() : find_key(keys, path[i]);
       if (key == nullptr) {
         const auto near = nearest_name(path[i], names_of(keys));
-        return note(fmt::format("unknown key {}", in_quotes(path[i])), near ? fmt::format("did you mean '{}'?", *near) : "");
+        return note(fmt::format("unknown key {}", in_quotes(path[i])),
+                    near ? fmt::format("did you mean '{}'?", *near) : "");
       }
       if (i + 1 < path.size()) {
         if (key->type != Type::named && key->type != Type::section) {
@@ -131,7 +135,8 @@ class Setter {
     Node* hosts = stage_.find("hosts");
     if (hosts == nullptr) return;
     for (Node& host : hosts->items) {
-      if (Node* vars = host.find("vars")) std::erase_if(vars->entries, [&](const auto& entry) { return entry.key == name; });
+      if (Node* vars = host.find("vars"))
+        std::erase_if(vars->entries, [&](const auto& entry) { return entry.key == name; });
     }
   }
 

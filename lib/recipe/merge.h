@@ -4,7 +4,7 @@
 #include <string>
 #include <vector>
 
-#include "recipe/yaml_document.h"
+#include "recipe/document.h"
 
 namespace kirikae::recipe {
 

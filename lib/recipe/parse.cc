@@ -118,7 +118,8 @@ class Parser {
     }
     if (scalar(map, "archive") != nullptr) {
       std::string sha256 = text(map, "sha256");
-      std::transform(sha256.begin(), sha256.end(), sha256.begin(), [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c; });
+      std::transform(sha256.begin(), sha256.end(), sha256.begin(),
+                     [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c; });
       source.archive = ArchiveSource{local_path(text(map, "archive")), sha256};
     }
     return source;
@@ -133,7 +134,8 @@ class Parser {
       task.roles = texts(entry.value, "roles");
       task.once = flag(entry.value, "once", key_at("tasks.*.once"));
       task.local = flag(entry.value, "local", key_at("tasks.*.local"));
-      if (scalar(entry.value, "timeout") != nullptr) task.timeout = duration(entry.value, "timeout", key_at("tasks.*.timeout"));
+      if (scalar(entry.value, "timeout") != nullptr)
+        task.timeout = duration(entry.value, "timeout", key_at("tasks.*.timeout"));
       task.dir = normalised(text(entry.value, "dir"));
       task.span = span_of(scene_.document, entry.place);
       recipe.tasks.emplace(entry.key, std::move(task));
@@ -180,11 +182,5 @@ class Parser {
 }  // namespace
 
 Recipe parse_stage(const Node& tree, const ParseScene& scene) { return Parser(scene).stage(tree); }
-
-Span span_of(const Document& document, Place place) {
-  Span span{document.path, place.line, place.column, place.length, {}};
-  if (place.line > 0) span.source_line = document.lines[static_cast<std::size_t>(place.line) - 1];
-  return span;
-}
 
 }  // namespace kirikae::recipe

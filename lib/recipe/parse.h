@@ -4,7 +4,7 @@
 #include <string>
 
 #include "recipe/recipe.h"
-#include "recipe/yaml_document.h"
+#include "recipe/document.h"
 
 namespace kirikae::recipe {
 
@@ -17,8 +17,5 @@ struct ParseScene {
 
 // Whatever doesn't fit its key is left at its default: check_keys has told it.
 Recipe parse_stage(const Node& tree, const ParseScene& scene);
-
-// A place as errors show it.
-Span span_of(const Document& document, Place place);
 
 }  // namespace kirikae::recipe

@@ -37,7 +37,8 @@ std::string needed(const Key& key) {
 // A map whose one key `*` stands for free names or items: what these hold, where they hold keys.
 std::span<const Key> inner_keys(const Key& key) {
   if (key.type == Type::section) return key.keys;
-  if ((key.type == Type::named || key.type == Type::list) && key.keys.front().type == Type::section) return key.keys.front().keys;
+  if ((key.type == Type::named || key.type == Type::list) && key.keys.front().type == Type::section)
+    return key.keys.front().keys;
   return {};
 }
 
@@ -95,17 +96,20 @@ void write_sections(std::string& text, std::span<const Key> keys, const std::str
 }
 
 constexpr std::string_view rules_of_values[] = {
-    "A stage overrides the recipe: maps merge, lists replace, null removes. --set KEY=VALUE overrides both, and takes its value "
+    "A stage overrides the recipe: maps merge, lists replace, null removes. --set KEY=VALUE overrides both, and takes "
+    "its value "
     "as it stands.",
-    "Where a list is expected, one value is a list of one. Text may be anything YAML reads as one value: 8080 and yes are text, too.",
-    "${name} in a value is replaced: vars, application, stage, deploy_to, user, keep_releases, shared_path, current_path, "
-    "releases_path; ${env.NAME} and ${env.NAME:-default} read the environment of this machine. $${ stands for a plain ${.",
-    "Nothing is replaced inside of 'run'. Commands read environment variables instead: every entry of vars and env, and",
+    "Where a list is expected, one value is a list of one. Text may be anything YAML reads as one value: 8080 and yes "
+    "are text, too.",
+    "${name} in a value is replaced: vars, application, stage, deploy_to, user, keep_releases, shared_path, "
+    "current_path, "
+    "releases_path; ${env.NAME} and ${env.NAME:-default} read the environment of this machine. $${ stands for a plain "
+    "${.",
+    "Nothing is replaced inside of 'run'. Commands read environment variables instead: every entry of vars and env, "
+    "and",
 };
 
-std::string variables() {
-  return fmt::format("{}", fmt::join(command_variables(), " "));
-}
+std::string variables() { return fmt::format("{}", fmt::join(command_variables(), " ")); }
 
 }  // namespace
 

@@ -56,7 +56,8 @@ std::string path_rule(std::string_view value) {
 // Names that would change how commands run, or that are ours.
 std::string variable_rule(std::string_view value) {
   const auto inner = [](char c) { return is_one_of(c, letters) || is_one_of(c, digits) || c == '_'; };
-  if (value.empty() || value.size() > 100 || is_one_of(value.front(), digits) || !std::all_of(value.begin(), value.end(), inner)) {
+  if (value.empty() || value.size() > 100 || is_one_of(value.front(), digits) ||
+      !std::all_of(value.begin(), value.end(), inner)) {
     return fmt::format("{} is no name of a variable: letters, digits and _, not a digit first", in_quotes(value));
   }
   const auto& ours = command_variables();
@@ -92,8 +93,8 @@ std::string user_rule(std::string_view value) {
 
 std::string var_name_rule(std::string_view value) {
   if (value == "PATH") return "'PATH' is refused here: set it under 'env'";
-  constexpr std::string_view built_in[] = {"application", "stage", "deploy_to", "user", "keep_releases",
-                                           "shared_path", "current_path", "releases_path"};
+  constexpr std::string_view built_in[] = {"application",   "stage",       "deploy_to",    "user",
+                                           "keep_releases", "shared_path", "current_path", "releases_path"};
   if (std::find(std::begin(built_in), std::end(built_in), value) != std::end(built_in)) {
     return fmt::format("{} is taken: ${{{}}} has a meaning of its own", in_quotes(value), value);
   }
@@ -202,9 +203,9 @@ std::optional<std::chrono::seconds> to_duration(std::string_view text) {
 }
 
 const std::vector<std::string>& command_variables() {
-  static const std::vector<std::string> names = {
-      "APPLICATION", "STAGE",    "RELEASE", "RELEASE_PATH", "CURRENT_PATH",  "SHARED_PATH", "PREVIOUS_RELEASE",
-      "REVISION",    "HOST",     "ROLES",   "DEPLOY_ACTION"};
+  static const std::vector<std::string> names = {"APPLICATION",  "STAGE",       "RELEASE",          "RELEASE_PATH",
+                                                 "CURRENT_PATH", "SHARED_PATH", "PREVIOUS_RELEASE", "REVISION",
+                                                 "HOST",         "ROLES",       "DEPLOY_ACTION"};
   return names;
 }
 

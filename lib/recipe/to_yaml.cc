@@ -18,7 +18,9 @@ bool is_plain(std::string_view text) {
   for (const char c : text) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   const bool begins = !text.empty() && (letters.find(text.front()) != std::string_view::npos || text.front() == '/');
   return begins && std::find(words.begin(), words.end(), lower) == words.end() &&
-         std::all_of(text.begin(), text.end(), [&](char c) { return letters.find(c) != std::string_view::npos || more.find(c) != std::string_view::npos; });
+         std::all_of(text.begin(), text.end(), [&](char c) {
+           return letters.find(c) != std::string_view::npos || more.find(c) != std::string_view::npos;
+         });
 }
 
 std::string double_quoted(std::string_view text) {
@@ -69,7 +71,9 @@ std::string duration(std::chrono::seconds seconds) {
 // Lines of YAML, two blanks for each level.
 class Writer {
  public:
-  void line(std::string_view key, std::string_view text) { text_ += fmt::format("{:{}}{}: {}\n", "", indent_, key, text); }
+  void line(std::string_view key, std::string_view text) {
+    text_ += fmt::format("{:{}}{}: {}\n", "", indent_, key, text);
+  }
   void lists(std::string_view key, const std::vector<std::string>& items) {
     if (!items.empty()) line(key, list(items));
   }
@@ -88,7 +92,9 @@ class Writer {
   void command(std::string_view key, std::string_view text) {
     const bool several = text.find('\n') != std::string_view::npos;
     const bool odd = text.starts_with(' ') || text.starts_with('\n') || text.ends_with("\n\n") ||
-                     std::any_of(text.begin(), text.end(), [](char c) { return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f; });
+                     std::any_of(text.begin(), text.end(), [](char c) {
+                       return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f;
+                     });
     if (!several || odd) return line(key, scalar(text));
     line(key, text.ends_with('\n') ? "|" : "|-");
     while (!text.empty()) {
@@ -98,7 +104,9 @@ class Writer {
       text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
     }
   }
-  void item(std::string_view key, std::string_view text) { text_ += fmt::format("{:{}}- {}: {}\n", "", indent_, key, text); }
+  void item(std::string_view key, std::string_view text) {
+    text_ += fmt::format("{:{}}- {}: {}\n", "", indent_, key, text);
+  }
   void indent(int by) { indent_ += by; }
   std::string take() { return std::move(text_); }
 

@@ -58,7 +58,8 @@ class Validator {
     if (directory == nullptr && archive == nullptr) {
       note(source->place, "'source' has neither 'directory' nor 'archive'", "such as `directory: dist`");
     } else if (directory != nullptr && archive != nullptr) {
-      note(archive->place, "'source' has both 'directory' and 'archive'", "keep one; a stage takes the other away by `directory: null`");
+      note(archive->place, "'source' has both 'directory' and 'archive'",
+           "keep one; a stage takes the other away by `directory: null`");
     } else if (const Node* exclude = source->find("exclude"); exclude != nullptr && archive != nullptr) {
       note(exclude->place, "'exclude' does nothing with 'archive'", "remove it");
     } else if (const Node* sha256 = source->find("sha256"); sha256 != nullptr && directory != nullptr) {
@@ -86,14 +87,18 @@ class Validator {
     std::unordered_map<std::string, const Placed*> first;
     for (const Placed& placed : all) {
       if (const auto [at, is_first] = first.emplace(placed.path, &placed); !is_first) {
-        note(placed.place, fmt::format("{} is listed twice: it is a {} already", in_quotes(placed.path), at->second->what), "keep one of the two");
+        note(placed.place,
+             fmt::format("{} is listed twice: it is a {} already", in_quotes(placed.path), at->second->what),
+             "keep one of the two");
       }
     }
     for (const Placed& placed : all) {
       for (auto slash = placed.path.find('/'); slash != std::string::npos; slash = placed.path.find('/', slash + 1)) {
         const auto outer = first.find(placed.path.substr(0, slash));
         if (outer == first.end()) continue;
-        note(placed.place, fmt::format("{} lies inside of the {} {}", in_quotes(placed.path), outer->second->what, in_quotes(outer->first)),
+        note(placed.place,
+             fmt::format("{} lies inside of the {} {}", in_quotes(placed.path), outer->second->what,
+                         in_quotes(outer->first)),
              "keep one of the two");
         break;
       }
@@ -104,9 +109,11 @@ class Validator {
     if (scene_.has_home) return;
     const Node* source = tree_.find("source");
     const Node* ssh = tree_.find("ssh");
-    for (const Node* list : {child(source, "directory"), child(source, "archive"), child(ssh, "known_hosts"), child(ssh, "identity")}) {
+    for (const Node* list :
+         {child(source, "directory"), child(source, "archive"), child(ssh, "known_hosts"), child(ssh, "identity")}) {
       for (const Node* item : items_of(list)) {
-        if (item->text.starts_with('~')) note(item->place, "'~' stands for nothing: HOME is not set", "set HOME, or write the path in full");
+        if (item->text.starts_with('~'))
+          note(item->place, "'~' stands for nothing: HOME is not set", "set HOME, or write the path in full");
       }
     }
   }
@@ -114,8 +121,10 @@ class Validator {
   void check_task(const std::string& name, const Task& task) {
     const Node* tree = child(tree_.find("tasks"), name);
     if (task.local) {
-      if (const Node* roles = child(tree, "roles")) note(roles->place, "'roles' does nothing for a local task", "remove it");
-      if (task.once) note(tree->find("once")->place, "'once' does nothing for a local task: it runs once anyway", "remove it");
+      if (const Node* roles = child(tree, "roles"))
+        note(roles->place, "'roles' does nothing for a local task", "remove it");
+      if (task.once)
+        note(tree->find("once")->place, "'once' does nothing for a local task: it runs once anyway", "remove it");
       return;
     }
     if (scene_.all_roles.empty()) return;
@@ -133,9 +142,12 @@ class Validator {
       if (task == recipe_.tasks.end()) {
         std::vector<std::string> known;
         for (const auto& [name, unused] : recipe_.tasks) known.push_back(name);
-        note(item->place, fmt::format("no task is named {}", in_quotes(item->text)), hint_near(item->text, known, "add it under 'tasks'"));
+        note(item->place, fmt::format("no task is named {}", in_quotes(item->text)),
+             hint_near(item->text, known, "add it under 'tasks'"));
       } else if (point == HookPoint::before_connect && !task->second.local) {
-        note(item->place, fmt::format("the task {} isn't local, but nothing is connected yet in 'before_connect'", in_quotes(item->text)),
+        note(item->place,
+             fmt::format("the task {} isn't local, but nothing is connected yet in 'before_connect'",
+                         in_quotes(item->text)),
              "use 'after_connect', or make the task local");
       } else {
         needs_somebody(task->second, item->place);
@@ -147,17 +159,22 @@ class Validator {
   void needs_somebody(const Task& task, Place place) {
     if (!task.once || task.local || task.roles.empty()) return;
     const auto& hosts = recipe_.hosts;
-    const bool no_roles = std::all_of(hosts.begin(), hosts.end(), [](const HostEntry& host) { return host.roles.empty(); });
+    const bool no_roles =
+        std::all_of(hosts.begin(), hosts.end(), [](const HostEntry& host) { return host.roles.empty(); });
     const bool found = std::any_of(hosts.begin(), hosts.end(), [&](const HostEntry& host) {
       return std::any_of(task.roles.begin(), task.roles.end(), [&](const std::string& role) {
         return std::find(host.roles.begin(), host.roles.end(), role) != host.roles.end();
       });
     });
     if (no_roles || found) return;
-    const bool known = std::any_of(task.roles.begin(), task.roles.end(), [&](const auto& r) { return scene_.all_roles.contains(r); });
+    const bool known =
+        std::any_of(task.roles.begin(), task.roles.end(), [&](const auto& r) { return scene_.all_roles.contains(r); });
     if (!known) return;  // told at the task
-    note(place, fmt::format("the task {} runs once, but no host of the stage {} has its role", in_quotes(task.name), in_quotes(recipe_.stage)),
-         fmt::format("give a host of the stage one of: {}; or override the hook in the stage", fmt::join(task.roles, ", ")));
+    note(place,
+         fmt::format("the task {} runs once, but no host of the stage {} has its role", in_quotes(task.name),
+                     in_quotes(recipe_.stage)),
+         fmt::format("give a host of the stage one of: {}; or override the hook in the stage",
+                     fmt::join(task.roles, ", ")));
   }
 
   void hosts() {

@@ -5,7 +5,7 @@
 #include <string>
 
 #include "recipe/recipe.h"
-#include "recipe/yaml_document.h"
+#include "recipe/document.h"
 
 namespace kirikae::recipe {
 

@@ -62,7 +62,8 @@ class Builder : public YAML::EventHandler {
     add(known->second, 0, false);
   }
 
-  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, const std::string& value) override {
+  void OnScalar(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                const std::string& value) override {
     Node node;
     node.kind = Node::Kind::scalar;
     node.text = value;
@@ -77,7 +78,8 @@ class Builder : public YAML::EventHandler {
                        YAML::EmitterStyle::value) override {
     open(Node::Kind::list, mark, tag, anchor);
   }
-  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor, YAML::EmitterStyle::value) override {
+  void OnMapStart(const YAML::Mark& mark, const std::string& tag, YAML::anchor_t anchor,
+                  YAML::EmitterStyle::value) override {
     open(Node::Kind::map, mark, tag, anchor);
   }
   void OnSequenceEnd() override { close(); }
@@ -161,7 +163,8 @@ class Builder : public YAML::EventHandler {
     nodes_ += nodes;
     bytes_ += bytes;
     if (nodes_ > max_nodes) {
-      stop(place, fmt::format("the recipe has more than {} nodes once its aliases are expanded", max_nodes), "use fewer aliases");
+      stop(place, fmt::format("the recipe has more than {} nodes once its aliases are expanded", max_nodes),
+           "use fewer aliases");
     }
     if (bytes_ > max_bytes) {
       stop(place, "the recipe is larger than 8 MiB once its aliases are expanded", "use fewer aliases");
@@ -222,7 +225,8 @@ class Builder : public YAML::EventHandler {
 
   // What the map says itself wins over what it merges, an earlier merged map over a later one.
   void apply_merge_key(Node& map) {
-    const auto merge = std::find_if(map.entries.begin(), map.entries.end(), [](const auto& e) { return e.key == "<<"; });
+    const auto merge =
+        std::find_if(map.entries.begin(), map.entries.end(), [](const auto& e) { return e.key == "<<"; });
     if (merge == map.entries.end()) return;
     const Node merged = std::move(merge->value);
     const Place place = merge->place;
@@ -303,16 +307,9 @@ std::string hint_for(const Document& document, Place place, const std::string& m
   }
   if (message.starts_with("end of map flow")) return "put text that contains { or } in quotes, or close the map";
   if (message == "illegal map value") return "put text that contains ': ' in quotes, or look at the indentation";
-  if (line.find('[') != std::string::npos) return "put text that contains brackets, such as a range of hosts, in quotes";
+  if (line.find('[') != std::string::npos)
+    return "put text that contains brackets, such as a range of hosts, in quotes";
   return {};
-}
-
-// Inside the file, also for marks that stand after its end.
-Place clamped(const Document& document, Place place) {
-  place.line = std::clamp(place.line, 1, static_cast<int>(document.lines.size()));
-  const auto size = static_cast<int>(document.lines[static_cast<std::size_t>(place.line) - 1].size());
-  place.column = std::clamp(place.column, 1, size + 1);
-  return place;
 }
 
 void read_events(std::string_view text, Document& document, Problems& problems) {
@@ -326,7 +323,8 @@ void read_events(std::string_view text, Document& document, Problems& problems) 
   } catch (const Stop&) {
     document.usable = false;
   } catch (const YAML::Exception& error) {
-    const Place place = clamped(document, {error.mark.line + 1, error.mark.column + 1, 1, -1});
+    const Span span = span_of(document, {error.mark.line + 1, error.mark.column + 1, 1, -1});
+    const Place place{span.line, span.column, 1, -1};
     problems.push_back({place, "not valid YAML: " + error.msg, hint_for(document, place, error.msg)});
     document.usable = false;
   }
@@ -334,16 +332,6 @@ void read_events(std::string_view text, Document& document, Problems& problems) 
 }
 
 }  // namespace
-
-const Node* Node::find(std::string_view key) const {
-  const auto at = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.key == key; });
-  return at == entries.end() ? nullptr : &at->value;
-}
-
-Node* Node::find(std::string_view key) {
-  const auto at = std::find_if(entries.begin(), entries.end(), [&](const Entry& entry) { return entry.key == key; });
-  return at == entries.end() ? nullptr : &at->value;
-}
 
 Document parse_yaml(std::string_view text, const std::string& path, Problems& problems) {
   if (text.starts_with("\xef\xbb\xbf")) text.remove_prefix(3);
@@ -356,47 +344,6 @@ Document parse_yaml(std::string_view text, const std::string& path, Problems& pr
     read_events(text, document, problems);
   }
   return document;
-}
-
-Place place_within(const Document& document, Place scalar, std::string_view needle) {
-  if (scalar.line < 1 || needle.empty()) return scalar;
-  const std::string_view line = document.lines[static_cast<std::size_t>(scalar.line) - 1];
-  const auto from = static_cast<std::size_t>(scalar.column) - 1;
-  const auto at = line.find(needle, from);
-  if (at == std::string_view::npos || at + needle.size() > from + static_cast<std::size_t>(scalar.length)) return scalar;
-  return {scalar.line, static_cast<int>(at) + 1, static_cast<int>(needle.size()), -1};
-}
-
-std::vector<Error> to_errors(const Document& document, Problems problems, const std::vector<std::string>& sets) {
-  constexpr std::size_t shown = 100;
-  const auto key = [](const Problem& p) { return std::tuple(p.place.set, p.place.line, p.place.column); };
-  std::stable_sort(problems.begin(), problems.end(), [&](const Problem& a, const Problem& b) { return key(a) < key(b); });
-  std::vector<Error> errors;
-  const Problem* last = nullptr;
-  std::unordered_set<std::string> here;  // messages at the same place
-  std::size_t more = 0;
-  for (const Problem& problem : problems) {
-    if (last == nullptr || key(*last) != key(problem)) here.clear();
-    last = &problem;
-    if (!here.insert(problem.message).second) continue;
-    if (errors.size() >= shown && ++more > 1) continue;
-    const bool in_file = problem.place.set < 0;
-    Error error(in_file ? ErrorCode::recipe : ErrorCode::usage, problem.message, problem.hint);
-    if (in_file) {
-      const Place place = clamped(document, problem.place);
-      error.span = Span{document.path, place.line, place.column, place.length,
-                        document.lines[static_cast<std::size_t>(place.line) - 1]};
-    } else {
-      const std::string& word = sets[static_cast<std::size_t>(problem.place.set)];
-      error.span = Span{"--set " + word.substr(0, word.find('=')), 0, 0, 1, {}};
-    }
-    errors.push_back(std::move(error));
-  }
-  if (more > 1) {
-    errors.back().message = fmt::format("and {} more errors from here on", more);
-    errors.back().hint.clear();
-  }
-  return errors;
 }
 
 }  // namespace kirikae::recipe
