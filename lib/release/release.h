@@ -60,9 +60,9 @@ Result<std::string> previous_release(const std::vector<Facts>& hosts);
 // `deploy rollback --to ID`: errors where it is missing on a host, or not complete there (preparing, failed).
 Result<std::string> named_release(const std::vector<Facts>& hosts, std::string_view id);
 
-// Releases of one host that a prune after a successful deploy of `live` removes: failed ones, those still `preparing`, and good
-// or bad ones beyond the newest `keep` good ones (live counts; bad ones are removed only when older than every kept good one).
-// Never: live, `rollback_target`, releases without a record, ones newer than live.
+// Releases of one host that a prune after a successful deploy of `live` removes: those that never served well (failed, preparing, or
+// ready and passed by), and good or bad ones older than the newest `keep` good ones. `live` counts as good, whether or not `host`
+// was read after it was made. Never: live, `rollback_target`, releases without a record, ones newer than live.
 std::vector<std::string> to_prune(const Facts& host, std::string_view live, std::string_view rollback_target, int keep);
 
 }  // namespace kirikae::release

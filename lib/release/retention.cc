@@ -35,8 +35,8 @@ std::string list(const Facts& host) {
   return words.empty() ? "nothing" : fmt::format("{}", fmt::join(words, ", "));
 }
 
-// Hosts that have the same are one line. Hosts have no names here: they are counted as they stand in the recipe.
-std::vector<std::string> what_each_has(const std::vector<Facts>& hosts) {
+// Hosts that have the same are named together. They have no names here: they are counted as they stand in the recipe.
+std::string what_each_has(const std::vector<Facts>& hosts) {
   std::vector<std::pair<std::string, std::vector<std::size_t>>> groups;
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     auto has = list(hosts[i]);
@@ -47,22 +47,17 @@ std::vector<std::string> what_each_has(const std::vector<Facts>& hosts) {
       groups.push_back({std::move(has), {i + 1}});
     }
   }
-  std::vector<std::string> lines;
+  if (groups.size() == 1) return fmt::format("{} has {}", hosts.size() == 1 ? "it" : "every host", groups.front().first);
+  std::vector<std::string> parts;
   for (const auto& [has, numbers] : groups) {
-    if (groups.size() == 1) {
-      lines.push_back(hosts.size() == 1 ? fmt::format("the host has {}", has) : fmt::format("every host has {}", has));
-    } else {
-      lines.push_back(fmt::format("host{} {} of {} {} {}", numbers.size() == 1 ? "" : "s", fmt::join(numbers, ", "), hosts.size(),
-                                  numbers.size() == 1 ? "has" : "have", has));
-    }
+    parts.push_back(fmt::format("host{} {} of {} {} {}", numbers.size() == 1 ? "" : "s", fmt::join(numbers, ", "), hosts.size(),
+                                numbers.size() == 1 ? "has" : "have", has));
   }
-  return lines;
+  return fmt::format("{}", fmt::join(parts, "; "));
 }
 
 Error no_target(std::string message, std::string hint, const std::vector<Facts>& hosts) {
-  Error error(ErrorCode::preflight, std::move(message), std::move(hint));
-  error.context = what_each_has(hosts);
-  return error;
+  return Error(ErrorCode::preflight, fmt::format("{} ({})", message, fmt::join(what_each_has(hosts), "; ")), std::move(hint));
 }
 
 }  // namespace
@@ -88,7 +83,7 @@ Result<std::string> previous_release(const std::vector<Facts>& hosts) {
     if (id < live && std::all_of(hosts.begin(), hosts.end(), [&](const auto& host) { return is_good(host, id); })) return id;
   }
   return std::unexpected(no_target(
-      fmt::format("no good release older than '{}' is on {}", live, hosts.size() == 1 ? "the host" : "every selected host"),
+      fmt::format("no good release older than '{}' is {}", live, on_all(hosts)),
       "deploy a release, or name one with --to", hosts));
 }
 
@@ -97,12 +92,12 @@ Result<std::string> named_release(const std::vector<Facts>& hosts, std::string_v
     const auto* release = find(host, id);
     if (release == nullptr) {
       return std::unexpected(no_target(
-          fmt::format("release '{}' is not on {}", id, hosts.size() == 1 ? "the host" : "every selected host"),
+          fmt::format("release '{}' is not {}", id, on_all(hosts)),
           "name a release that is", hosts));
     }
     if (release->state == State::preparing || release->state == State::failed) {
       return std::unexpected(no_target(
-          fmt::format("release '{}' is not complete{}", id, hosts.size() == 1 ? "" : " on every selected host"),
+          fmt::format("release '{}' is not complete {}", id, on_all(hosts)),
           "name a release that is", hosts));
     }
   }
@@ -110,19 +105,17 @@ Result<std::string> named_release(const std::vector<Facts>& hosts, std::string_v
 }
 
 std::vector<std::string> to_prune(const Facts& host, std::string_view live, std::string_view rollback_target, int keep) {
-  // Newest first: what is kept is known before what is older.
+  // Newest first: what is kept is known before what is older. The live one counts, also where `host` was read before it was made.
   std::vector<std::string> pruned;
-  int kept = 0;
+  int kept = 1;
   for (auto release = host.releases.rbegin(); release != host.releases.rend(); ++release) {
-    if (release->id > live || !release->state) continue;
-    const bool is_safe = release->id == live || release->id == rollback_target;
-    const bool is_keeper = release->id == live || release->state == State::good;
-    if (is_keeper && kept < keep) {
+    if (release->id >= live || !release->state) continue;
+    if (release->state == State::good && kept < keep) {
       ++kept;
       continue;
     }
-    const bool is_unfinished = release->state == State::failed || release->state == State::preparing;
-    if (!is_safe && (is_unfinished || kept >= keep)) pruned.push_back(release->id);
+        const bool never_served_well = release->state != State::good && release->state != State::bad;
+    if (release->id != rollback_target && (never_served_well || kept >= keep)) pruned.push_back(release->id);
   }
   std::reverse(pruned.begin(), pruned.end());
   return pruned;

@@ -1,0 +1,100 @@
+#include "runner/conclude.h"
+
+#include "support/catch.h"
+
+using namespace kirikae;
+using event::HostEnd;
+using event::Outcome;
+using runner::HostRun;
+using Switched = runner::HostRun::Switched;
+
+namespace {
+
+plan::Plan plan_of(std::size_t hosts) {
+  plan::Plan plan;
+  plan.action = "deploy";
+  plan.stage = "production";
+  plan.release = "20261123050000";
+  plan.layout = release::Layout("/srv/my shop");
+  for (std::size_t i = 0; i < hosts; ++i) {
+    plan::PlannedHost host;
+    host.host.name = host.host.address = "web" + std::to_string(i + 1);
+    host.host.user = "deploy";
+    host.facts.live = "20261122000000";
+    plan.hosts.push_back(host);
+  }
+  return plan;
+}
+
+runner::RunState state_of(std::vector<Switched> switched) {
+  runner::RunState state;
+  for (const Switched each : switched) {
+    HostRun run;
+    run.switched = each;
+    state.hosts.push_back(run);
+  }
+  return state;
+}
+
+Error lost() { return Error(ErrorCode::lost, "the connection was lost"); }
+
+}  // namespace
+
+TEST_CASE("a run in which every host is settled is done") {
+  auto state = state_of({Switched::yes, Switched::yes});
+  for (auto& run : state.hosts) run.settled = true;
+  const auto report = runner::conclude(plan_of(2), state, 1.5, "deploy");
+  CHECK(report.outcome == Outcome::done);
+  CHECK(report.hosts[1].end == HostEnd::switched);
+  CHECK(report.hosts[1].live_after == "20261123050000");
+  CHECK(report.advice.empty());
+}
+
+TEST_CASE("a failure before any host is switched is 'failed', and every host runs what it ran") {
+  auto state = state_of({Switched::no, Switched::no});
+  state.hosts[1].error = lost();
+  const auto report = runner::conclude(plan_of(2), state, 1.5, "deploy");
+  CHECK(report.outcome == Outcome::failed);
+  CHECK(report.hosts[0].end == HostEnd::unchanged);
+  CHECK(report.hosts[0].live_after == "20261122000000");
+  CHECK(report.advice.empty());
+}
+
+TEST_CASE("a failure after a switch is 'partial' and says what a person types") {
+  auto plan = plan_of(4);
+  plan.hosts[3].facts.live.clear();
+  plan.hosts[3].host.port = 2222;
+  auto state = state_of({Switched::yes, Switched::no, Switched::unknown, Switched::yes});
+  state.hosts[2].error = lost();
+  const auto report = runner::conclude(plan, state, 1.5, "deploy");
+  CHECK(report.outcome == Outcome::partial);
+  CHECK(report.hosts[0].end == HostEnd::switched_then_failed);
+  CHECK(report.hosts[1].end == HostEnd::unchanged);
+  CHECK(report.hosts[2].end == HostEnd::unknown);
+  CHECK(report.hosts[2].live_after.empty());
+  CHECK(report.advice ==
+        std::vector<std::string>{
+            R"(ssh deploy@web3 'readlink '\''/srv/my shop/current'\'''  # may run 20261123050000 or 20261122000000)",
+            R"(ssh -p 2222 deploy@web4 'rm '\''/srv/my shop/current'\'''  # takes the first release out of service again)",
+            "deploy rollback production --to 20261122000000 --hosts web1,web3  # takes them back",
+            "deploy production  # or forward: a new release on all hosts, once the cause is mended",
+        });
+}
+
+TEST_CASE("an interruption is 130 before the switch and once all is settled, and 'partial' in between") {
+  auto state = state_of({Switched::no});
+  state.interrupted = true;
+  CHECK(runner::conclude(plan_of(1), state, 1, "deploy").outcome == Outcome::interrupted);
+  state.hosts[0].switched = Switched::yes;
+  CHECK(runner::conclude(plan_of(1), state, 1, "deploy").outcome == Outcome::partial);
+  state.hosts[0].settled = true;
+  CHECK(runner::conclude(plan_of(1), state, 1, "deploy").outcome == Outcome::interrupted);
+}
+
+TEST_CASE("before anything is written, an unreachable host outweighs other problems, and a stop outweighs both") {
+  const std::vector<Error> errors = {Error(ErrorCode::preflight, "no room"), Error(ErrorCode::host_key, "unknown key")};
+  CHECK(runner::outcome_before_writing(errors, false) == Outcome::unreachable);
+  CHECK(runner::outcome_before_writing({errors[0]}, false) == Outcome::failed);
+  CHECK(runner::outcome_before_writing({Error(ErrorCode::recipe, "no such source")}, false) == Outcome::usage);
+  CHECK(runner::outcome_before_writing(errors, true) == Outcome::interrupted);
+}

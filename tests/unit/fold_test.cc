@@ -1,0 +1,24 @@
+#include "core/fold.h"
+
+#include "support/catch.h"
+
+using namespace kirikae;
+
+TEST_CASE("host names that differ in one number are folded into ranges") {
+  CHECK(fold_names({"web1", "web2", "web3", "db1"}) == "web[1-3] db1");
+  CHECK(fold_names({"app09.example.com", "app10.example.com", "app12.example.com"}) == "app[09,10,12].example.com");
+  CHECK(fold_names({"app1", "app01"}) == "app1 app01");
+  CHECK(fold_names({"10.0.0.1", "10.0.0.2"}) == "10.0.0.1 10.0.0.2");
+  CHECK(fold_names({"::1", "fe80::2"}) == "::1 fe80::2");
+  CHECK(fold_names({"solo"}) == "solo");
+  CHECK(fold_names({"web3", "web1", "web2", "web10"}) == "web[1-3,10]");
+  CHECK(fold_names({}).empty());
+}
+
+TEST_CASE("sizes are told in powers of 1000") {
+  CHECK(size_text(0) == "0 B");
+  CHECK(size_text(999) == "999 B");
+  CHECK(size_text(1234) == "1.2 kB");
+  CHECK(size_text(999'960) == "1.0 MB");
+  CHECK(size_text(5'100'000) == "5.1 MB");
+}

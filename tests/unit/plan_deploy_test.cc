@@ -1,0 +1,156 @@
+#include <algorithm>
+
+#include "plan/plan.h"
+#include "plan/tasks.h"
+#include "support/catch.h"
+#include "unit/plan_world.h"
+
+using namespace kirikae;
+using namespace kirikae::test;
+
+namespace {
+
+plan::DeployInput input_for(const recipe::Recipe& recipe, std::vector<plan::HostFacts> hosts) {
+  return {recipe, std::move(hosts), now, "1a2b3c", 312, 5'100'000, "ann@laptop"};
+}
+
+}  // namespace
+
+TEST_CASE("the plan of a deploy tells each host's changes, equal hosts in one paragraph") {
+  const auto recipe = shop_recipe();
+  const std::vector<release::ReleaseOnHost> three = {good("20261120000000"), good("20261121000000"), good("20261122000000")};
+  const auto plan = plan::build_deploy(input_for(recipe, {a_host("app01", {"app"}, "20261122000000", three),
+                                                          a_host("app02", {"app"}, "20261122000000", three),
+                                                          a_host("db1", {"db"})}));
+  REQUIRE(plan);
+  CHECK(plan::to_text(*plan, plan::SourceText{312, 5'100'000}) == R"(deploy shop to production: release 20261123050000, revision 1a2b3c
+
+app[01,02] (2 hosts)
+  make           releases/20261123050000
+  upload         312 files, 5.1 MB, packed as zstd
+  link folders   log
+  link files     config/database.yml
+  run            install (build)
+  switch         current -> releases/20261123050000 (now 20261122000000)
+  run            restart (publish)
+  run here       announce (publish, on this machine, once)
+  mark           20261123050000 good
+  prune          20261120000000, 20261121000000
+
+db1
+  make           releases/20261123050000
+  upload         312 files, 5.1 MB, packed as zstd
+  link folders   log
+  link files     config/database.yml
+  run            install (build)
+  run            migrate (build)
+  switch         current -> releases/20261123050000 (now none)
+  run here       announce (publish, on this machine, once)
+  mark           20261123050000 good
+
+nothing was changed
+)");
+}
+
+TEST_CASE("no host is switched in a round before every host's release is sealed") {
+  const auto recipe = shop_recipe();
+  const auto plan = plan::build_deploy(input_for(recipe, {a_host("app1", {"app"}), a_host("db1", {"db"})}));
+  REQUIRE(plan);
+  std::size_t sealed = 0;
+  for (const auto& round : plan->rounds) {
+    bool publishes = false;
+    for (const auto& work : round.hosts) {
+      for (const auto& step : work.steps) publishes = publishes || std::holds_alternative<plan::Publish>(step);
+    }
+    if (publishes) CHECK(sealed == 2);
+    for (const auto& work : round.hosts) {
+      for (const auto& step : work.steps) sealed += std::holds_alternative<plan::Seal>(step) ? 1 : 0;
+    }
+  }
+  CHECK(sealed == 2);
+}
+
+TEST_CASE("a task's commands get their values by environment, the host's own over the recipe's") {
+  const auto recipe = shop_recipe();
+  auto app = a_host("app1", {"app", "web"}, "20261122000000", {good("20261122000000")});
+  app.host.vars = {{"port", "9090"}};
+  const auto plan = plan::build_deploy(input_for(recipe, {app, a_host("db1", {"db"})}));
+  REQUIRE(plan);
+  for (const auto& round : plan->rounds) {
+    for (const auto& work : round.hosts) {
+      const auto* task = std::get_if<plan::RunTask>(&work.steps.front());
+      if (task == nullptr || task->task != "install" || work.host != 0) continue;
+      CHECK(task->folder == "/srv/shop/releases/20261123050000");
+      CHECK(task->environment == std::map<std::string, std::string>{{"APPLICATION", "shop"},
+                                                                    {"CURRENT_PATH", "/srv/shop/current"},
+                                                                    {"DEPLOY_ACTION", "deploy"},
+                                                                    {"HOST", "app1"},
+                                                                    {"PATH", "/opt/shop/bin:/usr/bin:/bin"},
+                                                                    {"PREVIOUS_RELEASE", "20261122000000"},
+                                                                    {"RELEASE", "20261123050000"},
+                                                                    {"RELEASE_PATH", "/srv/shop/releases/20261123050000"},
+                                                                    {"ROLES", "app web"},
+                                                                    {"SHARED_PATH", "/srv/shop/shared"},
+                                                                    {"STAGE", "production"},
+                                                                    {"app_env", "production"},
+                                                                    {"port", "9090"}});
+      return;
+    }
+  }
+  FAIL("the plan has no task 'install' for app1");
+}
+
+TEST_CASE("a task that runs once takes the primary that matches its roles, else the first host") {
+  const auto recipe = shop_recipe();
+  std::vector<plan::PlannedHost> hosts;
+  for (const auto* name : {"db1", "db2"}) hosts.push_back({a_host(name, {"db"}).host, {}, false});
+  CHECK(plan::hosts_of(recipe.tasks.at("migrate"), hosts) == std::vector<std::size_t>{0});
+  hosts[1].host.primary = true;
+  CHECK(plan::hosts_of(recipe.tasks.at("migrate"), hosts) == std::vector<std::size_t>{1});
+}
+
+TEST_CASE("a selection that leaves no host for a task that runs once is an error that names the task") {
+  const auto recipe = shop_recipe();
+  const auto plan = plan::build_deploy(input_for(recipe, {a_host("app1", {"app"})}));
+  REQUIRE_FALSE(plan);
+  CHECK(plan.error().code == ErrorCode::usage);
+  CHECK(plan.error().message == "task 'migrate' (build) runs once, but none of the selected hosts has the role db");
+}
+
+TEST_CASE("a release is named after every release on any host, whatever the operator's clock says") {
+  const auto recipe = shop_recipe();
+  const auto ahead = a_host("app1", {"app"}, "20270101000000", {good("20270101000000")});
+  const auto plan = plan::build_deploy(input_for(recipe, {ahead, a_host("db1", {"db"})}));
+  REQUIRE(plan);
+  CHECK(plan->release == "20270101000001");
+}
+
+TEST_CASE("preflight lists all problems of all hosts") {
+  const auto recipe = shop_recipe();
+  auto app = a_host("app1", {"app"});
+  app.facts.current_is_directory = true;
+  app.facts.missing_files = {"config/database.yml", ".env"};
+  auto db = a_host("db1", {"db"});
+  db.facts.free_kilobytes = 100;
+  db.facts.free_inodes = 50;
+  std::string text;
+  for (const auto& error : plan::preflight_deploy(input_for(recipe, {app, db}))) text += to_text(error) + "\n";
+  CHECK(text == R"([app1] '/srv/shop/current' is a real directory, not a link, so no release can be switched there
+  move it away first; its content is not touched by us
+[app1] shared files are missing: config/database.yml, .env
+  put them into '/srv/shop/shared' on the host
+[db1] the disk of '/srv/shop' has 0 MiB free, the release needs about 6 MiB
+  free some room, or lower keep_releases
+[db1] the disk of '/srv/shop' has 50 inodes free, the release needs about 412
+  remove small files there, or lower keep_releases
+)");
+}
+
+TEST_CASE("one host without zstd makes the payload gzip for all, one without both makes it a plain tar") {
+  auto old = a_host("app2", {"app"});
+  old.facts.zstd = false;
+  CHECK(plan::encoding_for({a_host("app1", {"app"}), a_host("app3", {"app"})}) == "zstd");
+  CHECK(plan::encoding_for({a_host("app1", {"app"}), old}) == "gzip");
+  old.facts.gzip = false;
+  CHECK(plan::encoding_for({a_host("app1", {"app"}), old}) == "none");
+}

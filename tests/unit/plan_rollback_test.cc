@@ -1,0 +1,56 @@
+#include "plan/plan.h"
+#include "support/catch.h"
+#include "unit/plan_world.h"
+
+using namespace kirikae;
+using namespace kirikae::test;
+
+TEST_CASE("a rollback takes the same release on all hosts, leaves hosts that run it alone, and condemns what it leaves") {
+  const auto recipe = shop_recipe();
+  const std::vector<release::ReleaseOnHost> both = {good("20261121000000"), good("20261122000000")};
+  const auto plan = plan::build_rollback({recipe,
+                                          {a_host("app1", {"app"}, "20261122000000", both), a_host("app2", {"app"}, "20261121000000", both)},
+                                          now,
+                                          std::nullopt,
+                                          "ann@laptop"});
+  REQUIRE(plan);
+  CHECK(plan::to_text(*plan, std::nullopt) == R"(roll back shop to production: release 20261121000000, revision r00
+
+app1
+  switch         current -> releases/20261121000000 (now 20261122000000)
+  run            restart (publish)
+  run here       announce (publish, on this machine, once)
+  mark           20261121000000 good
+  mark           20261122000000 bad
+
+app2
+  nothing        it runs 20261121000000 already
+
+nothing was changed
+)");
+}
+
+TEST_CASE("a rollback to a newer release clears its mark and condemns nothing") {
+  const auto recipe = shop_recipe();
+  std::vector<release::ReleaseOnHost> both = {good("20261121000000"), good("20261122000000")};
+  both[1].state = release::State::bad;
+  const auto plan = plan::build_rollback(
+      {recipe, {a_host("app1", {"app"}, "20261121000000", both)}, now, std::string("20261122000000"), "ann@laptop"});
+  REQUIRE(plan);
+  const auto& settle = std::get<plan::Settle>(plan->rounds.back().hosts.front().steps.front());
+  CHECK(settle.marks == std::vector<std::pair<std::string, release::State>>{{"20261122000000", release::State::good}});
+  CHECK(settle.revisions_line == "ann rolled back to release 20261122000000");
+}
+
+TEST_CASE("the releases of many hosts are one table, newest first") {
+  auto bad = good("20261122000000");
+  bad.state = release::State::bad;
+  const auto one = good("20261121000000");
+  CHECK(plan::releases_text({a_host("app1", {}, "20261121000000", {one, bad}), a_host("app2", {}, "20261121000000", {one, bad}),
+                             a_host("db1", {}, "20261121000000", {one})}) ==
+        R"(release         state      revision      by                      where
+20261122000000  bad        r00           ann@laptop              app[1,2]
+20261121000000  good       r00           ann@laptop              live on all hosts
+)");
+  CHECK(plan::releases_text({a_host("app1", {})}) == "no releases\n");
+}
