@@ -70,6 +70,8 @@ class Checker {
     std::string hint;
     if (key.type == Type::flag && node.kind == Kind::scalar) hint = "write true or false, without quotes";
     const bool host = key.name == "*" && key.shorthand == "address";
+    const bool holds_keys = key.type == Type::section || key.type == Type::named;
+    if (holds_keys && !key.example.empty()) hint = fmt::format("such as `{}`", key.example);
     if (host && node.kind == Kind::list) hint = "put an address with brackets in quotes";
     if (host) {
       note(node.place, fmt::format("a host must be text or a map, not {}", shown(node)), std::move(hint));

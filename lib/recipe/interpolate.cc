@@ -190,7 +190,7 @@ class Interpolator {
       return wrong(node, word, fmt::format("{} is not known before a release is made", in_quotes(name)),
                    fmt::format("commands have it as ${}", upper(name)));
     }
-    if (is_host_var(name)) {
+    if (scene_.host_vars.contains(name)) {
       return wrong(node, word, fmt::format("{} is a var of single hosts", in_quotes(name)),
                    fmt::format("commands have it as ${}; for other values, set it under 'vars'", name));
     }
@@ -207,15 +207,6 @@ class Interpolator {
       for (const auto& entry : vars->entries) names.push_back(entry.key);
     }
     return names;
-  }
-
-  [[nodiscard]] bool is_host_var(const std::string& name) const {
-    const Node* hosts = tree_.find("hosts");
-    if (hosts == nullptr) return false;
-    return std::any_of(hosts->items.begin(), hosts->items.end(), [&](const Node& host) {
-      const Node* vars = host.find("vars");
-      return vars != nullptr && vars->find(name) != nullptr;
-    });
   }
 
   const Node tree_;  // as written: values are replaced in the caller's tree, and looked up here

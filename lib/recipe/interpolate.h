@@ -2,6 +2,7 @@
 #pragma once
 
 #include <map>
+#include <set>
 #include <string>
 
 #include "recipe/document.h"
@@ -12,6 +13,7 @@ struct InterpolationScene {
   const Document& document;
   const std::map<std::string, std::string>& environment;  // for ${env.NAME} and ${env.NAME:-default}
   std::string stage;
+  const std::set<std::string>& host_vars;  // names of the vars of single hosts, in any stage
   // False for stages that are only checked: a variable that is not set here may well be set where they are deployed from.
   bool environment_is_final = true;
 };

@@ -78,6 +78,7 @@ class Loader {
     std::erase_if(common.entries, [](const auto& entry) { return entry.key == "stages"; });
     expand_shorthands(common, recipe_keys());
     if (const Node* stages = stages_of(root, problems_)) {
+      for (const auto& entry : stages->entries) collect_host_vars(entry.value);
       for (const auto& entry : stages->entries) stages_.push_back(make_stage(common, entry));
     } else {
       // Without stages, the rest of the file is checked all the same.
@@ -92,6 +93,16 @@ class Loader {
   }
 
  private:
+  void collect_host_vars(const Node& stage) {
+    const Node* hosts = stage.find("hosts");
+    if (hosts == nullptr) return;
+    for (const Node& host : hosts->items) {
+      const Node* vars = host.find("vars");
+      if (vars == nullptr) continue;
+      for (const auto& entry : vars->entries) host_vars_.insert(entry.key);
+    }
+  }
+
   Stage make_stage(const Node& common, const Node::Entry& entry) {
     Stage stage{entry.key, entry.place, {}, {}};
     Node own = entry.value;
@@ -100,7 +111,7 @@ class Loader {
     stage.tree.place = entry.place;
     const bool is_wanted = stage.name == wanted_;
     apply_sets(stage.tree, sets_, is_wanted, problems_);
-    interpolate(stage.tree, {document_, surroundings_.environment, stage.name, is_wanted}, problems_);
+    interpolate(stage.tree, {document_, surroundings_.environment, stage.name, host_vars_, is_wanted}, problems_);
     check_keys(stage.tree, stage_keys(), CheckPhase::final, problems_);
     stage.recipe = parse_stage(stage.tree, {document_, folder_, surroundings_.home, stage.name});
     return stage;
@@ -149,6 +160,7 @@ class Loader {
   const Surroundings& surroundings_;
   Problems& problems_;
   std::vector<Stage> stages_;
+  std::set<std::string> host_vars_;
 };
 
 Error no_such_stage(const Document& document, const std::string& wanted) {

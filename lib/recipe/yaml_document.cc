@@ -49,8 +49,7 @@ class Builder : public YAML::EventHandler {
 
   void OnNull(const YAML::Mark& mark, YAML::anchor_t anchor) override {
     Node node;
-    // yaml-cpp reports a missing value at the token after it.
-    node.place = awaits_value() ? frames_.back().key_place : place_of(mark);
+    node.place = awaits_value() ? frames_.back().key_place : place_of_missing_item(place_of(mark));
     add(std::move(node), anchor);
   }
 
@@ -95,6 +94,7 @@ class Builder : public YAML::EventHandler {
     Node node;
     YAML::anchor_t anchor = 0;
     bool has_key = false;
+    bool key_is_text = true;
     std::string key;
     Place key_place;
     std::unordered_set<std::string> keys;
@@ -121,6 +121,17 @@ class Builder : public YAML::EventHandler {
     }
     place.length = static_cast<int>(length);
     return place;
+  }
+
+  // yaml-cpp reports a missing value at the token after it: back to the lone dash.
+  [[nodiscard]] Place place_of_missing_item(Place after) const {
+    if (line_from(after).starts_with('~') || line_from(after).starts_with('n') || frames_.empty()) return after;
+    for (int line = after.line - 1; line >= frames_.back().node.place.line; --line) {
+      const std::string& text = document_.lines[static_cast<std::size_t>(line) - 1];
+      const auto dash = text.find_last_not_of(' ', text.find(" #"));
+      if (dash != std::string::npos && text[dash] == '-') return {line, static_cast<int>(dash) + 1, 1, -1};
+    }
+    return after;
   }
 
   [[nodiscard]] std::string_view line_from(Place place) const {
@@ -208,6 +219,7 @@ class Builder : public YAML::EventHandler {
       take_key(frame, node);
     } else {
       frame.has_key = false;
+      if (!frame.key_is_text) return;
       if (frame.keys.insert(frame.key).second) {
         frame.node.entries.push_back({std::move(frame.key), frame.key_place, std::move(node)});
       } else {
@@ -217,7 +229,8 @@ class Builder : public YAML::EventHandler {
   }
 
   void take_key(Frame& frame, const Node& node) {
-    if (node.kind != Node::Kind::scalar) note(node.place, "a key must be plain text", "");
+    frame.key_is_text = node.kind == Node::Kind::scalar;
+    if (!frame.key_is_text) note(node.place, "a key must be plain text", "");
     frame.key = node.text;
     frame.key_place = node.place;
     frame.has_key = true;
