@@ -1,0 +1,109 @@
+#include "ssh/channel.h"
+
+#include <fmt/format.h>
+#include <libssh2.h>
+
+#include <utility>
+
+#include "ssh/libssh2_error.h"
+#include "ssh/session.h"
+#include "ssh/socket.h"
+
+namespace kirikae::ssh {
+namespace {
+
+constexpr unsigned window = 8u * 1024 * 1024;  // what the host may send before we have read it
+constexpr unsigned packet = 32768;
+
+Error open_error(Session& session, int code, std::chrono::milliseconds limit, const Wait& wait) {
+  const auto& target = session.target();
+  const std::string place = place_of(target);
+  if (wait.stop.stop_requested()) return Error(ErrorCode::cancelled, "starting a shell on " + place + " was stopped");
+  if (code == LIBSSH2_ERROR_TIMEOUT) {
+    return Error(ErrorCode::timeout,
+                 fmt::format("{} did not start a shell in {:.0f} s", place, std::chrono::duration<double>(limit).count()),
+                 "check that the host is not overloaded and that logging in works: " + ssh_command(target));
+  }
+  if (is_lost(code)) {
+    const std::string why = session.lost() ? session.loss() : libssh2_text(session.raw(), code);
+    session.fail(code);
+    return Error(ErrorCode::lost, fmt::format("the connection to {} was lost while a shell was started: {}", place, why),
+                 "check the host and run the same command again");
+  }
+  return Error(ErrorCode::connect, fmt::format("{} starts no shell: {}", place, libssh2_text(session.raw(), code)),
+               "check MaxSessions and ForceCommand in the host's sshd_config, and the login shell: " + ssh_command(target) + " true");
+}
+
+}  // namespace
+
+Result<Channel> Channel::open(Session& session, const std::string& command_line, std::chrono::milliseconds limit, const Wait& wait) {
+  LIBSSH2_CHANNEL* raw = nullptr;
+  int code = session.call(
+      [&] {
+        raw = ::libssh2_channel_open_ex(session.raw(), "session", 7, window, packet, nullptr, 0);
+        return raw != nullptr ? 0 : ::libssh2_session_last_errno(session.raw());
+      },
+      limit, wait);
+  if (code != 0) return std::unexpected(open_error(session, code, limit, wait).on(session.target().name));
+  Channel channel(session, raw);
+  code = session.call(
+      [&] {
+        return ::libssh2_channel_process_startup(raw, "exec", 4, command_line.data(), static_cast<unsigned>(command_line.size()));
+      },
+      limit, wait);
+  if (code != 0) return std::unexpected(open_error(session, code, limit, wait).on(session.target().name));
+  return channel;
+}
+
+Channel::Channel(Channel&& other) noexcept : session_(other.session_), raw_(std::exchange(other.raw_, nullptr)) {}
+
+Channel::~Channel() {
+  if (raw_ != nullptr) session_->retire(raw_);
+}
+
+std::size_t Channel::write(std::string_view bytes) {
+  if (bytes.empty() || session_->lost()) return 0;
+  const ssize_t n = ::libssh2_channel_write_ex(raw_, 0, bytes.data(), bytes.size());
+  if (n >= 0) return static_cast<std::size_t>(n);
+  // A channel that the host has closed takes nothing more; its end is seen by those who read.
+  if (is_lost(static_cast<int>(n))) session_->fail(static_cast<int>(n));
+  return 0;
+}
+
+std::size_t Channel::read(Stream stream, std::span<char> buffer) {
+  if (session_->lost()) return 0;
+  const ssize_t n = ::libssh2_channel_read_ex(raw_, stream == Stream::err ? SSH_EXTENDED_DATA_STDERR : 0, buffer.data(), buffer.size());
+  if (n >= 0) return static_cast<std::size_t>(n);
+  if (is_lost(static_cast<int>(n))) session_->fail(static_cast<int>(n));
+  return 0;
+}
+
+bool Channel::send_eof() {
+  if (session_->lost()) return true;
+  const int code = ::libssh2_channel_send_eof(raw_);
+  if (is_lost(code)) session_->fail(code);
+  return code != LIBSSH2_ERROR_EAGAIN;
+}
+
+bool Channel::at_end() const { return ::libssh2_channel_eof(raw_) == 1; }
+
+std::string Channel::how_it_ended() const {
+  char* name = nullptr;
+  std::size_t size = 0;
+  ::libssh2_channel_get_exit_signal(raw_, &name, &size, nullptr, nullptr, nullptr, nullptr);
+  if (name != nullptr) {
+    std::string text = "signal " + std::string(name, size);
+    ::libssh2_free(session_->raw(), name);
+    return text;
+  }
+  // Also what libssh2 says where the host has said nothing.
+  const int status = ::libssh2_channel_get_exit_status(raw_);
+  return status != 0 ? fmt::format("exit status {}", status) : std::string();
+}
+
+bool Channel::signal(std::string_view name) {
+  if (session_->lost()) return true;
+  return ::libssh2_channel_signal_ex(raw_, name.data(), name.size()) != LIBSSH2_ERROR_EAGAIN;
+}
+
+}  // namespace kirikae::ssh

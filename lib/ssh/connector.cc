@@ -1,0 +1,146 @@
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <algorithm>
+#include <optional>
+#include <random>
+
+#include "ssh/authenticator.h"
+#include "ssh/host_keys.h"
+#include "ssh/libssh2_error.h"
+#include "ssh/login_slots.h"
+#include "ssh/session.h"
+#include "ssh/socket.h"
+#include "ssh/ssh_connector.h"
+#include "ssh/ssh_session_transport.h"
+#include "ssh/stop_wakes.h"
+
+namespace kirikae::ssh {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr int tries_limit = 8;
+constexpr milliseconds first_pause{100};
+constexpr milliseconds longest_pause{5000};
+constexpr milliseconds authentication_limit{20'000};  // for one answer of the host
+
+// Doubles from try to try, with a random part, so that those who were refused together don't come back together.
+milliseconds pause_before(int next_try) {
+  thread_local std::minstd_rand random(std::random_device{}());
+  const auto longest = std::min(longest_pause, first_pause * (1 << std::min(next_try - 2, 10)));
+  return milliseconds(std::uniform_int_distribution<std::int64_t>(longest.count() / 2, longest.count() * 3 / 2)(random));
+}
+
+// False: asked to stop, or the deadline passed first.
+bool pause(milliseconds time, const Wait& wait) {
+  Waker stopped;
+  const StopWakes wakes(wait.stop, stopped);
+  pollfd polled{stopped.fd(), POLLIN, 0};
+  ::poll(&polled, 1, Deadline::in(time).tightened(wait.deadline).poll_milliseconds());
+  return !wait.stop.stop_requested() && !wait.deadline.passed();
+}
+
+class SshConnector final : public Connector {
+ public:
+  explicit SshConnector(Settings settings)
+      : settings_(std::move(settings)), host_keys_(HostKeys::load(settings_.known_hosts)), authenticator_(settings_),
+        slots_(settings_.parallel, settings_.parallel_logins_per_address) {}
+
+  Result<std::unique_ptr<Transport>> connect(const Target& target, const std::function<void(std::string_view)>& tell,
+                                             const Wait& wait) override;
+
+ private:
+  using Tell = std::function<void(std::string_view)>;
+  enum class Try { in, refused, hung_up };
+
+  // One connection up to the login. Error: whatever a further try doesn't change.
+  Result<Try> log_in(const Target& target, const Tell& tell, const Wait& wait, std::unique_ptr<Session>& session, Error& last);
+  Result<LoginSlots::Slot> wait_for_slot(const Target& target, std::uint64_t ticket, const Tell& tell, const Wait& wait);
+
+  const Settings settings_;
+  const Result<HostKeys> host_keys_;
+  Authenticator authenticator_;
+  LoginSlots slots_;
+};
+
+std::string sshd_of(const Target& target) { return fmt::format("{} {}", target.address, target.port); }
+
+Result<LoginSlots::Slot> SshConnector::wait_for_slot(const Target& target, std::uint64_t ticket, const Tell& tell, const Wait& wait) {
+  if (slots_.busy(sshd_of(target))) tell("waiting for a login slot");
+  auto slot = slots_.acquire(sshd_of(target), ticket, wait);
+  if (slot) return slot;
+  const auto code = slot.error().code;
+  return std::unexpected(Error(code, fmt::format("connecting to {} {}", place_of(target),
+                                                 code == ErrorCode::cancelled ? "was stopped" : "had no turn in time: other logins took too long"))
+                             .on(target.name));
+}
+
+Result<SshConnector::Try> SshConnector::log_in(const Target& target, const Tell& tell, const Wait& wait, std::unique_ptr<Session>& session,
+                                               Error& last) {
+  const Wait connecting{wait.deadline.tightened(Deadline::in(settings_.connect_timeout)), wait.stop};
+  tell("connecting");
+  TRY_ASSIGN(auto socket, connect_socket(target, connecting));
+  session = std::make_unique<Session>(std::move(socket), target, settings_.keepalive);
+  TRY_ASSIGN(const auto handshake, session->handshake(host_keys_->key_types(target.address, target.port), connecting));
+  if (handshake == Session::Handshake::refused) {
+    last = Error(ErrorCode::connect, session->loss()).on(target.name);
+    return Try::refused;
+  }
+  if (auto verified = host_keys_->verify(target.address, target.port, session->host_key()); !verified) {
+    return std::unexpected(std::move(verified).error().on(target.name));
+  }
+  tell("authenticating");
+  const auto call = [&](const std::function<int()>& f) { return session->call(f, authentication_limit, wait); };
+  if (auto let_in = authenticator_.authenticate(session->raw(), target, call, wait); !let_in) {
+    last = std::move(let_in).error().on(target.name);
+    if (last.code == ErrorCode::lost) return Try::hung_up;
+    return std::unexpected(last);
+  }
+  session->watch_for_silence();
+  return Try::in;
+}
+
+Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& target, const Tell& tell_wanted, const Wait& wait) {
+  const Tell tell = tell_wanted ? tell_wanted : [](std::string_view) {};
+  if (!host_keys_) return std::unexpected(Error(host_keys_.error()).on(target.name));
+  const auto ticket = slots_.take_ticket();
+  const auto started = Deadline::Clock::now();
+  bool hung_up = false;
+  for (int attempt = 1;; ++attempt) {
+    std::unique_ptr<Session> session;
+    Error last;
+    Try result = Try::in;
+    {
+      TRY_ASSIGN(const auto slot, wait_for_slot(target, ticket, tell, wait));
+      TRY_ASSIGN(result, log_in(target, tell, wait, session, last));
+    }
+    if (result == Try::in) return SshSessionTransport::start(std::move(session), wait);
+    session.reset();
+    if (result == Try::hung_up) {  // once: while a passphrase was asked for, sshd's patience may have ended
+      if (std::exchange(hung_up, true)) return std::unexpected(std::move(last));
+      continue;
+    }
+    slots_.refused(sshd_of(target));
+    const double seconds = std::chrono::duration<double>(Deadline::Clock::now() - started).count();
+    if (attempt >= tries_limit || !pause(pause_before(attempt + 1), wait)) {
+      if (wait.stop.stop_requested()) {
+        return std::unexpected(Error(ErrorCode::cancelled, "connecting to " + place_of(target) + " was stopped").on(target.name));
+      }
+      return std::unexpected(
+          Error(ErrorCode::connect,
+                fmt::format("{} closes connections before the login ({} in {:.0f} s): {}", place_of(target), attempt == 1 ? "1 try" : fmt::format("{} tries", attempt),
+                            seconds, last.message),
+                "raise MaxStartups in the host's sshd_config, or lower 'parallel' under 'ssh' in the recipe; or the host refuses this "
+                "machine: " + ssh_command(target))
+              .on(target.name));
+    }
+    tell("waiting: the host takes no more logins now");
+  }
+}
+
+}  // namespace
+
+std::unique_ptr<Connector> make_connector(Settings settings) { return std::make_unique<SshConnector>(std::move(settings)); }
+
+}  // namespace kirikae::ssh

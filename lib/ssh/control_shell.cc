@@ -1,0 +1,176 @@
+#include "ssh/control_shell.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+
+#include "core/digest.h"
+#include "host/command.h"
+#include "ssh/libssh2_error.h"
+#include "ssh/session.h"
+
+namespace kirikae::ssh {
+namespace {
+
+using std::chrono::milliseconds;
+
+// Standard error has its own end, on its way right behind that of standard output. If this long nothing of it comes, then
+// somebody on the host has closed it, and the status stands all the same.
+constexpr milliseconds patience_for_stderr{2000};
+// A channel's exit status and signal come just before or just behind its end of file.
+constexpr milliseconds patience_for_exit{200};
+constexpr std::size_t noise_limit = 2000;
+constexpr std::size_t read_size = 65536;
+
+std::string new_nonce() { return random_hex(16); }
+
+}  // namespace
+
+ControlShell::ControlShell(Session& session, Channel channel, Mode mode)
+    : session_(session), channel_(std::move(channel)), out_(""), err_("") {
+  const std::string nonce = new_nonce();
+  out_ = FrameParser(nonce);
+  err_ = FrameParser(nonce);
+  const auto script = host::script();
+  queue_ = fmt::format("{}\n{}{} {}\n", script.size(), script, mode == Mode::control ? "control" : "data", nonce);
+}
+
+void ControlShell::start_step(std::uint64_t id, std::string_view text) {
+  id_ = id;
+  begun_ = err_ended_ = false;
+  status_.reset();
+  const bool whole = text.empty() || text.ends_with('\n');
+  const auto lines = std::ranges::count(text, '\n') + (whole ? 0 : 1);
+  queue_ += fmt::format("step {} {}\n{}{}", id, lines, text, whole ? "" : "\n");
+}
+
+void ControlShell::cancel_step() { queue_ += fmt::format("cancel {}\n", id_); }
+void ControlShell::ping(std::uint64_t number) { queue_ += fmt::format("ping {}\n", number); }
+
+void ControlShell::quit() {
+  queue_ += "quit\n";
+  eof_wanted_ = true;
+}
+
+std::size_t ControlShell::write_payload(std::string_view bytes) {
+  return queue_.empty() && !eof_wanted_ ? channel_.write(bytes) : 0;
+}
+
+void ControlShell::end_payload() { eof_wanted_ = true; }
+
+void ControlShell::signal_step() { eof_wanted_ = signal_wanted_ = true; }
+
+void ControlShell::write_queue() {
+  std::size_t written = 0;
+  while (written < queue_.size() && session_.may_write()) {
+    const auto n = channel_.write(std::string_view(queue_).substr(written));
+    if (n == 0) break;
+    written += n;
+  }
+  queue_.erase(0, written);
+  if (!queue_.empty()) return;
+  if (signal_wanted_ && channel_.signal("TERM")) signal_wanted_ = false;
+  if (eof_wanted_ && !at_end_since_ && channel_.send_eof()) eof_wanted_ = false;
+}
+
+void ControlShell::pump(const OutputFn& on_output) {
+  if (session_.lost() || !problem_.empty()) return;
+  write_queue();
+  const auto noise = [this](std::string_view bytes) {
+    noise_ += bytes;
+    if (noise_.size() > noise_limit) noise_.erase(0, noise_.size() - noise_limit);
+  };
+  const FrameParser::Sink out{[&](std::string_view bytes) {
+                                if (!hello_) {
+                                  noise(bytes);
+                                } else if (begun_ && !status_) {
+                                  on_output(Stream::out, bytes);
+                                }
+                              },
+                              [this](const Frame& frame) { return take_frame(Stream::out, frame); }};
+  const FrameParser::Sink err{[&](std::string_view bytes) {
+                                if (!hello_) {
+                                  noise(bytes);
+                                } else if (begun_ && !err_ended_) {
+                                  on_output(Stream::err, bytes);
+                                }
+                              },
+                              [this](const Frame& frame) { return take_frame(Stream::err, frame); }};
+  // Standard output first: the host writes a step's begin there before the step can write anything.
+  if (!read_stream(Stream::out, out_, out) || !read_stream(Stream::err, err_, err)) return;
+  note_end(out, err);
+}
+
+bool ControlShell::read_stream(Stream stream, FrameParser& parser, const FrameParser::Sink& sink) {
+  std::array<char, read_size> buffer;
+  for (;;) {
+    const auto n = channel_.read(stream, buffer);
+    if (n == 0) return true;
+    if (stream == Stream::err) last_heard_ = Deadline::Clock::now();
+    if (auto fed = parser.feed({buffer.data(), n}, sink); !fed) {
+      problem_ = fed.error().message;
+      return false;
+    }
+  }
+}
+
+Result<void> ControlShell::take_frame(Stream stream, const Frame& frame) {
+  using Word = Frame::Word;
+  const auto wrong = [&](const char* what) {
+    return std::unexpected(Error(ErrorCode::lost, fmt::format("it said {} ({})", what, frame.number)));
+  };
+  if (stream == Stream::err) {
+    if (frame.word != Word::end || frame.status >= 0 || frame.number > id_) return wrong("something that makes no sense on standard error");
+    if (frame.number == id_) err_ended_ = true;
+    return {};
+  }
+  switch (frame.word) {
+    case Word::hello:
+      if (hello_ || frame.number != 1) return wrong("hello in a way that this program does not know");
+      hello_ = true;
+      noise_.clear();
+      return {};
+    case Word::pong:
+      pong_ = std::max(pong_, frame.number);
+      return {};
+    case Word::begin:
+      if (!hello_ || frame.number != id_ || begun_ || status_) return wrong("that a step began which was not asked for");
+      begun_ = true;
+      return {};
+    case Word::end:
+      if (!hello_ || frame.number != id_ || frame.status < 0 || status_) return wrong("that a step ended which did not run");
+      status_ = frame.status;
+      last_heard_ = Deadline::Clock::now();
+      return {};
+  }
+  return {};
+}
+
+void ControlShell::note_end(const FrameParser::Sink& out, const FrameParser::Sink& err) {
+  if (session_.lost() || !channel_.at_end()) return;
+  const auto now = Deadline::Clock::now();
+  if (!at_end_since_) {
+    at_end_since_ = now;
+    out_.finish(out);
+    err_.finish(err);
+  }
+  const std::string how = channel_.how_it_ended();
+  if (how.empty() && now - *at_end_since_ < patience_for_exit) return;
+  problem_ = how.empty() ? "it ended" : "it ended (" + how + ")";
+}
+
+std::optional<Exit> ControlShell::step_end() const {
+  if (!status_) return std::nullopt;
+  if (!err_ended_ && !at_end_since_ && Deadline::Clock::now() - last_heard_ < patience_for_stderr) return std::nullopt;
+  return Exit{*status_, *status_ > 128 ? signal_name(*status_ - 128) : std::string()};
+}
+
+Deadline ControlShell::next_look() const {
+  const auto now = Deadline::Clock::now();
+  if (at_end_since_ && problem_.empty()) return Deadline::in(*at_end_since_ + patience_for_exit - now);
+  if (status_ && !err_ended_) return Deadline::in(last_heard_ + patience_for_stderr - now);
+  return Deadline::never();
+}
+
+}  // namespace kirikae::ssh

@@ -1,0 +1,85 @@
+// ControlShell: the client's side of the control shell protocol (docs/design.md) on one channel, in both of its modes. It
+// never waits: pump() does what can be done now.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "core/deadline.h"
+#include "ssh/channel.h"
+#include "ssh/frame_parser.h"
+#include "ssh/transport.h"
+
+namespace kirikae::ssh {
+
+class Session;
+
+class ControlShell {
+ public:
+  enum class Mode {
+    control,  // steps one after the other, pings, cancels
+    data,     // one step, with the channel's input as its own
+  };
+
+  // On a channel that runs host::start_line(). Script and mode line are sent without waiting for the host.
+  ControlShell(Session& session, Channel channel, Mode mode);
+
+  // `id` is greater than the last one, and that one has ended.
+  void start_step(std::uint64_t id, std::string_view text);
+  void cancel_step();
+  void ping(std::uint64_t number);
+  void quit();  // also ends the input
+
+  // The step's input (data mode): how much of `bytes` was taken; what was not comes again with the next call.
+  std::size_t write_payload(std::string_view bytes);
+  void end_payload();
+  void signal_step();  // data mode has no cancel: end of input, and TERM by SSH
+
+  // One round. Output of the running step goes to `on_output`.
+  void pump(const OutputFn& on_output);
+
+  [[nodiscard]] bool said_hello() const { return hello_; }
+  // The step's end, once all of its output has come.
+  [[nodiscard]] std::optional<Exit> step_end() const;
+  [[nodiscard]] std::uint64_t last_pong() const { return pong_; }
+  // The channel has ended, or the host doesn't keep to the protocol: "it ended (signal KILL)". Empty: all is well. A step
+  // whose end has come is not touched by it.
+  [[nodiscard]] const std::string& problem() const { return problem_; }
+  // What the login shell has said before the script ran; the last of it.
+  [[nodiscard]] const std::string& noise() const { return noise_; }
+  [[nodiscard]] Deadline::Clock::time_point started_at() const { return started_at_; }
+  [[nodiscard]] bool at_end() const { return at_end_since_.has_value(); }
+  // When pump() has to be called even though nothing comes.
+  [[nodiscard]] Deadline next_look() const;
+
+ private:
+  void write_queue();
+  bool read_stream(Stream stream, FrameParser& parser, const FrameParser::Sink& sink);
+  Result<void> take_frame(Stream stream, const Frame& frame);
+  void note_end(const FrameParser::Sink& out, const FrameParser::Sink& err);
+
+  Session& session_;
+  Channel channel_;
+  FrameParser out_;
+  FrameParser err_;
+  std::string queue_;  // to be written
+  bool eof_wanted_ = false;
+  bool signal_wanted_ = false;
+
+  bool hello_ = false;
+  std::string noise_;
+  std::uint64_t pong_ = 0;
+  std::string problem_;
+  std::optional<Deadline::Clock::time_point> at_end_since_;
+  const Deadline::Clock::time_point started_at_ = Deadline::Clock::now();
+
+  std::uint64_t id_ = 0;  // of the last step
+  bool begun_ = false;
+  std::optional<int> status_;  // standard output's end
+  bool err_ended_ = false;     // standard error's
+  Deadline::Clock::time_point last_heard_{};  // the end, or standard error after it
+};
+
+}  // namespace kirikae::ssh

@@ -1,0 +1,110 @@
+#include "ssh/kexinit.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "ssh/wire.h"
+
+namespace kirikae::ssh {
+namespace {
+
+constexpr unsigned char ssh_msg_kexinit = 20;
+
+std::vector<std::string_view> split(std::string_view list) {
+  std::vector<std::string_view> names;
+  while (!list.empty()) {
+    const auto comma = std::min(list.find(','), list.size());
+    names.push_back(list.substr(0, comma));
+    list.remove_prefix(std::min(comma + 1, list.size()));
+  }
+  return names;
+}
+
+bool share_any(std::string_view a, std::string_view b) {
+  const auto theirs = split(b);
+  return std::ranges::any_of(split(a), [&](auto name) { return std::ranges::find(theirs, name) != theirs.end(); });
+}
+
+bool brings_own_mac(std::string_view cipher) {
+  return cipher.find("-gcm@") != std::string_view::npos || cipher.find("-poly1305@") != std::string_view::npos;
+}
+
+}  // namespace
+
+// Ciphers and MACs by what a gigabyte costs this program: libssh2 hands them to the crypto library in pieces of 16 bytes, so
+// that AES-GCM, the fastest elsewhere, comes last.
+Algorithms offered_algorithms(const std::vector<std::string>& host_key_types) {
+  Algorithms offer;
+  offer.kex =
+      "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,"
+      "diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,"
+      "diffie-hellman-group-exchange-sha256";
+  offer.cipher =
+      "chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr,aes192-ctr,aes128-gcm@openssh.com,aes256-gcm@openssh.com";
+  offer.mac = "hmac-sha2-256-etm@openssh.com,hmac-sha2-256,hmac-sha2-512-etm@openssh.com,hmac-sha2-512";
+  std::vector<std::string> names = host_key_types;
+  for (const char* name : {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512",
+                           "rsa-sha2-256"}) {
+    if (std::ranges::find(names, name) == names.end()) names.emplace_back(name);
+  }
+  offer.host_key = fmt::format("{}", fmt::join(names, ","));
+  return offer;
+}
+
+void KexinitSniffer::feed(std::string_view bytes) {
+  if (complete_ || bytes_.size() > max_bytes) return;
+  bytes_ += bytes;
+  parse();
+  if (complete_ || bytes_.size() > max_bytes) {
+    bytes_.clear();
+    bytes_.shrink_to_fit();
+  }
+}
+
+void KexinitSniffer::parse() {
+  // Other lines may come before the greeting.
+  auto start = bytes_.starts_with("SSH-") ? 0 : bytes_.find("\nSSH-");
+  before_ = bytes_.substr(0, start);
+  if (start == std::string::npos) return;
+  if (bytes_[start] == '\n') ++start;
+  const auto newline = bytes_.find('\n', start);
+  if (newline == std::string::npos) return;
+  banner_ = bytes_.substr(start, newline - start);
+  if (banner_.ends_with('\r')) banner_.pop_back();
+
+  // uint32 length, byte padding, then the packet: byte type, 16 random bytes, the lists.
+  WireReader packet(std::string_view(bytes_).substr(newline + 1));
+  const auto length = packet.number();
+  if (!length || packet.rest().size() < *length || *length < 18) return;
+  WireReader content(packet.rest().substr(0, *length));
+  content.byte();
+  complete_ = true;
+  if (content.byte() != ssh_msg_kexinit || content.rest().size() < 16) return;
+  WireReader fields(content.rest().substr(16));
+  for (auto& list : lists_) list = fields.string().value_or("");
+}
+
+std::string KexinitSniffer::missing(const Algorithms& ours) const {
+  if (!complete_ || lists_[0].empty()) return {};
+  struct Kind {
+    const char* name;
+    const std::string& offered;
+    std::size_t list;
+  };
+  const Kind kinds[] = {{"key exchange", ours.kex, 0}, {"host key", ours.host_key, 1}, {"cipher", ours.cipher, 2},
+                        {"cipher", ours.cipher, 3},    {"MAC", ours.mac, 4},           {"MAC", ours.mac, 5}};
+  for (const auto& [name, offered, list] : kinds) {
+    if (share_any(offered, lists_[list])) continue;
+    if (list >= 4) {  // not negotiated where the cipher brings its own
+      const auto theirs = split(lists_[list - 2]);
+      const auto mine = split(ours.cipher);
+      const auto chosen = std::ranges::find_if(mine, [&](auto c) { return std::ranges::find(theirs, c) != theirs.end(); });
+      if (chosen != mine.end() && brings_own_mac(*chosen)) continue;
+    }
+    return fmt::format("{}: it offers '{}', this program '{}'", name, lists_[list], offered);
+  }
+  return {};
+}
+
+}  // namespace kirikae::ssh

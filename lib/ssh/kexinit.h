@@ -1,0 +1,48 @@
+// The algorithms of a session: what we offer, and which of them a host lacks, read off its first packet.
+#pragma once
+
+#include <array>
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kirikae::ssh {
+
+// In SSH's order of negotiation. Lists are comma separated, the preferred one first.
+struct Algorithms {
+  std::string kex;
+  std::string host_key;
+  std::string cipher;
+  std::string mac;
+};
+
+// What we offer a host; `host_key_types`, from known_hosts, go before the other host key algorithms.
+Algorithms offered_algorithms(const std::vector<std::string>& host_key_types);
+
+// Follows what a host says from its first byte on. Its KEXINIT comes in the clear, and libssh2 doesn't say what was missing.
+class KexinitSniffer {
+ public:
+  void feed(std::string_view bytes);
+
+  // The host's greeting, "SSH-2.0-OpenSSH_9.2"; empty: none yet.
+  [[nodiscard]] const std::string& banner() const { return banner_; }
+  // What it said before its greeting, or instead of one.
+  [[nodiscard]] const std::string& before() const { return before_; }
+  [[nodiscard]] bool complete() const { return complete_; }
+
+  // The first kind of algorithm that the host shares none of with us: "key exchange: it offers 'a,b', this program 'c'".
+  // Empty: there is no such kind, or it isn't known yet.
+  [[nodiscard]] std::string missing(const Algorithms& ours) const;
+
+ private:
+  static constexpr std::size_t max_bytes = 65536;
+  void parse();
+
+  std::string bytes_;
+  std::string banner_;
+  std::string before_;
+  std::array<std::string, 6> lists_;  // kex, host key, ciphers to and from the host, MACs to and from it
+  bool complete_ = false;
+};
+
+}  // namespace kirikae::ssh

@@ -1,0 +1,278 @@
+#include "ssh/session.h"
+
+#include <fmt/format.h>
+#include <libssh2.h>
+#include <netinet/in.h>
+#include <netinet/tcp.h>
+#include <poll.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+
+#include "ssh/libssh2_error.h"
+#include "ssh/printable.h"
+#include "ssh/socket.h"
+#include "ssh/stop_wakes.h"
+
+namespace kirikae::ssh {
+namespace {
+
+using std::chrono::duration_cast;
+using std::chrono::milliseconds;
+
+// More than this is not taken off the socket in one round, so that a host that floods us waits in the kernel's buffers and
+// not in libssh2's memory.
+constexpr std::size_t round_limit = 131'072;
+
+// Once for the whole process, before any session; it is never undone, since sessions of other threads may still end.
+void start_libssh2() {
+  static const int started = ::libssh2_init(0);
+  static_cast<void>(started);
+}
+
+double seconds(milliseconds time) { return std::chrono::duration<double>(time).count(); }
+
+}  // namespace
+
+// What libssh2 calls, with the Session behind `abstract`.
+struct SessionCallbacks {
+  static Session& self(void** abstract) { return *static_cast<Session*>(*abstract); }
+
+  static ssize_t receive(libssh2_socket_t fd, void* buffer, std::size_t size, int flags, void** abstract) {
+    auto& session = self(abstract);
+    if (session.over_) return 0;
+    if (session.taken_ >= round_limit) return -EAGAIN;  // received_ is set: wait() comes back at once
+    const ssize_t n = ::recv(fd, buffer, size, flags);
+    if (n < 0 && (errno == EAGAIN || errno == EINTR)) return -EAGAIN;
+    if (n <= 0) {
+      // libssh2 would give nothing any more of what it has received before, not even the last step's end.
+      if (n < 0 && session.goodbye_.empty()) session.goodbye_ = system_cause(errno);
+      session.ended_ = true;
+      return -EAGAIN;
+    }
+    session.received_ = true;
+    session.taken_ += static_cast<std::size_t>(n);
+    session.last_byte_ = Deadline::Clock::now();
+    session.unanswered_ = 0;
+    // The kernel forgets it again and again. Without it every second small packet of sshd waits 40 ms for our acknowledgement.
+    const int one = 1;
+    ::setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
+    if (session.sniffer_) session.sniffer_->feed({static_cast<const char*>(buffer), static_cast<std::size_t>(n)});
+    return n;
+  }
+
+  static ssize_t send(libssh2_socket_t, const void* buffer, std::size_t size, int, void** abstract) {
+    auto& session = self(abstract);
+    if (!session.over_) {
+      session.unsent_.append(static_cast<const char*>(buffer), size);
+      session.flush();
+    }
+    return static_cast<ssize_t>(size);
+  }
+
+  static void disconnected(LIBSSH2_SESSION*, int, const char* message, int length, const char*, int, void** abstract) {
+    if (length > 0) self(abstract).goodbye_ = "it said '" + printable({message, static_cast<std::size_t>(length)}, 120) + "'";
+  }
+};
+
+Session::Session(Fd socket, Target target, std::chrono::seconds keepalive)
+    : socket_(std::move(socket)), target_(std::move(target)), keepalive_(keepalive), last_byte_(Deadline::Clock::now()),
+      last_probe_(last_byte_) {
+  start_libssh2();
+  session_ = ::libssh2_session_init_ex(nullptr, nullptr, nullptr, this);
+  if (session_ == nullptr) throw std::bad_alloc();
+  ::libssh2_session_set_blocking(session_, 0);
+  const auto set = [this](int what, auto* function) {
+    ::libssh2_session_callback_set2(session_, what, reinterpret_cast<libssh2_cb_generic*>(function));
+  };
+  set(LIBSSH2_CALLBACK_RECV, &SessionCallbacks::receive);
+  set(LIBSSH2_CALLBACK_SEND, &SessionCallbacks::send);
+  set(LIBSSH2_CALLBACK_DISCONNECT, &SessionCallbacks::disconnected);
+}
+
+Session::~Session() { shut_down(); }
+
+Result<Session::Handshake> Session::handshake(const std::vector<std::string>& host_key_types, const Wait& wait) {
+  offered_ = offered_algorithms(host_key_types);
+  const std::pair<int, const std::string*> preferences[] = {
+      {LIBSSH2_METHOD_KEX, &offered_.kex},         {LIBSSH2_METHOD_HOSTKEY, &offered_.host_key},
+      {LIBSSH2_METHOD_CRYPT_CS, &offered_.cipher}, {LIBSSH2_METHOD_CRYPT_SC, &offered_.cipher},
+      {LIBSSH2_METHOD_MAC_CS, &offered_.mac},      {LIBSSH2_METHOD_MAC_SC, &offered_.mac}};
+  for (const auto& [method, list] : preferences) {
+    if (::libssh2_session_method_pref(session_, method, list->c_str()) != 0) {
+      return std::unexpected(Error(ErrorCode::internal, "libssh2 knows none of '" + *list + "'").on(target_.name));
+    }
+  }
+  sniffer_.emplace();
+  const auto started = Deadline::Clock::now();
+  const int code = call([this] { return ::libssh2_session_handshake(session_, socket_.get()); },
+                        duration_cast<milliseconds>(wait.deadline.left()), wait);
+  const auto after = duration_cast<milliseconds>(Deadline::Clock::now() - started);
+  if (code == 0) {
+    sniffer_.reset();
+    return Handshake::done;
+  }
+  if (wait.stop.stop_requested()) {
+    return std::unexpected(Error(ErrorCode::cancelled, "connecting to " + place_of(target_) + " was stopped").on(target_.name));
+  }
+  const bool closed = code == LIBSSH2_ERROR_SOCKET_DISCONNECT || code == LIBSSH2_ERROR_SOCKET_RECV;
+  if (closed && !sniffer_->complete() && (sniffer_->banner().empty() || sniffer_->banner().starts_with("SSH-2.0"))) {
+    const std::string said = printable(sniffer_->before(), 120);
+    if (!said.empty()) goodbye_ = "it said '" + said + "'";
+    fail(code);
+    return Handshake::refused;
+  }
+  return std::unexpected(handshake_error(code, after).on(target_.name));
+}
+
+Error Session::handshake_error(int code, milliseconds after) const {
+  const std::string place = place_of(target_);
+  const std::string try_it = ssh_command(target_);
+  if (code == LIBSSH2_ERROR_TIMEOUT) {
+    const std::string step = sniffer_->banner().empty() ? "it accepted the connection but did not greet as an SSH server does"
+                                                        : "the key exchange did not end";
+    return Error(ErrorCode::timeout, fmt::format("no SSH session with {} in {:.1f} s: {}", place, seconds(after), step),
+                 fmt::format("check that an SSH server listens there and that the machine is not overloaded: {}", try_it));
+  }
+  if (const auto missing = sniffer_->missing(offered_); !missing.empty()) {
+    return Error(ErrorCode::connect, fmt::format("{} shares no algorithm with this program for {}", place, missing),
+                 "allow one of the latter in the host's sshd_config");
+  }
+  if (!sniffer_->banner().empty() && !sniffer_->banner().starts_with("SSH-2.0") && !sniffer_->banner().starts_with("SSH-1.99")) {
+    return Error(ErrorCode::connect, fmt::format("{} speaks no SSH 2: it greets with '{}'", place, printable(sniffer_->banner(), 80)),
+                 "check the host's address and port: " + try_it);
+  }
+  const std::string said = sniffer_->banner().empty() ? printable(sniffer_->before(), 80) : std::string();
+  return Error(ErrorCode::connect,
+               fmt::format("no SSH session with {}: {}{}", place, libssh2_text(session_, code), said.empty() ? "" : ", it said '" + said + "'"),
+               "check that an SSH server listens there: " + try_it);
+}
+
+std::string Session::host_key() const {
+  std::size_t size = 0;
+  int type = 0;
+  const char* blob = ::libssh2_session_hostkey(session_, &size, &type);
+  return blob != nullptr ? std::string(blob, size) : std::string();
+}
+
+void Session::watch_for_silence() {
+  // The shortest interval: when it is time is decided here, by the clock that doesn't jump.
+  ::libssh2_keepalive_config(session_, 1, 2);
+  watched_ = keepalive_.count() > 0;
+  last_byte_ = Deadline::Clock::now();
+}
+
+int Session::call(const std::function<int()>& f, milliseconds limit, const Wait& wait_for) {
+  const StopWakes wakes(wait_for.stop, *waker_);
+  auto own = Deadline::in(limit);
+  for (;;) {
+    const auto before = Deadline::Clock::now();
+    const int code = f();
+    if (code != LIBSSH2_ERROR_EAGAIN) return code;
+    if (Deadline::Clock::now() - before > std::chrono::seconds(1)) own = Deadline::in(limit);
+    if (wait_for.stop.stop_requested() || own.passed() || wait_for.deadline.passed()) return LIBSSH2_ERROR_TIMEOUT;
+    if (!wait(own.tightened(wait_for.deadline))) return LIBSSH2_ERROR_SOCKET_DISCONNECT;
+  }
+}
+
+bool Session::wait(Deadline deadline, int also) {
+  free_retired();
+  flush();
+  if (lost()) return false;
+  taken_ = 0;
+  // Bytes came in this round, perhaps after somebody had looked for theirs in vain.
+  if (received_) {
+    received_ = false;
+    return true;
+  }
+  if (ended_) {
+    fail(LIBSSH2_ERROR_SOCKET_DISCONNECT);
+    return false;
+  }
+  const bool pending = sent_ < unsent_.size();
+  pollfd polled[] = {{socket_.get(), static_cast<short>(POLLIN | (pending ? POLLOUT : 0)), 0}, {waker_->fd(), POLLIN, 0}, {also, POLLIN, 0}};
+  const auto until = watched_ ? deadline.tightened(next_probe()) : deadline;
+  if (::poll(polled, 3, until.poll_milliseconds()) < 0) return true;  // EINTR: as good as a wake
+  if (polled[1].revents != 0) waker_->clear();
+  if ((polled[0].revents & POLLOUT) != 0) flush();
+  if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) == 0) look_after_silence();
+  return !lost();
+}
+
+void Session::flush() {
+  while (sent_ < unsent_.size() && !lost()) {
+    const ssize_t n = ::send(socket_.get(), unsent_.data() + sent_, unsent_.size() - sent_, MSG_NOSIGNAL);
+    if (n >= 0) {
+      sent_ += static_cast<std::size_t>(n);
+    } else if (errno == EAGAIN || errno == EINTR) {
+      break;
+    } else {
+      // What the host has said before it closed is still to be read, and says more than this error.
+      if (goodbye_.empty()) goodbye_ = system_cause(errno);
+      sent_ = unsent_.size();
+    }
+  }
+  if (sent_ == unsent_.size()) {
+    unsent_.clear();
+    sent_ = 0;
+  } else if (sent_ > 65536) {
+    unsent_.erase(0, sent_);
+    sent_ = 0;
+  }
+}
+
+Deadline Session::next_probe() const {
+  const auto last = std::max(last_byte_, last_probe_);
+  return Deadline::in(last + keepalive_ - Deadline::Clock::now());
+}
+
+// Counted in requests and not in time alone, so that a machine that wakes from sleep first asks.
+void Session::look_after_silence() {
+  if (!watched_ || !next_probe().passed()) return;
+  if (unanswered_ >= 2) {
+    fail(fmt::format("no sign of life for {:.0f} s", seconds(silence())));
+    return;
+  }
+  ++unanswered_;
+  last_probe_ = Deadline::Clock::now();
+  int next = 0;
+  if (const int code = ::libssh2_keepalive_send(session_, &next); code != 0) fail(code);
+}
+
+milliseconds Session::silence() const { return duration_cast<milliseconds>(Deadline::Clock::now() - last_byte_); }
+
+void Session::fail(int code) {
+  if (lost()) return;
+  const bool closed = code == LIBSSH2_ERROR_SOCKET_DISCONNECT || code == LIBSSH2_ERROR_SOCKET_RECV || code == LIBSSH2_ERROR_SOCKET_SEND;
+  loss_ = !closed ? libssh2_text(session_, code) : goodbye_.empty() ? "the host closed it" : goodbye_;
+}
+
+void Session::fail(const std::string& why) {
+  if (!lost()) loss_ = why;
+}
+
+void Session::retire(LIBSSH2_CHANNEL* channel) {
+  if (session_ != nullptr) retired_.push_back(channel);  // otherwise it has gone with the session
+}
+
+void Session::free_retired() {
+  std::erase_if(retired_, [](LIBSSH2_CHANNEL* channel) { return ::libssh2_channel_free(channel) != LIBSSH2_ERROR_EAGAIN; });
+}
+
+void Session::shut_down() {
+  if (session_ == nullptr) return;
+  if (!lost() && sent_ == unsent_.size()) {
+    ::libssh2_session_disconnect_ex(session_, SSH_DISCONNECT_BY_APPLICATION, "done", "");
+    flush();
+  }
+  // Without it the library would wait for answers of a host that may be gone.
+  over_ = true;
+  ::shutdown(socket_.get(), SHUT_RDWR);
+  while (::libssh2_session_free(session_) == LIBSSH2_ERROR_EAGAIN) {
+  }
+  session_ = nullptr;
+  retired_.clear();
+  fail("it was closed");
+}
+
+}  // namespace kirikae::ssh

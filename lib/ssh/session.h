@@ -1,0 +1,116 @@
+// Session: one SSH connection: the socket, libssh2's session on it, and the loop that drives both. Owned by one thread for
+// its whole life; only its waker may be used by others.
+//
+// libssh2 never sees a full socket: what the socket doesn't take at once is kept here and sent when it does. So no call leaves
+// a half-sent packet behind, after which libssh2 would take nothing but that very call again. Whoever writes a lot has to
+// look at may_write().
+//
+// How to drive it: do one round, in which everybody who waits for something tries it (channel reads, writes, ...), then wait(),
+// and again. Any libssh2 call may take what belongs to others off the socket; wait() knows and asks for another round
+// instead of sleeping.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/deadline.h"
+#include "core/error.h"
+#include "core/fd.h"
+#include "core/waker.h"
+#include "ssh/kexinit.h"
+#include "ssh/transport.h"
+
+struct _LIBSSH2_SESSION;
+struct _LIBSSH2_CHANNEL;
+
+namespace kirikae::ssh {
+
+class Session {
+ public:
+  // Takes a connected socket that doesn't block. `keepalive`: after so long without a byte from the host it is asked for one,
+  // after three times that it counts as gone.
+  Session(Fd socket, Target target, std::chrono::seconds keepalive);
+  ~Session();  // shut_down()
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  enum class Handshake {
+    done,
+    refused,  // closed before anything was agreed on: how a host says that too many are logging in (loss() has details)
+  };
+  // Agrees on algorithms and keys; the host key has yet to be verified. Errors: connect (nothing in common, no SSH server),
+  // timeout, cancelled.
+  Result<Handshake> handshake(const std::vector<std::string>& host_key_types, const Wait& wait);
+  [[nodiscard]] std::string host_key() const;  // the blob; empty before the handshake
+
+  // From now on silence means something (see the constructor); for when the host has let us in.
+  void watch_for_silence();
+
+  // Repeats `f`, a libssh2 call, until it gives something else than EAGAIN. LIBSSH2_ERROR_TIMEOUT: `limit` or wait.deadline
+  // has passed, or wait.stop was asked to stop. The limit starts anew after an `f` that itself took over a second.
+  int call(const std::function<int()>& f, std::chrono::milliseconds limit, const Wait& wait);
+
+  // Ends one round: sends what is kept, and sleeps until there may be something to do: bytes from the host, room for more, the
+  // waker, the deadline, or `also` readable. False: the connection is lost, loss() says how.
+  bool wait(Deadline deadline, int also = -1);
+
+  // Whether a writer of much may go on; otherwise wait() comes back when it may.
+  [[nodiscard]] bool may_write() const { return unsent_.size() - sent_ < 65536; }
+
+  // A libssh2 call failed in a way that leaves no use for the connection.
+  void fail(int code);
+  // Likewise, in words: "no sign of life for 45 s".
+  void fail(const std::string& why);
+  [[nodiscard]] bool lost() const { return !loss_.empty(); }
+  [[nodiscard]] const std::string& loss() const { return loss_; }
+
+  // A channel that nobody wants any more: closed and freed beside everything else.
+  void retire(_LIBSSH2_CHANNEL* channel);
+
+  // Says goodbye if there is somebody to say it to, closes the socket and frees libssh2's session. Never waits for the host.
+  void shut_down();
+
+  [[nodiscard]] _LIBSSH2_SESSION* raw() const { return session_; }
+  [[nodiscard]] const Target& target() const { return target_; }
+  // Shared, since what wakes may outlive the session by a moment.
+  [[nodiscard]] const std::shared_ptr<Waker>& waker() const { return waker_; }
+  [[nodiscard]] std::chrono::milliseconds silence() const;  // since the last byte
+
+ private:
+  friend struct SessionCallbacks;
+  void flush();
+  void look_after_silence();
+  void free_retired();
+  [[nodiscard]] Deadline next_probe() const;
+  [[nodiscard]] Error handshake_error(int code, std::chrono::milliseconds after) const;
+
+  Fd socket_;
+  const Target target_;
+  const std::chrono::seconds keepalive_;
+  std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
+  _LIBSSH2_SESSION* session_ = nullptr;
+  std::vector<_LIBSSH2_CHANNEL*> retired_;
+
+  std::string unsent_;     // what the socket has not taken yet, from sent_ on
+  std::size_t sent_ = 0;
+  std::size_t taken_ = 0;  // bytes received in this round
+  bool received_ = false;  // in this round
+  bool ended_ = false;     // the host's side of the socket has ended
+  bool over_ = false;      // shut_down() has begun: nothing is sent or received any more
+  std::string loss_;
+  std::string goodbye_;    // what the host said when it disconnected
+
+  Algorithms offered_;
+  std::optional<KexinitSniffer> sniffer_;
+  bool watched_ = false;
+  int unanswered_ = 0;  // requests for a sign of life
+  Deadline::Clock::time_point last_byte_;
+  Deadline::Clock::time_point last_probe_;
+};
+
+}  // namespace kirikae::ssh

@@ -1,0 +1,278 @@
+#include "ssh/ssh_session_transport.h"
+
+#include <fmt/format.h>
+#include <poll.h>
+
+#include <vector>
+
+#include "ssh/printable.h"
+#include "ssh/socket.h"
+#include "ssh/stop_wakes.h"
+
+namespace kirikae::ssh {
+namespace {
+
+using std::chrono::milliseconds;
+using std::chrono::seconds;
+
+constexpr milliseconds open_limit{20'000};   // for a channel, and for the request on it
+constexpr seconds hello_limit{30};           // for login shell, rc files and script
+constexpr seconds heartbeat_interval{10};    // the host gives us up after a minute without one
+constexpr std::uint64_t heartbeats_missed = 6;
+constexpr seconds ending_limit{7};           // the host takes five seconds until it kills
+constexpr milliseconds close_limit{800};
+constexpr std::size_t upload_buffer = 65536;
+constexpr std::size_t upload_per_round = 1u << 20;
+
+std::string duration_text(Deadline::Clock::duration time) {
+  const double value = std::chrono::duration<double>(time).count();
+  return value < 10 ? fmt::format("{:.1f} s", value) : fmt::format("{:.0f} s", value);
+}
+
+void ignore(Stream, std::string_view) {}
+
+bool readable(int fd) {
+  pollfd polled{fd, POLLIN, 0};
+  return ::poll(&polled, 1, 0) > 0;
+}
+
+}  // namespace
+
+// What is sent as a step's standard input.
+class SshSessionTransport::Upload {
+ public:
+  Upload(ByteSource& source, const std::function<void(std::uint64_t)>& on_sent) : source_(source), on_sent_(on_sent), buffer_(upload_buffer) {}
+
+  // As much as goes now. Error: the source's.
+  Result<void> pump(ControlShell& shell, const Session& session) {
+    again_ = false;
+    const auto before = sent_;
+    TRY(write(shell, session));
+    if (sent_ != before) {
+      again_ = sent_ - before >= upload_per_round;
+      if (on_sent_) on_sent_(sent_);
+    }
+    return {};
+  }
+  // It stopped only so that others have their turn.
+  [[nodiscard]] bool again() const { return again_; }
+
+ private:
+  Result<void> write(ControlShell& shell, const Session& session) {
+    const auto until = sent_ + upload_per_round;
+    while (!ended_ && session.may_write() && sent_ < until) {
+      if (at_ == size_) {
+        TRY_ASSIGN(const auto piece, source_.read(buffer_, session.waker()));
+        if (piece.state == ByteSource::Piece::State::later) return {};
+        if (piece.state == ByteSource::Piece::State::end) {
+          ended_ = true;
+          shell.end_payload();
+          return {};
+        }
+        at_ = 0;
+        size_ = piece.size;
+      }
+      const auto n = shell.write_payload({buffer_.data() + at_, size_ - at_});
+      if (n == 0) return {};
+      at_ += n;
+      sent_ += n;
+    }
+    return {};
+  }
+
+  ByteSource& source_;
+  const std::function<void(std::uint64_t)>& on_sent_;
+  std::vector<char> buffer_;
+  std::size_t at_ = 0;
+  std::size_t size_ = 0;
+  std::uint64_t sent_ = 0;
+  bool ended_ = false;
+  bool again_ = false;
+};
+
+// How far the wait for a step's end has come.
+struct SshSessionTransport::Following {
+  const Deadline::Clock::time_point started = Deadline::Clock::now();
+  std::optional<Error> ending;  // it has been told to end; empty message: the text is made at the end
+  Deadline::Clock::duration after{};
+  Deadline until = Deadline::never();  // for the host to say that it has ended
+
+  void end(Error why) {
+    ending = std::move(why);
+    after = Deadline::Clock::now() - started;
+    until = Deadline::in(ending_limit);
+  }
+};
+
+Result<std::unique_ptr<Transport>> SshSessionTransport::start(std::unique_ptr<Session> session, const Wait& wait) {
+  TRY_ASSIGN(auto channel, Channel::open(*session, host::start_line(), open_limit, wait));
+  std::unique_ptr<SshSessionTransport> transport(new SshSessionTransport(std::move(session), std::move(channel)));
+  transport->control_->pump(ignore);
+  return transport;
+}
+
+SshSessionTransport::SshSessionTransport(std::unique_ptr<Session> session, Channel control)
+    : session_(std::move(session)), next_ping_(Deadline::in(heartbeat_interval)) {
+  control_.emplace(*session_, std::move(control), ControlShell::Mode::control);
+}
+
+SshSessionTransport::~SshSessionTransport() { close(); }
+
+Result<Exit> SshSessionTransport::exec(const host::Command& command, const OutputFn& on_output, const Wait& wait) {
+  TRY(ready_for(command, wait));
+  control_->start_step(++last_step_, command.text);
+  return follow(*control_, nullptr, command, on_output, wait);
+}
+
+Result<Exit> SshSessionTransport::send(const host::Command& command, ByteSource& data, const std::function<void(std::uint64_t)>& on_sent,
+                                       const OutputFn& on_output, const Wait& wait) {
+  TRY(ready_for(command, wait));
+  auto channel = Channel::open(*session_, host::start_line(), open_limit, wait);
+  if (!channel) return std::unexpected(std::move(channel).error().with_context("running '" + command.name + "'"));
+  ControlShell shell(*session_, std::move(*channel), ControlShell::Mode::data);
+  shell.start_step(1, command.text);
+  Upload upload(data, on_sent);
+  return follow(shell, &upload, command, on_output, wait);
+}
+
+Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, const host::Command& command, const OutputFn& on_output,
+                                         const Wait& wait) {
+  const StopWakes wakes(wait.stop, *session_->waker());
+  Following following;
+  for (;;) {
+    if (&shell != &*control_) control_->pump(ignore);
+    shell.pump(on_output);
+    heartbeat();
+    if (const auto end = shell.step_end()) {
+      if (!following.ending) return *end;
+      return std::unexpected(ended_error(following, command.name, true));
+    }
+    if (auto error = trouble(shell, command.name)) return std::unexpected(std::move(*error));
+
+    if (!following.ending) {
+      if (wait.stop.stop_requested()) {
+        following.end(Error(ErrorCode::cancelled, {}));
+      } else if (wait.deadline.passed()) {
+        following.end(Error(ErrorCode::timeout, {}));
+      } else if (upload != nullptr) {
+        if (auto fed = upload->pump(shell, *session_); !fed) following.end(std::move(fed).error());
+      }
+      if (following.ending && upload == nullptr) shell.cancel_step();
+      if (following.ending && upload != nullptr) shell.signal_step();
+      if (following.ending) continue;
+    } else if (following.until.passed()) {
+      // A control shell with a step that doesn't end is of no further use, and the end of its input is one more cause to end it.
+      auto error = ended_error(following, command.name, false);
+      if (upload == nullptr) session_->fail("'" + command.name + "' could not be ended there");
+      return std::unexpected(std::move(error));
+    }
+    auto until = following.ending ? following.until : wait.deadline;
+    until = until.tightened(next_ping_).tightened(shell.next_look());
+    if (!shell.said_hello()) until = until.tightened(Deadline::in(shell.started_at() + hello_limit - Deadline::Clock::now()));
+    if (upload != nullptr && upload->again()) until = Deadline::in({});
+    session_->wait(until);
+  }
+}
+
+Result<void> SshSessionTransport::idle(const Waker& until) {
+  for (;;) {
+    if (!control_) return std::unexpected(lost_error({}));
+    control_->pump(ignore);
+    heartbeat();
+    if (auto error = trouble(*control_, {})) return std::unexpected(std::move(*error));
+    if (readable(until.fd())) return {};
+    session_->wait(next_ping_.tightened(control_->next_look()), until.fd());
+  }
+}
+
+void SshSessionTransport::close() {
+  if (!control_) return;
+  const auto until = Deadline::in(close_limit);
+  control_->quit();
+  while (!control_->at_end() && control_->problem().empty() && !session_->lost() && !until.passed()) {
+    control_->pump(ignore);
+    session_->wait(until);
+  }
+  control_.reset();
+  session_->shut_down();
+}
+
+// The host lives as long as the control shell answers: sshd alone, which answers keepalives, is not enough.
+void SshSessionTransport::heartbeat() {
+  if (!next_ping_.passed()) return;
+  next_ping_ = Deadline::in(heartbeat_interval);
+  if (!control_->said_hello()) return;
+  if (last_ping_ - control_->last_pong() >= heartbeats_missed) {
+    session_->fail(fmt::format("its control shell has not answered for {} s", heartbeat_interval.count() * heartbeats_missed));
+    return;
+  }
+  control_->ping(++last_ping_);
+}
+
+Result<void> SshSessionTransport::ready_for(const host::Command& command, const Wait& wait) const {
+  const std::string place = "'" + session_->target().name + "'";
+  if (wait.stop.stop_requested()) {
+    return std::unexpected(said_of_host(ErrorCode::cancelled, fmt::format("'{}' was not started on {}: stopped", command.name, place), {}));
+  }
+  if (session_->lost()) {
+    return std::unexpected(said_of_host(ErrorCode::lost,
+                                        fmt::format("'{}' was not started on {}: the connection was lost before ({})", command.name, place,
+                                                    session_->loss()),
+                                        "check the host and run the same command again"));
+  }
+  return {};
+}
+
+std::optional<Error> SshSessionTransport::trouble(const ControlShell& shell, const std::string& step) const {
+  if (session_->lost()) return lost_error(step);
+  for (const auto* each : {&shell, &*control_}) {
+    if (!each->problem().empty()) return shell_error(*each, step);
+  }
+  if (!shell.said_hello() && Deadline::Clock::now() - shell.started_at() > hello_limit) return shell_error(shell, step);
+  return std::nullopt;
+}
+
+Error SshSessionTransport::shell_error(const ControlShell& shell, const std::string& step) const {
+  const std::string place = place_of(session_->target());
+  if (!shell.said_hello()) {
+    const std::string what = shell.problem().empty() ? fmt::format("it did not answer in {} s", hello_limit.count()) : shell.problem();
+    const std::string said = printable(shell.noise(), 120);
+    return said_of_host(shell.problem().empty() ? ErrorCode::timeout : ErrorCode::connect,
+                        fmt::format("no shell could be started on {}: {}{}", place, what, said.empty() ? "" : ", and said '" + said + "'"),
+                        fmt::format("check the login shell and its rc files: {} true", ssh_command(session_->target())));
+  }
+  return said_of_host(ErrorCode::lost,
+                      step.empty() ? fmt::format("the shell on {} was lost: {}", place, shell.problem())
+                                   : fmt::format("the shell on {} was lost while '{}' ran: {}; it is not known whether it finished", place,
+                                                 step, shell.problem()),
+                      "check the host and run the same command again");
+}
+
+Error SshSessionTransport::lost_error(const std::string& step) const {
+  const std::string place = place_of(session_->target());
+  return said_of_host(ErrorCode::lost,
+                      step.empty() ? fmt::format("the connection to {} was lost: {}", place, session_->loss())
+                                   : fmt::format("the connection to {} was lost while '{}' ran: {}; it is not known whether it finished", place,
+                                                 step, session_->loss()),
+                      "check the host and run the same command again");
+}
+
+Error SshSessionTransport::ended_error(const Following& following, const std::string& step, bool gone) const {
+  const std::string place = "'" + session_->target().name + "'";
+  const char* there = gone ? "it was ended there" : "it could not be ended and may still run there";
+  Error why = *following.ending;
+  const std::string hint = gone ? why.hint : fmt::format("look for it on the host: {}", ssh_command(session_->target()));
+  switch (why.message.empty() ? why.code : ErrorCode::local) {
+    case ErrorCode::timeout:
+      return said_of_host(why.code, fmt::format("'{}' on {} took longer than {}; {}", step, place, duration_text(following.after), there), hint);
+    case ErrorCode::cancelled:
+      return said_of_host(why.code, fmt::format("'{}' on {} was stopped after {}; {}", step, place, duration_text(following.after), there), hint);
+    default: return std::move(why).on(session_->target().name);  // the source's own words
+  }
+}
+
+Error SshSessionTransport::said_of_host(ErrorCode code, std::string text, std::string hint) const {
+  return Error(code, std::move(text), std::move(hint)).on(session_->target().name);
+}
+
+}  // namespace kirikae::ssh

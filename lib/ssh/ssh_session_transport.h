@@ -1,0 +1,51 @@
+// SshSessionTransport: the real Transport: one Session with one control shell for its whole life.
+#pragma once
+
+#include <memory>
+#include <optional>
+
+#include "ssh/control_shell.h"
+#include "ssh/session.h"
+#include "ssh/transport.h"
+
+namespace kirikae::ssh {
+
+class SshSessionTransport final : public Transport {
+ public:
+  // Takes a session that the host has let in, and starts the control shell there. It returns before the shell has answered: a
+  // host on which none can be started shows in the first call.
+  // Errors: connect, lost, timeout, cancelled.
+  static Result<std::unique_ptr<Transport>> start(std::unique_ptr<Session> session, const Wait& wait);
+
+  ~SshSessionTransport() override;
+
+  Result<Exit> exec(const host::Command& command, const OutputFn& on_output, const Wait& wait) override;
+  Result<Exit> send(const host::Command& command, ByteSource& data, const std::function<void(std::uint64_t)>& on_sent,
+                    const OutputFn& on_output, const Wait& wait) override;
+  Result<void> idle(const Waker& until) override;
+  void close() override;
+
+ private:
+  class Upload;
+  struct Following;
+
+  SshSessionTransport(std::unique_ptr<Session> session, Channel control);
+
+  // Waits for the end of the step that runs in `shell`, which is the control shell or a data channel's with its upload.
+  Result<Exit> follow(ControlShell& shell, Upload* upload, const host::Command& command, const OutputFn& on_output, const Wait& wait);
+  void heartbeat();
+  [[nodiscard]] Result<void> ready_for(const host::Command& command, const Wait& wait) const;
+  [[nodiscard]] std::optional<Error> trouble(const ControlShell& shell, const std::string& step) const;
+  [[nodiscard]] Error shell_error(const ControlShell& shell, const std::string& step) const;
+  [[nodiscard]] Error lost_error(const std::string& step) const;
+  [[nodiscard]] Error ended_error(const Following& following, const std::string& step, bool gone) const;
+  [[nodiscard]] Error said_of_host(ErrorCode code, std::string text, std::string hint) const;
+
+  std::unique_ptr<Session> session_;  // before the shells, whose channels are its own
+  std::optional<ControlShell> control_;
+  std::uint64_t last_step_ = 0;
+  std::uint64_t last_ping_ = 0;
+  Deadline next_ping_ = Deadline::never();
+};
+
+}  // namespace kirikae::ssh
