@@ -41,7 +41,8 @@ class Connection {
   Result<void> open() {
     sockaddr_un address{};
     address.sun_family = AF_UNIX;
-    if (socket_path_.size() >= sizeof address.sun_path) return std::unexpected(no_agent(socket_path_, "the path is too long"));
+    if (socket_path_.size() >= sizeof address.sun_path)
+      return std::unexpected(no_agent(socket_path_, "the path is too long"));
     std::memcpy(address.sun_path, socket_path_.data(), socket_path_.size());
     fd_ = Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!fd_.valid()) return std::unexpected(failed());
@@ -148,7 +149,8 @@ Result<std::vector<Agent::Identity>> Agent::list(const Wait& wait) const {
   return identities;
 }
 
-Result<std::string> Agent::sign(std::string_view blob, std::string_view data, std::string_view algorithm, const Wait& wait) const {
+Result<std::string> Agent::sign(std::string_view blob, std::string_view data, std::string_view algorithm,
+                                const Wait& wait) const {
   std::string request(1, sign_request);
   append_string(request, blob);
   append_string(request, data);

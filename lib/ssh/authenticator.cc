@@ -17,8 +17,8 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr int max_tries = 6;        // OpenSSH's MaxAuthTries: the host hangs up after as many
-constexpr int signature_wanted = 1; // no code of libssh2's
+constexpr int max_tries = 6;         // OpenSSH's MaxAuthTries: the host hangs up after as many
+constexpr int signature_wanted = 1;  // no code of libssh2's
 
 // What passes between libssh2's sign callback and us. The callback only says what it wants, and the signature is made outside
 // of it, where neither the session's time limit runs nor libssh2 is in the middle of something.
@@ -40,8 +40,8 @@ std::string algorithm_of(std::string_view data) {
   return std::string(reader.string().value_or(""));
 }
 
-int sign_callback(LIBSSH2_SESSION*, unsigned char** signature, std::size_t* size, const unsigned char* data, std::size_t data_size,
-                  void** abstract) {
+int sign_callback(LIBSSH2_SESSION*, unsigned char** signature, std::size_t* size, const unsigned char* data,
+                  std::size_t data_size, void** abstract) {
   auto& signing = *static_cast<Signing*>(*abstract);
   if (signing.refused) return LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED;
   if (!signing.signature) {
@@ -65,7 +65,8 @@ std::string ssh_command(const Target& target) {
 // One host's login.
 class Login {
  public:
-  Login(KeyRing& keys, LIBSSH2_SESSION* session, const Target& target, const Authenticator::Call& call, const Wait& wait)
+  Login(KeyRing& keys, LIBSSH2_SESSION* session, const Target& target, const Authenticator::Call& call,
+        const Wait& wait)
       : keys_(keys), session_(session), target_(target), call_(call), wait_(wait) {}
 
   Result<void> run() {
@@ -73,7 +74,7 @@ class Login {
     for (KeyRing::Key* key : keys) {
       if (!key->unusable().empty()) {
         note(*key, key->unusable());
-      } else if (tries_ == max_tries) {
+      } else if (tries_ == max_tries || host_is_gone_) {
         left_out_.push_back(key->label());
       } else {
         TRY_ASSIGN(const bool accepted, try_key(*key));
@@ -84,7 +85,9 @@ class Login {
   }
 
  private:
-  void note(const KeyRing::Key& key, std::string_view result) { notes_.push_back(fmt::format("{}: {}", key.label(), result)); }
+  void note(const KeyRing::Key& key, std::string_view result) {
+    notes_.push_back(fmt::format("{}: {}", key.label(), result));
+  }
 
   // Ends the login where the error is not about this key alone.
   Result<void> note_error(const KeyRing::Key& key, Error error) {
@@ -127,8 +130,9 @@ class Login {
   int ask_host(const std::string& blob, Signing& signing) {
     void* abstract = &signing;
     return call_([&] {
-      const int code = libssh2_userauth_publickey(session_, target_.user.c_str(), reinterpret_cast<const unsigned char*>(blob.data()),
-                                                  blob.size(), sign_callback, &abstract);
+      const int code = libssh2_userauth_publickey(session_, target_.user.c_str(),
+                                                  reinterpret_cast<const unsigned char*>(blob.data()), blob.size(),
+                                                  sign_callback, &abstract);
       return code == LIBSSH2_ERROR_EAGAIN && signing.asked ? signature_wanted : code;
     });
   }
@@ -137,7 +141,8 @@ class Login {
   Result<void> judge(const KeyRing::Key& key, int code, bool was_signed) {
     if (wait_.stop.stop_requested()) return std::unexpected(Error(ErrorCode::cancelled, "cancelled"));
     if (code == LIBSSH2_ERROR_TIMEOUT) {
-      return std::unexpected(Error(ErrorCode::timeout, fmt::format("the host did not answer while '{}' logged in", target_.user)));
+      return std::unexpected(
+          Error(ErrorCode::timeout, fmt::format("the host did not answer while '{}' logged in", target_.user)));
     }
     if (code == LIBSSH2_ERROR_AUTHENTICATION_FAILED) {
       note(key, "refused");
@@ -150,10 +155,12 @@ class Login {
       return {};
     }
     if (tries_ == 0) {
-      return std::unexpected(Error(ErrorCode::lost, fmt::format("the host hung up while '{}' logged in", target_.user)));
+      return std::unexpected(
+          Error(ErrorCode::lost, fmt::format("the host hung up while '{}' logged in", target_.user)));
     }
-    note(key, "the host hung up");
-    return std::unexpected(refused());
+    note(key, "refused, and the host hung up");
+    host_is_gone_ = true;
+    return {};
   }
 
   // libssh2 gives a lost connection here the code of a refused signature; only the text tells them apart.
@@ -172,12 +179,13 @@ class Login {
     }
     if (const std::string trouble = keys_.agent_trouble(); !trouble.empty()) text.append(separator).append(trouble);
     if (!left_out_.empty()) {
-      text += fmt::format("; not tried, since hosts hang up after {} refused keys: ", max_tries);
+      text += "; not tried any more: ";
       for (const std::string& label : left_out_) text.append(label).append(&label == &left_out_.back() ? "" : ", ");
     }
     return Error(ErrorCode::auth, std::move(text),
                  left_out_.empty() ? "see what ssh says: " + ssh_command(target_)
-                                   : "name the right key in the recipe (ssh: identity), and see what ssh says: " + ssh_command(target_));
+                                   : "name the right key in the recipe (ssh: identity), and see what ssh says: " +
+                                         ssh_command(target_));
   }
 
   Error no_keys() {
@@ -196,6 +204,7 @@ class Login {
   const Authenticator::Call& call_;
   const Wait& wait_;
   int tries_ = 0;  // that the host counts
+  bool host_is_gone_ = false;
   std::vector<std::string> notes_;
   std::vector<std::string> left_out_;
 };
@@ -210,7 +219,8 @@ struct Authenticator::State {
 Authenticator::Authenticator(const Settings& settings) : state_(std::make_unique<State>(settings)) {}
 Authenticator::~Authenticator() = default;
 
-Result<void> Authenticator::authenticate(LIBSSH2_SESSION* session, const Target& target, const Call& call, const Wait& wait) {
+Result<void> Authenticator::authenticate(LIBSSH2_SESSION* session, const Target& target, const Call& call,
+                                         const Wait& wait) {
   return Login(state_->keys, session, target, call, wait).run();
 }
 

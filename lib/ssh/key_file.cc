@@ -80,7 +80,8 @@ Result<std::optional<KeyFile>> KeyFile::read(const std::string& path) {
   key.bytes_ = Secret(std::move(file->bytes));
   const std::string_view text = key.bytes_.reveal();
   if (file->owner == ::getuid() && (file->mode & 077U) != 0) {
-    return std::unexpected(unusable(path, fmt::format("others can read this private key (mode {:04o})", file->mode & 07777U),
+    return std::unexpected(unusable(path,
+                                    fmt::format("others can read this private key (mode {:04o})", file->mode & 07777U),
                                     "chmod 600 " + shell_word(path)));
   }
   if (text.starts_with("PuTTY-User-Key-File")) {
@@ -109,16 +110,18 @@ Result<std::optional<KeyFile>> KeyFile::read(const std::string& path) {
 }
 
 Result<PrivateKey> KeyFile::open(std::string_view passphrase) const {
-  auto opened = container_.empty() ? open_pem(passphrase)
-                                   : open_openssh_key(*parse_openssh_key(container_.reveal()), passphrase);
+  auto opened =
+      container_.empty() ? open_pem(passphrase) : open_openssh_key(*parse_openssh_key(container_.reveal()), passphrase);
   if (opened || opened.error().code == ErrorCode::auth) return opened;
   const Error& error = opened.error();
-  return std::unexpected(unusable(path_, error.message, error.hint.empty() ? std::string() : error.hint + shell_word(path_)));
+  return std::unexpected(
+      unusable(path_, error.message, error.hint.empty() ? std::string() : error.hint + shell_word(path_)));
 }
 
 Result<PrivateKey> KeyFile::open_pem(std::string_view passphrase) const {
   const std::string_view text = bytes_.reveal();
-  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())), BIO_free);
+  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new_mem_buf(text.data(), static_cast<int>(text.size())),
+                                                      BIO_free);
   if (bio == nullptr) throw std::bad_alloc();
   EVP_PKEY* key = PEM_read_bio_PrivateKey(bio.get(), nullptr, give_passphrase, &passphrase);
   if (key != nullptr) return PrivateKey::from({key, EVP_PKEY_free});
@@ -126,7 +129,8 @@ Result<PrivateKey> KeyFile::open_pem(std::string_view passphrase) const {
   bool unsupported = false;
   while (const auto code = ERR_get_error()) unsupported = unsupported || ERR_GET_REASON(code) == ERR_R_UNSUPPORTED;
   if (!encrypted_ || unsupported) {
-    return std::unexpected(Error(ErrorCode::local, "its format is not known here, or it is damaged", std::string(conversion)));
+    return std::unexpected(
+        Error(ErrorCode::local, "its format is not known here, or it is damaged", std::string(conversion)));
   }
   return std::unexpected(Error(ErrorCode::auth, "wrong passphrase"));
 }

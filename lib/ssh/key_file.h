@@ -32,8 +32,8 @@ class KeyFile {
   [[nodiscard]] Result<PrivateKey> open_pem(std::string_view passphrase) const;
 
   std::string path_;
-  Secret bytes_;          // the file
-  Secret container_;      // OpenSSH's format, decoded; empty: PEM or PKCS#8
+  Secret bytes_;      // the file
+  Secret container_;  // OpenSSH's format, decoded; empty: PEM or PKCS#8
   std::string blob_;
   bool encrypted_ = false;
 };

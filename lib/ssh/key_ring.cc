@@ -40,7 +40,8 @@ Result<void> KeyRing::load_given(const Wait& wait) {
   bool agent_may_help = false;
   for (const std::string& path : settings_.identities) {
     TRY_ASSIGN(auto file, KeyFile::read(path));
-    if (!file) return std::unexpected(Error(ErrorCode::local, fmt::format("the private key '{}' does not exist", path)));
+    if (!file)
+      return std::unexpected(Error(ErrorCode::local, fmt::format("the private key '{}' does not exist", path)));
     auto key = std::make_unique<Key>();
     key->label_ = path;
     key->blob_ = file->public_blob();
@@ -66,7 +67,8 @@ Result<void> KeyRing::load_usual(const Wait& wait) {
   TRY(list_agent(wait));
   for (const Agent::Identity& identity : in_agent_) {
     auto key = std::make_unique<Key>();
-    key->label_ = fmt::format("agent: {} {} '{}'", short_key_type(identity.blob), fingerprint(identity.blob), identity.comment);
+    key->label_ =
+        fmt::format("agent: {} {} '{}'", short_key_type(identity.blob), fingerprint(identity.blob), identity.comment);
     key->blob_ = identity.blob;
     key->in_agent_ = true;
     keys_.push_back(std::move(key));
@@ -117,8 +119,8 @@ bool KeyRing::agent_has(std::string_view blob) const {
 Result<std::string> KeyRing::public_blob(Key& key, const Wait& wait) {
   // Told before a host is bothered with a key that can't sign in the end.
   if (!key.in_agent_ && key.file_->encrypted() && !settings_.ask) {
-    return std::unexpected(stays_locked(
-        fmt::format("encrypted, and no terminal to ask for its passphrase (load it: ssh-add {})", shell_word(key.label_))));
+    return std::unexpected(stays_locked(fmt::format(
+        "encrypted, and no terminal to ask for its passphrase (load it: ssh-add {})", shell_word(key.label_))));
   }
   if (!key.blob_.empty()) return key.blob_;
   TRY_ASSIGN(const PrivateKey* opened, open(key, wait));
@@ -137,7 +139,8 @@ Result<const PrivateKey*> KeyRing::open(Key& key, const Wait& wait) {
   answered_.wait_for(lock, wait.stop, wait.deadline.left(), [&] { return !asking_ || settled(); });
   if (wait.stop.stop_requested()) return std::unexpected(Error(ErrorCode::cancelled, "cancelled"));
   if (asking_ && !settled()) {
-    return std::unexpected(Error(ErrorCode::timeout, fmt::format("the passphrase of '{}' was not given in time", key.label_)));
+    return std::unexpected(
+        Error(ErrorCode::timeout, fmt::format("the passphrase of '{}' was not given in time", key.label_)));
   }
   if (!settled()) {
     asking_ = true;
@@ -158,12 +161,14 @@ Result<const PrivateKey*> KeyRing::open(Key& key, const Wait& wait) {
 
 Result<PrivateKey> KeyRing::ask_for_passphrase(const Key& key) const {
   for (int i = 1; i <= passphrase_tries; ++i) {
-    const Secret passphrase = settings_.ask(fmt::format("{}passphrase of '{}'", i == 1 ? "" : "wrong passphrase; ", key.label_));
+    const Secret passphrase =
+        settings_.ask(fmt::format("{}passphrase of '{}'", i == 1 ? "" : "wrong passphrase; ", key.label_));
     if (passphrase.empty()) return std::unexpected(stays_locked("encrypted, and no passphrase was given"));
     auto opened = key.file_->open(passphrase.reveal());
     if (opened || opened.error().code != ErrorCode::auth) return opened;
   }
-  return std::unexpected(stays_locked(fmt::format("encrypted, and the passphrase was wrong {} times", passphrase_tries)));
+  return std::unexpected(
+      stays_locked(fmt::format("encrypted, and the passphrase was wrong {} times", passphrase_tries)));
 }
 
 }  // namespace kirikae::ssh

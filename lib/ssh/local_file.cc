@@ -27,7 +27,7 @@ Result<std::optional<LocalFile>> read_local_file(const std::string& path, std::s
     if (errno == ENOENT || errno == ENOTDIR) return std::nullopt;
     return std::unexpected(cannot_read(path, text_of_errno()));
   }
-  struct stat status {};
+  struct stat status{};
   if (::fstat(fd.get(), &status) != 0) return std::unexpected(cannot_read(path, text_of_errno()));
   if (!S_ISREG(status.st_mode)) return std::unexpected(cannot_read(path, "it is not a regular file"));
 
@@ -40,7 +40,8 @@ Result<std::optional<LocalFile>> read_local_file(const std::string& path, std::s
     if (size < 0) return std::unexpected(cannot_read(path, text_of_errno()));
     if (size == 0) return file;
     file.bytes.append(buffer, static_cast<std::size_t>(size));
-    if (file.bytes.size() > limit) return std::unexpected(cannot_read(path, fmt::format("it is larger than {} bytes", limit)));
+    if (file.bytes.size() > limit)
+      return std::unexpected(cannot_read(path, fmt::format("it is larger than {} bytes", limit)));
   }
 }
 

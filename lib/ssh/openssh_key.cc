@@ -41,20 +41,22 @@ const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<c
 
 // nullopt: the tag says that the passphrase is wrong.
 std::optional<Secret> decipher(const Cipher& cipher, const OpensshKey& key, std::string_view key_and_iv) {
-  const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> context(EVP_CIPHER_CTX_new(), EVP_CIPHER_CTX_free);
+  const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> context(EVP_CIPHER_CTX_new(),
+                                                                                EVP_CIPHER_CTX_free);
   const auto key_size = static_cast<std::size_t>(EVP_CIPHER_get_key_length(cipher.evp()));
   std::string plain(key.secret.size(), '\0');
   std::string tag(key.tag);
   int size = 0;
   int last = 0;
   if (context == nullptr ||
-      EVP_DecryptInit_ex(context.get(), cipher.evp(), nullptr, bytes_of(key_and_iv), bytes_of(key_and_iv) + key_size) != 1 ||
+      EVP_DecryptInit_ex(context.get(), cipher.evp(), nullptr, bytes_of(key_and_iv), bytes_of(key_and_iv) + key_size) !=
+          1 ||
       EVP_CIPHER_CTX_set_padding(context.get(), 0) != 1) {
     throw std::bad_alloc();
   }
-  if ((cipher.authenticates &&
-       EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, tag_size, tag.data()) != 1) ||
-      EVP_DecryptUpdate(context.get(), bytes_of(plain), &size, bytes_of(key.secret), static_cast<int>(key.secret.size())) != 1 ||
+  if ((cipher.authenticates && EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, tag_size, tag.data()) != 1) ||
+      EVP_DecryptUpdate(context.get(), bytes_of(plain), &size, bytes_of(key.secret),
+                        static_cast<int>(key.secret.size())) != 1 ||
       EVP_DecryptFinal_ex(context.get(), bytes_of(plain) + size, &last) != 1) {
     ERR_clear_error();
     return std::nullopt;
@@ -70,18 +72,21 @@ Result<Secret> decrypt(const OpensshKey& key, std::string_view passphrase) {
   }
   if (cipher == nullptr || key.kdf != "bcrypt") {
     return std::unexpected(Error(
-        ErrorCode::local, fmt::format("it is encrypted with '{}', which is not known here", cipher == nullptr ? key.cipher : key.kdf),
+        ErrorCode::local,
+        fmt::format("it is encrypted with '{}', which is not known here", cipher == nullptr ? key.cipher : key.kdf),
         std::string(conversion)));
   }
   WireReader options(key.kdf_options);
   const auto salt = options.string();
   const auto rounds = options.number();
   const bool tag_fits = key.tag.size() == (cipher->authenticates ? tag_size : 0);
-  if (!salt || salt->empty() || !rounds || *rounds == 0 || *rounds > rounds_limit || !tag_fits || key.secret.size() % 16 != 0) {
+  if (!salt || salt->empty() || !rounds || *rounds == 0 || *rounds > rounds_limit || !tag_fits ||
+      key.secret.size() % 16 != 0) {
     return std::unexpected(broken());
   }
   if (passphrase.empty()) return std::unexpected(wrong_passphrase());
-  const auto size = static_cast<std::size_t>(EVP_CIPHER_get_key_length(cipher->evp()) + EVP_CIPHER_get_iv_length(cipher->evp()));
+  const auto size =
+      static_cast<std::size_t>(EVP_CIPHER_get_key_length(cipher->evp()) + EVP_CIPHER_get_iv_length(cipher->evp()));
   const Secret key_and_iv = bcrypt_kdf(passphrase, *salt, *rounds, size);
   auto plain = decipher(*cipher, key, key_and_iv.reveal());
   if (!plain) return std::unexpected(wrong_passphrase());
@@ -109,12 +114,17 @@ Result<PrivateKey> parse_fields(std::string_view type, WireReader fields) {
       if (!field) return std::unexpected(broken());
       number = *field;
     }
-    return make_rsa({.modulus = numbers[0], .exponent = numbers[1], .secret = numbers[2], .prime_p = numbers[4],
-                     .prime_q = numbers[5], .coefficient = numbers[3]});
+    return make_rsa({.modulus = numbers[0],
+                     .exponent = numbers[1],
+                     .secret = numbers[2],
+                     .prime_p = numbers[4],
+                     .prime_q = numbers[5],
+                     .coefficient = numbers[3]});
   }
-  return std::unexpected(Error(ErrorCode::local, type.starts_with("sk-")
-                                                     ? std::string("a hardware key's file can only be used through the ssh-agent")
-                                                     : fmt::format("keys of type '{}' are not supported", type)));
+  return std::unexpected(
+      Error(ErrorCode::local, type.starts_with("sk-")
+                                  ? std::string("a hardware key's file can only be used through the ssh-agent")
+                                  : fmt::format("keys of type '{}' are not supported", type)));
 }
 
 }  // namespace

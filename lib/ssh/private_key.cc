@@ -19,7 +19,7 @@ namespace kirikae::ssh {
 namespace {
 
 struct Curve {
-  std::string_view ssh;      // behind "ecdsa-sha2-"
+  std::string_view ssh;  // behind "ecdsa-sha2-"
   std::string_view openssl;
   const EVP_MD* (*digest)();
 };
@@ -109,10 +109,14 @@ std::optional<std::string> ed25519_blob(const EVP_PKEY* key) {
 
 std::optional<std::string> blob_of(const EVP_PKEY* key) {
   switch (EVP_PKEY_get_base_id(key)) {
-    case EVP_PKEY_RSA: return rsa_blob(key);
-    case EVP_PKEY_EC: return ecdsa_blob(key);
-    case EVP_PKEY_ED25519: return ed25519_blob(key);
-    default: return std::nullopt;
+    case EVP_PKEY_RSA:
+      return rsa_blob(key);
+    case EVP_PKEY_EC:
+      return ecdsa_blob(key);
+    case EVP_PKEY_ED25519:
+      return ed25519_blob(key);
+    default:
+      return std::nullopt;
   }
 }
 
@@ -124,7 +128,9 @@ class KeyBuilder {
   KeyBuilder() : builder_(OSSL_PARAM_BLD_new(), OSSL_PARAM_BLD_free) {
     if (builder_ == nullptr) throw std::bad_alloc();
   }
-  void add(const char* name, const Number& number) { ok_ = ok_ && OSSL_PARAM_BLD_push_BN(builder_.get(), name, number.get()) == 1; }
+  void add(const char* name, const Number& number) {
+    ok_ = ok_ && OSSL_PARAM_BLD_push_BN(builder_.get(), name, number.get()) == 1;
+  }
   void add_text(const char* name, std::string_view text) {
     ok_ = ok_ && OSSL_PARAM_BLD_push_utf8_string(builder_.get(), name, text.data(), text.size()) == 1;
   }
@@ -173,7 +179,8 @@ Result<std::string> PrivateKey::sign(std::string_view data, std::string_view alg
   const EVP_MD* digest = nullptr;  // ed25519 has its own
   if (type == "ssh-rsa") {
     if (algorithm == "ssh-rsa") {
-      return std::unexpected(Error(ErrorCode::auth, "the host takes RSA keys with SHA-1 signatures only, which are not safe"));
+      return std::unexpected(
+          Error(ErrorCode::auth, "the host takes RSA keys with SHA-1 signatures only, which are not safe"));
     }
     digest = algorithm == "rsa-sha2-512" ? EVP_sha512() : EVP_sha256();
   } else if (type != "ssh-ed25519") {

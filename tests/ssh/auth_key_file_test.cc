@@ -1,0 +1,167 @@
+// Key files in every form that people have, without a host: what is read, what is asked for, what is refused.
+#include "ssh/key_file.h"
+
+#include "ssh/auth_support.h"
+#include "ssh/wire.h"
+#include "support/catch.h"
+#include "support/process.h"
+
+using namespace kirikae;
+using namespace kirikae::ssh;
+using namespace kirikae::test;
+
+namespace {
+
+std::string fingerprint_by_ssh_keygen(const std::string& file) {
+  const std::string line = run_program({"ssh-keygen", "-lf", file}).output;
+  const auto from = line.find("SHA256:");
+  return line.substr(from, line.find(' ', from) - from);
+}
+
+KeyFile read(const std::string& path) {
+  auto file = KeyFile::read(path);
+  INFO((file ? "" : file.error().message));
+  REQUIRE(file);
+  REQUIRE(*file);
+  return **std::move(file);
+}
+
+struct Form {
+  const char* name;
+  std::vector<std::string> options;
+};
+
+}  // namespace
+
+TEST_CASE("keys of every kind are read in every form, encrypted or not") {
+  const TempDir folder;
+  const auto type = GENERATE(as<std::string>(), "ed25519", "ecdsa", "rsa");
+  std::vector<Form> plain{{"OpenSSH", {"-N", ""}}};
+  std::vector<Form> encrypted;
+  for (const char* cipher :
+       {"aes256-ctr", "aes128-ctr", "aes192-ctr", "aes256-cbc", "aes256-gcm@openssh.com", "aes128-gcm@openssh.com"}) {
+    encrypted.push_back({cipher, {"-N", passphrase, "-Z", cipher, "-a", "2"}});
+  }
+  encrypted.push_back({"as ssh-keygen does it by itself", {"-N", passphrase}});
+  if (type != "ed25519") {  // which ssh-keygen writes in its own format only
+    plain.push_back({"PEM", {"-N", "", "-m", "PEM"}});
+    plain.push_back({"PKCS8", {"-N", "", "-m", "PKCS8"}});
+    encrypted.push_back({"PEM", {"-N", passphrase, "-m", "PEM"}});
+    encrypted.push_back({"PKCS8", {"-N", passphrase, "-m", "PKCS8"}});
+  }
+  const std::string expected = fingerprint_by_ssh_keygen(key_pair(type, "one"));
+  for (const Form& form : plain) {
+    INFO(type << " " << form.name);
+    const KeyFile file = read(key_copy(folder, type, "one", form.options));
+    CHECK_FALSE(file.encrypted());
+    CHECK(fingerprint(file.public_blob()) == expected);
+    const auto key = file.open({});
+    REQUIRE(key);
+    CHECK(fingerprint(key->public_blob()) == expected);
+  }
+  for (const Form& form : encrypted) {
+    INFO(type << " encrypted, " << form.name);
+    const KeyFile file = read(key_copy(folder, type, "one", form.options));
+    CHECK(file.encrypted());
+    CHECK(fingerprint(file.public_blob()) == expected);  // of a PEM file from the .pub beside it
+    const auto key = file.open(passphrase);
+    REQUIRE(key);
+    CHECK(fingerprint(key->public_blob()) == expected);
+    for (const char* wrong : {"wrong", ""}) {
+      const auto refused = file.open(wrong);
+      REQUIRE_FALSE(refused);
+      CHECK(refused.error().code == ErrorCode::auth);
+    }
+  }
+}
+
+TEST_CASE("an ed25519 key in PKCS#8 form is read") {
+  const TempDir folder;
+  const std::string file = folder / "key";
+  REQUIRE(run_program({"openssl", "genpkey", "-algorithm", "ed25519", "-out", file}).status == 0);
+  const auto key = read(file).open({});
+  REQUIRE(key);
+  CHECK(key_type(key->public_blob()) == "ssh-ed25519");
+}
+
+TEST_CASE("without its public half beside it, an encrypted PEM file does not tell whose it is") {
+  const TempDir folder;
+  const std::string path = key_copy(folder, "rsa", "one", {"-N", passphrase, "-m", "PEM"});
+  std::filesystem::remove(path + ".pub");
+  CHECK(read(path).public_blob().empty());
+}
+
+TEST_CASE("a cipher that is not known is named, with the command that converts the key") {
+  const TempDir folder;
+  const std::string path =
+      key_copy(folder, "ed25519", "one", {"-N", passphrase, "-Z", "chacha20-poly1305@openssh.com"});
+  const auto refused = read(path).open(passphrase);
+  REQUIRE_FALSE(refused);
+  CHECK(to_text(refused.error()) ==
+        "can't use '" + path +
+            "': it is encrypted with 'chacha20-poly1305@openssh.com', which is not known here\n"
+            "  convert it: ssh-keygen -p -Z aes256-ctr -f " +
+            path);
+  REQUIRE(run_program({"ssh-keygen", "-q", "-p", "-P", passphrase, "-N", passphrase, "-Z", "aes256-ctr", "-f", path})
+              .status == 0);
+  CHECK(read(path).open(passphrase));
+}
+
+TEST_CASE("a private key that others can read is refused, as ssh does") {
+  const TempDir folder;
+  const std::string path = folder.write("id with space", text_of(key_pair("ed25519", "one")), 0640);
+  const auto refused = KeyFile::read(path);
+  REQUIRE_FALSE(refused);
+  CHECK(to_text(refused.error()) ==
+        "can't use '" + path + "': others can read this private key (mode 0640)\n  chmod 600 '" + path + "'");
+}
+
+TEST_CASE("files that are no private keys are told apart") {
+  const TempDir folder;
+  const auto why = [&](const std::string& content) {
+    const auto file = KeyFile::read(folder.write("key", content, 0600));
+    REQUIRE_FALSE(file);
+    return file.error().message.substr(file.error().message.rfind("': ") + 3);
+  };
+  CHECK(why("hello\n") == "it holds no private key");
+  CHECK(why("") == "it holds no private key");
+  CHECK(why("PuTTY-User-Key-File-3: ssh-ed25519\n") == "it is in PuTTY's format");
+  CHECK(why("-----BEGIN OPENSSH PRIVATE KEY-----\nAAAA\n-----END OPENSSH PRIVATE KEY-----\n") == "the file is damaged");
+  CHECK(why("-----BEGIN PRIVATE KEY-----\nAAAA\n-----END PRIVATE KEY-----\n") ==
+        "its format is not known here, or it is damaged");
+  CHECK(why("-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n") == "it holds no private key");
+
+  const auto missing = KeyFile::read(folder / "missing");
+  REQUIRE(missing);
+  CHECK_FALSE(*missing);
+}
+
+TEST_CASE("a public key alone is read, from the file itself or from the .pub of one that is missing") {
+  const TempDir folder;
+  const std::string line = text_of(key_pair("ed25519", "one") + ".pub");
+  const std::string expected = fingerprint_by_ssh_keygen(key_pair("ed25519", "one"));
+  const std::string path = folder.write("id.pub", line);
+  for (const std::string& given : {path, folder / "id"}) {
+    const KeyFile file = read(given);
+    CHECK(file.public_only());
+    CHECK(fingerprint(file.public_blob()) == expected);
+  }
+}
+
+TEST_CASE("an OpenSSH key that is cut off or changed anywhere is refused or opens as the same key") {
+  const TempDir folder;
+  const std::string whole = text_of(key_pair("ed25519", "one"));
+  const std::string expected = read(key_pair("ed25519", "one")).public_blob();
+  const auto is_sound = [&](const std::string& content) {
+    const auto file = KeyFile::read(folder.write("key", content, 0600));
+    if (!file || !*file || (*file)->public_only()) return true;
+    const auto key = (*file)->open("x");
+    return !key || key->public_blob() == expected || (*file)->public_blob() == key->public_blob();
+  };
+  for (std::size_t size = 0; size < whole.size(); size += 3) CHECK(is_sound(whole.substr(0, size)));
+  for (std::size_t at = 40; at < whole.size() - 40; ++at) {
+    std::string changed = whole;
+    changed[at] = changed[at] == 'A' ? 'B' : 'A';
+    CHECK(is_sound(changed));
+  }
+}

@@ -1,0 +1,217 @@
+// The login against a real sshd: which keys are tried, in which order, and what the errors say.
+#include "core/digest.h"
+#include "ssh/auth_support.h"
+#include "ssh/host_keys.h"
+#include "ssh/key_file.h"
+#include "ssh/wire.h"
+#include "support/catch.h"
+#include "support/process.h"
+
+using namespace kirikae;
+using namespace kirikae::ssh;
+using namespace kirikae::test;
+
+TEST_CASE("ed25519, ecdsa and rsa key files log in, in every plain form") {
+  const TempDir folder;
+  const SshdFixture sshd;
+  for (const char* type : {"ed25519", "ecdsa", "rsa"}) {
+    sshd.authorize(public_line(type, "one"));
+    std::vector<std::vector<std::string>> forms{{"-N", ""}};
+    if (std::string_view(type) != "ed25519")
+      forms.insert(forms.end(), {{"-N", "", "-m", "PEM"}, {"-N", "", "-m", "PKCS8"}});
+    for (const auto& form : forms) {
+      INFO(type << " " << form.back());
+      expect_login(sshd, given({key_copy(folder, type, "one", form)}));
+    }
+  }
+}
+
+TEST_CASE("keys of other sizes log in") {
+  const TempDir folder;
+  const SshdFixture sshd;
+  const std::vector<std::vector<std::string>> kinds{{"ecdsa", "384"}, {"ecdsa", "521"}, {"rsa", "3072"}};
+  for (const auto& kind : kinds) {
+    INFO(kind[0] << " " << kind[1]);
+    const std::string file = folder / (kind[0] + kind[1]);
+    REQUIRE(run_program({"ssh-keygen", "-q", "-t", kind[0], "-b", kind[1], "-N", "", "-f", file}).status == 0);
+    sshd.authorize(text_of(file + ".pub"));
+    expect_login(sshd, given({file}));
+  }
+}
+
+TEST_CASE("an ed25519 key in PKCS#8 form logs in") {
+  const TempDir folder;
+  const SshdFixture sshd;
+  const std::string file = folder / "key";
+  REQUIRE(run_program({"openssl", "genpkey", "-algorithm", "ed25519", "-out", file}).status == 0);
+  const auto key = KeyFile::read(file);
+  REQUIRE((key && *key));
+  sshd.authorize("ssh-ed25519 " + to_base64((*key)->public_blob()));
+  expect_login(sshd, given({file}));
+}
+
+TEST_CASE("keys of the agent log in, by rsa-sha2 where the key is rsa") {
+  const TempDir folder;
+  const auto type = GENERATE(as<std::string>(), "ed25519", "ecdsa", "rsa");
+  const RealAgent agent(folder, {key_pair(type, "one")});
+  const SshdFixture sshd;
+  sshd.authorize(public_line(type, "one"));
+  Settings settings;
+  settings.agent_socket = agent.socket();
+  expect_login(sshd, settings);
+}
+
+TEST_CASE("a certificate in the agent logs in") {
+  const TempDir folder;
+  const auto type = GENERATE(as<std::string>(), "ed25519", "ecdsa", "rsa");
+  const std::string file = key_copy(folder, type, "one", {"-N", ""});
+  REQUIRE(run_program({"ssh-keygen", "-q", "-s", key_pair("ed25519", "authority"), "-I", "me", "-n",
+                       SshdFixture::user(), file + ".pub"})
+              .status == 0);
+  const RealAgent agent(folder, {file});  // ssh-add takes the certificate beside the key too
+  const SshdFixture sshd({.host_keys = {"ed25519"},
+                          .config = {"TrustedUserCAKeys " + key_pair("ed25519", "authority") + ".pub"},
+                          .login_shell = {},
+                          .home = {},
+                          .environment = {}});
+  Settings settings;
+  settings.agent_socket = agent.socket();
+  expect_login(sshd, settings);
+}
+
+TEST_CASE("the agent's keys are tried before the usual files, and a file that the agent has is not tried again") {
+  const TempDir folder;
+  const RealAgent agent(folder, {key_pair("ed25519", "one"), key_pair("rsa", "one")});
+  const SshdFixture sshd;
+  Settings settings;
+  settings.agent_socket = agent.socket();
+  settings.identities = {folder / "missing", key_copy(folder, "ed25519", "one", {"-N", ""}), key_pair("ecdsa", "one")};
+  const Error error = refused_login(sshd, settings);
+  CHECK(error.code == ErrorCode::auth);
+  CHECK(to_text(error) == "no key was accepted for user '" + SshdFixture::user() +
+                              "': " + agent_label("ed25519", "one") + ": refused; " + agent_label("rsa", "one") +
+                              ": refused; " + key_pair("ecdsa", "one") +
+                              ": refused\n  see what ssh says: " + ssh_command(sshd));
+}
+
+TEST_CASE("given identities are the only keys tried, and the agent signs for those that it has") {
+  const TempDir folder;
+  const std::string locked = key_copy(folder, "ed25519", "two", {"-N", passphrase});
+  const RealAgent agent(folder, {key_pair("ed25519", "one"), key_pair("ed25519", "two")});
+  const SshdFixture sshd;
+  sshd.authorize(public_line("ed25519", "two"));
+  Settings settings = given({locked});
+  settings.agent_socket = agent.socket();
+  SECTION("an encrypted file, without asking") { expect_login(sshd, settings); }
+  SECTION("a public key alone") {
+    settings.identities = {locked + ".pub"};
+    expect_login(sshd, settings);
+  }
+  SECTION("a public key beside a private one that is not here") {
+    std::filesystem::remove(locked);
+    expect_login(sshd, settings);
+  }
+  SECTION("others of the agent are left alone") {
+    settings.identities = {key_pair("rsa", "two")};
+    CHECK(refused_login(sshd, settings).message ==
+          "no key was accepted for user '" + SshdFixture::user() + "': " + key_pair("rsa", "two") + ": refused");
+  }
+}
+
+TEST_CASE("a given identity that can't be used is an error before the host is asked") {
+  const TempDir folder;
+  const SshdFixture sshd;
+  const Error missing = refused_login(sshd, given({folder / "missing"}));
+  CHECK(missing.code == ErrorCode::local);
+  CHECK(missing.message == "the private key '" + (folder / "missing") + "' does not exist");
+  const std::string open_to_all = folder.write("open", text_of(key_pair("ed25519", "client")), 0644);
+  CHECK(refused_login(sshd, given({open_to_all})).hint == "chmod 600 " + open_to_all);
+  const Error public_only = refused_login(sshd, given({key_pair("ed25519", "client") + ".pub"}));
+  CHECK(public_only.message == "no key was accepted for user '" + SshdFixture::user() +
+                                   "': " + key_pair("ed25519", "client") +
+                                   ".pub: only the public key is here, and no ssh-agent has the private one");
+}
+
+TEST_CASE("a usual key file that can't be used is passed over, and said so when nothing else helps") {
+  const TempDir folder;
+  const SshdFixture sshd;
+  Settings settings;
+  const std::string broken = folder.write("id_rsa", "hello", 0600);
+  settings.identities = {broken, key_pair("ed25519", "one")};
+  CHECK(refused_login(sshd, settings).message ==
+        "no key was accepted for user '" + SshdFixture::user() + "': " + broken + ": can't use '" + broken +
+            "': it holds no private key; " + key_pair("ed25519", "one") + ": refused");
+  settings.identities = {broken, SshdFixture::client_key()};
+  expect_login(sshd, settings);
+}
+
+TEST_CASE("where there is no key at all, the error says how to get one") {
+  const TempDir folder;
+  const SshdFixture sshd;
+  Settings settings;
+  settings.identities = {folder / "id_ed25519"};
+  settings.agent_socket = folder / "nobody";
+  const Error error = refused_login(sshd, settings, "deploy");
+  CHECK(to_text(error) ==
+        "there is no key to log in with: no ssh-agent at '" + (folder / "nobody") +
+            "': No such file or directory, and no key file was found\n  make one and take it to the host: "
+            "ssh-keygen -t ed25519 && ssh-copy-id -p " +
+            std::to_string(sshd.port()) + " deploy@127.0.0.1");
+}
+
+TEST_CASE("no more keys are tried than a host allows, and the others are named") {
+  const TempDir folder;
+  std::vector<std::string> keys;
+  for (int i = 0; i < 8; ++i) keys.push_back(key_pair("ed25519", "many" + std::to_string(i)));
+  const SshdFixture sshd;
+  sshd.authorize(public_line("ed25519", "many5"));
+  expect_login(sshd, given(keys));  // the sixth
+
+  std::swap(keys[5], keys[6]);
+  const Error error = refused_login(sshd, given(keys));
+  CHECK(error.code == ErrorCode::auth);
+  std::string tried;
+  for (int i = 0; i < 5; ++i) tried += keys[static_cast<std::size_t>(i)] + ": refused; ";
+  CHECK(error.message == "no key was accepted for user '" + SshdFixture::user() + "': " + tried + keys[5] +
+                             ": refused, and the host hung up; not tried any more: " + keys[6] + ", " + keys[7]);
+  CHECK(error.hint == "name the right key in the recipe (ssh: identity), and see what ssh says: " + ssh_command(sshd));
+}
+
+TEST_CASE("a host that allows fewer tries hangs up, which is told as a refusal") {
+  const SshdFixture sshd(
+      {.host_keys = {"ed25519"}, .config = {"MaxAuthTries 2"}, .login_shell = {}, .home = {}, .environment = {}});
+  const std::vector<std::string> keys{key_pair("ed25519", "one"), key_pair("ed25519", "two"),
+                                      SshdFixture::client_key()};
+  const Error error = refused_login(sshd, given(keys));
+  CHECK(error.code == ErrorCode::auth);
+  CHECK(error.message == "no key was accepted for user '" + SshdFixture::user() + "': " + keys[0] + ": refused; " +
+                             keys[1] + ": refused, and the host hung up; not tried any more: " + keys[2]);
+}
+
+TEST_CASE("a host that wants a second factor is told apart from one that refuses the key") {
+  const SshdFixture sshd(
+      {.host_keys = {"ed25519"},
+       .config = {"AuthenticationMethods publickey,keyboard-interactive", "KbdInteractiveAuthentication yes"},
+       .login_shell = {},
+       .home = {},
+       .environment = {}});
+  CHECK(refused_login(sshd, given({SshdFixture::client_key()}))
+            .message.ends_with(": known to the host, but not enough to log in (it may want a second factor)"));
+}
+
+TEST_CASE("the key type on file is the one that a server with several shows") {
+  const TempDir folder;
+  const SshdFixture sshd(
+      {.host_keys = {"ed25519", "ecdsa", "rsa"}, .config = {}, .login_shell = {}, .home = {}, .environment = {}});
+  const auto type = GENERATE(as<std::string>(), "ed25519", "ecdsa", "rsa");
+  const std::string line = public_line(type, "host");
+  const auto keys =
+      HostKeys::load({folder.write("known_hosts", "[127.0.0.1]:" + std::to_string(sshd.port()) + " " + line)});
+  REQUIRE(keys);
+  std::string wanted;
+  for (const std::string& name : keys->key_types("127.0.0.1", sshd.port()))
+    wanted += (wanted.empty() ? "" : ",") + name;
+  const Client client(sshd, wanted);
+  CHECK(short_key_type(client.host_key()) == type);
+  CHECK(keys->verify("127.0.0.1", sshd.port(), client.host_key()));
+}
