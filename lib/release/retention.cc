@@ -56,8 +56,12 @@ std::string what_each_has(const std::vector<Facts>& hosts) {
   return fmt::format("{}", fmt::join(parts, "; "));
 }
 
-Error no_target(std::string message, std::string hint, const std::vector<Facts>& hosts) {
-  return Error(ErrorCode::preflight, fmt::format("{} ({})", message, fmt::join(what_each_has(hosts), "; ")), std::move(hint));
+Error no_target(std::string_view message, std::string hint, const std::vector<Facts>& hosts) {
+  return Error(ErrorCode::preflight, fmt::format("{}: {}", message, what_each_has(hosts)), std::move(hint));
+}
+
+std::string on_all(const std::vector<Facts>& hosts) {
+  return hosts.size() == 1 ? "on the host" : "on every selected host";
 }
 
 }  // namespace
@@ -114,7 +118,7 @@ std::vector<std::string> to_prune(const Facts& host, std::string_view live, std:
       ++kept;
       continue;
     }
-        const bool never_served_well = release->state != State::good && release->state != State::bad;
+    const bool never_served_well = release->state != State::good && release->state != State::bad;
     if (release->id != rollback_target && (never_served_well || kept >= keep)) pruned.push_back(release->id);
   }
   std::reverse(pruned.begin(), pruned.end());

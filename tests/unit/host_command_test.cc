@@ -1,0 +1,74 @@
+#include <string>
+
+#include "host/command.h"
+#include "support/catch.h"
+
+namespace kirikae::host {
+
+namespace {
+const release::Layout layout("/srv/it's $(id)");
+const std::string quoted_root = R"('/srv/it'\''s $(id))";
+
+bool has(const Command& command, const std::string& text) { return command.text.find(text) != std::string::npos; }
+}  // namespace
+
+TEST_CASE("Values reach the host's functions as quoted assignments, and every step is one call") {
+  const ReleaseInfo info{"20261122013000", "v1 'x'\nsecond line", "ann\x1b@laptop", "20261121013000"};
+  const auto command = prepare(layout, info);
+  CHECK(command.name == "prepare");
+  CHECK(command.text == "kk_root=" + quoted_root + "'\n" + "kk_current=" + quoted_root + "/current'\n" + "kk_releases=" +
+                            quoted_root + "/releases'\n" + "kk_shared=" + quoted_root + "/shared'\n" + "kk_own=" + quoted_root +
+                            "/.kirikae'\n" + "kk_states=" + quoted_root + "/.kirikae/releases'\n" +
+                            "kk_release='20261122013000'\nkk_revision='v1 '\\''x'\\'''\nkk_by='ann @laptop'\n"
+                            "kk_previous='20261121013000'\nkk_prepare\n");
+}
+
+TEST_CASE("A record's values are cut to one line of at most 200 characters") {
+  const ReleaseInfo info{"20261122013000", std::string(500, 'r'), "a\rb", ""};
+  const auto command = prepare(layout, info);
+  CHECK(has(command, "kk_revision='" + std::string(200, 'r') + "'\n"));
+  CHECK(has(command, "kk_by='a'\n"));
+}
+
+TEST_CASE("A task's environment is exported in a subshell, and its text is quoted as it stands") {
+  const auto command = task("migrate", "echo \"it's $HOME\"\nexit 3", "/srv/app", {{"A", "1"}, {"PATH", "/bin"}});
+  CHECK(command.name == "task migrate");
+  CHECK(command.text ==
+        "(\nkk_folder='/srv/app'\nkk_run='echo \"it'\\''s $HOME\"\nexit 3'\nexport A='1'\nexport PATH='/bin'\nkk_task\n)\n");
+}
+
+TEST_CASE("Shared directories are told ancestors first, with the counts that keep the lists apart") {
+  const auto command = link(layout, {"20261122013000", "r", "b", ""}, {"log/app", "log", "a b"}, {"x.yml"}, {"vendor"});
+  CHECK(has(command, "kk_directories='3'\nkk_files='1'\nkk_link 'a b' 'log' 'log/app' 'x.yml' 'vendor'\n"));
+}
+
+TEST_CASE("Publish tells apart whatever is live, a release, and none") {
+  release::Facts facts;
+  facts.mv = "h";
+  CHECK(has(publish(layout, "20261122013000", facts, std::nullopt), "kk_mv='h'\nkk_expect='any'\nkk_publish\n"));
+  CHECK(has(publish(layout, "20261122013000", facts, ""), "kk_expect=''\n"));
+  CHECK(has(publish(layout, "20261122013000", facts, "20261121013000"), "kk_expect='20261121013000'\n"));
+  CHECK(has(publish(layout, "20261122013000", facts, ""), "kk_wanted='releases/20261122013000'\n"));
+  CHECK(has(unpublish(layout, "20261121013000"), "kk_expect='20261121013000'\nkk_unpublish\n"));
+}
+
+TEST_CASE("A missing file's name is told twice: as it is, and as the answer has it") {
+  CHECK(has(facts(layout, {"a\n%.yml", "b"}), "kk_facts 'a\n%.yml' 'a%0A%25.yml' 'b' 'b'\n"));
+}
+
+TEST_CASE("A line of the log can't become two") {
+  CHECK(has(log(layout, "{\"a\":1}\n{\"b\":2}", ""), "kk_json='{\"a\":1}'\n"));
+}
+
+TEST_CASE("The script is small, and the line that starts it has nothing that a login shell would change") {
+  CHECK(script().size() > 1000);
+  CHECK(script().size() < 32 * 1024);
+  CHECK(script().find('\0') == std::string_view::npos);
+  const auto line = start_line();
+  // Inside of single quotes only newline, ! (csh) and \ (fish) are special.
+  CHECK(line.find_first_of("\n!\\") == std::string::npos);
+  CHECK(line.rfind("exec /bin/sh -c '", 0) == 0);
+  CHECK(line.find('\'', 17) == line.size() - 1);
+}
+
+}  // namespace kirikae::host
