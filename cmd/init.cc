@@ -10,6 +10,7 @@
 #include <string>
 
 #include "core/fd.h"
+#include "recipe/rules.h"
 #include "recipe/starter.h"
 #include "ui/terminal.h"
 #include "verb.h"
@@ -26,6 +27,7 @@ std::string folder_name() {
   std::error_code failed;
   std::string name = std::filesystem::current_path(failed).filename().string();
   std::replace_if(name.begin(), name.end(), [](char c) { return !name_character(c); }, '-');
+  name.erase(0, name.find_first_not_of("-_"));
   return name.empty() ? "application" : name;
 }
 
@@ -46,9 +48,8 @@ Result<void> write_new(const std::string& text) {
 
 Ended run_init(const Call& call) {
   const std::string application = call.options.argument.empty() ? folder_name() : call.options.argument;
-  if (!std::all_of(application.begin(), application.end(), name_character)) {
-    return std::unexpected(Errors{{ErrorCode::usage, fmt::format("'{}' is no name for an application", application),
-                                   "letters, digits, '-' and '_' make one"}});
+  if (const std::string against = recipe::application_rule(application); !against.empty()) {
+    return std::unexpected(Errors{{ErrorCode::usage, against}});
   }
   if (auto written = write_new(recipe::starter_recipe(application)); !written) return std::unexpected(Errors{written.error()});
   ui::write_all(STDOUT_FILENO, fmt::format("wrote {} for '{}'\n"

@@ -219,8 +219,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   if (flag("help")) {  // also of a line that is wrong otherwise: help is what its writer needs
     options.verb = Verb::help;
     for (const std::string& word : parsed.words) {
-      const bool verb = find_verb(word) != nullptr && word != "help";
-      if (verb && options.argument.empty()) options.argument = word;
+      if (find_verb(word) != nullptr && (options.argument.empty() || options.argument == "help")) options.argument = word;
     }
     return options;
   }

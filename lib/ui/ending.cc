@@ -14,19 +14,20 @@
 namespace kirikae::ui {
 namespace {
 
-// What stands in a table: the error without its place and hint.
+// What stands in a table: the error's first line, without its place and hint.
 std::string short_text(const Error& error) {
   Error bare = error;
   bare.host.clear();
   bare.hint.clear();
   bare.span.reset();
-  std::string text = sanitize_text(to_text(bare));
-  std::replace(text.begin(), text.end(), '\n', ' ');
-  return text;
+  std::string text = to_text(bare);
+  text.resize(std::min(text.find('\n'), text.size()));
+  if (text.ends_with(':')) text.pop_back();
+  return sanitize_line(text);
 }
 
 std::string painted_outcome(event::Outcome outcome, const Palette& palette) {
-  const auto name = event::name_of(outcome);
+  const auto name = outcome == event::Outcome::usage ? "not begun" : event::name_of(outcome);
   return outcome == event::Outcome::done ? palette.good(name) : palette.bad(name);
 }
 
@@ -58,7 +59,7 @@ std::string names_text(const std::vector<std::string>& names) {
 }
 
 std::string end_table(const event::Report& report, std::size_t columns, const Palette& palette) {
-  if (report.hosts.empty()) return last_line(report, palette);
+  if (report.hosts.empty() || report.outcome == event::Outcome::usage) return last_line(report, palette);
   const std::vector<Column> heads = {{"host"}, {"state"}, {"release"}, {"seconds", true}, {"sent", true}, {"error"}};
   std::vector<std::vector<std::string>> rows;
   for (const event::HostReport& host : report.hosts) {

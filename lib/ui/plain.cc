@@ -85,7 +85,8 @@ void Plain::show_failures(const PhaseState& phase) {
     if (!failure.host.empty()) same->second.push_back(failure.host);
   }
   for (const auto& [failure, hosts] : shared) {
-    line(names_text(hosts), fmt::format("{}: {}: {}", sanitize_line(failure.step), look_.palette.bad("failed"), failure.text));
+    const std::string step = failure.text.starts_with(failure.step) ? "" : sanitize_line(failure.step) + ": ";
+    line(names_text(hosts), fmt::format("{}: {}{}", look_.palette.bad("failed"), step, failure.text));
   }
 }
 

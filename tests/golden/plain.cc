@@ -107,7 +107,7 @@ TEST_CASE("a failure that two of five hosts share is one line and nothing is sai
 connect: 5 hosts
 [web[1-5].example.com] connect: done in 0.4 s
 upload: 5 hosts
-[web[2,4].example.com] unpack: failed: no space left on '/srv/shop'
+[web[2,4].example.com] failed: unpack: no space left on '/srv/shop'
 upload: 2 hosts failed in 1.2 s
 
 host              state      release         seconds    sent  error
@@ -148,7 +148,7 @@ deploy shop to production: done in 1 min 17 s, release 20261122013000
 )");
   CHECK(shown.err == "[web.example.com] warning: release 20261101000000 could not be removed\n");
   CHECK(show(two_of_five_fail(), {.level = Level::quiet}).out.starts_with(
-      "[web[2,4].example.com] unpack: failed: no space left on '/srv/shop'\nupload: 2 hosts failed in 1.2 s\n\nhost "));
+      "[web[2,4].example.com] failed: unpack: no space left on '/srv/shop'\nupload: 2 hosts failed in 1.2 s\n\nhost "));
 }
 
 TEST_CASE("verbose output adds every step and what each host is about") {
@@ -185,7 +185,7 @@ TEST_CASE("a local command's output is marked as of this machine") {
   CHECK(show(script).out == R"(deploy shop to production: 2 hosts (web[1,2].example.com)
 build: on this machine
 [local] bundled
-[local] task bundle: failed: task 'bundle' ended with status 2
+[local] failed: task bundle: task 'bundle' ended with status 2
 )");
 }
 
@@ -212,7 +212,7 @@ TEST_CASE("what a hostile host prints can't leave its line or touch the terminal
 [web1] evil <U+202E>txt.exe
 
 host  state      release         seconds  error
-web1  unchanged  20261121090000      1.0  said boo and more
+web1  unchanged  20261121090000      1.0  said boo
 deploy shop to production: failed in 1.0 s, release 20261122013000
 )");
   CHECK(shown.err == "[web1] warning: odd  answer\n");

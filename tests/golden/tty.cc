@@ -90,7 +90,7 @@ connect: 3 hosts
 release 20261122013000, revision 4f2a91c
 upload: 3 hosts
 [db1] a line of output
-[web2] unpack: failed: the connection broke
+[web2] failed: unpack: the connection broke
 upload: 1 host failed in 1.0 s
 
 host  state      release         seconds    sent  error

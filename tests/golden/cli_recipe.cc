@@ -1,0 +1,64 @@
+#include <filesystem>
+
+#include "cli.h"
+#include "support/catch.h"
+
+namespace kirikae::golden {
+namespace {
+
+TEST_CASE("init writes a recipe that is understood as it stands, and never writes over one") {
+  const Cli deploy;
+  const Ended made = deploy({"init", "shop"});
+  CHECK(made.status == 0);
+  CHECK(made.out.starts_with("wrote deploy.yml for 'shop'\n"));
+  const std::string text = deploy.folder.read("deploy.yml");
+  const Ended config = deploy({"config", "production"});
+  CHECK(config.status == 0);
+  CHECK(config.out.starts_with("application: shop\n"));
+  CHECK(deploy({"init", "other"}).status == 2);
+  CHECK(deploy.folder.read("deploy.yml") == text);
+}
+
+TEST_CASE("init calls the application by its folder where it is given no name") {
+  const Cli deploy;
+  CHECK(deploy({"init"}).status == 0);
+  const std::string name = deploy.folder.path().filename().string();
+  CHECK(deploy({"config", "staging"}).out.starts_with("application: " + name + "\n"));
+}
+
+TEST_CASE("config prints what the command line has set, and a recipe that says the same again") {
+  const Cli deploy;
+  deploy.recipe("vars: {port: \"80\"}\n");
+  const Ended config = deploy({"config", "production", "--set", "keep_releases=9", "--set", "port=8080"});
+  REQUIRE(config.status == 0);
+  CHECK(config.out.find("keep_releases: 9\n") != std::string::npos);
+  CHECK(config.out.find("8080") != std::string::npos);
+  deploy.folder.write("again.yml", config.out);
+  CHECK(deploy({"config", "production", "--recipe", "again.yml"}).out == config.out);
+}
+
+TEST_CASE("the recipe is found from a folder below, and its folder is where relative paths start") {
+  const Cli deploy;
+  deploy.recipe();
+  std::filesystem::create_directories(deploy.folder / "deep/er");
+  SubprocessCall call;
+  call.argv = {KIRIKAE_DEPLOY, "config", "staging"};
+  call.folder = deploy.folder / "deep/er";
+  std::string out;
+  call.on_output = [&](bool, std::string_view bytes) { out += bytes; };
+  REQUIRE(run_subprocess(call));
+  CHECK(out.find("directory: " + (deploy.folder / "app")) != std::string::npos);
+}
+
+TEST_CASE("help recipe explains the keys") {
+  const Cli deploy;
+  const Ended ended = deploy({"help", "recipe"});
+  CHECK(ended.status == 0);
+  for (const std::string key : {"application", "deploy_to", "keep_releases", "stages", "hooks"}) {
+    CAPTURE(key);
+    CHECK(ended.out.find(key) != std::string::npos);
+  }
+}
+
+}  // namespace
+}  // namespace kirikae::golden

@@ -1,0 +1,133 @@
+#include <csignal>
+#include <stop_token>
+#include <thread>
+
+#include "cli.h"
+#include "pty.h"
+#include "screen.h"
+#include "support/catch.h"
+#include "ui/ask.h"
+#include "ui/terminal.h"
+
+namespace kirikae::golden {
+namespace {
+
+// A shell would have set these for its own terminal.
+Pty at_terminal(const Cli& deploy, std::vector<std::string> arguments, std::map<std::string, std::string> environment = {}) {
+  arguments.insert(arguments.begin(), KIRIKAE_DEPLOY);
+  environment.insert({{"TERM", "xterm"}, {"NO_COLOR", ""}, {"HOME", deploy.folder.path().string()}, {"SSH_AUTH_SOCK", ""}});
+  return Pty::of_program(std::move(arguments), deploy.folder.path().string(), environment);
+}
+
+TEST_CASE("a stage that wants to be confirmed asks at a terminal and only 'yes' goes on") {
+  const Cli deploy;
+  deploy.recipe();
+  Pty refused = at_terminal(deploy, {"production"});
+  REQUIRE(refused.says("deploy to production (2 hosts)? type yes: "));
+  refused.type("y\n");
+  CHECK(refused.end() == 130);
+  CHECK(refused.output().find("error: not confirmed; nothing was done\r\n") != std::string::npos);
+
+  Pty agreed = at_terminal(deploy, {"rollback", "production", "--hosts", "127.0.0.1"});
+  REQUIRE(agreed.says("roll back production (1 host)? type yes: "));
+  agreed.type("yes\n");
+  CHECK(agreed.end() == 5);  // there is no host at that address
+
+  Pty never_asked = at_terminal(deploy, {"production", "--yes"});
+  CHECK(never_asked.end() == 5);
+  CHECK(never_asked.output().find("type yes") == std::string::npos);
+}
+
+TEST_CASE("^C at the question is exit code 130") {
+  const Cli deploy;
+  deploy.recipe();
+  Pty terminal = at_terminal(deploy, {"production"});
+  REQUIRE(terminal.says("type yes: "));
+  terminal.type("\x03");
+  CHECK(terminal.end() == 130);
+}
+
+TEST_CASE("a run at a terminal ends with the table on the screen and the cursor shown") {
+  const Cli deploy;
+  deploy.recipe();
+  Pty terminal = at_terminal(deploy, {"staging"});
+  CHECK(terminal.end() == 5);
+  Screen screen(80, 24);
+  screen.write(terminal.output());
+  CHECK(screen.cursor_shown());
+  CHECK(screen.text().find("\nhost       state      seconds  error\n127.0.0.1  unchanged") != std::string::npos);
+  CHECK(screen.text().find("deploy shop to staging: unreachable in ") != std::string::npos);
+}
+
+TEST_CASE("TERM=dumb and --output plain get lines and NO_COLOR gets no colours") {
+  const Cli deploy;
+  deploy.recipe();
+  Pty dumb = at_terminal(deploy, {"staging"}, {{"TERM", "dumb"}});
+  CHECK(dumb.end() == 5);
+  CHECK(dumb.output().find('\x1b') == std::string::npos);
+  Pty plain = at_terminal(deploy, {"staging", "--output", "plain"});
+  CHECK(plain.end() == 5);
+  CHECK(plain.output().find('\x1b') == std::string::npos);
+  Pty coloured = at_terminal(deploy, {"staging"});
+  CHECK(coloured.end() == 5);
+  CHECK(coloured.output().find("\x1b[31m") != std::string::npos);
+  Pty colourless = at_terminal(deploy, {"staging"}, {{"NO_COLOR", "1"}});
+  CHECK(colourless.end() == 5);
+  CHECK(colourless.output().find("\x1b[31m") == std::string::npos);
+}
+
+TEST_CASE("a passphrase is not shown and the terminal is as before") {
+  Pty terminal([] {
+    const Secret secret = ui::ask_secret("passphrase:", {});
+    return secret.reveal() == "open sesame" ? 7 : 1;
+  });
+  REQUIRE(terminal.says("passphrase: "));
+  CHECK_FALSE(terminal.echoes());
+  terminal.type("open sesame\n");
+  CHECK(terminal.end() == 7);
+  CHECK(terminal.output() == "passphrase: \r\n");
+  CHECK(terminal.echoes());
+}
+
+TEST_CASE("a stop ends the wait for a passphrase and the terminal is as before") {
+  Pty terminal([] {
+    std::stop_source stop;
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    const std::jthread stopper([&] {
+      int signal = 0;
+      sigwait(&set, &signal);
+      stop.request_stop();
+    });
+    return ui::ask_secret("passphrase:", stop.get_token()).empty() ? 7 : 1;
+  });
+  REQUIRE(terminal.says("passphrase: "));
+  CHECK_FALSE(terminal.echoes());
+  ::kill(terminal.pid(), SIGUSR1);
+  CHECK(terminal.end() == 7);
+  CHECK(terminal.echoes());
+}
+
+TEST_CASE("whoever leaves in the middle of a passphrase can bring the echo back") {
+  Pty terminal([] {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGUSR1);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    std::jthread([] { ui::ask_secret("passphrase:", {}); }).detach();
+    int signal = 0;
+    sigwait(&set, &signal);
+    ui::restore_terminal();
+    return 130;
+  });
+  REQUIRE(terminal.says("passphrase: "));
+  CHECK_FALSE(terminal.echoes());
+  ::kill(terminal.pid(), SIGUSR1);
+  CHECK(terminal.end() == 130);
+  CHECK(terminal.echoes());
+}
+
+}  // namespace
+}  // namespace kirikae::golden
