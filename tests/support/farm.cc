@@ -295,10 +295,10 @@ Ran World::type(std::string_view line) const {
   return launch({"/bin/sh", "-c", std::string(line)}, env).wait();
 }
 
-std::string World::broken_invariants() const {
+std::string World::broken_invariants(bool crashed) const {
   std::string all;
   for (const auto& host : hosts_) {
-    const ProgramEnd end = run_program({"/bin/sh", std::string(KIRIKAE_SOURCE_DIR) + "/tests/faults/observe.sh", host.tree().string()});
+    const ProgramEnd end = run_program({"/bin/sh", std::string(KIRIKAE_SOURCE_DIR) + "/tests/faults/observe.sh", host.tree().string(), crashed ? "crashed" : "no"});
     if (end.status != 0) all += host.name() + ":\n" + (end.output.empty() ? "observe.sh failed\n" : end.output);
   }
   return all;

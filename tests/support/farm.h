@@ -89,10 +89,10 @@ class World {
   struct Options {
     int hosts = 1;
     bool own_servers = false;                 // an sshd for each host
-    std::string login_shell;                  // program and words that run `-c COMMAND`
-    std::string path;                         // PATH of the sessions; empty: the server's
-    std::vector<std::string> sshd_config;
-    std::map<std::string, std::string> home;  // files of HOME on the hosts
+    std::string login_shell{};                // program and words that run `-c COMMAND`
+    std::string path{};                       // PATH of the sessions; empty: the server's
+    std::vector<std::string> sshd_config{};
+    std::map<std::string, std::string> home{};  // files of HOME on the hosts
   };
 
   World() : World(Options{}) {}
@@ -132,7 +132,8 @@ class World {
   Relay& relay(std::size_t index);
 
   // tests/faults/observe.sh on all hosts: an empty text means that every invariant holds.
-  [[nodiscard]] std::string broken_invariants() const;
+  // `crashed`: a run has just died, and what it was busy with may lie about.
+  [[nodiscard]] std::string broken_invariants(bool crashed = false) const;
 
  private:
   struct Place {

@@ -28,10 +28,10 @@ class SshdFixture {
  public:
   struct Options {
     std::vector<std::string> host_keys{"ed25519"};         // types as ssh-keygen names them: ed25519, ecdsa, rsa
-    std::vector<std::string> config;                       // lines that win over the fixture's own ("MaxStartups 2:100:3")
-    std::string login_shell;                               // program and words; empty: what the user has
-    std::map<std::string, std::string> home;               // files of HOME by relative name
-    std::map<std::string, std::string> environment;        // added to every session's
+    std::vector<std::string> config{};                       // lines that win over the fixture's own ("MaxStartups 2:100:3")
+    std::string login_shell{};                               // program and words; empty: what the user has
+    std::map<std::string, std::string> home{};               // files of HOME by relative name
+    std::map<std::string, std::string> environment{};        // added to every session's
     std::vector<std::string> addresses{"127.0.0.1"};
     int ports = 1;
   };
