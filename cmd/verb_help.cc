@@ -74,10 +74,9 @@ std::string_view examples_text() {
 }
 
 std::string_view exit_codes_text() {
-  return "  0 done                     4 somebody else is deploying\n"
-         "  1 failed, none switched    5 no connection, login or trusted host key\n"
-         "  2 usage or recipe          6 partial: a person is needed\n"
-         "  3 failed and undone        70 a bug         130 interrupted\n";
+  return "  0 done                     5 no connection, login or trusted host key\n"
+         "  1 failed, none switched    6 partial: a person is needed\n"
+         "  2 usage or recipe          70 a bug         130 interrupted\n";
 }
 
 }  // namespace kirikae::cmd
