@@ -41,7 +41,7 @@ kk_read_current() {
   elif [ -d "$kk_current" ]; then
     kk_kind=directory
   elif [ -e "$kk_current" ]; then
-    kk_kind=file
+    kk_kind='file'
   else
     kk_kind=none
   fi
