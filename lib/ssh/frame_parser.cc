@@ -94,7 +94,7 @@ Result<void> FrameParser::feed(std::string_view bytes, const Sink& sink) {
 }
 
 void FrameParser::finish(const Sink& sink) {
-  if (!held_.empty()) sink.output(held_);
+  if (!held_.empty() && !held_.starts_with(mark_)) sink.output(held_);
   held_.clear();
 }
 

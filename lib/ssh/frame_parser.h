@@ -33,7 +33,7 @@ class FrameParser {
   // Error: lost (a frame with an unknown word, a bad number, or no end), or what sink.frame gave; the parser is of no use then.
   Result<void> feed(std::string_view bytes, const Sink& sink);
 
-  // The stream has ended: what was held back is output after all.
+  // The stream has ended: what was held back is output after all, unless it is a frame that was cut off.
   void finish(const Sink& sink);
 
  private:

@@ -29,6 +29,11 @@ bool LoginSlots::busy(const std::string& address) {
   return used_ >= std::max(total_, 1) || !has_room(address);
 }
 
+std::size_t LoginSlots::waiting() {
+  const std::scoped_lock lock(mutex_);
+  return waiting_.size();
+}
+
 Result<LoginSlots::Slot> LoginSlots::acquire(const std::string& address, std::uint64_t ticket, const Wait& wait) {
   std::unique_lock lock(mutex_);
   waiting_[ticket] = address;

@@ -37,6 +37,7 @@ class LoginSlots {
   Result<Slot> acquire(const std::string& address, std::uint64_t ticket, const Wait& wait);
   // Whether acquire() would wait.
   [[nodiscard]] bool busy(const std::string& address);
+  [[nodiscard]] std::size_t waiting();
 
   // The host has dropped a connection as one too many: from now on half as many at a time go there.
   void refused(const std::string& address);
