@@ -9,11 +9,11 @@
 #include <cerrno>
 #include <cstdint>
 #include <cstring>
-#include <functional>
 #include <system_error>
 
 #include "core/fd.h"
 #include "core/waker.h"
+#include "ssh/stop_wakes.h"
 #include "ssh/wire.h"
 
 namespace kirikae::ssh {
@@ -36,7 +36,7 @@ Error nonsense() { return Error(ErrorCode::local, "the ssh-agent's answer makes 
 class Connection {
  public:
   Connection(const std::string& socket_path, const Wait& wait)
-      : socket_path_(socket_path), wait_(wait), on_stop_(wait.stop, [this] { stopped_.wake(); }) {}
+      : socket_path_(socket_path), wait_(wait), wakes_(wait.stop, stopped_) {}
 
   Result<void> open() {
     sockaddr_un address{};
@@ -102,7 +102,7 @@ class Connection {
   const Wait& wait_;
   Fd fd_;
   Waker stopped_;
-  std::stop_callback<std::function<void()>> on_stop_;  // last: it must go before the waker that it wakes
+  StopWakes wakes_;
 };
 
 std::uint32_t flags_of(std::string_view algorithm) {

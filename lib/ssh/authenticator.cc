@@ -3,6 +3,7 @@
 #include <fmt/core.h>
 #include <libssh2.h>
 
+#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -98,7 +99,9 @@ class Login {
   }
 
   Result<bool> try_key(KeyRing::Key& key) {
+    const auto before = Deadline::Clock::now();
     const auto blob = keys_.public_blob(key, wait_);
+    waited_ = waited_ || Deadline::Clock::now() - before > std::chrono::seconds(1);
     if (!blob) {
       TRY(note_error(key, blob.error()));
       return false;
@@ -158,7 +161,7 @@ class Login {
       return std::unexpected(
           Error(ErrorCode::lost, fmt::format("the host hung up while '{}' logged in", target_.user)));
     }
-    note(key, "refused, and the host hung up");
+    note(key, "the host hung up, as it does after too many keys");
     host_is_gone_ = true;
     return {};
   }
@@ -205,6 +208,7 @@ class Login {
   const Wait& wait_;
   int tries_ = 0;  // that the host counts
   bool host_is_gone_ = false;
+  bool waited_ = false;  // for somebody to type a passphrase
   std::vector<std::string> notes_;
   std::vector<std::string> left_out_;
 };

@@ -173,7 +173,8 @@ TEST_CASE("no more keys are tried than a host allows, and the others are named")
   std::string tried;
   for (int i = 0; i < 5; ++i) tried += keys[static_cast<std::size_t>(i)] + ": refused; ";
   CHECK(error.message == "no key was accepted for user '" + SshdFixture::user() + "': " + tried + keys[5] +
-                             ": refused, and the host hung up; not tried any more: " + keys[6] + ", " + keys[7]);
+                             ": the host hung up, as it does after too many keys; not tried any more: " + keys[6] +
+                             ", " + keys[7]);
   CHECK(error.hint == "name the right key in the recipe (ssh: identity), and see what ssh says: " + ssh_command(sshd));
 }
 
@@ -185,7 +186,8 @@ TEST_CASE("a host that allows fewer tries hangs up, which is told as a refusal")
   const Error error = refused_login(sshd, given(keys));
   CHECK(error.code == ErrorCode::auth);
   CHECK(error.message == "no key was accepted for user '" + SshdFixture::user() + "': " + keys[0] + ": refused; " +
-                             keys[1] + ": refused, and the host hung up; not tried any more: " + keys[2]);
+                             keys[1] +
+                             ": the host hung up, as it does after too many keys; not tried any more: " + keys[2]);
 }
 
 TEST_CASE("a host that wants a second factor is told apart from one that refuses the key") {

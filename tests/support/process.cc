@@ -8,7 +8,7 @@
 #include <cctype>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
+#include <sstream>
 #include <stdexcept>
 #include <thread>
 
@@ -17,7 +17,9 @@ namespace {
 
 std::string proc_text(pid_t pid, const char* what) {
   std::ifstream in("/proc/" + std::to_string(pid) + "/" + what, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  std::ostringstream text;
+  text << in.rdbuf();  // unlike iterators, it does not throw where the process goes away while it is read
+  return text.str();
 }
 
 }  // namespace

@@ -99,8 +99,11 @@ SshdFixture::SshdFixture(Options options) : options_(std::move(options)) {
 SshdFixture::~SshdFixture() { stop(); }
 
 std::string SshdFixture::user() {
-  const passwd* entry = ::getpwuid(::geteuid());
-  return entry != nullptr ? entry->pw_name : "root";
+  static const std::string name = [] {  // getpwuid is for one thread
+    const passwd* entry = ::getpwuid(::geteuid());
+    return std::string(entry != nullptr ? entry->pw_name : "root");
+  }();
+  return name;
 }
 
 std::string SshdFixture::client_key() { return key_pair("ed25519", "client"); }
