@@ -25,10 +25,16 @@ std::string one_line(std::string_view value, std::size_t limit = std::string_vie
   return line;
 }
 
+constexpr std::size_t longest_value = 200;  // of a record's line
+
 std::string record(const ReleaseInfo& info) {
-  constexpr std::size_t longest = 200;
-  return shell_assign("kk_release", info.id) + shell_assign("kk_revision", one_line(info.revision, longest)) +
-         shell_assign("kk_by", one_line(info.by, longest)) + shell_assign("kk_previous", info.previous);
+  return shell_assign("kk_release", info.id) + shell_assign("kk_revision", one_line(info.revision, longest_value)) +
+         shell_assign("kk_by", one_line(info.by, longest_value)) + shell_assign("kk_previous", info.previous);
+}
+
+// Once the payload is packed: its checksum may be the revision, which the record did not have before.
+std::string packed(const ReleaseInfo& info) {
+  return shell_assign("kk_release", info.id) + shell_assign("kk_packed_revision", one_line(info.revision, longest_value));
 }
 
 std::string sync_with(const release::Facts& facts) {
@@ -88,7 +94,7 @@ Command link(const release::Layout& layout, const ReleaseInfo& info, const std::
   std::sort(arguments.begin(), arguments.end());
   arguments.insert(arguments.end(), files.begin(), files.end());
   arguments.insert(arguments.end(), copied.begin(), copied.end());
-  return {"link", paths(layout) + record(info) + shell_assign("kk_directories", std::to_string(directories.size())) +
+  return {"link", paths(layout) + packed(info) + shell_assign("kk_previous", info.previous) + shell_assign("kk_directories", std::to_string(directories.size())) +
                       shell_assign("kk_files", std::to_string(files.size())) + call("kk_link", arguments)};
 }
 
@@ -101,7 +107,7 @@ Command task(const std::string& name, const std::string& run, const std::string&
 }
 
 Command seal(const release::Layout& layout, const ReleaseInfo& info, const release::Facts& facts) {
-  return {"seal", paths(layout) + sync_with(facts) + shell_assign("kk_release", info.id) + call("kk_seal")};
+  return {"seal", paths(layout) + sync_with(facts) + packed(info) + call("kk_seal")};
 }
 
 Command publish(const release::Layout& layout, const std::string& id, const release::Facts& facts,

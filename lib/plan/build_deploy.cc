@@ -35,11 +35,6 @@ host::ReleaseInfo info_of(const Plan& plan, const PlannedHost& host, const std::
   return {plan.release, plan.revision, by, host.facts.live};
 }
 
-LogEntry log_entry(const DeployInput& input, const Plan& plan, const PlannedHost& host) {
-  return {input.now, plan.action, plan.application, plan.stage, plan.release, host.facts.live, plan.revision,
-          input.operator_name, "good"};
-}
-
 // What the host will have to rebuild the rollback target from, once `live` is the new release.
 std::string rollback_target_after(const release::Facts& facts) {
   // The release that is live now is what a rollback would go back to; where it isn't good, the newest good one.
@@ -50,8 +45,9 @@ std::string rollback_target_after(const release::Facts& facts) {
 }
 
 Step settle(const DeployInput& input, const Plan& plan, const PlannedHost& host) {
-  const LogEntry entry = log_entry(input, plan, host);
-  return Settle{{{plan.release, release::State::good}}, json_line(entry), deployed_line(entry)};
+  return Settle{{{plan.release, release::State::good}},
+                {input.now, plan.action, plan.application, plan.stage, plan.release, host.facts.live, plan.revision,
+                 input.operator_name, "good"}};
 }
 
 // The rounds from the first byte to the sealed release: nothing that serves is touched.

@@ -30,10 +30,8 @@ Step settle(const RollbackInput& input, const Plan& plan, const PlannedHost& hos
   Settle settle;
   settle.marks.emplace_back(plan.release, release::State::good);
   if (host.facts.live > plan.release) settle.marks.emplace_back(host.facts.live, release::State::bad);
-  const LogEntry entry{input.now,          plan.action,   plan.application,    plan.stage, plan.release,
-                       host.facts.live,    plan.revision, input.operator_name, "good"};
-  settle.json = json_line(entry);
-  settle.revisions_line = rolled_back_line(entry);
+  settle.entry = {input.now,       plan.action,   plan.application,    plan.stage, plan.release,
+                  host.facts.live, plan.revision, input.operator_name, "good"};
   return settle;
 }
 

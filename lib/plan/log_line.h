@@ -20,8 +20,7 @@ struct LogEntry {
 // One line of JSON, without newline; text that is no UTF-8 is replaced.
 std::string json_line(const LogEntry& entry);
 
-// As Capistrano writes them; no newline.
-std::string deployed_line(const LogEntry& entry);
-std::string rolled_back_line(const LogEntry& entry);
+// The line for revisions.log, as Capistrano writes it; no newline.
+std::string revisions_line(const LogEntry& entry);
 
 }  // namespace kirikae::plan

@@ -55,7 +55,9 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
           [&](const Settle& s) {
             std::vector<host::Command> commands;
             for (const auto& [id, state] : s.marks) commands.push_back(host::mark(layout, id, state, facts));
-            commands.push_back(host::log(layout, s.json, s.revisions_line));
+            LogEntry entry = s.entry;
+            entry.revision = values.revision;
+            commands.push_back(host::log(layout, json_line(entry), revisions_line(entry)));
             return joined("settle", commands);
           },
           [&](const Prune& s) { return host::prune(layout, s.ids); },

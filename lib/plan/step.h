@@ -9,6 +9,7 @@
 #include <vector>
 
 #include "host/command.h"
+#include "plan/log_line.h"
 #include "release/layout.h"
 #include "release/release.h"
 
@@ -43,8 +44,7 @@ struct Publish {
 };
 struct Settle {  // the records after a switch, and the audit lines
   std::vector<std::pair<std::string, release::State>> marks;  // release id, its new state
-  std::string json;             // one line for log.jsonl
-  std::string revisions_line;   // one line for revisions.log, or empty
+  LogEntry entry;
 };
 struct Prune {
   std::vector<std::string> ids;

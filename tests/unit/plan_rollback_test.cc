@@ -39,7 +39,7 @@ TEST_CASE("a rollback to a newer release clears its mark and condemns nothing") 
   REQUIRE(plan);
   const auto& settle = std::get<plan::Settle>(plan->rounds.back().hosts.front().steps.front());
   CHECK(settle.marks == std::vector<std::pair<std::string, release::State>>{{"20261122000000", release::State::good}});
-  CHECK(settle.revisions_line == "ann rolled back to release 20261122000000");
+  CHECK(plan::revisions_line(settle.entry) == "ann rolled back to release 20261122000000");
 }
 
 TEST_CASE("the releases of many hosts are one table, newest first") {
