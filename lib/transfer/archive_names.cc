@@ -52,7 +52,8 @@ bool ArchiveNames::stays_inside(std::string_view path, std::string_view target) 
   });
 }
 
-Result<void> ArchiveNames::admit_parents(const Entry& entry) {
+Result<std::vector<std::string>> ArchiveNames::admit_parents(const Entry& entry) {
+  std::vector<std::string> made;
   const std::string_view path = entry.path;
   for (auto slash = path.find('/'); slash != std::string_view::npos; slash = path.find('/', slash + 1)) {
     const auto parent = path.substr(0, slash);
@@ -60,26 +61,32 @@ Result<void> ArchiveNames::admit_parents(const Entry& entry) {
     if (known->second != Kind::directory) {
       return std::unexpected(refused(path, "lies inside of " + shown(parent) + ", which is no directory"));
     }
+    if (fresh) made.emplace_back(parent);
   }
-  return {};
+  return made;
 }
 
-Result<void> ArchiveNames::admit(const Entry& entry) {
-  TRY(admit_parents(entry));
+Result<std::vector<std::string>> ArchiveNames::admit(const Entry& entry) {
+  TRY_ASSIGN(auto made, admit_parents(entry));
   Kind kind = Kind::file;
   switch (entry.kind) {
-    case Entry::Kind::file: break;
-    case Entry::Kind::directory: kind = Kind::directory; break;
+    case Entry::Kind::file:
+      break;
+    case Entry::Kind::directory:
+      kind = Kind::directory;
+      break;
     case Entry::Kind::symlink:
       kind = Kind::symlink;
       if (!stays_inside(entry.path, entry.target)) {
-        return std::unexpected(refused(entry.path, "is a link to " + shown(entry.target) + ", which may leave the release"));
+        return std::unexpected(
+            refused(entry.path, "is a link to " + shown(entry.target) + ", which may leave the release"));
       }
       break;
     case Entry::Kind::hard_link: {
       const auto target = known_.find(hash_of(entry.target));
       if (target == known_.end() || target->second != Kind::file) {
-        return std::unexpected(refused(entry.path, "is a hard link to " + shown(entry.target) + ", which is no earlier file of it"));
+        return std::unexpected(
+            refused(entry.path, "is a hard link to " + shown(entry.target) + ", which is no earlier file of it"));
       }
       break;
     }
@@ -88,7 +95,7 @@ Result<void> ArchiveNames::admit(const Entry& entry) {
   if (!fresh && (kind != Kind::directory || known->second != Kind::directory)) {
     return std::unexpected(refused(entry.path, "is there twice"));
   }
-  return {};
+  return made;
 }
 
 }  // namespace kirikae::transfer

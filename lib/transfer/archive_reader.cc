@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <map>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -28,7 +27,8 @@ namespace {
 constexpr std::size_t piece = 128 * 1024;
 
 Error file_error(const std::string& path, std::string_view what, int number) {
-  return Error(ErrorCode::local, fmt::format("archive {} {}: {}", shown(path), what, std::generic_category().message(number)));
+  return Error(ErrorCode::local,
+               fmt::format("archive {} {}: {}", shown(path), what, std::generic_category().message(number)));
 }
 
 // libarchive turns names into the locale's encoding. This thread's is UTF-8 meanwhile, which leaves every byte as it is.
@@ -95,7 +95,8 @@ class ArchiveFile {
     const bool same = ::fstat(fd_.get(), &now) == 0 && now.st_size == opened_.st_size &&
                       now.st_mtim.tv_sec == opened_.st_mtim.tv_sec && now.st_mtim.tv_nsec == opened_.st_mtim.tv_nsec;
     if (same) return {};
-    return std::unexpected(Error(ErrorCode::local, fmt::format("archive {} changed while it was being read", shown(path_)),
+    return std::unexpected(Error(ErrorCode::local,
+                                 fmt::format("archive {} changed while it was being read", shown(path_)),
                                  "let the build finish before you deploy"));
   }
 
@@ -103,7 +104,8 @@ class ArchiveFile {
   [[nodiscard]] std::uint64_t size() const { return static_cast<std::uint64_t>(opened_.st_size); }
 
  private:
-  ArchiveFile(std::string path, Fd fd, const struct stat& info) : path_(std::move(path)), fd_(std::move(fd)), opened_(info) {}
+  ArchiveFile(std::string path, Fd fd, const struct stat& info)
+      : path_(std::move(path)), fd_(std::move(fd)), opened_(info) {}
   std::string path_;
   Fd fd_;
   struct stat opened_;
@@ -145,7 +147,7 @@ class Reader : public Content {
     entry.path = name;
     name_ = name;
     done_ = 0;
-    entry.mode = archive_entry_perm(header) & 0777U;
+    entry.mode = kept_mode(archive_entry_perm(header), archive_entry_filetype(header) == AE_IFDIR);
     entry.mtime = archive_entry_mtime(header);
     TRY(read_kind(header, entry));
     size_ = entry.size;
@@ -159,7 +161,8 @@ class Reader : public Content {
     if (got < 0) return std::unexpected(failure().with_context(shown(name_)));
     done_ += static_cast<std::uint64_t>(got);
     if (done_ > size_ || (got == 0 && done_ != size_)) {
-      return std::unexpected(Error(ErrorCode::recipe, fmt::format("{} is not as long as the archive says", shown(name_))));
+      return std::unexpected(
+          Error(ErrorCode::recipe, fmt::format("{} is not as long as the archive says", shown(name_))));
     }
     return static_cast<std::size_t>(got);
   }
@@ -184,7 +187,8 @@ class Reader : public Content {
   }
   static la_int64_t on_skip(archive*, void* data, la_int64_t wanted) {
     Reader& reader = self(data);
-    const auto step = std::min(static_cast<std::uint64_t>(wanted), reader.file_.size() - std::min(reader.at_, reader.file_.size()));
+    const auto step =
+        std::min(static_cast<std::uint64_t>(wanted), reader.file_.size() - std::min(reader.at_, reader.file_.size()));
     reader.at_ += step;
     return static_cast<la_int64_t>(step);
   }
@@ -218,7 +222,9 @@ class Reader : public Content {
         }
         entry.size = static_cast<std::uint64_t>(archive_entry_size(header));
         return {};
-      case AE_IFDIR: entry.kind = Entry::Kind::directory; return {};
+      case AE_IFDIR:
+        entry.kind = Entry::Kind::directory;
+        return {};
       case AE_IFLNK: {
         const char* target = archive_entry_symlink(header);
         entry.kind = Entry::Kind::symlink;
@@ -226,7 +232,8 @@ class Reader : public Content {
         return {};
       }
       default:
-        return std::unexpected(Error(ErrorCode::recipe, fmt::format("{} is a device, fifo or socket", shown(entry.path)),
+        return std::unexpected(Error(ErrorCode::recipe,
+                                     fmt::format("{} is a device, fifo or socket", shown(entry.path)),
                                      "pack the archive anew without it"));
     }
   }
@@ -242,30 +249,33 @@ class Reader : public Content {
   std::uint64_t done_ = 0;
 };
 
-// Directories are kept back until all that is in them has been handed over.
 Result<void> walk_entries(const ArchiveFile& file, const std::stop_token& stop, const Visit& visit) {
   const Utf8Names names_as_they_are;
   Reader reader(file, stop);
   TRY(reader.start());
   ArchiveNames names;
-  std::map<std::string, Entry, std::greater<>> directories;
   Entry entry;
   for (std::size_t count = 1;; ++count) {
     TRY_ASSIGN(const bool more, reader.next(entry));
     if (!more) break;
     if (count > most_archive_entries) {
-      return std::unexpected(Error(ErrorCode::recipe, fmt::format("it has more than {} entries", most_archive_entries)));
+      return std::unexpected(
+          Error(ErrorCode::recipe, fmt::format("it has more than {} entries", most_archive_entries)));
     }
     TRY_ASSIGN(entry.path, ArchiveNames::normalised(entry.path));
     if (entry.path.empty()) continue;  // the root: the release's folder is the tool's own
-    TRY(names.admit(entry));
-    if (entry.kind == Entry::Kind::directory) {
-      directories.insert_or_assign(entry.path, entry);
-    } else {
-      TRY(visit(entry, reader));
+    // Directories that the archive takes for granted get entries, so that their mode isn't left to the host's umask.
+    TRY_ASSIGN(const auto parents, names.admit(entry));
+    for (const auto& parent : parents) {
+      Entry directory;
+      directory.kind = Entry::Kind::directory;
+      directory.path = parent;
+      directory.mode = 0755;
+      directory.mtime = entry.mtime;
+      TRY(visit(directory, reader));
     }
+    TRY(visit(entry, reader));
   }
-  for (const auto& [path, directory] : directories) TRY(visit(directory, reader));
   return {};
 }
 
@@ -275,9 +285,10 @@ Result<std::string> walk_archive(const recipe::ArchiveSource& source, const std:
   TRY_ASSIGN(const ArchiveFile file, ArchiveFile::open(source.path));
   TRY_ASSIGN(std::string sha256, file.sha256(stop));
   if (!source.sha256.empty() && sha256 != source.sha256) {
-    return std::unexpected(Error(ErrorCode::recipe,
-                                 fmt::format("archive {} has sha256 {}, the recipe says {}", shown(source.path), sha256, source.sha256),
-                                 "fetch or build the archive again; if this is the one you want, correct `sha256` in the recipe"));
+    return std::unexpected(
+        Error(ErrorCode::recipe,
+              fmt::format("archive {} has sha256 {}, the recipe says {}", shown(source.path), sha256, source.sha256),
+              "fetch or build the archive again; if this is the one you want, correct `sha256` in the recipe"));
   }
   bool found_any = false;
   auto walked = walk_entries(file, stop, [&](const Entry& entry, Content& content) {
@@ -291,7 +302,8 @@ Result<std::string> walk_archive(const recipe::ArchiveSource& source, const std:
     return std::unexpected(std::move(error).with_context("archive " + shown(source.path)));
   }
   if (!found_any) {
-    return std::unexpected(Error(ErrorCode::recipe, fmt::format("archive {} has nothing to deploy", shown(source.path))));
+    return std::unexpected(
+        Error(ErrorCode::recipe, fmt::format("archive {} has nothing to deploy", shown(source.path))));
   }
   return sha256;
 }

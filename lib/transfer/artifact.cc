@@ -25,7 +25,8 @@ namespace {
 // The archive's sha256; empty for a directory.
 Result<std::string> walk(const recipe::Source& source, const std::stop_token& stop, const Visit& visit) {
   if (source.archive) return walk_archive(*source.archive, stop, visit);
-  if (!source.directory) return std::unexpected(Error(ErrorCode::internal, "a source that is neither directory nor archive"));
+  if (!source.directory)
+    return std::unexpected(Error(ErrorCode::internal, "a source that is neither directory nor archive"));
   TRY(walk_tree(*source.directory, stop, visit));
   return std::string();
 }
@@ -50,8 +51,10 @@ Result<std::uint64_t> least_room(const recipe::Source& source, Encoding encoding
     struct stat info = {};
     if (::stat(source.archive->path.c_str(), &info) == 0) bytes = static_cast<std::uint64_t>(info.st_size);
   } else {
-    TRY_ASSIGN(const auto summary, measure(source, stop));
-    bytes = summary.bytes + summary.files * 512;  // a header for each
+    TRY(walk(source, stop, [&](const Entry& entry, Content&) -> Result<void> {
+      bytes += entry.size + 512;  // with a header
+      return {};
+    }));
   }
   return encoding == Encoding::none ? bytes : bytes / 4;
 }
@@ -81,7 +84,8 @@ class AllSignalsBlocked {
 
 class PackedArtifact : public Artifact, public std::enable_shared_from_this<PackedArtifact> {
  public:
-  PackedArtifact(std::shared_ptr<Spool> spool, const recipe::Source& source, Encoding encoding, const std::stop_token& stop)
+  PackedArtifact(std::shared_ptr<Spool> spool, const recipe::Source& source, Encoding encoding,
+                 const std::stop_token& stop)
       : spool_(std::move(spool)) {
     const AllSignalsBlocked blocked;
     packing_ = std::jthread([to = spool_, source, encoding](const std::stop_token& token) {
@@ -128,9 +132,12 @@ class PackedArtifact : public Artifact, public std::enable_shared_from_this<Pack
 
 std::string_view name_of(Encoding encoding) {
   switch (encoding) {
-    case Encoding::zstd: return "zstd";
-    case Encoding::gzip: return "gzip";
-    case Encoding::none: return "none";
+    case Encoding::zstd:
+      return "zstd";
+    case Encoding::gzip:
+      return "gzip";
+    case Encoding::none:
+      return "none";
   }
   return "";
 }

@@ -4,6 +4,8 @@
 
 namespace kirikae::transfer {
 
+unsigned kept_mode(unsigned mode, bool is_directory) { return (mode & 0777U) | (is_directory ? 0700U : 0U); }
+
 std::string shown(std::string_view name) {
   std::string text = "'";
   for (const char c : name) {

@@ -16,7 +16,7 @@ struct Entry {
   enum class Kind { file, directory, symlink, hard_link } kind = Kind::file;
   std::string path;        // relative, without `.`, `..` or empty parts; bytes as they are
   std::string target;      // of a symlink: its text; of a hard link: the path of an earlier file
-  unsigned mode = 0;       // permission bits only, never setuid, setgid or sticky
+  unsigned mode = 0;       // see kept_mode()
   std::int64_t mtime = 0;  // seconds
   std::uint64_t size = 0;  // of a file
 };
@@ -31,9 +31,12 @@ class Content {
   virtual Result<std::size_t> read(std::span<char> buffer) = 0;
 };
 
-// Files come in an order in which a hard link's target is before the link; directories come after all that is in them, so that
-// a plain `tar x` can set their modes and times at once. An error ends the walk.
+// A hard link's target and, from a directory source, a file's directory come before it. An error ends the walk.
 using Visit = std::function<Result<void>(const Entry& entry, Content& content)>;
+
+// Permission bits as a release has them: no setuid, setgid or sticky, and directories that their owner can always write to.
+// A read-only one could neither be unpacked by every tar, nor get links into shared/, nor be pruned.
+unsigned kept_mode(unsigned mode, bool is_directory);
 
 // A name as an error shows it: in single quotes, bytes that a line or a terminal can't carry as \n, \x1b …
 std::string shown(std::string_view name);

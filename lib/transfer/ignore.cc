@@ -96,7 +96,8 @@ bool IgnoreRules::tokenise(std::string_view pattern, std::vector<Token>& tokens)
       const auto first = at;
       while (at + 1 < pattern.size() && pattern[at + 1] == '*') ++at;
       const auto rest = pattern.substr(at + 1);
-      const bool alone = (first == 0 || pattern[first - 1] == '/') && (rest.empty() || rest.starts_with('/') || rest.starts_with("\\/"));
+      const bool alone = (first == 0 || pattern[first - 1] == '/') &&
+                         (rest.empty() || rest.starts_with('/') || rest.starts_with("\\/"));
       if (at == first || !alone) {
         tokens.push_back({Token::Kind::star, 0, {}});
       } else if (rest.starts_with('/')) {
@@ -145,7 +146,8 @@ bool IgnoreRules::read_bracket(std::string_view pattern, std::size_t& at, Token&
       if (++i >= pattern.size()) return false;
       c = pattern[i];
     }
-    for (std::size_t b = range ? static_cast<std::size_t>(before) : index_of(c); b <= index_of(c); ++b) token.bytes[b] = true;
+    for (std::size_t b = range ? static_cast<std::size_t>(before) : index_of(c); b <= index_of(c); ++b)
+      token.bytes[b] = true;
     before = range ? -1 : static_cast<int>(index_of(c));
   }
   if (negated) token.bytes.flip();
@@ -156,8 +158,19 @@ bool IgnoreRules::read_bracket(std::string_view pattern, std::size_t& at, Token&
 
 // All ways through the tokens at once: the cost is tokens × bytes, whatever the pattern. `here[t]`: the text so far can have
 // been matched by the first t tokens.
-bool IgnoreRules::matches(const std::vector<Token>& tokens, std::string_view text) {
+bool IgnoreRules::matches(std::span<const Token> tokens, std::string_view text) {
   using enum Token::Kind;
+  // Literals at either end decide most questions.
+  while (!tokens.empty() && tokens.front().kind == literal) {
+    if (!text.starts_with(tokens.front().byte)) return false;
+    tokens = tokens.subspan(1);
+    text.remove_prefix(1);
+  }
+  while (!tokens.empty() && tokens.back().kind == literal) {
+    if (!text.ends_with(tokens.back().byte)) return false;
+    tokens = tokens.first(tokens.size() - 1);
+    text.remove_suffix(1);
+  }
   const auto count = tokens.size();
   std::vector<bool> here(count + 1, false);
   std::vector<bool> next(count + 1, false);
@@ -181,12 +194,23 @@ bool IgnoreRules::matches(const std::vector<Token>& tokens, std::string_view tex
       }
       if (!here[t]) continue;
       switch (token.kind) {
-        case literal: next[t + 1] = next[t + 1] || token.byte == c; break;
-        case any_byte: next[t + 1] = next[t + 1] || c != '/'; break;
-        case bracket: next[t + 1] = next[t + 1] || token.bytes[index_of(c)]; break;
-        case star: next[t] = next[t] || c != '/'; break;
-        case star_star: next[t] = true; break;
-        case star_star_slash: break;
+        case literal:
+          next[t + 1] = next[t + 1] || token.byte == c;
+          break;
+        case any_byte:
+          next[t + 1] = next[t + 1] || c != '/';
+          break;
+        case bracket:
+          next[t + 1] = next[t + 1] || token.bytes[index_of(c)];
+          break;
+        case star:
+          next[t] = next[t] || c != '/';
+          break;
+        case star_star:
+          next[t] = true;
+          break;
+        case star_star_slash:
+          break;
       }
     }
     skip_empty(next);

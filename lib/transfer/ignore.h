@@ -1,6 +1,7 @@
 // IgnoreRules: .gitignore patterns, read and applied as git does, for the `exclude` list of a directory source.
 #pragma once
 
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -40,7 +41,7 @@ class IgnoreRules {
   void add(std::string_view line);
   static bool tokenise(std::string_view pattern, std::vector<Token>& tokens);
   static bool read_bracket(std::string_view pattern, std::size_t& at, Token& token);
-  static bool matches(const std::vector<Token>& tokens, std::string_view text);
+  static bool matches(std::span<const Token> tokens, std::string_view text);
 
   std::vector<Rule> rules_;
 };

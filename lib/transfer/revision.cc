@@ -22,7 +22,9 @@ Result<Answer> ask_git(const std::string& folder, std::vector<std::string> words
   SubprocessCall call;
   // A deploy run from a git hook inherits variables that name another repository. The file system monitor is a program that a
   // repository's own configuration would have us start.
-  call.argv = {"env", "-u", "GIT_DIR", "-u", "GIT_WORK_TREE", "-u", "GIT_INDEX_FILE", "git", "-c", "core.fsmonitor=false", "-C", folder};
+  call.argv = {
+      "env", "-u",  "GIT_DIR", "-u", "GIT_WORK_TREE", "-u", "GIT_INDEX_FILE", "git", "-c", "core.fsmonitor=false",
+      "-C",  folder};
   call.argv.insert(call.argv.end(), words.begin(), words.end());
   call.environment = {{"GIT_OPTIONAL_LOCKS", "0"}, {"LC_ALL", "C"}};
   call.deadline = Deadline::in(patience);
@@ -38,7 +40,8 @@ Result<Answer> ask_git(const std::string& folder, std::vector<std::string> words
 }
 
 bool is_object_name(std::string_view text) {
-  return (text.size() == 40 || text.size() == 64) && text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
+  return (text.size() == 40 || text.size() == 64) &&
+         text.find_first_not_of("0123456789abcdef") == std::string_view::npos;
 }
 
 }  // namespace

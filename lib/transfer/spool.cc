@@ -22,7 +22,8 @@ std::string reason(int number) { return std::generic_category().message(number);
 constexpr const char* cache_hint = "set XDG_CACHE_HOME to a folder with room";
 
 Error folder_error(const std::string& folder, std::string_view what, int number) {
-  return Error(ErrorCode::local, fmt::format("cache folder {} {}: {}", shown(folder), what, reason(number)), cache_hint);
+  return Error(ErrorCode::local, fmt::format("cache folder {} {}: {}", shown(folder), what, reason(number)),
+               cache_hint);
 }
 
 // mkdir -p, 0700 for each folder that was missing.
@@ -60,10 +61,11 @@ Result<std::shared_ptr<Spool>> Spool::open(const std::string& folder, std::uint6
   if (::fstatvfs(file.get(), &space) == 0 && space.f_blocks > 0) {
     const auto free = static_cast<std::uint64_t>(space.f_bavail) * space.f_frsize;
     if (free < room) {
-      return std::unexpected(Error(ErrorCode::local,
-                                   fmt::format("cache folder {} has too little room: packing the source needs {}, {} are free",
-                                               shown(folder), megabytes(room), megabytes(free)),
-                                   cache_hint));
+      return std::unexpected(
+          Error(ErrorCode::local,
+                fmt::format("cache folder {} has too little room: packing the source needs {}, {} are free",
+                            shown(folder), megabytes(room), megabytes(free)),
+                cache_hint));
     }
   }
   return std::make_shared<Spool>(std::move(file), folder);
@@ -116,7 +118,8 @@ void Spool::wake_readers() {
   waiting_.clear();
 }
 
-Result<ByteSource::Piece> Spool::read_at(std::uint64_t offset, std::span<char> buffer, const std::shared_ptr<Waker>& waker) {
+Result<ByteSource::Piece> Spool::read_at(std::uint64_t offset, std::span<char> buffer,
+                                         const std::shared_ptr<Waker>& waker) {
   using State = ByteSource::Piece::State;
   std::uint64_t size = 0;
   {

@@ -48,7 +48,8 @@ struct TarWriter::State {
   Error failure(std::string_view doing) {
     if (error) return *std::exchange(error, std::nullopt);
     const char* text = archive_error_string(output);
-    return Error(ErrorCode::local, fmt::format("{} can't be packed: {}", doing, text != nullptr ? text : "unknown reason"));
+    return Error(ErrorCode::local,
+                 fmt::format("{} can't be packed: {}", doing, text != nullptr ? text : "unknown reason"));
   }
 
   Spool& spool;
@@ -79,7 +80,8 @@ Result<TarWriter> TarWriter::open(Spool& spool, Encoding encoding) {
            archive_write_set_filter_option(output, "gzip", "compression-level", "4") == ARCHIVE_OK &&
            archive_write_set_filter_option(output, "gzip", "timestamp", nullptr) == ARCHIVE_OK;
       break;
-    case Encoding::none: break;
+    case Encoding::none:
+      break;
   }
   ok = ok && archive_write_set_bytes_per_block(output, block) == ARCHIVE_OK &&
        archive_write_set_bytes_in_last_block(output, 1) == ARCHIVE_OK &&
@@ -101,7 +103,9 @@ Result<void> TarWriter::add(const Entry& entry, Content& content, const std::sto
       archive_entry_set_filetype(header, AE_IFREG);
       archive_entry_set_size(header, static_cast<la_int64_t>(entry.size));
       break;
-    case Entry::Kind::directory: archive_entry_set_filetype(header, AE_IFDIR); break;
+    case Entry::Kind::directory:
+      archive_entry_set_filetype(header, AE_IFDIR);
+      break;
     case Entry::Kind::symlink:
       archive_entry_set_filetype(header, AE_IFLNK);
       archive_entry_copy_symlink(header, entry.target.c_str());
@@ -111,7 +115,8 @@ Result<void> TarWriter::add(const Entry& entry, Content& content, const std::sto
       archive_entry_copy_hardlink(header, entry.target.c_str());
       break;
   }
-  if (archive_write_header(state_->output, header) != ARCHIVE_OK) return std::unexpected(state_->failure(shown(entry.path)));
+  if (archive_write_header(state_->output, header) != ARCHIVE_OK)
+    return std::unexpected(state_->failure(shown(entry.path)));
   if (entry.kind != Entry::Kind::file) return {};
   for (;;) {
     if (stop.stop_requested()) return std::unexpected(cancelled_error());

@@ -44,11 +44,16 @@ Error changed_error(const std::string& path) {
 
 const char* kind_name(mode_t mode) {
   switch (mode & S_IFMT) {
-    case S_IFSOCK: return "socket";
-    case S_IFIFO: return "fifo";
-    case S_IFBLK: return "block device";
-    case S_IFCHR: return "character device";
-    default: return "thing of an unknown kind";
+    case S_IFSOCK:
+      return "socket";
+    case S_IFIFO:
+      return "fifo";
+    case S_IFBLK:
+      return "block device";
+    case S_IFCHR:
+      return "character device";
+    default:
+      return "thing of an unknown kind";
   }
 }
 
@@ -124,14 +129,14 @@ Result<std::vector<std::string>> names_in(int folder, const std::string& path) {
 class Walk {
  public:
   Walk(const recipe::DirectorySource& source, const std::stop_token& stop, const Visit& visit)
-      : rules_(source.excludes), stop_(stop), visit_(visit) {}
+      : prefix_(source.path.size() + 1), rules_(source.excludes), stop_(stop), visit_(visit) {}
 
-  // What lies in `folder`, which is `path` inside the source.
+  // What lies in `folder`, whose whole path is `path`.
   Result<void> inside(const Fd& folder, const std::string& path) {
-    TRY_ASSIGN(const auto names, names_in(folder.get(), path.empty() ? "." : path));
+    TRY_ASSIGN(const auto names, names_in(folder.get(), path));
     for (const auto& name : names) {
       if (stop_.stop_requested()) return std::unexpected(cancelled_error());
-      TRY(one(folder, name, path.empty() ? name : path + '/' + name));
+      TRY(one(folder, name, path + '/' + name));
     }
     return {};
   }
@@ -140,12 +145,14 @@ class Walk {
  private:
   Result<void> one(const Fd& folder, const std::string& name, const std::string& path) {
     struct stat info = {};
-    if (::fstatat(folder.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0) return std::unexpected(entry_error(path, errno));
-    if (rules_.excludes(path, S_ISDIR(info.st_mode))) return {};
+    if (::fstatat(folder.get(), name.c_str(), &info, AT_SYMLINK_NOFOLLOW) != 0)
+      return std::unexpected(entry_error(path, errno));
+    const auto inner = std::string_view(path).substr(prefix_);
+    if (rules_.excludes(inner, S_ISDIR(info.st_mode))) return {};
     found_any_ = true;
     Entry entry;
-    entry.path = path;
-    entry.mode = info.st_mode & 0777U;
+    entry.path = inner;
+    entry.mode = kept_mode(info.st_mode, S_ISDIR(info.st_mode));
     entry.mtime = info.st_mtim.tv_sec;
     NoContent none;
     switch (info.st_mode & S_IFMT) {
@@ -161,8 +168,8 @@ class Walk {
           const bool replaced = errno == ENOTDIR || errno == ELOOP;
           return std::unexpected(replaced ? changed_error(path) : entry_error(path, errno));
         }
-        TRY(inside(below, path));
-        return visit_(entry, none);
+        TRY(visit_(entry, none));
+        return inside(below, path);
       }
       case S_IFLNK: {
         entry.kind = Entry::Kind::symlink;
@@ -170,9 +177,9 @@ class Walk {
         return visit_(entry, none);
       }
       default:
-        return std::unexpected(Error(ErrorCode::local,
-                                     fmt::format("{} is a {}, which can't be deployed", shown(path), kind_name(info.st_mode)),
-                                     "remove it, or add it to `exclude`"));
+        return std::unexpected(Error(
+            ErrorCode::local, fmt::format("{} is a {}, which can't be deployed", shown(path), kind_name(info.st_mode)),
+            "remove it, or add it to `exclude`"));
     }
   }
 
@@ -184,6 +191,7 @@ class Walk {
     return target;
   }
 
+  const std::size_t prefix_;  // of whole paths: the source's own and a slash
   const IgnoreRules rules_;
   const std::stop_token& stop_;
   const Visit& visit_;
@@ -198,23 +206,21 @@ Result<void> walk_tree(const recipe::DirectorySource& source, const std::stop_to
     const int number = errno;
     const std::string name = "source directory " + shown(source.path);
     if (number == ENOENT) {
-      return std::unexpected(
-          Error(ErrorCode::recipe, name + " does not exist", "build it first, or correct `source: directory` in the recipe"));
+      return std::unexpected(Error(ErrorCode::recipe, name + " does not exist",
+                                   "build it first, or correct `source: directory` in the recipe"));
     }
     if (number == ENOTDIR) {
-      return std::unexpected(Error(ErrorCode::recipe, name + " is no directory", "for a packed one use `source: archive`"));
+      return std::unexpected(
+          Error(ErrorCode::recipe, name + " is no directory", "for a packed one use `source: archive`"));
     }
     return std::unexpected(
         Error(ErrorCode::local, fmt::format("{} can't be read: {}", name, std::generic_category().message(number))));
   }
   Walk walk(source, stop, visit);
-  if (auto result = walk.inside(root, {}); !result) {
-    auto error = std::move(result).error();
-    if (error.code == ErrorCode::cancelled) return std::unexpected(std::move(error));
-    return std::unexpected(std::move(error).with_context("source directory " + shown(source.path)));
-  }
+  TRY(walk.inside(root, source.path));
   if (!walk.found_any()) {
-    return std::unexpected(Error(ErrorCode::recipe, fmt::format("source directory {} has nothing to deploy", shown(source.path)),
+    return std::unexpected(Error(ErrorCode::recipe,
+                                 fmt::format("source directory {} has nothing to deploy", shown(source.path)),
                                  "build it first, or correct `exclude` in the recipe"));
   }
   return {};

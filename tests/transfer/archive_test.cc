@@ -1,0 +1,270 @@
+// Archive sources: what is refused, by its name, and what comes out of the rest.
+#include <archive.h>
+#include <archive_entry.h>
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <fstream>
+
+#include "core/digest.h"
+#include "support/catch.h"
+#include "support/process.h"
+#include "support/temp_dir.h"
+#include "transfer/archive_names.h"
+#include "transfer/packing.h"
+
+using namespace kirikae;
+using namespace kirikae::test;
+using transfer::Encoding;
+namespace fs = std::filesystem;
+
+namespace {
+
+struct Item {
+  std::string path;
+  std::string content = {};  // of a file
+  unsigned mode = 0644;
+  unsigned type = AE_IFREG;
+  std::string link = {};  // target: of a symlink, or of a hard link where type is AE_IFREG
+};
+
+// Writes just what it is told, however hostile. `how` is the archive's suffix.
+std::string make_archive(const std::string& path, const std::string& how, const std::vector<Item>& items) {
+  archive* out = archive_write_new();
+  if (how == "zip") {
+    archive_write_set_format_zip(out);
+  } else if (how == "pax") {
+    archive_write_set_format_pax(out);
+  } else {
+    archive_write_set_format_gnutar(out);
+  }
+  if (how == "tar.gz") archive_write_add_filter_gzip(out);
+  if (how == "tar.bz2") archive_write_add_filter_bzip2(out);
+  if (how == "tar.xz") archive_write_add_filter_xz(out);
+  if (how == "tar.zst") archive_write_add_filter_zstd(out);
+  REQUIRE(archive_write_open_filename(out, path.c_str()) == ARCHIVE_OK);
+  for (const auto& item : items) {
+    archive_entry* entry = archive_entry_new();
+    archive_entry_copy_pathname(entry, item.path.c_str());
+    archive_entry_set_filetype(entry, item.type);
+    archive_entry_set_perm(entry, static_cast<__LA_MODE_T>(item.mode));
+    archive_entry_set_mtime(entry, 1'700'000'000, 0);
+    archive_entry_set_size(entry, static_cast<la_int64_t>(item.content.size()));
+    archive_entry_set_uid(entry, 1234);
+    archive_entry_copy_uname(entry, "somebody");
+    if (!item.link.empty() && item.type == AE_IFLNK) archive_entry_copy_symlink(entry, item.link.c_str());
+    if (!item.link.empty() && item.type == AE_IFREG) archive_entry_copy_hardlink(entry, item.link.c_str());
+    REQUIRE(archive_write_header(out, entry) >= ARCHIVE_WARN);  // a pax name that is no ASCII
+    if (!item.content.empty()) REQUIRE(archive_write_data(out, item.content.data(), item.content.size()) > 0);
+    archive_entry_free(entry);
+  }
+  REQUIRE(archive_write_close(out) == ARCHIVE_OK);
+  archive_write_free(out);
+  return path;
+}
+
+std::string file_sha256(const std::string& path) {
+  std::ifstream file(path, std::ios::binary);
+  return to_hex(sha256_bytes(std::string(std::istreambuf_iterator<char>(file), {})));
+}
+
+Item soft_link(const std::string& path, const std::string& target) { return {path, "", 0777, AE_IFLNK, target}; }
+Item folder_item(const std::string& path, unsigned mode = 0755) { return {path, "", mode, AE_IFDIR, ""}; }
+Item hard_link(const std::string& path, const std::string& target) { return {path, "", 0644, AE_IFREG, target}; }
+
+std::string file_line(unsigned mode, const std::string& content) {
+  return fmt::format("file {:o} of {} at 1700000000", mode, to_hex(sha256_bytes(content)));
+}
+
+}  // namespace
+
+TEST_CASE("each kind of archive is unpacked to the same tree") {
+  const TempDir folder;
+  std::vector<Item> items{folder_item("./"),
+                          folder_item("app/", 0550),
+                          {"./app/main", std::string(100'000, 'x'), 04755},
+                          {"app/" + std::string(180, 'n'), "long", 0600},
+                          {"app/ünï", "utf-8", 0644},
+                          folder_item("app/", 0550),  // twice, as a list of paths for tar gives it
+                          {"implied/parents//./here", "", 0644},
+                          soft_link("app/link", "../implied/parents")};
+  for (const std::string how : {"tar", "pax", "tar.gz", "tar.bz2", "tar.xz", "tar.zst", "zip"}) {
+    INFO(how);
+    const auto path = make_archive(folder / ("a." + how), how, items);
+    const auto source = archive_source(path, file_sha256(path));
+    const auto summary = transfer::examine(source, {});
+    REQUIRE(summary);
+    CHECK(summary->files == 5);
+    CHECK(summary->bytes == 100'009);
+    CHECK(summary->revision == file_sha256(path));
+    const auto packed = pack_all(source, Encoding::zstd, folder / "cache");
+    REQUIRE(packed);
+    for (const std::string program : {"tar", "busybox"}) {
+      const auto out = folder / (how + program);
+      unpack(packed->bytes, Encoding::zstd, program, out);
+      const auto tree = snapshot(out);
+      CHECK(tree.size() == 8);
+      CHECK(tree.at("app") == "directory 750");
+      CHECK(tree.at("implied/parents") == "directory 755");
+      CHECK(tree.at("app/main") == file_line(0755, std::string(100'000, 'x')));
+      CHECK(tree.at("app/" + std::string(180, 'n')) == file_line(0600, "long"));
+      CHECK(tree.at("app/ünï") == file_line(0644, "utf-8"));
+      CHECK(tree.at("implied/parents/here") == file_line(0644, ""));
+      CHECK(tree.at("app/link") == "link to ../implied/parents");
+    }
+  }
+}
+
+TEST_CASE("hard links of an archive stay links to what it has") {
+  const TempDir folder;
+  const auto path = make_archive(folder / "a.tar", "tar", {{"data/one", "same"}, hard_link("data/two", "./data/one")});
+  const auto packed = pack_all(archive_source(path), Encoding::none, folder / "cache");
+  REQUIRE(packed);
+  for (const std::string program : {"tar", "busybox"}) {
+    const auto out = folder / program;
+    unpack(packed->bytes, Encoding::none, program, out);
+    CHECK(fs::equivalent(out + "/data/one", out + "/data/two"));
+  }
+}
+
+TEST_CASE("an archive that isn't the one of the recipe is refused with both sums") {
+  const TempDir folder;
+  const auto path = make_archive(folder / "a.tar.gz", "tar.gz", {{"a", "x"}});
+  const std::string other(64, '0');
+  const auto wanted =
+      "archive '" + path + "' has sha256 " + file_sha256(path) + ", the recipe says " + other +
+      "\n  fetch or build the archive again; if this is the one you want, correct `sha256` in the recipe";
+  const auto summary = transfer::examine(archive_source(path, other), {});
+  REQUIRE_FALSE(summary);
+  CHECK(summary.error().code == ErrorCode::recipe);
+  CHECK(to_text(summary.error()) == wanted);
+  // Nothing of it is ever given to a reader.
+  auto artifact = transfer::pack(archive_source(path, other), Encoding::zstd, folder / "cache", {});
+  REQUIRE(artifact);
+  const auto read = read_all(**artifact);
+  REQUIRE_FALSE(read);
+  CHECK(to_text(read.error()) == wanted);
+}
+
+TEST_CASE("hostile entries of an archive are refused by name") {
+  struct Case {
+    std::string what;
+    std::vector<Item> items;
+    std::string message;
+  };
+  const std::vector<Case> cases{
+      {"absolute", {{"/etc/passwd", "x"}}, "'/etc/passwd' is an absolute name"},
+      {"climbing", {{"a/../../evil", "x"}}, "'a/../../evil' climbs with '..'"},
+      {"climbing last", {folder_item("a/..")}, "'a/../' climbs with '..'"},
+      {"absolute link", {soft_link("a", "/etc")}, "'a' is a link to '/etc', which may leave the release"},
+      {"climbing link", {soft_link("d/a", "../../etc")}, "'d/a' is a link to '../../etc', which may leave the release"},
+      {"link by a link",
+       {soft_link("d/top", ".."), soft_link("a", "d/top/..")},
+       "'a' is a link to 'd/top/..', which may leave the release"},
+      {"through a link",
+       {folder_item("real"), soft_link("a", "real"), {"a/file", "x"}},
+       "'a/file' lies inside of 'a', which is no directory"},
+      {"under a file", {{"a", "x"}, {"a/b/c", "x"}}, "'a/b/c' lies inside of 'a', which is no directory"},
+      {"file twice", {{"a", "x"}, {"./a", "y"}}, "'a' is there twice"},
+      {"directory becomes link", {{"a/b", "x"}, soft_link("a", ".")}, "'a' is there twice"},
+      {"link becomes directory", {soft_link("a", "."), folder_item("a")}, "'a' is there twice"},
+      {"hard link out", {hard_link("a", "../shadow")}, "'../shadow' climbs with '..'"},
+      {"hard link to root", {hard_link("a", "/etc/shadow")}, "'/etc/shadow' is an absolute name"},
+      {"hard link to nothing", {hard_link("a", "b")}, "'a' is a hard link to 'b', which is no earlier file of it"},
+      {"hard link to link",
+       {soft_link("l", "x"), hard_link("a", "l")},
+       "'a' is a hard link to 'l', which is no earlier file of it"},
+      {"device", {{"dev/null", "", 0666, AE_IFCHR, ""}}, "'dev/null' is a device, fifo or socket"},
+      {"fifo", {{"pipe", "", 0666, AE_IFIFO, ""}}, "'pipe' is a device, fifo or socket"},
+  };
+  const TempDir folder;
+  for (const auto& [what, items, message] : cases) {
+    INFO(what);
+    const auto path = make_archive(folder / "hostile.tar", "tar", items);
+    const auto wanted = "archive '" + path + "': " + message + "\n  pack the archive anew without it";
+    const auto summary = transfer::examine(archive_source(path), {});
+    REQUIRE_FALSE(summary);
+    CHECK(summary.error().code == ErrorCode::recipe);
+    CHECK(to_text(summary.error()) == wanted);
+    const auto packed = pack_all(archive_source(path), Encoding::none, folder / "cache");
+    REQUIRE_FALSE(packed);
+    CHECK(to_text(packed.error()) == wanted);
+  }
+}
+
+TEST_CASE("links that stay in an archive's tree pass, others don't") {
+  using transfer::ArchiveNames;
+  CHECK(ArchiveNames::stays_inside("a", "b"));
+  CHECK(ArchiveNames::stays_inside("d/a", "../b/c"));
+  CHECK(ArchiveNames::stays_inside("d/e/a", ".././../b/"));
+  CHECK(ArchiveNames::stays_inside("d/a", ".."));
+  CHECK_FALSE(ArchiveNames::stays_inside("a", ".."));
+  CHECK_FALSE(ArchiveNames::stays_inside("d/a", "../.."));
+  CHECK_FALSE(ArchiveNames::stays_inside("d/a", "b/../../.."));
+  CHECK_FALSE(ArchiveNames::stays_inside("d/a", "b/.."));
+  CHECK_FALSE(ArchiveNames::stays_inside("a", "/b"));
+  CHECK_FALSE(ArchiveNames::stays_inside("a", ""));
+}
+
+TEST_CASE("what is no archive, cut short, or empty is an error of the recipe") {
+  const TempDir folder;
+  const auto code_and_text = [&](const std::string& path) {
+    const auto packed = pack_all(archive_source(path), Encoding::none, folder / "cache");
+    REQUIRE_FALSE(packed);
+    CHECK(packed.error().code == ErrorCode::recipe);
+    return to_text(packed.error());
+  };
+  CHECK(code_and_text(folder / "none.zip") ==
+        "archive '" + folder / "none.zip" +
+            "' does not exist\n  build it first, or correct `source: archive` in the recipe");
+  CHECK(code_and_text(folder.path()) ==
+        "archive '" + folder.path().string() + "' is no file\n  for a directory use `source: directory`");
+  CHECK(code_and_text(folder.write("text.tar", "I am a text, not an archive")).find("can't be unpacked") !=
+        std::string::npos);
+  CHECK(code_and_text(make_archive(folder / "empty.tar", "tar", {})).find("has nothing to deploy") !=
+        std::string::npos);
+  Dice dice(7);
+  for (const std::string how : {"tar", "tar.gz", "tar.bz2", "tar.xz", "tar.zst", "zip"}) {
+    INFO(how);
+    const auto path = make_archive(folder / ("cut." + how), how, {{"first", "x"}, {"second", dice.bytes(400'000)}});
+    fs::resize_file(path, 200'000);
+    code_and_text(path);
+  }
+}
+
+TEST_CASE("an archive's names are kept byte for byte") {
+  const TempDir folder;
+  const std::vector<std::string> names{"\xff\xfe", "new\nline", "back\\slash", "ünï", "-rf"};
+  std::vector<Item> items;
+  for (const auto& name : names) items.push_back({name, "x"});
+  const auto path = make_archive(folder / "a.tar", "tar", items);
+  const auto packed = pack_all(archive_source(path), Encoding::none, folder / "cache");
+  REQUIRE(packed);
+  unpack(packed->bytes, Encoding::none, "tar", folder / "out");
+  const auto tree = snapshot(folder / "out");
+  CHECK(tree.size() == names.size());
+  for (const auto& name : names) CHECK(tree.count(name) == 1);
+}
+
+TEST_CASE("an archive of more entries than the limit is refused", "[slow]") {
+  const TempDir folder;
+  archive* out = archive_write_new();
+  archive_write_set_format_gnutar(out);
+  archive_write_add_filter_zstd(out);
+  const auto path = folder / "many.tar.zst";
+  REQUIRE(archive_write_open_filename(out, path.c_str()) == ARCHIVE_OK);
+  archive_entry* entry = archive_entry_new();
+  for (int i = 0; i <= 2'000'000; ++i) {
+    archive_entry_clear(entry);
+    archive_entry_copy_pathname(entry, std::to_string(i).c_str());
+    archive_entry_set_filetype(entry, AE_IFREG);
+    archive_entry_set_size(entry, 0);
+    REQUIRE(archive_write_header(out, entry) == ARCHIVE_OK);
+  }
+  archive_entry_free(entry);
+  archive_write_close(out);
+  archive_write_free(out);
+  const auto summary = transfer::examine(archive_source(path), {});
+  REQUIRE_FALSE(summary);
+  CHECK(to_text(summary.error()) == "archive '" + path + "': it has more than 2000000 entries");
+}
