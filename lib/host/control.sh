@@ -44,6 +44,7 @@ kk_serve() {
 }
 
 kk_data() {
+  kk_frame 'hello 1' >&2
   kk_frame 'hello 1'
   IFS=' ' read -r kk_word kk_id kk_n || exit 2
   case $kk_word:$kk_id:$kk_n in step:*[!0-9]*:* | step::* | step:*:*[!0-9]* | step:*:) exit 2 ;; step:*) ;; *) exit 2 ;; esac
@@ -91,6 +92,8 @@ kk_control() {
   kk_want=0
   kk_idle
   kk_quit=
+  # There too: what rc files have said before must not pass for the first step's.
+  kk_frame 'hello 1' >&2
   kk_frame 'hello 1'
   while :; do
     # It fails where a signal came in between.

@@ -90,7 +90,7 @@ void ControlShell::pump(const OutputFn& on_output) {
                               },
                               [this](const Frame& frame) { return take_frame(Stream::out, frame); }};
   const FrameParser::Sink err{[&](std::string_view bytes) {
-                                if (!hello_) {
+                                if (!err_hello_) {
                                   noise(bytes);
                                 } else if (begun_ && !err_ended_) {
                                   on_output(Stream::err, bytes);
@@ -121,6 +121,10 @@ Result<void> ControlShell::take_frame(Stream stream, const Frame& frame) {
     return std::unexpected(Error(ErrorCode::lost, fmt::format("it said {} ({})", what, frame.number)));
   };
   if (stream == Stream::err) {
+    if (frame.word == Word::hello && !err_hello_ && frame.number == 1) {
+      err_hello_ = true;
+      return {};
+    }
     if (frame.word != Word::end || frame.status >= 0 || frame.number > id_) return wrong("something that makes no sense on standard error");
     if (frame.number == id_) err_ended_ = true;
     return {};

@@ -69,6 +69,7 @@ class ControlShell {
   bool signal_wanted_ = false;
 
   bool hello_ = false;
+  bool err_hello_ = false;  // the same, on standard error: before it stands what rc files have said there
   std::string noise_;
   std::uint64_t pong_ = 0;
   std::string problem_;

@@ -1,0 +1,303 @@
+#include "host/control.h"
+
+#include <fcntl.h>
+#include <grp.h>
+#include <poll.h>
+#include <signal.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstdlib>
+#include <fstream>
+#include <sstream>
+#include <stdexcept>
+
+#include "core/deadline.h"
+#include "core/digest.h"
+#include "support/process.h"
+
+namespace kirikae::test {
+
+namespace {
+
+constexpr uid_t nobody = 65534;
+
+// lchown only where we may: an ordinary user's files are its own.
+void give_away(const std::string& path) {
+  if (geteuid() == 0 && lchown(path.c_str(), nobody, nobody) != 0) throw std::runtime_error("can't give away " + path);
+}
+
+std::string replaced(std::string text, std::string_view from, std::string_view to) {
+  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+  return text;
+}
+
+std::string program_in_path(const std::string& name) {
+  for (const auto* folder : {"/bin/", "/usr/bin/", "/usr/local/bin/"}) {
+    if (access((folder + name).c_str(), X_OK) == 0) return folder + name;
+  }
+  return {};
+}
+
+// A folder with every applet of busybox under its own name; it stays until the test program ends.
+Shell busybox_shell(const std::string& busybox) {
+  static const TempDir folder;
+  fs::permissions(folder.path(), fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec | fs::perms::others_read);
+  std::istringstream applets(run_program({busybox, "--list"}).output);
+  for (std::string applet; std::getline(applets, applet);) fs::create_symlink(busybox, folder.path() / applet);
+  return {"busybox", folder / "sh", folder.path().string()};
+}
+
+struct Pipe {
+  Fd read, write;
+  Pipe() {
+    int ends[2];
+    if (pipe2(ends, O_CLOEXEC) != 0) throw std::runtime_error("no pipe");
+    read = Fd(ends[0]);
+    write = Fd(ends[1]);
+  }
+};
+
+}  // namespace
+
+std::ostream& operator<<(std::ostream& stream, const Shell& shell) { return stream << shell.name; }
+
+std::ostream& operator<<(std::ostream& stream, const Ended& ended) {
+  return stream << "status " << ended.status << "\nout: " << ended.out << "\nerr: " << ended.err;
+}
+
+const std::vector<Shell>& shells() {
+  static const std::vector<Shell> found = [] {
+    std::vector<Shell> list;
+    for (const auto* name : {"dash", "bash", "ksh", "mksh"}) {
+      const auto program = program_in_path(name);
+      if (!program.empty()) list.push_back({name, program, "/usr/local/bin:/usr/bin:/bin"});
+    }
+    const auto busybox = program_in_path("busybox");
+    if (!busybox.empty()) list.push_back(busybox_shell(busybox));
+    if (list.size() < 2) throw std::runtime_error("the tests of the host scripts need dash, bash, busybox and ksh");
+    return list;
+  }();
+  return found;
+}
+
+Disk::Disk(const std::string& deploy_to) : layout_(folder_ / deploy_to) {
+  give_away(folder_.path().string());
+  make_folder("tmp", 0700);
+}
+
+std::string Disk::path(std::string_view below_deploy_to) const { return layout_.root() + "/" + std::string(below_deploy_to); }
+
+void Disk::make_folder(std::string_view below, mode_t mode) const {
+  fs::path made = folder_.path();
+  for (const auto& part : fs::path(below)) {
+    made /= part;
+    if (mkdir(made.c_str(), 0755) == 0) give_away(made.string());
+  }
+  chmod(made.c_str(), mode);
+}
+
+void Disk::write(std::string_view below, std::string_view content, mode_t mode) const {
+  make_folder(fs::path(below).parent_path().string());
+  give_away(folder_.write(below, content, mode));
+}
+
+void Disk::make_link(const std::string& target, std::string_view below) const {
+  make_folder(fs::path(below).parent_path().string());
+  fs::create_symlink(target, folder_.path() / below);
+  give_away(folder_ / below);
+}
+
+std::string Disk::read(std::string_view below_deploy_to) const {
+  std::ifstream file(path(below_deploy_to), std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
+std::string Disk::link(std::string_view below_deploy_to) const {
+  std::error_code error;
+  return fs::read_symlink(path(below_deploy_to), error).string();
+}
+
+bool Disk::exists(std::string_view below_deploy_to) const {
+  std::error_code error;
+  return fs::exists(fs::symlink_status(path(below_deploy_to), error));
+}
+
+std::string Disk::state(std::string_view id) const {
+  std::istringstream record(read(".kirikae/releases/" + std::string(id)));
+  for (std::string line; std::getline(record, line);) {
+    if (line.rfind("state ", 0) == 0) return line.substr(6);
+  }
+  return {};
+}
+
+std::vector<std::string> Disk::list(std::string_view below) const {
+  std::vector<std::string> names;
+  std::error_code error;
+  for (const auto& entry : fs::directory_iterator(path(below), error)) names.push_back(entry.path().filename().string());
+  std::sort(names.begin(), names.end());
+  return names;
+}
+
+mode_t Disk::mode(std::string_view below_deploy_to) const {
+  struct stat status {};
+  if (lstat(path(below_deploy_to).c_str(), &status) != 0) return 0;
+  return status.st_mode & 07777;
+}
+
+Control::Control(const Shell& shell, const Disk& disk, const std::string& mode, const std::string& noise) : nonce_(random_hex(16)) {
+  signal(SIGPIPE, SIG_IGN);
+  Pipe in, out, err;
+  const auto line = noise + "\n" + replaced(host::start_line(), "/bin/sh", shell.program);
+  pid_ = fork();
+  if (pid_ == 0) {
+    signal(SIGPIPE, SIG_DFL);
+    dup2(in.read.get(), 0);
+    dup2(out.write.get(), 1);
+    dup2(err.write.get(), 2);
+    for (int fd = 3; fd < 256; ++fd) close(fd);
+    if (geteuid() == 0 && (setgroups(0, nullptr) != 0 || setgid(nobody) != 0 || setuid(nobody) != 0)) _exit(126);
+    clearenv();
+    setenv("PATH", shell.path.c_str(), 1);
+    setenv("HOME", disk.temporary().c_str(), 1);
+    setenv("TMPDIR", disk.temporary().c_str(), 1);
+    umask(022);
+    if (chdir("/") == 0) execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
+    _exit(127);
+  }
+  input_ = std::move(in.write);
+  output_ = std::move(out.read);
+  error_ = std::move(err.read);
+  const auto script = replaced(std::string(host::script()), "/bin/sh", shell.program);
+  say(std::to_string(script.size()) + "\n" + script + mode + " " + nonce_ + "\n");
+  const auto deadline = Deadline::in(std::chrono::seconds(10));
+  const bool hello = wait_for("hello 1");
+  while (hello && err_.find(frame("hello 1")) == std::string::npos && !deadline.passed()) read_some(deadline.poll_milliseconds());
+  if (err_.find(frame("hello 1")) == std::string::npos) throw std::runtime_error(shell.name + " says no hello: " + out_ + err_);
+}
+
+Control::~Control() {
+  input_.reset();
+  if (pid_ > 0 && wait() < 0) kill(pid_, SIGKILL);
+}
+
+void Control::say(std::string_view bytes) const {
+  while (!bytes.empty()) {
+    const auto written = write(input_.get(), bytes.data(), bytes.size());
+    if (written <= 0) return;
+    bytes.remove_prefix(static_cast<std::size_t>(written));
+  }
+}
+
+void Control::hang_up() const { kill(pid_, SIGHUP); }
+
+bool Control::read_some(int milliseconds) {
+  pollfd fds[2] = {{output_.get(), POLLIN, 0}, {error_.get(), POLLIN, 0}};
+  if (poll(fds, 2, milliseconds) <= 0) return false;
+  bool open = false;
+  for (int i = 0; i < 2; ++i) {
+    if (fds[i].revents == 0) continue;
+    char buffer[65536];
+    const auto size = read(fds[i].fd, buffer, sizeof buffer);
+    if (size > 0) {
+      (i == 0 ? out_ : err_).append(buffer, static_cast<std::size_t>(size));
+      open = true;
+    } else {
+      (i == 0 ? output_ : error_).reset();
+      open = open || output_.valid() || error_.valid();
+    }
+  }
+  return open;
+}
+
+bool Control::wait_for(std::string_view words, std::chrono::seconds patience) { return wait_for_output(frame(words), patience); }
+
+bool Control::wait_for_output(std::string_view text, std::chrono::seconds patience) {
+  const auto deadline = Deadline::in(patience);
+  while (out_.find(text) == std::string::npos) {
+    if (deadline.passed() || !output_.valid()) return false;
+    read_some(deadline.poll_milliseconds());
+  }
+  return true;
+}
+
+void Control::begin(int id, std::string_view text) {
+  std::string step(text);
+  if (step.empty() || step.back() != '\n') step += '\n';
+  id_ = id;
+  out_.clear();
+  err_.clear();
+  say("step " + std::to_string(id) + " " + std::to_string(std::count(step.begin(), step.end(), '\n')) + "\n" + step);
+  wait_for("begin " + std::to_string(id));
+}
+
+Ended Control::end(int id, std::chrono::seconds patience) {
+  const auto begun = frame("begin " + std::to_string(id));
+  const auto trailer = "\n" + nonce_ + " end " + std::to_string(id);
+  const auto deadline = Deadline::in(patience);
+  Ended ended;
+  while (true) {
+    const auto at = out_.find(trailer + " ");
+    const auto newline = at == std::string::npos ? at : out_.find('\n', at + 1);
+    const auto error_at = err_.find(trailer + "\n");
+    if (newline != std::string::npos && error_at != std::string::npos) {
+      const auto from = out_.find(begun);
+      if (from == std::string::npos) return ended;
+      ended.status = std::stoi(out_.substr(at + trailer.size()));
+      ended.out = out_.substr(from + begun.size(), at - from - begun.size());
+      ended.err = err_.substr(0, error_at);
+      return ended;
+    }
+    if (deadline.passed() || (!output_.valid() && !error_.valid())) {
+      ended.out = out_;
+      ended.err = err_;
+      return ended;
+    }
+    read_some(deadline.poll_milliseconds());
+  }
+}
+
+Ended Control::run(std::string_view text) {
+  const int id = id_ + 1;
+  begin(id, text);
+  return end(id);
+}
+
+Ended Control::run(const std::vector<host::Command>& commands) {
+  std::string text;
+  for (const auto& command : commands) text += command.text;
+  return run(text);
+}
+
+int Control::wait() {
+  int status = 0;
+  const bool ended = eventually([&] {
+    read_some(0);
+    return waitpid(pid_, &status, WNOHANG) == pid_;
+  });
+  if (!ended) return -1;
+  pid_ = -1;
+  while (output_.valid() && read_some(0)) {
+  }
+  return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status);
+}
+
+Ended send(const Shell& shell, const Disk& disk, const host::Command& command, std::string_view payload) {
+  Control channel(shell, disk, "data");
+  channel.begin(1, command.text);
+  channel.say(payload);
+  channel.close_input();
+  return channel.end(1);
+}
+
+bool is_running(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  if (!std::getline(file, text)) return false;
+  const auto at = text.rfind(") ");
+  return at != std::string::npos && text[at + 2] != 'Z' && text[at + 2] != 'X';
+}
+
+}  // namespace kirikae::test
