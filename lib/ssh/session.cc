@@ -106,7 +106,7 @@ Result<Session::Handshake> Session::handshake(const std::vector<std::string>& ho
   sniffer_.emplace();
   const auto started = Deadline::Clock::now();
   const int code = call([this] { return ::libssh2_session_handshake(session_, socket_.get()); },
-                        duration_cast<milliseconds>(wait.deadline.left()), wait);
+                        std::chrono::ceil<milliseconds>(wait.deadline.left()), wait);
   const auto after = duration_cast<milliseconds>(Deadline::Clock::now() - started);
   if (code == 0) {
     sniffer_.reset();

@@ -103,6 +103,16 @@ void Relay::cut() {
 
 void Relay::cut_after_up(std::uint64_t bytes) { allowed_[0] = total_[0] + bytes; }
 void Relay::cut_after_down(std::uint64_t bytes) { allowed_[1] = total_[1] + bytes; }
+void Relay::greet(const std::string& text) {
+  const std::scoped_lock lock(mutex_);
+  greeting_ = text;
+}
+
+void Relay::hold_after_down(std::uint64_t bytes) {
+  hold_ = true;
+  cut_after_down(bytes);
+}
+
 void Relay::refuse(int connections) { refuse_ = connections; }
 
 void Relay::accept_one() {
@@ -112,6 +122,15 @@ void Relay::accept_one() {
   if (refuse_ > 0) {
     --refuse_;
     return;
+  }
+  {
+    const std::scoped_lock lock(mutex_);
+    if (!greeting_.empty()) {
+      ::send(client.get(), greeting_.data(), greeting_.size(), MSG_NOSIGNAL);
+      ::shutdown(client.get(), SHUT_WR);
+      greeted_.push_back(std::move(client));  // closing it now could reset what was just said
+      return;
+    }
   }
   auto link = std::make_unique<Link>();
   link->side[0] = std::move(client);
@@ -152,6 +171,7 @@ bool Relay::move(Link& link) {
         continue;
       }
       const std::uint64_t left = allowed_[i] == no_limit ? no_limit : allowed_[i] - std::min(allowed_[i].load(), total_[i].load());
+      if (left == 0 && hold_) break;
       if (left == 0) return false;
       const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(piece.bytes.size(), left));
       const ssize_t n = ::send(link.side[1 - i].get(), piece.bytes.data(), size, MSG_NOSIGNAL);
@@ -170,7 +190,8 @@ int Relay::poll_timeout() const {
   auto next = Clock::now() + std::chrono::seconds(10);
   for (const auto& link : links_) {
     for (int i = 0; i < 2; ++i) {
-      if (!frozen_[i] && !link->way[i].queue.empty()) next = std::min(next, link->way[i].queue.front().due);
+      const bool held = hold_ && total_[i] >= allowed_[i];
+      if (!frozen_[i] && !held && !link->way[i].queue.empty()) next = std::min(next, link->way[i].queue.front().due);
     }
   }
   const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
@@ -188,7 +209,8 @@ void Relay::run() {
         const auto& from = link->way[side];      // what this side sends
         const auto& to = link->way[1 - side];    // what it is sent
         if (!frozen_[side] && !from.ended && from.queued < room) events |= POLLIN;
-        if (!frozen_[1 - side] && !to.queue.empty() && to.queue.front().due <= Clock::now()) {
+        const bool held = hold_ && total_[1 - side] >= allowed_[1 - side];
+        if (!frozen_[1 - side] && !held && !to.queue.empty() && to.queue.front().due <= Clock::now()) {
           events |= POLLOUT;
           blocked = true;
         }

@@ -5,8 +5,10 @@
 //   relay.delay(50ms);              // each way, from now on
 //   relay.freeze();                 // nothing passes any more, connections stay open (a dropped network); thaw() goes on
 //   relay.cut_after_up(100'000);    // a reset of both ends once so many more bytes have gone to the server
+//   relay.hold_after_down(2'000);   // nothing more passes to the client once so many more bytes have gone there
 //   relay.cut();                    // a reset of all connections now; new ones are taken
 //   relay.refuse(3);                // the next three connections are accepted and closed at once (sshd's MaxStartups)
+//   relay.greet("SSH-1.5-x\r\n");   // connections from now on are told this, closed, and never reach the server
 //
 // All functions may be called from any thread at any time.
 #pragma once
@@ -16,6 +18,7 @@
 #include <cstdint>
 #include <list>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <thread>
 
@@ -39,7 +42,9 @@ class Relay {
   void cut();
   void cut_after_up(std::uint64_t bytes);
   void cut_after_down(std::uint64_t bytes);
+  void hold_after_down(std::uint64_t bytes);
   void refuse(int connections);
+  void greet(const std::string& text);
 
   [[nodiscard]] std::uint64_t bytes_up() const { return total_[0]; }    // to the server
   [[nodiscard]] std::uint64_t bytes_down() const { return total_[1]; }
@@ -63,11 +68,15 @@ class Relay {
   Fd listener_;
   Waker waker_;
   std::list<std::unique_ptr<Link>> links_;
+  std::list<Fd> greeted_;
 
   std::atomic<std::int64_t> delay_ms_ = 0;
   std::atomic<bool> frozen_[2] = {false, false};
   std::atomic<std::uint64_t> allowed_[2] = {no_limit, no_limit};
+  std::atomic<bool> hold_ = false;  // where nothing more is allowed: wait instead of cutting
   std::atomic<std::uint64_t> total_[2] = {0, 0};
+  std::mutex mutex_;
+  std::string greeting_;  // under mutex_
   std::atomic<int> refuse_ = 0;
   std::atomic<int> accepted_ = 0;
   std::atomic<int> most_ = 0;

@@ -1,0 +1,245 @@
+// The way to a session: addresses, algorithms, hosts that refuse, wait, or say nothing.
+#include <algorithm>
+#include <atomic>
+#include <chrono>
+#include <thread>
+#include <vector>
+
+#include "support/catch.h"
+#include "support/process.h"
+#include "support/relay.h"
+#include "support/ssh_session.h"
+
+using namespace kirikae;
+using namespace kirikae::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+Error error_of(const ssh::Target& target, const ssh::Settings& settings, const ssh::Wait& wait = within(20s)) {
+  auto session = try_session(target, settings, wait);
+  return session ? Error() : std::move(session).error();
+}
+
+std::string port_text(const SshdFixture& sshd) { return std::to_string(sshd.port()); }
+
+}  // namespace
+
+TEST_CASE("a host can be named, and be on several addresses of which not all answer") {
+  const SshdFixture sshd;  // on 127.0.0.1 alone; 'localhost' is often ::1 first
+  auto target = target_for(sshd);
+  target.address = "localhost";
+  sshd.folder().write("known_hosts", sshd.known_hosts_lines("localhost", sshd.port()));
+  auto session = open_session(target, settings_for(sshd));
+  CHECK(step(*session, "echo here").out == "here\n");
+}
+
+TEST_CASE("a port where nobody listens is refused at once") {
+  ssh::Target target;
+  {
+    const SshdFixture sshd;
+    target = target_for(sshd);
+  }
+  const auto error = error_of(target, {});
+  const std::string place = "(127.0.0.1 port " + std::to_string(target.port) + ")";
+  CHECK(error.code == ErrorCode::connect);
+  CHECK(error.message == "can't connect to 'web1' " + place + ": connection refused");
+  CHECK(error.hint == "check that the host is up and that port " + std::to_string(target.port) + " is reachable: ssh -p " +
+                          std::to_string(target.port) + " " + SshdFixture::user() + "@127.0.0.1");
+  CHECK(error.host == "web1");
+}
+
+TEST_CASE("a name without an address is an error that names it") {
+  ssh::Settings settings;
+  settings.connect_timeout = 5s;
+  const auto error = error_of({"web1", "no-such-host.invalid", 22, "deploy"}, settings);
+  CHECK((error.code == ErrorCode::connect || error.code == ErrorCode::timeout));  // a machine without a name server waits
+  CHECK(error.message.find("'no-such-host.invalid'") != std::string::npos);
+  CHECK(error.hint.find("getent hosts no-such-host.invalid") != std::string::npos);
+}
+
+TEST_CASE("a server that accepts and says nothing is a timeout after connect_timeout") {
+  const SshdFixture sshd;
+  Relay relay(sshd.address(), sshd.port());
+  relay.freeze();
+  auto settings = settings_for(sshd);
+  settings.connect_timeout = 1s;
+  const auto before = std::chrono::steady_clock::now();
+  const auto error = error_of(target_for(sshd, relay.port()), settings);
+  const auto took = std::chrono::steady_clock::now() - before;
+  CHECK(error.code == ErrorCode::timeout);
+  CHECK(error.message == "no SSH session with 'web1' (127.0.0.1 port " + std::to_string(relay.port()) +
+                             ") in 1.0 s: it accepted the connection but did not greet as an SSH server does");
+  CHECK(took >= 1s);
+  CHECK(took < 3s);
+}
+
+TEST_CASE("hosts that only take encrypt-then-MAC, only have an RSA key, or only take one cipher are reached") {
+  const auto options = GENERATE(values<SshdFixture::Options>({
+      {.config = {"Ciphers aes256-ctr", "MACs hmac-sha2-512-etm@openssh.com"}},
+      {.config = {"Ciphers aes128-ctr", "MACs hmac-sha2-256-etm@openssh.com"}},
+      {.config = {"Ciphers aes128-ctr", "MACs hmac-sha2-256"}},
+      {.config = {"Ciphers aes256-gcm@openssh.com"}},
+      {.config = {"Ciphers chacha20-poly1305@openssh.com"}},
+      {.config = {"KexAlgorithms diffie-hellman-group16-sha512"}},
+      {.config = {"KexAlgorithms ecdh-sha2-nistp384"}},
+      {.host_keys = {"rsa"}},
+      {.host_keys = {"rsa"}, .config = {"HostKeyAlgorithms rsa-sha2-256"}},
+      {.host_keys = {"ecdsa"}},
+  }));
+  const SshdFixture sshd(options);
+  auto session = open_session(sshd);
+  const auto end = step(*session, "dd if=/dev/zero bs=100000 count=10 2>/dev/null");
+  CHECK(end.status == 0);
+  CHECK(end.out == std::string(1'000'000, '\0'));
+}
+
+TEST_CASE("a host that shares no algorithm is named with what it offers and what would do") {
+  struct Case {
+    std::string line;
+    std::string kind;
+    std::string theirs;
+    std::string ours;
+  };
+  const auto one = GENERATE(
+      Case{"KexAlgorithms sntrup761x25519-sha512@openssh.com", "key exchange", "sntrup761x25519-sha512@openssh.com", "curve25519-sha256,"},
+      Case{"Ciphers aes128-cbc", "cipher", "aes128-cbc", "chacha20-poly1305@openssh.com,aes128-ctr,"},
+      Case{"MACs umac-128-etm@openssh.com\nCiphers aes128-ctr", "MAC", "umac-128-etm@openssh.com", "hmac-sha2-256-etm@openssh.com,"});
+  const SshdFixture sshd({.config = {one.line}});
+  const auto error = error_of(target_for(sshd), settings_for(sshd));
+  INFO(to_text(error));
+  CHECK(error.code == ErrorCode::connect);
+  CHECK(error.message.starts_with("'web1' (127.0.0.1 port " + port_text(sshd) + ") shares no algorithm with this program for " + one.kind +
+                                  ": it offers '" + one.theirs));
+  CHECK(error.message.find(", this program '" + one.ours) != std::string::npos);
+  CHECK(error.hint == "allow one of the latter in the host's sshd_config");
+}
+
+TEST_CASE("the key type on file is asked for, though the host prefers another one") {
+  const SshdFixture sshd({.host_keys = {"ed25519", "ecdsa"}});
+  const std::string lines = sshd.known_hosts_lines(sshd.address(), sshd.port());
+  sshd.folder().write("known_hosts", lines.substr(lines.find('\n') + 1));  // ecdsa alone
+  auto session = open_session(sshd);
+  CHECK(step(*session, "true").status == 0);
+}
+
+TEST_CASE("a host whose key is not on file is refused before anything is said to it") {
+  const SshdFixture sshd;
+  sshd.folder().write("known_hosts", "");
+  const auto error = error_of(target_for(sshd), settings_for(sshd));
+  CHECK(error.code == ErrorCode::host_key);
+  CHECK(error.host == "web1");
+  CHECK(sshd.log().find("Accepted") == std::string::npos);
+}
+
+TEST_CASE("refused keys are an authentication error and are not tried again") {
+  const SshdFixture sshd;
+  auto settings = settings_for(sshd);
+  settings.identities = {key_pair("ed25519", "stranger")};
+  Relay relay(sshd.address(), sshd.port());
+  const auto error = error_of(target_for(sshd, relay.port()), settings);
+  CHECK(error.code == ErrorCode::auth);
+  CHECK(relay.connections() == 1);
+}
+
+TEST_CASE("twenty logins at once get into a host that takes three at a time", "[many]") {
+  const SshdFixture sshd({.config = {"MaxStartups 2:100:3"}});
+  const auto connector = ssh::make_connector(settings_for(sshd));
+  std::atomic<int> in = 0;
+  std::string failed;
+  std::mutex mutex;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < 20; ++i) {
+      threads.emplace_back([&] {
+        auto session = connector->connect(target_for(sshd), {}, within(50s));
+        if (session && step(**session, "true").status == 0) {
+          ++in;
+          return;
+        }
+        const std::scoped_lock lock(mutex);
+        failed += session ? "a step failed" : to_text(session.error());
+      });
+    }
+  }
+  CHECK(failed.empty());
+  CHECK(in == 20);
+}
+
+TEST_CASE("a refused connection is tried again, after a while, and in the end named") {
+  const SshdFixture sshd;
+  Relay relay(sshd.address(), sshd.port());
+  const auto target = target_for(sshd, relay.port());
+  SECTION("it succeeds") {
+    relay.refuse(3);
+    std::vector<std::string> told;
+    auto session = ssh::make_connector(settings_for(sshd))->connect(target, [&](std::string_view text) { told.emplace_back(text); }, within(20s));
+    REQUIRE(session);
+    CHECK(relay.connections() == 4);
+    CHECK(std::ranges::count(told, "connecting") == 4);
+    CHECK(std::ranges::count(told, "waiting: the host takes no more logins now") == 3);
+    CHECK(std::ranges::count(told, "authenticating") == 1);
+  }
+  SECTION("it doesn't before the deadline") {
+    relay.refuse(1000);
+    const auto error = error_of(target, settings_for(sshd), within(700ms));
+    CHECK(error.code == ErrorCode::connect);
+    CHECK(error.message.find("closes connections before the login (") != std::string::npos);
+    CHECK(error.hint.find("MaxStartups") != std::string::npos);
+    CHECK(relay.connections() > 1);
+  }
+}
+
+TEST_CASE("what greets otherwise than an SSH server is named") {
+  const SshdFixture sshd;
+  Relay relay(sshd.address(), sshd.port());
+  relay.greet("SSH-1.5-old\r\n");
+  const auto error = error_of(target_for(sshd, relay.port()), settings_for(sshd));
+  CHECK(error.code == ErrorCode::connect);
+  CHECK(error.message.find("speaks no SSH 2: it greets with 'SSH-1.5-old'") != std::string::npos);
+}
+
+TEST_CASE("connecting can be stopped, whatever it waits for") {
+  const SshdFixture sshd;
+  Relay relay(sshd.address(), sshd.port());
+  auto settings = settings_for(sshd);
+  settings.parallel_logins_per_address = 1;
+  const auto target = target_for(sshd, relay.port());
+  const auto connector = ssh::make_connector(settings);
+  const auto stopped_at = [&](const std::string& state) {
+    std::stop_source stop;
+    std::jthread other;
+    const auto before = std::chrono::steady_clock::now();
+    auto session = connector->connect(target,
+                                      [&](std::string_view text) {
+                                        if (text == state) other = std::jthread([&] { stop.request_stop(); });
+                                      },
+                                      within(20s, stop.get_token()));
+    CHECK(std::chrono::steady_clock::now() - before < 5s);
+    return session ? Error() : session.error();
+  };
+  SECTION("for the greeting") {
+    relay.freeze();
+    CHECK(stopped_at("connecting").code == ErrorCode::cancelled);
+  }
+  SECTION("for the answer to a key") {
+    relay.hold_after_down(1200);
+    CHECK(stopped_at("connecting").code == ErrorCode::cancelled);
+  }
+  SECTION("for a refusing host") {
+    relay.refuse(1000);
+    CHECK(stopped_at("waiting: the host takes no more logins now").code == ErrorCode::cancelled);
+  }
+  SECTION("for a login slot") {
+    relay.freeze();
+    std::stop_source stop;
+    std::atomic<bool> there = false;
+    std::jthread holder([&] {
+      auto held = connector->connect(target, [&](std::string_view) { there = true; }, within(20s, stop.get_token()));
+      CHECK_FALSE(held);
+    });
+    REQUIRE(eventually([&] { return there.load(); }));
+    CHECK(stopped_at("waiting for a login slot").code == ErrorCode::cancelled);
+    stop.request_stop();
+  }
+}

@@ -1,0 +1,213 @@
+// The rules that any wrapper of libssh2 has to keep: what breaks them looks fine until the network is slow.
+#include <sys/ioctl.h>
+
+#include <chrono>
+#include <cstring>
+#include <list>
+#include <thread>
+#include <vector>
+
+#include "support/catch.h"
+#include "support/process.h"
+#include "support/relay.h"
+#include "ssh/session_support.h"
+
+using namespace kirikae;
+using namespace kirikae::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+std::size_t count_of(const std::string& text, const std::string& what) {
+  std::size_t count = 0;
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
+class Bytes final : public ByteSource {
+ public:
+  explicit Bytes(std::size_t size) : left_(size) {}
+  Result<Piece> read(std::span<char> buffer, const std::shared_ptr<Waker>&) override {
+    const auto size = std::min(buffer.size(), left_);
+    if (size == 0) return Piece{Piece::State::end, 0};
+    std::memset(buffer.data(), 'a' + static_cast<int>(left_ % 26), size);
+    left_ -= size;
+    sum_.update({buffer.data(), size});
+    return Piece{Piece::State::data, size};
+  }
+  std::string sha256() { return sum_.hex(); }
+
+ private:
+  std::size_t left_;
+  Sha256 sum_;
+};
+
+}  // namespace
+
+TEST_CASE("two channels that write and read at once get through a socket that takes a packet in small parts") {
+  const SshdFixture sshd;
+  Relay relay(sshd.address(), sshd.port(), true);
+  auto session = log_in(target_for(sshd, relay.port()), settings_for(sshd));
+  Echo one(*session, 3'000'000, 1);
+  Echo two(*session, 3'000'000, 2);
+  relay.freeze_up();  // both have a packet half sent when they go on
+  CHECK_FALSE(drive(*session, {&one, &two}, 1s));
+  CHECK_FALSE(session->lost());
+  relay.thaw();
+  CHECK(drive(*session, {&one, &two}, 50s));
+  CHECK(session->loss().empty());
+  CHECK(one.received() == 3'000'000);
+  CHECK(two.received() == 3'000'000);
+  CHECK(one.same());
+  CHECK(two.same());
+}
+
+TEST_CASE("what one channel's read takes off the socket for another one is noticed before anybody sleeps") {
+  const SshdFixture sshd;
+  int fd = -1;
+  auto session = log_in(target_for(sshd), settings_for(sshd), &fd);
+  auto one = ssh::Channel::open(*session, "cat", 20s, {});
+  auto two = ssh::Channel::open(*session, "cat", 20s, {});
+  REQUIRE(one);
+  REQUIRE(two);
+  char buffer[100];
+  // The round: the first looks in vain, its answer comes, the second's look takes it off the socket.
+  CHECK(one->read(ssh::Stream::out, buffer) == 0);
+  REQUIRE(one->write("hello\n") == 6);
+  const auto queued = [&] {
+    int bytes = 0;
+    ::ioctl(fd, FIONREAD, &bytes);
+    return bytes;
+  };
+  REQUIRE(eventually([&] { return queued() > 0; }));
+  CHECK(two->read(ssh::Stream::out, buffer) == 0);
+  const auto before = std::chrono::steady_clock::now();
+  std::string answer;
+  while (answer.empty() && session->wait(Deadline::in(10s))) {
+    const auto n = one->read(ssh::Stream::out, buffer);
+    answer.append(buffer, n);
+    if (n == 0) two->read(ssh::Stream::out, buffer);
+  }
+  CHECK(answer == "hello\n");
+  CHECK(std::chrono::steady_clock::now() - before < 5s);
+}
+
+TEST_CASE("three megabytes of standard error hold nothing up") {
+  const SshdFixture sshd;
+  auto session = open_session(sshd);
+  const auto end = step(*session, "dd if=/dev/zero bs=30000 count=100 2>/dev/null | tr '\\0' x >&2; echo done");
+  CHECK(end.status == 0);
+  CHECK(end.out == "done\n");
+  CHECK(end.err.size() == 3'000'000);
+}
+
+TEST_CASE("a hundred megabytes of output, with standard error between, stall nothing and are whole") {
+  const SshdFixture sshd;
+  auto session = open_session(sshd);
+  std::size_t out = 0;
+  std::size_t err = 0;
+  bool right = true;
+  const auto exit = session->exec({"flood", "for i in 1 2 3 4 5 6 7 8 9 10; do echo \"warning $i\" >&2; dd if=/dev/zero bs=100000 count=100 2>/dev/null; done"},
+                                  [&](ssh::Stream stream, std::string_view bytes) {
+                                    if (stream == ssh::Stream::err) {
+                                      err += bytes.size();
+                                      return;
+                                    }
+                                    out += bytes.size();
+                                    right = right && bytes.find_first_not_of('\0') == std::string_view::npos;
+                                  },
+                                  within(50s));
+  REQUIRE(exit);
+  CHECK(exit->ok());
+  CHECK(out == 100'000'000);
+  CHECK(err == 101);
+  CHECK(right);
+}
+
+TEST_CASE("windows that are exhausted in both directions open again") {
+  const SshdFixture sshd;
+  auto session = open_session(sshd);
+  Bytes data(40'000'000);
+  Sha256 back;
+  std::size_t size = 0;
+  const auto exit = session->send({"echo", "cat"}, data, {},
+                                  [&](ssh::Stream, std::string_view bytes) {
+                                    back.update(bytes);
+                                    size += bytes.size();
+                                  },
+                                  within(50s));
+  REQUIRE(exit);
+  CHECK(exit->ok());
+  CHECK(size == 40'000'000);
+  CHECK(back.hex() == data.sha256());
+}
+
+TEST_CASE("a server that changes keys again and again under load goes unnoticed") {
+  const SshdFixture sshd({.config = {"RekeyLimit 4M", "LogLevel DEBUG1"}});
+  auto session = log_in(target_for(sshd), settings_for(sshd));
+  Echo one(*session, 20'000'000, 3);
+  Echo two(*session, 20'000'000, 4);
+  CHECK(drive(*session, {&one, &two}, 50s));
+  CHECK(session->loss().empty());
+  CHECK(one.same());
+  CHECK(two.same());
+  CHECK(count_of(sshd.log(), "SSH2_MSG_NEWKEYS received") > 5);
+}
+
+TEST_CASE("a session ends within a second, though the host is dead") {
+  const SshdFixture sshd;
+  Relay relay(sshd.address(), sshd.port());
+  const auto target = target_for(sshd, relay.port());
+  const auto settings = settings_for(sshd);
+  const auto ended_quickly = [](auto end) {
+    const auto before = std::chrono::steady_clock::now();
+    end();
+    return std::chrono::steady_clock::now() - before < 1s;
+  };
+  SECTION("with a control shell") {
+    auto session = open_session(target, settings);
+    CHECK(step(*session, "true").status == 0);
+    relay.freeze();
+    CHECK(ended_quickly([&] { session.reset(); }));
+  }
+  SECTION("with unsent data in two channels") {
+    auto session = log_in(target, settings);
+    Echo one(*session, 30'000'000, 5);
+    Echo two(*session, 30'000'000, 6);
+    relay.freeze_up();
+    CHECK_FALSE(drive(*session, {&one, &two}, 1s));
+    CHECK(ended_quickly([&] { session->shut_down(); }));
+  }
+  SECTION("at whatever byte of the login the host falls silent") {
+    struct Attempt {
+      Attempt(const SshdFixture& server, std::uint64_t bytes) : relay(server.address(), server.port()) { relay.hold_after_down(bytes); }
+      Relay relay;
+      ssh::Target to{};
+      Result<std::unique_ptr<ssh::Transport>> result = nullptr;
+      std::chrono::steady_clock::duration took{};
+    };
+    auto quick = settings;
+    quick.connect_timeout = 1s;
+    std::list<Attempt> attempts;
+    for (const std::uint64_t bytes : {0, 10, 50, 300, 1100, 1500, 1700, 2000, 2300}) {
+      attempts.emplace_back(sshd, bytes).to = target_for(sshd, attempts.back().relay.port());
+    }
+    {
+      std::vector<std::jthread> threads;
+      for (auto& attempt : attempts) {
+        threads.emplace_back([&] {
+          const auto before = std::chrono::steady_clock::now();
+          attempt.result = try_session(attempt.to, quick, within(1500ms));
+          attempt.took = std::chrono::steady_clock::now() - before;
+        });
+      }
+    }
+    for (const auto& attempt : attempts) {
+      INFO("after " << attempt.relay.bytes_down() << " bytes: " << (attempt.result ? "" : to_text(attempt.result.error())));
+      CHECK(attempt.took < 3s);
+      if (!attempt.result) CHECK(attempt.result.error().code == ErrorCode::timeout);
+    }
+    CHECK_FALSE(attempts.front().result);
+    attempts.clear();  // and their ends take no longer
+  }
+}
