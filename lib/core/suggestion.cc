@@ -26,7 +26,8 @@ std::size_t distance(std::string_view a, std::string_view b) {
 
 std::optional<std::string> nearest_name(std::string_view typed, std::span<const std::string> known) {
   if (typed.size() > 100) return std::nullopt;  // no name of ours is near, and the cost is quadratic
-  std::size_t best = std::max<std::size_t>(1, typed.size() / 3) + 1;
+  // Something of what was typed must be right.
+  std::size_t best = std::min(std::max<std::size_t>(1, typed.size() / 3) + 1, typed.size());
   std::optional<std::string> name;
   for (const auto& candidate : known) {
     const auto d = distance(typed, candidate);

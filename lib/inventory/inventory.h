@@ -14,7 +14,8 @@
 namespace kirikae::inventory {
 
 struct Host {
-  std::string name;     // what people see and filter by: the address as written (range expanded), `:port` only where names would clash
+  // What people see and filter by: the address (range expanded), with `:port` only where names would clash.
+  std::string name;
   std::string address;  // DNS name or numeric address, IPv6 without brackets
   int port = 22;
   std::string user;
@@ -23,7 +24,8 @@ struct Host {
   bool primary = false;
   std::map<std::string, std::string> vars;  // the host's own, over the recipe's
 
-  [[nodiscard]] bool has_any_role(const std::vector<std::string>& wanted) const;  // true where `wanted` is empty or every_role is set
+  // True where `wanted` is empty or every_role is set.
+  [[nodiscard]] bool has_any_role(const std::vector<std::string>& wanted) const;
 };
 
 // Addresses are read in the recipe's layer, so that a recipe is checked whole, hosts included.

@@ -3,8 +3,8 @@
 
 #include <span>
 
-#include "recipe/schema.h"
 #include "recipe/document.h"
+#include "recipe/schema.h"
 
 namespace kirikae::recipe {
 

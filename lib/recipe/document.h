@@ -27,7 +27,8 @@ struct Node {
   Place place;
   std::string text;      // of a scalar
   bool literal = false;  // a scalar in which ${…} means nothing
-  bool unknown = false;  // a scalar whose value can't be told here (an unset ${env.…} of another stage, or one with an error)
+  // A scalar whose value can't be told here: an unset ${env.…} of another stage, or one with an error.
+  bool unknown = false;
   std::vector<Node> items;
   std::vector<Entry> entries;  // in the order of the file, keys unique
 

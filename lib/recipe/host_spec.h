@@ -29,6 +29,7 @@ struct ExpandedHost {
 
 // All entries in order, ranges expanded. Errors, each with its entry's span: what parse_host_spec says; a port or user given both
 // in the address and beside it; the same address and port twice; `primary` on a range; two primary hosts that share a role.
-std::vector<Error> expand_hosts(const std::vector<HostEntry>& entries, int default_port, std::vector<ExpandedHost>& hosts);
+std::vector<Error> expand_hosts(const std::vector<HostEntry>& entries, int default_port,
+                                std::vector<ExpandedHost>& hosts);
 
 }  // namespace kirikae::recipe

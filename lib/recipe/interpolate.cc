@@ -187,7 +187,7 @@ class Interpolator {
     const auto known = known_names();
     if (std::find(known.begin(), known.end(), lower(name)) == known.end() &&
         std::find(ours.begin(), ours.end(), upper(name)) != ours.end()) {
-      return wrong(node, word, fmt::format("{} is not known before a release is made", in_quotes(name)),
+      return wrong(node, word, fmt::format("{} is known to commands only", in_quotes(name)),
                    fmt::format("commands have it as ${}", upper(name)));
     }
     if (scene_.host_vars.contains(name)) {

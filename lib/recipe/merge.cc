@@ -29,6 +29,13 @@ void merge_into(Node& below, const Node& above) {
   }
 }
 
+// A null that removed nothing is no value of its own. Items of lists stay: they are told as wrong.
+void remove_nulls(Node& node) {
+  std::erase_if(node.entries, [](const auto& entry) { return entry.value.kind == Kind::null; });
+  for (auto& entry : node.entries) remove_nulls(entry.value);
+  for (Node& item : node.items) remove_nulls(item);
+}
+
 Node scalar(std::string text, Place place) {
   Node node;
   node.kind = Kind::scalar;
@@ -154,8 +161,7 @@ Node merged(const Node& below, const Node& above) {
     result.kind = Kind::map;
   }
   merge_into(result, above);
-  // What a null removes where nothing was: it is no value of its own.
-  std::erase_if(result.entries, [](const auto& entry) { return entry.value.kind == Kind::null; });
+  remove_nulls(result);
   return result;
 }
 

@@ -3,8 +3,8 @@
 
 #include <string>
 
-#include "recipe/recipe.h"
 #include "recipe/document.h"
+#include "recipe/recipe.h"
 
 namespace kirikae::recipe {
 

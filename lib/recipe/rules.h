@@ -12,7 +12,7 @@ namespace kirikae::recipe {
 using Rule = std::string (*)(std::string_view value);
 
 std::string application_rule(std::string_view value);
-std::string deploy_to_rule(std::string_view value);      // absolute, below `/`, no `..`
+std::string deploy_to_rule(std::string_view value);  // absolute, below `/`, no `..`
 std::string user_rule(std::string_view value);
 std::string var_name_rule(std::string_view value);
 std::string env_name_rule(std::string_view value);
@@ -20,19 +20,20 @@ std::string task_name_rule(std::string_view value);
 std::string stage_name_rule(std::string_view value);
 std::string role_rule(std::string_view value);
 std::string command_rule(std::string_view value);
-std::string inner_path_rule(std::string_view value);     // relative, no `..`: stays inside of the folder that it is relative to
-std::string payload_path_rule(std::string_view value);   // the same, and none of our own names in a release
-std::string local_path_rule(std::string_view value);     // a path of the operator's machine
-std::string pattern_rule(std::string_view value);        // one line of a .gitignore
+std::string inner_path_rule(std::string_view value);    // relative, no `..`: stays inside of its folder
+std::string payload_path_rule(std::string_view value);  // the same, and none of our own names in a release
+std::string local_path_rule(std::string_view value);    // a path of the operator's machine
+std::string pattern_rule(std::string_view value);       // one line of a .gitignore
 std::string sha256_rule(std::string_view value);
 
 // Without doubled and trailing slashes and `.` parts. Absolute stays absolute; `..` is left alone.
 std::string normalised(std::string_view path);
 
 // Text as a value; none where it is no such value.
-std::optional<int> to_number(std::string_view text);     // decimal digits, no sign, no leading zero
-std::optional<bool> to_flag(std::string_view text);      // true or false, nothing else
-std::optional<std::chrono::seconds> to_duration(std::string_view text);  // digits and s, m, h or d; without a unit: seconds
+std::optional<int> to_number(std::string_view text);  // decimal digits, no sign, no leading zero
+std::optional<bool> to_flag(std::string_view text);   // true or false, nothing else
+// Digits and s, m, h or d; without a unit: seconds.
+std::optional<std::chrono::seconds> to_duration(std::string_view text);
 
 // Environment variables that every command of a release gets from us.
 const std::vector<std::string>& command_variables();

@@ -122,7 +122,7 @@ constexpr Key hook_keys[] = {
     {.name = "after_build", .type = Type::texts, .summary = "After 'build'.", .example = "after_build: [smoke_test]"},
     {.name = "before_publish",
      .type = Type::texts,
-     .summary = "Every host has the complete release; the last stop before 'current' changes.",
+     .summary = "Every host has the complete release; the last stop before 'current' changes. Also runs in a rollback.",
      .example = "before_publish: [pause_workers]"},
     {.name = "after_publish",
      .type = Type::texts,

@@ -33,8 +33,8 @@ struct Key {
   int most = 0;
   bool required = false;
   bool interpolated = true;
-  bool is_stage = false;           // a section that takes all keys of the recipe but `stages`, too
-  std::string_view shorthand = {}; // a section may be one text, which is the value of this key
+  bool is_stage = false;            // a section that takes all keys of the recipe but `stages`, too
+  std::string_view shorthand = {};  // a section may be one text, which is the value of this key
   std::span<const Key> keys = {};
 };
 

@@ -4,8 +4,8 @@
 #include <set>
 #include <string>
 
-#include "recipe/recipe.h"
 #include "recipe/document.h"
+#include "recipe/recipe.h"
 
 namespace kirikae::recipe {
 

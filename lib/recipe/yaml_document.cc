@@ -230,7 +230,7 @@ class Builder : public YAML::EventHandler {
 
   void take_key(Frame& frame, const Node& node) {
     frame.key_is_text = node.kind == Node::Kind::scalar;
-    if (!frame.key_is_text) note(node.place, "a key must be plain text", "");
+    if (!frame.key_is_text) note(node.place, "a key must be plain text", "put text that contains brackets in quotes");
     frame.key = node.text;
     frame.key_place = node.place;
     frame.has_key = true;

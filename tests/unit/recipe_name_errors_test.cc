@@ -1,0 +1,184 @@
+// Every error as a person sees it, whole.
+#include "unit/recipe_text.h"
+
+namespace kirikae::recipe {
+
+TEST_CASE("an unknown name in a value is told with the nearest one", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+vars: {chanel: x, a: "${channel}", b: "${APPLICATION}", c: "${nothing_like_it}"}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:23: nothing is named 'channel'
+  vars: {chanel: x, a: "${channel}", b: "${APPLICATION}", c: "${nothing_like_it}"}
+                        ^~~~~~~~~~
+  did you mean 'chanel'?
+deploy.yml:4:40: nothing is named 'APPLICATION'
+  vars: {chanel: x, a: "${channel}", b: "${APPLICATION}", c: "${nothing_like_it}"}
+                                         ^~~~~~~~~~~~~~
+  did you mean 'application'?
+deploy.yml:4:61: nothing is named 'nothing_like_it'
+  vars: {chanel: x, a: "${channel}", b: "${APPLICATION}", c: "${nothing_like_it}"}
+                                                              ^~~~~~~~~~~~~~~~~~
+  set it under 'vars', or write $${ for a plain ${
+)");
+}
+
+TEST_CASE("names that refer to each other in a circle are told once", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+vars: {a: "${b}", b: "x${c}", c: "${a}"}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:12: 'b' refers to itself: b -> c -> a -> b
+  vars: {a: "${b}", b: "x${c}", c: "${a}"}
+             ^~~~
+  break the circle
+)");
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+vars: {a: "${a}"}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:12: 'a' refers to itself: a -> a
+  vars: {a: "${a}"}
+             ^~~~
+  break the circle
+)");
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/${shared_path}
+source: {directory: d}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:2:17: 'deploy_to' refers to itself: deploy_to -> deploy_to
+  deploy_to: /srv/${shared_path}
+                  ^~~~~~~~~~~~~~
+  break the circle
+)");
+}
+
+TEST_CASE("names that only commands know are told as such", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+vars: {a: "${release_path}", b: "${HOST}", c: "${weight}"}
+stages: {production: {hosts: [{address: a, vars: {weight: 1}}]}}
+)") ==
+        R"(deploy.yml:4:12: 'release_path' is known to commands only
+  vars: {a: "${release_path}", b: "${HOST}", c: "${weight}"}
+             ^~~~~~~~~~~~~~~
+  commands have it as $RELEASE_PATH
+deploy.yml:4:34: 'HOST' is known to commands only
+  vars: {a: "${release_path}", b: "${HOST}", c: "${weight}"}
+                                   ^~~~~~~
+  commands have it as $HOST
+deploy.yml:4:48: 'weight' is a var of single hosts
+  vars: {a: "${release_path}", b: "${HOST}", c: "${weight}"}
+                                                 ^~~~~~~~~
+  commands have it as $weight; for other values, set it under 'vars'
+)");
+}
+
+TEST_CASE("a variable of the environment that is not set needs a default", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+vars: {a: "${env.NOT_SET}", b: "${env.NOT_SET:-x}"}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:12: the environment variable 'NOT_SET' is not set
+  vars: {a: "${env.NOT_SET}", b: "${env.NOT_SET:-x}"}
+             ^~~~~~~~~~~~~~
+  set it, or give a default: ${env.NOT_SET:-…}
+)");
+}
+
+TEST_CASE("an interpolation must end, and have a value", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+vars: {a: "x${b"}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:13: '${' without '}'
+  vars: {a: "x${b"}
+              ^~~
+  write $${ for a plain ${
+)");
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+vars: {a: "${user}", b: "${}"}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:12: 'user' is used, but 'user' is not set
+  vars: {a: "${user}", b: "${}"}
+             ^~~~~~~
+  set 'user' in the recipe
+deploy.yml:4:26: nothing is named ''
+  vars: {a: "${user}", b: "${}"}
+                           ^~~
+  set it under 'vars', or write $${ for a plain ${
+)");
+}
+
+TEST_CASE("a value that was interpolated is checked like any other", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: ${env.CHANNEL:-x}
+keep_releases: ${stage}
+source: {directory: d}
+stages:
+  production: {hosts: ["${application} x"]}
+)") ==
+        R"(deploy.yml:2:12: 'beta' is not an absolute path
+  deploy_to: ${env.CHANNEL:-x}
+             ^~~~~~~~~~~~~~~~~
+deploy.yml:3:16: 'keep_releases' must be a whole number from 1 to 1000, not 'production'
+  keep_releases: ${stage}
+                 ^~~~~~~~
+deploy.yml:6:24: 'shop x' is no name or address of a host
+    production: {hosts: ["${application} x"]}
+                         ^~~~~~~~~~~~~~~~~~
+  write [user@]name[:port]
+)");
+}
+
+TEST_CASE("the line of a value may hold tabs and letters of any script", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+vars: {ä: x}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:8: 'ä' is no name of a variable: letters, digits and _, not a digit first
+  vars: {ä: x}
+         ^
+)");
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+vars: {a: "日本 ${x}"}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:19: nothing is named 'x'
+  vars: {a: "日本 ${x}"}
+                ^~~~
+  set it under 'vars', or write $${ for a plain ${
+)");
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+vars: {a: x,	b: "${y}"}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:18: nothing is named 'y'
+  vars: {a: x,	b: "${y}"}
+              	    ^~~~
+  set it under 'vars', or write $${ for a plain ${
+)");
+}
+
+}  // namespace kirikae::recipe

@@ -1,0 +1,102 @@
+#include "unit/recipe_text.h"
+
+namespace kirikae::recipe {
+namespace {
+
+constexpr std::string_view base = R"(
+application: shop
+deploy_to: /srv/${application}
+vars: {port: 1, both: root}
+source: {directory: dist}
+tasks: {migrate: bin/migrate}
+stages:
+  staging: {hosts: [a], vars: {version: "${version}"}}
+  production:
+    keep_releases: 9
+    vars: {both: stage}
+    hosts: [{address: a, vars: {both: host, own: x}}]
+)";
+constexpr std::string_view without_version = R"(
+application: shop
+deploy_to: /srv/${application}
+vars: {port: 1, both: root}
+source: {directory: dist}
+tasks: {migrate: bin/migrate}
+stages:
+  production:
+    keep_releases: 9
+    vars: {both: stage}
+    hosts: [{address: a, vars: {both: host, own: x}}]
+)";
+
+}  // namespace
+
+TEST_CASE("--set beats the host, the stage and the recipe", "[recipe]") {
+  const Recipe before = load(without_version);
+  CHECK(before.keep_releases == 9);
+  CHECK(before.vars.at("both") == "stage");
+  CHECK(before.hosts[0].vars.at("both") == "host");
+  const Recipe after = load(without_version, {"keep_releases=3", "both=set", "vars.port=2"});
+  CHECK(after.keep_releases == 3);
+  CHECK(after.vars.at("both") == "set");
+  CHECK(after.vars.at("port") == "2");
+  CHECK(after.hosts[0].vars == std::map<std::string, std::string>{{"own", "x"}});
+}
+
+TEST_CASE("--set reaches every kind of key, the last word wins", "[recipe]") {
+  const Recipe recipe =
+      load(without_version, {"application=other", "ssh.port=2222", "ssh.port=2223", "tasks.migrate.timeout=1m",
+                             "tasks.new=bin/new --x=1", "hooks.build=migrate,new", "copied=", "confirm=true",
+                             "shared.files=a,b/c", "env.PATH=/bin"});
+  CHECK(recipe.deploy_to == "/srv/other");
+  CHECK(recipe.ssh.port == 2223);
+  CHECK(recipe.tasks.at("migrate").run == "bin/migrate");
+  CHECK(recipe.tasks.at("migrate").timeout == std::chrono::seconds(60));
+  CHECK(recipe.tasks.at("new").run == "bin/new --x=1");
+  CHECK(recipe.hooks.at(HookPoint::build) == std::vector<std::string>{"migrate", "new"});
+  CHECK(recipe.copied.empty());
+  CHECK(recipe.confirm);
+  CHECK(recipe.shared.files == std::vector<std::string>{"a", "b/c"});
+  CHECK(recipe.env.at("PATH") == "/bin");
+}
+
+TEST_CASE("a bare name that is no key is a var, which other values may use", "[recipe]") {
+  CHECK(load(base, {"version=v1.2"}, "staging").vars.at("version") == "v1.2");
+  CHECK(errors_of(base, {"version=v1.2"}) == "loads");  // the other stage needs it, too
+  CHECK(load(base, {"version=v1.2"}).vars.at("version") == "v1.2");
+}
+
+TEST_CASE("a --set value is taken as it stands", "[recipe]") {
+  const Recipe recipe = load(without_version, {"password=a${b}$${c}: [x]#'\""});
+  CHECK(recipe.vars.at("password") == "a${b}$${c}: [x]#'\"");
+}
+
+TEST_CASE("a --set word that does not fit is told with the word", "[recipe]") {
+  CHECK(errors_of(without_version, {"keep_releases=no", "ssh.prot=1", "nothing", "=x"}) ==
+        "--set keep_releases: 'keep_releases' must be a whole number from 1 to 1000, not 'no'\n"
+        "--set ssh.prot: unknown key 'prot'\n  did you mean 'port'?\n"
+        "--set nothing: a --set word must be KEY=VALUE\n"
+        "--set : a --set word must be KEY=VALUE\n");
+  CHECK(errors_of(without_version,
+                  {"stages.production.user=x", "hosts=b", "shared=x", "tasks=x", "user.name=x", "a-b=1", "PATH=x"}) ==
+        "--set stages.production.user: 'stages' can't be set\n  name the key alone: it is set for the stage that runs\n"
+        "--set hosts: 'hosts' can't be set\n  --hosts, --roles and --exclude select hosts\n"
+        "--set shared: 'shared' is a map and can't be set as a whole\n  name one of its keys, with a dot\n"
+        "--set tasks: 'tasks' is a map and can't be set as a whole\n  name one of its keys, with a dot\n"
+        "--set user.name: 'user' has no keys inside\n"
+        "--set a-b: 'a-b' is no name of a variable: letters, digits and _, not a digit first\n"
+        "--set PATH: 'PATH' is refused here: set it under 'env'\n");
+  CHECK(errors_of(without_version, {"hooks.build=migrat", "tasks.late.timeout=1m"}) ==
+        "--set hooks.build: no task is named 'migrat'\n  did you mean 'migrate'?\n"
+        "--set tasks.late.timeout: 'late' has no 'run'\n  such as `run: bin/migrate --to \"$REVISION\"`\n");
+  CHECK(try_load(without_version, {"keep_releases=no"}).error().front().code == ErrorCode::usage);
+}
+
+TEST_CASE("a --set for one stage does not break another", "[recipe]") {
+  constexpr std::string_view two =
+      "application: a\ndeploy_to: /a\nsource: {directory: d}\n"
+      "stages:\n  staging: {hosts: a}\n  production: {hosts: b, tasks: {late: bin/late}}\n";
+  CHECK(load(two, {"tasks.late.timeout=1m"}).tasks.at("late").timeout == std::chrono::seconds(60));
+}
+
+}  // namespace kirikae::recipe

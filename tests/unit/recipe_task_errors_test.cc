@@ -1,0 +1,91 @@
+// Every error as a person sees it, whole.
+#include "unit/recipe_text.h"
+
+namespace kirikae::recipe {
+
+TEST_CASE("a hook that names no task is told with the nearest one", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+tasks: {migrate: x}
+hooks: {build: [migrat], failed: other}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:5:17: no task is named 'migrat'
+  hooks: {build: [migrat], failed: other}
+                  ^~~~~~
+  did you mean 'migrate'?
+deploy.yml:5:34: no task is named 'other'
+  hooks: {build: [migrat], failed: other}
+                                   ^~~~~
+  add it under 'tasks'
+)");
+}
+
+TEST_CASE("a task before the connection must be local", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+tasks: {a: x}
+hooks: {before_connect: a}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:5:25: the task 'a' isn't local, but nothing is connected yet in 'before_connect'
+  hooks: {before_connect: a}
+                          ^
+  use 'after_connect', or make the task local
+)");
+}
+
+TEST_CASE("a local task has no roles and is not once", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+tasks: {a: {run: x, local: true, roles: [b], once: true}}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:41: 'roles' does nothing for a local task
+  tasks: {a: {run: x, local: true, roles: [b], once: true}}
+                                          ^
+  remove it
+deploy.yml:4:52: 'once' does nothing for a local task: it runs once anyway
+  tasks: {a: {run: x, local: true, roles: [b], once: true}}
+                                                     ^~~~
+  remove it
+)");
+}
+
+TEST_CASE("a role that no host of any stage has is told at the task", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+tasks: {a: {run: x, roles: [ap]}}
+stages:
+  staging: {hosts: [{address: a, roles: [app]}]}
+  production: {hosts: [{address: b, roles: [app]}, {address: c, roles: [db]}]}
+)") ==
+        R"(deploy.yml:4:29: no host of any stage has the role 'ap'
+  tasks: {a: {run: x, roles: [ap]}}
+                              ^~
+  did you mean 'app'?
+)");
+}
+
+TEST_CASE("a once task that a stage has nobody for is told at the hook", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+tasks: {a: {run: x, roles: [db], once: true}}
+hooks: {build: a}
+stages:
+  staging: {hosts: [{address: a, roles: [app]}]}
+  production: {hosts: [{address: b, roles: [app]}, {address: c, roles: [db]}]}
+)") ==
+        R"(deploy.yml:5:16: the task 'a' runs once, but no host of the stage 'staging' has its role
+  hooks: {build: a}
+                 ^
+  give a host of the stage one of: db; or override the hook in the stage
+)");
+}
+
+}  // namespace kirikae::recipe
