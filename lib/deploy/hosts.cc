@@ -31,7 +31,9 @@ Result<release::Facts> open_one(const Request& request, const Surroundings& with
   const ssh::Target target{host.name, host.address, host.port, host.user};
   TRY_ASSIGN(station.transport, with.connector.connect(target, tell, {Deadline::never(), with.stop}));
   tell("reading its state");
-  return ask_facts(request.recipe, *station.transport, with.stop);
+  TRY_ASSIGN(auto facts, ask_facts(request.recipe, *station.transport, with.stop));
+  facts.host = host.name;
+  return facts;
 }
 
 }  // namespace

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -20,7 +21,8 @@ struct Prepare {  // the tree, the release's folder, its record `preparing`
 };
 struct Unpack {  // the payload, over a data channel
   std::string id;
-  std::string encoding;  // zstd | gzip | none
+  std::string encoding;     // zstd | gzip | none
+  std::uint64_t bytes = 0;  // unpacked
 };
 struct Link {  // the payload's checksum compared, then shared paths, copied paths, REVISION
   host::ReleaseInfo info;

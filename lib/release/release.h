@@ -30,6 +30,7 @@ struct ReleaseOnHost {
 
 // What one host answered in preflight.
 struct Facts {
+  std::string host;  // whose answer it is: a name for messages, set by who asked
   std::string live;  // release id that `current` points to; empty: none
   bool current_is_directory = false;
   std::string current_target;             // raw link text where it points to none of our releases; else empty

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include "core/fold.h"
 #include "release/release.h"
 
 namespace kirikae::release {
@@ -35,23 +36,19 @@ std::string list(const Facts& host) {
   return words.empty() ? "nothing" : fmt::format("{}", fmt::join(words, ", "));
 }
 
-// Hosts that have the same are named together. They have no names here: they are counted as they stand in the recipe.
+// Hosts that have the same are named together.
 std::string what_each_has(const std::vector<Facts>& hosts) {
-  std::vector<std::pair<std::string, std::vector<std::size_t>>> groups;
-  for (std::size_t i = 0; i < hosts.size(); ++i) {
-    auto has = list(hosts[i]);
-    const auto known = std::find_if(groups.begin(), groups.end(), [&](const auto& group) { return group.first == has; });
-    if (known != groups.end()) {
-      known->second.push_back(i + 1);
-    } else {
-      groups.push_back({std::move(has), {i + 1}});
-    }
+  std::vector<std::pair<std::string, std::vector<std::string>>> groups;
+  for (const auto& host : hosts) {
+    auto has = list(host);
+    auto known = std::find_if(groups.begin(), groups.end(), [&](const auto& group) { return group.first == has; });
+    if (known == groups.end()) known = groups.insert(groups.end(), {std::move(has), {}});
+    known->second.push_back(host.host);
   }
   if (groups.size() == 1) return fmt::format("{} has {}", hosts.size() == 1 ? "it" : "every host", groups.front().first);
   std::vector<std::string> parts;
-  for (const auto& [has, numbers] : groups) {
-    parts.push_back(fmt::format("host{} {} of {} {} {}", numbers.size() == 1 ? "" : "s", fmt::join(numbers, ", "), hosts.size(),
-                                numbers.size() == 1 ? "has" : "have", has));
+  for (const auto& [has, names] : groups) {
+    parts.push_back(fmt::format("{} {} {}", fold_names(names), names.size() == 1 ? "has" : "have", has));
   }
   return fmt::format("{}", fmt::join(parts, "; "));
 }

@@ -17,13 +17,13 @@ using plan::Step;
 constexpr std::size_t kept_lines = 5;  // of a failed step's last words, for its error
 
 // No step of ours may take for ever. Tasks have the recipe's own timeout; an upload gets time for its size over a slow line.
-Deadline deadline_of(const Step& step, std::uint64_t payload) {
+Deadline deadline_of(const Step& step) {
   constexpr std::uint64_t slowest_bytes_per_second = 16 * 1024;
   if (const auto* task = std::get_if<plan::RunTask>(&step)) {
     return task->timeout ? Deadline::in(*task->timeout) : Deadline::never();
   }
-  if (std::holds_alternative<plan::Unpack>(step)) {
-    return Deadline::in(1h + std::chrono::seconds(payload / slowest_bytes_per_second));
+  if (const auto* unpack = std::get_if<plan::Unpack>(&step)) {
+    return Deadline::in(1h + std::chrono::seconds(unpack->bytes / slowest_bytes_per_second));
   }
   if (std::holds_alternative<plan::Link>(step) || std::holds_alternative<plan::Prune>(step)) return Deadline::in(30min);
   if (std::holds_alternative<plan::Seal>(step)) return Deadline::in(10min);
@@ -109,7 +109,7 @@ Result<ssh::Exit> run_on_host(const StepContext& context, const plan::PlannedHos
   const auto command = plan::command_for(step, context.plan.layout, host.facts, context.values);
   const auto hear = [&](ssh::Stream stream, std::string_view bytes) { listener.hear(stream == ssh::Stream::err, bytes); };
   if (std::holds_alternative<plan::Unpack>(step)) {
-    const ssh::Wait wait{deadline_of(step, context.artifact->total()), context.stop};
+    const ssh::Wait wait{deadline_of(step), context.stop};
     ProgressReporter report(context.emit, host.host.name, *context.artifact);
     const auto on_sent = [&](std::uint64_t sent) {
       run.bytes = sent;
@@ -120,7 +120,7 @@ Result<ssh::Exit> run_on_host(const StepContext& context, const plan::PlannedHos
   }
   // A switch that was begun is finished: it takes a moment, and half of it would be worse than either end.
   const bool finish = std::holds_alternative<plan::Publish>(step) || std::holds_alternative<plan::Settle>(step);
-  return transport.exec(command, hear, {deadline_of(step, 0), finish ? std::stop_token{} : context.stop});
+  return transport.exec(command, hear, {deadline_of(step), finish ? std::stop_token{} : context.stop});
 }
 
 }  // namespace

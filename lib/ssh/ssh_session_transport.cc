@@ -19,7 +19,7 @@ constexpr milliseconds open_limit{20'000};   // for a channel, and for the reque
 constexpr seconds hello_limit{30};           // for login shell, rc files and script
 constexpr seconds heartbeat_interval{10};    // the host gives us up after a minute without one
 constexpr std::uint64_t heartbeats_missed = 6;
-constexpr seconds ending_limit{7};           // the host takes five seconds until it kills
+constexpr seconds ending_limit{20};          // the host kills after five seconds, counted slowly where it is busy
 constexpr milliseconds close_limit{800};
 constexpr std::size_t upload_buffer = 65536;
 constexpr std::size_t upload_per_round = 1u << 20;

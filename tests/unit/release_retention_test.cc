@@ -42,7 +42,10 @@ Facts host(const std::string& text) {
 
 std::vector<Facts> hosts(const std::vector<std::string>& texts) {
   std::vector<Facts> all;
-  for (const auto& text : texts) all.push_back(host(text));
+  for (const auto& text : texts) {
+    all.push_back(host(text));
+    all.back().host = "web" + std::to_string(all.size());
+  }
   return all;
 }
 
@@ -84,7 +87,7 @@ TEST_CASE("Without a previous release the error says what was looked for and wha
        "no release is live, so there is none to go back to: it has nothing\n"
        "  name the release to switch to with --to"},
       {{"1g 2f", ""},
-       "no release is live, so there is none to go back to: host 1 of 2 has 20260101000000 good, 20260102000000 failed; host 2 of 2 has "
+       "no release is live, so there is none to go back to: web1 has 20260101000000 good, 20260102000000 failed; web2 has "
        "nothing\n  name the release to switch to with --to"},
       {{"1g*"},
        "no good release older than '20260101000000' is on the host: it has 20260101000000 good (live)\n"
@@ -93,8 +96,8 @@ TEST_CASE("Without a previous release the error says what was looked for and wha
        "no good release older than '20260102000000' is on every selected host: every host has 20260101000000 bad, "
        "20260102000000 good (live)\n  deploy a release, or name one with --to"},
       {{"1g 3g*", "2g 3g*", "1g 3g*"},
-       "no good release older than '20260103000000' is on every selected host: hosts 1, 3 of 3 have 20260101000000 good, "
-       "20260103000000 good (live); host 2 of 3 has 20260102000000 good, 20260103000000 good (live)\n"
+       "no good release older than '20260103000000' is on every selected host: web[1,3] have 20260101000000 good, "
+       "20260103000000 good (live); web2 has 20260102000000 good, 20260103000000 good (live)\n"
        "  deploy a release, or name one with --to"},
       {{"1- 2g*"},
        "no good release older than '20260102000000' is on the host: it has 20260101000000 without a record, "
@@ -123,8 +126,8 @@ TEST_CASE("A named release must be there, and complete, on every host") {
   const auto missing = named_release(hosts({"1g 2g*", "2g*"}), id(1));
   REQUIRE_FALSE(missing);
   CHECK(to_text(missing.error()) ==
-        "release '20260101000000' is not on every selected host: host 1 of 2 has 20260101000000 good, 20260102000000 good "
-        "(live); host 2 of 2 has 20260102000000 good (live)\n  name a release that is");
+        "release '20260101000000' is not on every selected host: web1 has 20260101000000 good, 20260102000000 good "
+        "(live); web2 has 20260102000000 good (live)\n  name a release that is");
 }
 
 TEST_CASE("Prune takes failed releases and those beyond the keepers, never the live one nor the rollback target") {
