@@ -1,5 +1,5 @@
-// Agent: a client of ssh-agent (draft-miller-ssh-agent) over its unix socket. Each call is a connection of its own, so that
-// any number of threads may sign at once; none blocks beyond its limit, whatever the agent does.
+// Agent: a client of ssh-agent (draft-miller-ssh-agent) over its unix socket. Each call is a connection of its own, so
+// that any number of threads may sign at once; none blocks beyond its limit, whatever the agent does.
 #pragma once
 
 #include <chrono>
@@ -27,8 +27,9 @@ class Agent {
   // Errors: local (no agent there, or it speaks nonsense), timeout, cancelled.
   [[nodiscard]] Result<std::vector<Identity>> list(const Wait& wait) const;
 
-  // Signs with a key of its list. `algorithm` is the one that the SSH request names (RSA keys have several). The result is what
-  // a libssh2 sign callback has to return: the signature without its name, for a hardware key with the token's flags and counter.
+  // Signs with a key of its list. `algorithm` is the one that the SSH request names (RSA keys have several). The result
+  // is what a libssh2 sign callback has to return: the signature without its name, for a hardware key with the token's
+  // flags and counter.
   // Errors: auth (the agent won't sign), local, timeout, cancelled.
   [[nodiscard]] Result<std::string> sign(std::string_view blob, std::string_view data, std::string_view algorithm,
                                          const Wait& wait) const;

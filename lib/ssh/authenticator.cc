@@ -3,7 +3,6 @@
 #include <fmt/core.h>
 #include <libssh2.h>
 
-#include <chrono>
 #include <cstdlib>
 #include <cstring>
 #include <optional>
@@ -21,8 +20,8 @@ namespace {
 constexpr int max_tries = 6;         // OpenSSH's MaxAuthTries: the host hangs up after as many
 constexpr int signature_wanted = 1;  // no code of libssh2's
 
-// What passes between libssh2's sign callback and us. The callback only says what it wants, and the signature is made outside
-// of it, where neither the session's time limit runs nor libssh2 is in the middle of something.
+// What passes between libssh2's sign callback and us. The callback only says what it wants, and the signature is made
+// outside of it, where neither the session's time limit runs nor libssh2 is in the middle of something.
 struct Signing {
   std::string data;  // to be signed; empty: not asked yet
   std::string algorithm;
@@ -31,7 +30,8 @@ struct Signing {
   bool asked = false;  // and no answer given yet
 };
 
-// RFC 4252, section 7: string session id, byte 50, string user, string service, string "publickey", byte 1, string algorithm, …
+// RFC 4252, section 7: string session id, byte 50, string user, string service, string "publickey", byte 1, string
+// algorithm, …
 std::string algorithm_of(std::string_view data) {
   WireReader reader(data);
   reader.string();
@@ -99,9 +99,8 @@ class Login {
   }
 
   Result<bool> try_key(KeyRing::Key& key) {
-    const auto before = Deadline::Clock::now();
+    waited_ = waited_ || !key.tells();
     const auto blob = keys_.public_blob(key, wait_);
-    waited_ = waited_ || Deadline::Clock::now() - before > std::chrono::seconds(1);
     if (!blob) {
       TRY(note_error(key, blob.error()));
       return false;
@@ -157,7 +156,8 @@ class Login {
       ++tries_;
       return {};
     }
-    if (tries_ == 0) {
+    // Too many keys make a host hang up. With a key that it knows, or while somebody was typing, it had another reason.
+    if (tries_ == 0 || was_signed || waited_) {
       return std::unexpected(
           Error(ErrorCode::lost, fmt::format("the host hung up while '{}' logged in", target_.user)));
     }
@@ -208,7 +208,7 @@ class Login {
   const Wait& wait_;
   int tries_ = 0;  // that the host counts
   bool host_is_gone_ = false;
-  bool waited_ = false;  // for somebody to type a passphrase
+  bool waited_ = false;  // perhaps: for somebody to type a passphrase
   std::vector<std::string> notes_;
   std::vector<std::string> left_out_;
 };

@@ -15,9 +15,10 @@ namespace kirikae::ssh {
 
 class Authenticator {
  public:
-  // Repeats `f`, one libssh2 function, until it returns something else than LIBSSH2_ERROR_EAGAIN, and returns that, whatever
-  // it is. It waits for the socket in between, and gives up at a time limit or a stop with LIBSSH2_ERROR_TIMEOUT. The limit is
-  // that of one call: between calls somebody may be typing a passphrase or touching a hardware key.
+  // Repeats `f`, one libssh2 function, until it returns something else than LIBSSH2_ERROR_EAGAIN, and returns that,
+  // whatever it is. It waits for the socket in between, and gives up at a time limit or a stop with
+  // LIBSSH2_ERROR_TIMEOUT. The limit is that of one call: between calls somebody may be typing a passphrase or touching
+  // a hardware key.
   using Call = std::function<int(const std::function<int()>& f)>;
 
   explicit Authenticator(const Settings& settings);
@@ -25,11 +26,13 @@ class Authenticator {
   Authenticator(const Authenticator&) = delete;
   Authenticator& operator=(const Authenticator&) = delete;
 
-  // Authenticates target.user on a session whose handshake is done and whose host key has been verified; any thread, one
-  // session per thread. The session is non-blocking and uses libssh2's default allocator. Order: the given identities alone,
-  // or the agent's keys and then the default files. A passphrase is asked for only where the host would accept the key.
-  // Errors: auth (with every key that was tried), local (a given identity can't be used), cancelled, timeout, lost (the host
-  // hung up; where it did so while a passphrase was awaited, connecting again may succeed, since the answer is kept).
+  // Authenticates target.user on a session whose handshake is done and whose host key has been verified; any thread,
+  // one session per thread. The session is non-blocking and uses libssh2's default allocator. Order: the given
+  // identities alone, or the agent's keys and then the default files. A passphrase is asked for only where the host
+  // would accept the key.
+  // Errors: auth (with every key that was tried), local (a given identity can't be used), cancelled, timeout, lost (the
+  // host hung up; where it did so while a passphrase was awaited, connecting again may succeed, since the answer is
+  // kept).
   Result<void> authenticate(_LIBSSH2_SESSION* session, const Target& target, const Call& call, const Wait& wait);
 
  private:

@@ -1,17 +1,16 @@
-// Why here: OpenSSL has no bcrypt, and libssh2 has one only inside of its own login functions, where it would run again for every
-// host (a tenth of a second each, twice for some files). With it, an encrypted key is opened once for the whole run.
+// Why here: OpenSSL has no bcrypt, and libssh2 has one only inside of its own login functions, where it would run again
+// for every host (a tenth of a second each, twice for some files). With it, an encrypted key is opened once for the
+// whole run.
 #include "ssh/bcrypt_kdf.h"
 
 #include <openssl/bn.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
 
-#include <algorithm>
 #include <array>
 #include <memory>
 #include <new>
 #include <utility>
-#include <vector>
 
 #include "ssh/wire.h"
 

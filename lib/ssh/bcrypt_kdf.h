@@ -10,8 +10,8 @@
 
 namespace kirikae::ssh {
 
-// `size` bytes of key. 16 rounds, OpenSSH's default (24 from 9.9 on), take about a tenth of a second of processor time: do it once.
-// Preconditions: passphrase and salt are not empty, 0 < size <= 1024, rounds > 0.
+// `size` bytes of key. OpenSSH's usual 16 rounds take about a tenth of a second of processor time:
+// do it once. Preconditions: passphrase and salt are not empty, 0 < size <= 1024, rounds > 0.
 Secret bcrypt_kdf(std::string_view passphrase, std::string_view salt, std::uint32_t rounds, std::size_t size);
 
 }  // namespace kirikae::ssh

@@ -24,8 +24,8 @@ struct Entry {
   KnownHostsLine line;
 };
 
-// HMAC-SHA1 by hand, with one context for all lines: OpenSSL's own takes four times as long, which is seconds for a megabyte of
-// hashed lines and hundreds of hosts.
+// HMAC-SHA1 by hand, with one context for all lines: OpenSSL's own takes four times as long, which is seconds for a
+// megabyte of hashed lines and hundreds of hosts.
 class NameHasher {
  public:
   NameHasher() : context_(EVP_MD_CTX_new()) {

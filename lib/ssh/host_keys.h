@@ -1,5 +1,5 @@
-// HostKeys: what the known_hosts files of a run say about host keys, under OpenSSH's rules. Read once, then shared between
-// threads; the object itself never changes.
+// HostKeys: what the known_hosts files of a run say about host keys, under OpenSSH's rules. Read once, then shared
+// between threads; the object itself never changes.
 #pragma once
 
 #include <memory>
@@ -13,17 +13,17 @@ namespace kirikae::ssh {
 
 class HostKeys {
  public:
-  // Files in order. Ones that are missing are passed over; ones that can't be read, and lines that can't be understood, are
-  // `warnings()`, since a broken line must not lock a user out of all other hosts.
+  // Files in order. Ones that are missing are passed over; ones that can't be read, and lines that can't be understood,
+  // are `warnings()`, since a broken line must not lock a user out of all other hosts.
   static Result<HostKeys> load(const std::vector<std::string>& files);
 
-  // The key algorithms to ask the host for, in file order (LIBSSH2_METHOD_HOSTKEY; an RSA key counts as rsa-sha2-512 and
-  // rsa-sha2-256). Empty: the host is unknown, or only certificate authorities and revoked keys match it.
+  // The key algorithms to ask the host for, in file order (LIBSSH2_METHOD_HOSTKEY; an RSA key counts as rsa-sha2-512
+  // and rsa-sha2-256). Empty: the host is unknown, or only certificate authorities and revoked keys match it.
   [[nodiscard]] std::vector<std::string> key_types(const std::string& host, int port) const;
 
-  // Whether the host may be talked to. `host` is the name as the user wrote it, or the numeric address if that is what they
-  // wrote; `key_blob` is what libssh2_session_hostkey() gives. Error: host_key (unknown, changed, revoked, known only through
-  // a certificate authority), with the command that settles it.
+  // Whether the host may be talked to. `host` is the name as the user wrote it, or the numeric address if that is what
+  // they wrote; `key_blob` is what libssh2_session_hostkey() gives. Error: host_key (unknown, changed, revoked, known
+  // only through a certificate authority), with the command that settles it.
   [[nodiscard]] Result<void> verify(const std::string& host, int port, std::string_view key_blob) const;
 
   // `FILE:LINE: why`, in file order.

@@ -6,7 +6,6 @@
 #include <openssl/pem.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstring>
 #include <memory>
 #include <new>
@@ -125,7 +124,8 @@ Result<PrivateKey> KeyFile::open_pem(std::string_view passphrase) const {
   if (bio == nullptr) throw std::bad_alloc();
   EVP_PKEY* key = PEM_read_bio_PrivateKey(bio.get(), nullptr, give_passphrase, &passphrase);
   if (key != nullptr) return PrivateKey::from({key, EVP_PKEY_free});
-  // What OpenSSL queues for a wrong passphrase differs by format; that some cipher or digest is missing is always the same.
+  // What OpenSSL queues for a wrong passphrase differs by format; that some cipher or digest is missing is always the
+  // same.
   bool unsupported = false;
   while (const auto code = ERR_get_error()) unsupported = unsupported || ERR_GET_REASON(code) == ERR_R_UNSUPPORTED;
   if (!encrypted_ || unsupported) {

@@ -1,5 +1,5 @@
-// KeyFile: a private key as it lies on disk: OpenSSH's own format, PEM or PKCS#8, perhaps encrypted; or a public key alone,
-// which names a key of the agent.
+// KeyFile: a private key as it lies on disk: OpenSSH's own format, PEM or PKCS#8, perhaps encrypted; or a public key
+// alone, which names a key of the agent.
 #pragma once
 
 #include <optional>
@@ -14,8 +14,8 @@ namespace kirikae::ssh {
 
 class KeyFile {
  public:
-  // Where `path` is missing, `path`.pub will do: the agent may have the key. nullopt: neither is there. Error (local): it can't
-  // be read, others than its owner can read it, or it is no key; with the command that settles it.
+  // Where `path` is missing, `path`.pub will do: the agent may have the key. nullopt: neither is there. Error (local):
+  // it can't be read, others than its owner can read it, or it is no key; with the command that settles it.
   static Result<std::optional<KeyFile>> read(const std::string& path);
 
   [[nodiscard]] bool public_only() const { return bytes_.empty(); }
@@ -24,7 +24,8 @@ class KeyFile {
   [[nodiscard]] const std::string& public_blob() const { return blob_; }
 
   // Precondition: not public_only(). Where the file is encrypted this takes a tenth of a second of processor time.
-  // Errors: auth (wrong passphrase), local (broken, or a format that isn't known here; with the command that converts it).
+  // Errors: auth (wrong passphrase), local (broken, or a format that isn't known here; with the command that converts
+  // it).
   [[nodiscard]] Result<PrivateKey> open(std::string_view passphrase) const;
 
  private:

@@ -1,5 +1,5 @@
-// KeyRing: the keys of a run, in the order in which they are tried. The agent is asked for its list once, files are read once,
-// and a passphrase is asked for once per file, whatever the number of hosts and threads.
+// KeyRing: the keys of a run, in the order in which they are tried. The agent is asked for its list once, files are
+// read once, and a passphrase is asked for once per file, whatever the number of hosts and threads.
 #pragma once
 
 #include <condition_variable>
@@ -26,6 +26,8 @@ class KeyRing {
     [[nodiscard]] const std::string& label() const { return label_; }
     // Why it can't be tried; empty: it can.
     [[nodiscard]] const std::string& unusable() const { return unusable_; }
+    // Whether its public half is known without a passphrase.
+    [[nodiscard]] bool tells() const { return !blob_.empty(); }
 
    private:
     friend KeyRing;
@@ -45,7 +47,8 @@ class KeyRing {
   // What is wrong with the agent; empty: nothing, or there is none.
   std::string agent_trouble();
 
-  // Asks for the passphrase where the public key can't be told without. Errors: auth (the file stays locked), cancelled, timeout.
+  // Asks for the passphrase where the public key can't be told without. Errors: auth (the file stays locked),
+  // cancelled, timeout.
   Result<std::string> public_blob(Key& key, const Wait& wait);
   // The signature as a libssh2 sign callback has to return it; takes as long as a person does, if one has to help.
   // Errors: auth (the file stays locked, or the agent won't sign), local, cancelled, timeout.

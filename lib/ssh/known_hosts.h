@@ -1,4 +1,5 @@
-// The known_hosts format: lines of one file, and which names a line speaks of. Pure; HostKeys (host_keys.h) decides what follows.
+// The known_hosts format: lines of one file, and which names a line speaks of. Pure; HostKeys (host_keys.h) decides
+// what follows.
 #pragma once
 
 #include <string>
@@ -32,8 +33,8 @@ KnownHosts parse_known_hosts(std::string_view text);
 // The name under which a host is listed: in lower case; `[name]:port` for a port other than 22.
 std::string listed_name(std::string_view host, int port);
 
-// Whether a list of patterns (`*` and `?`, `!` negates, comma separated, any case) speaks of a listed name. A negation that
-// matches ends it, whatever else does.
+// Whether a list of patterns (`*` and `?`, `!` negates, comma separated, any case) speaks of a listed name. A negation
+// that matches ends it, whatever else does.
 bool matches_patterns(std::string_view patterns, std::string_view name);
 
 }  // namespace kirikae::ssh

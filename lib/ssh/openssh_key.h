@@ -22,7 +22,8 @@ struct OpensshKey {
   std::string_view tag;     // behind it, for ciphers that authenticate
 };
 
-// Views into `container`, which is the text between the BEGIN and END lines, decoded. nullopt: it is none, or has several keys.
+// Views into `container`, which is the text between the BEGIN and END lines, decoded. nullopt: it is none, or has
+// several keys.
 std::optional<OpensshKey> parse_openssh_key(std::string_view container);
 
 // Errors: auth (wrong passphrase), local (broken, or a cipher or kind of key that isn't known here).

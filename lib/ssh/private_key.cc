@@ -1,6 +1,5 @@
 #include "ssh/private_key.h"
 
-#include <fmt/core.h>
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
@@ -11,7 +10,6 @@
 #include <array>
 #include <new>
 #include <optional>
-#include <vector>
 
 #include "ssh/wire.h"
 

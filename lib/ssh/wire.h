@@ -8,7 +8,8 @@
 
 namespace kirikae::ssh {
 
-// Reads fields off the front of bytes that somebody else wrote. nullopt: there is no such field any more; nothing is taken then.
+// Reads fields off the front of bytes that somebody else wrote. nullopt: there is no such field any more; nothing is
+// taken then.
 class WireReader {
  public:
   explicit WireReader(std::string_view bytes) : rest_(bytes) {}

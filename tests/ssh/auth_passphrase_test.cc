@@ -123,9 +123,14 @@ TEST_CASE("without a terminal an encrypted key is skipped, and the error says ho
 TEST_CASE("a host that hangs up while the passphrase is awaited is a lost connection, and the answer is kept") {
   const TempDir folder;
   const SshdFixture sshd;
-  sshd.authorize(public_line("ed25519", "one"));
+  sshd.authorize(public_line("rsa", "one"));
   int questions = 0;
-  Settings settings = given({key_copy(folder, "ed25519", "one", {"-N", passphrase})});
+  const bool tells = GENERATE(true, false);  // whose key it is, before it is opened
+  std::vector<std::string> options{"-N", passphrase};
+  if (!tells) options.insert(options.end(), {"-m", "PEM"});
+  const std::string locked = key_copy(folder, "rsa", "one", options);
+  if (!tells) std::filesystem::remove(locked + ".pub");
+  Settings settings = given({key_pair("ed25519", "two"), locked});
   settings.ask = [&](const std::string&) {
     ++questions;
     sshd.kill_sessions();
@@ -139,4 +144,15 @@ TEST_CASE("a host that hangs up while the passphrase is awaited is a lost connec
   Client again(sshd);
   CHECK(again.log_in(authenticator));
   CHECK(questions == 1);
+}
+
+TEST_CASE("a key that stays locked does not keep the next one from logging in") {
+  const TempDir folder;
+  const SshdFixture sshd;
+  sshd.authorize(public_line("ed25519", "one"));
+  Asker asker{.answers = {""}};
+  Settings settings = given({key_copy(folder, "ed25519", "one", {"-N", passphrase}), SshdFixture::client_key()});
+  settings.ask = asker.function();
+  expect_login(sshd, settings);
+  CHECK(asker.questions.size() == 1);
 }

@@ -25,7 +25,8 @@ namespace kirikae::test {
 
 std::string text_of(const std::string& file);
 
-// A copy of the pair of key_pair(type, name) in `folder`, its private half in another form: `ssh-keygen -p` with `options`.
+// A copy of the pair of key_pair(type, name) in `folder`, its private half in another form: `ssh-keygen -p` with
+// `options`.
 std::string key_copy(const TempDir& folder, const std::string& type, const std::string& name,
                      const std::vector<std::string>& options);
 inline const std::string passphrase = "correct horse";
