@@ -32,11 +32,6 @@ std::string record(const ReleaseInfo& info) {
          shell_assign("kk_by", one_line(info.by, longest_value)) + shell_assign("kk_previous", info.previous);
 }
 
-// Once the payload is packed: its checksum may be the revision, which the record did not have before.
-std::string packed(const ReleaseInfo& info) {
-  return shell_assign("kk_release", info.id) + shell_assign("kk_packed_revision", one_line(info.revision, longest_value));
-}
-
 std::string sync_with(const release::Facts& facts) {
   return shell_assign("kk_syncfs", facts.sync_file_system ? "yes" : "no");
 }
@@ -94,7 +89,7 @@ Command link(const release::Layout& layout, const ReleaseInfo& info, const std::
   std::sort(arguments.begin(), arguments.end());
   arguments.insert(arguments.end(), files.begin(), files.end());
   arguments.insert(arguments.end(), copied.begin(), copied.end());
-  return {"link", paths(layout) + packed(info) + shell_assign("kk_previous", info.previous) + shell_assign("kk_directories", std::to_string(directories.size())) +
+  return {"link", paths(layout) + record(info) + shell_assign("kk_directories", std::to_string(directories.size())) +
                       shell_assign("kk_files", std::to_string(files.size())) + call("kk_link", arguments)};
 }
 
@@ -107,7 +102,7 @@ Command task(const std::string& name, const std::string& run, const std::string&
 }
 
 Command seal(const release::Layout& layout, const ReleaseInfo& info, const release::Facts& facts) {
-  return {"seal", paths(layout) + sync_with(facts) + packed(info) + call("kk_seal")};
+  return {"seal", paths(layout) + sync_with(facts) + record(info) + call("kk_seal")};
 }
 
 Command publish(const release::Layout& layout, const std::string& id, const release::Facts& facts,

@@ -54,7 +54,7 @@ Command link(const release::Layout& layout, const ReleaseInfo& info, const std::
 Command task(const std::string& name, const std::string& run, const std::string& folder,
              const std::map<std::string, std::string>& environment);
 
-// Syncs the release's data to disk, then its record becomes `ready`.
+// Syncs the release's data to disk, then its record becomes `ready`, with what `info` says by now.
 Command seal(const release::Layout& layout, const ReleaseInfo& info, const release::Facts& facts);
 
 // Switches `current` to `id`: unique temporary link, rename, read back. Refuses a `current` that is no link, and (unless

@@ -47,34 +47,40 @@ kk_read_current() {
   fi
 }
 
-# kk_state, kk_revision, kk_by and kk_previous from the record of release $1; fails where it has none. An empty record, which
-# a crash may leave, is one of an unfinished release.
+# kk_state, kk_was_revision, kk_was_by and kk_was_previous from the record of release $1; fails where it has none. An empty record,
+# which a crash may leave, is one of an unfinished release.
 kk_read_record() {
-  kk_state='' kk_revision='' kk_by='' kk_previous=''
+  kk_state='' kk_was_revision='' kk_was_by='' kk_was_previous=''
   [ -f "$kk_states/$1" ] && [ -r "$kk_states/$1" ] || return 1
   kk_state=preparing
   while IFS=' ' read -r kk_key kk_v; do
     case $kk_key in
       state) kk_state=$kk_v ;;
-      revision) kk_revision=$kk_v ;;
-      by) kk_by=$kk_v ;;
-      previous) kk_previous=$kk_v ;;
+      revision) kk_was_revision=$kk_v ;;
+      by) kk_was_by=$kk_v ;;
+      previous) kk_was_previous=$kk_v ;;
     esac
   done <"$kk_states/$1"
 }
 
-# Writes the record of release $1 anew, with state $2.
+# Writes the record of kk_release anew, with state $1.
 kk_write_record() {
-  kk_file="$kk_own/tmp/state.$1.$$"
+  kk_file="$kk_own/tmp/state.$kk_release.$$"
   (
     umask 022
     set -C
     rm -f "$kk_file" &&
-      printf 'state %s\nrevision %s\nby %s\nprevious %s\n' "$2" "$kk_revision" "$kk_by" "$kk_previous" >"$kk_file"
-  ) && kk_sync_file "$kk_file" && mv -f "$kk_file" "$kk_states/$1" && return
+      printf 'state %s\nrevision %s\nby %s\nprevious %s\n' "$1" "$kk_revision" "$kk_by" "$kk_previous" >"$kk_file"
+  ) && kk_sync_file "$kk_file" && mv -f "$kk_file" "$kk_states/$kk_release" && return
   rm -f "$kk_file"
-  echo "can't record release '$1' as $2 in '$kk_states': check its owner and the room on the disk" >&2
+  echo "can't record release '$kk_release' as $1 in '$kk_states': check its owner and the room on the disk" >&2
   return 1
+}
+
+# The same, where the record that was read says the rest.
+kk_change_record() {
+  kk_revision=$kk_was_revision kk_by=$kk_was_by kk_previous=$kk_was_previous
+  kk_write_record "$1"
 }
 
 # To disk: one file; or the whole file system of a path. A step that doesn't say how the host does it needs none.

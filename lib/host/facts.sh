@@ -51,7 +51,7 @@ kk_facts_releases() {
     kk_r=
     if [ -f "$kk_d/REVISION" ] && [ -r "$kk_d/REVISION" ]; then IFS= read -r kk_r <"$kk_d/REVISION" || :; fi
     [ -z "$kk_r" ] || kk_say revision "$kk_r" 200
-    [ -z "$kk_by" ] || kk_say by "$kk_by" 200
+    [ -z "$kk_was_by" ] || kk_say by "$kk_was_by" 200
   done
 }
 

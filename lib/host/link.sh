@@ -14,7 +14,7 @@ kk_link() {
   kk_each kk_link_seed "$@"
   kk_each kk_link_make "$@"
   kk_each kk_link_copy "$@"
-  rm -f "$kk_rel/REVISION" && printf '%s\n' "$kk_packed_revision" >"$kk_rel/REVISION" ||
+  rm -f "$kk_rel/REVISION" && printf '%s\n' "$kk_revision" >"$kk_rel/REVISION" ||
     kk_fail "can't write '$kk_rel/REVISION'"
 }
 

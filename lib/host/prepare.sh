@@ -16,7 +16,7 @@ kk_prepare() {
     kk_fail "release '$kk_release' is already in '$kk_releases': deploy again under a new one"
   fi
   # The record first: a folder without one would pass for another tool's.
-  kk_write_record "$kk_release" preparing || exit 1
+  kk_write_record preparing || exit 1
   mkdir "$kk_releases/$kk_release" || kk_fail "can't make the folder of release '$kk_release' in '$kk_releases'"
 }
 

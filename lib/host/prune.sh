@@ -31,7 +31,7 @@ kk_prune_one() {
   kk_p="$kk_releases/.pruned-$kk_release"
   if [ -e "$kk_d" ]; then
     kk_read_record "$kk_release" || :
-    [ "$kk_state" = failed ] || kk_write_record "$kk_release" failed || return 1
+    [ "$kk_state" = failed ] || kk_change_record failed || return 1
     mv "$kk_d" "$kk_p" || {
       echo "can't remove release '$kk_release': remove '$kk_d' as its owner" >&2
       return 1

@@ -7,8 +7,7 @@ kk_seal() {
   [ "$kk_state" != ready ] || return 0
   kk_need_preparing
   kk_sync_all "$kk_releases/$kk_release" || kk_fail "can't sync release '$kk_release' to disk: check the disk's health, then deploy again"
-  kk_revision=$kk_packed_revision
-  kk_write_record "$kk_release" ready || exit 1
+  kk_write_record ready || exit 1
   rm -f "$kk_own/tmp/sum.$kk_release"
 }
 
@@ -21,5 +20,5 @@ kk_mark() {
   fi
   kk_read_record "$kk_release" || :
   [ "$kk_state" != "$kk_to" ] || return 0
-  kk_write_record "$kk_release" "$kk_to"
+  kk_change_record "$kk_to"
 }

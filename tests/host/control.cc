@@ -167,6 +167,9 @@ Control::Control(const Shell& shell, const Disk& disk, const std::string& mode, 
     if (chdir("/") == 0) execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
     _exit(127);
   }
+  in.read.reset();
+  out.write.reset();
+  err.write.reset();
   input_ = std::move(in.write);
   output_ = std::move(out.read);
   error_ = std::move(err.read);
