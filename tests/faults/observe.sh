@@ -1,7 +1,9 @@
 #!/bin/sh
-# tests/faults/observe.sh TREE: looks at one deploy_to as it lies on disk and prints every invariant that doesn't hold there;
-# status 1 if there is one. It knows the layout and the test application (MANIFEST) and shares no code with the tool.
+# tests/faults/observe.sh TREE [crashed]: looks at one deploy_to as it lies on disk and prints every invariant that doesn't hold
+# there; status 1 if there is one. It knows the layout and the test application (MANIFEST) and shares no code with the tool.
+# crashed: a run has just died there; what it was busy with may lie about until the next run.
 set -u
+crashed=${2-no}
 LC_ALL=C
 export LC_ALL
 [ -e "$1" ] || [ -L "$1" ] || exit 0
@@ -47,6 +49,7 @@ fi
 for folder in releases/* releases/.[!.]*; do
   [ -e "$folder" ] || [ -L "$folder" ] || continue
   id=${folder#releases/}
+  case $crashed:$id in crashed:.pruned-*) continue ;; esac
   is_id "$id" || { say "'$folder' is no release"; continue; }
   if [ ! -d "$folder" ] || [ -L "$folder" ]; then say "release $id is no folder"; fi
   case $(state_of "$id") in
@@ -71,6 +74,7 @@ fi
 
 # 4. Nothing lies about: no temporary link, no half-removed folder outside of .kirikae/tmp.
 for each in * .[!.]*; do
+  case $crashed:$each in crashed:.current-*) [ ! -L "$each" ] || continue ;; esac
   case $each in
     current | releases | shared | revisions.log | .kirikae) ;;
     '*' | '.[!.]*') ;;

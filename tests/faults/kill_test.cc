@@ -1,0 +1,94 @@
+// kill -9 of the program at every phase: the hosts stay whole, nothing of it runs on, and the next run converges.
+#include <csignal>
+
+#include "support/catch.h"
+#include "support/farm.h"
+#include "support/process.h"
+
+using namespace kirikae::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+bool gone(pid_t pid) {
+  return eventually([&] { return ::kill(pid, 0) != 0; });
+}
+
+}  // namespace
+
+TEST_CASE("the program is killed in a hook of every phase: nothing of it runs on, and the next run converges") {
+  World world({.hosts = 2});
+  const std::vector<std::string> points = {"after_connect", "before_upload", "after_upload",   "after_link",   "build",
+                                           "before_publish", "after_publish", "before_prune", "after_prune"};
+  std::string tasks = "keep_releases: 2\nvars: {stop_at: nowhere}\ntasks:\n", hooks = "hooks:\n";
+  for (const auto& point : points) {
+    tasks += "  at_" + point + ": '[ \"$stop_at\" = " + point + " ] || exit 0; echo $$ >" + (world / "pid").string() + ".$HOST; exec sleep 300'\n";
+    hooks += "  " + point + ": at_" + point + "\n";
+  }
+  world.write_recipe(tasks + hooks);
+  int version = 0;
+  world.write_app("0");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  for (const auto& point : points) {
+    INFO("killed in " << point);
+    world.write_app(std::to_string(++version));
+    const std::string before = world.host(0).live();
+    Running running = world.start({"production", "--set", "stop_at=" + point});
+    std::vector<pid_t> pids;
+    for (const auto& host : world.hosts()) {
+      const auto file = world / ("pid." + host.name());
+      REQUIRE(eventually([&] { return std::filesystem::exists(file) && std::filesystem::file_size(file) > 1; }, std::chrono::seconds(60)));
+      pids.push_back(static_cast<pid_t>(std::stol(world.read("pid." + host.name()))));
+      std::filesystem::remove(file);
+    }
+    running.signal(SIGKILL);
+    REQUIRE(running.wait().status == 128 + SIGKILL);
+    for (const pid_t pid : pids) REQUIRE(gone(pid));
+    REQUIRE(world.broken_invariants(true).empty());
+    const bool switched = point.ends_with("_publish") ? point == "after_publish" : point.ends_with("_prune");
+    for (const auto& host : world.hosts()) REQUIRE((host.live() != before) == switched);
+    const Ran again = world.deploy({"production"});
+    INFO(again);
+    REQUIRE(again.status == 0);
+    for (const auto& host : world.hosts()) {
+      REQUIRE(host.version() == std::to_string(version));
+      REQUIRE(host.live() == world.host(0).live());
+    }
+    REQUIRE(world.broken_invariants().empty());
+    REQUIRE(std::filesystem::is_empty(world / "cache/kirikae"));  // the spool has no name
+  }
+  for (const auto& host : world.hosts()) REQUIRE(host.releases().size() <= 3);
+}
+
+TEST_CASE("the program is killed in the midst of an upload: the release never becomes one, and is removed by the next") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string first = world.host(0).live();
+  world.write_app("2");
+  REQUIRE(run_program({"/bin/sh", "-c", "head -c 40000000 /dev/urandom >\"$1\"", "sh", (world.site() / "app/big").string()}).status == 0);
+  world.write_manifest();
+  Relay& relay = world.relay(1);
+  relay.delay(std::chrono::milliseconds(20));
+  world.write_recipe();
+  for (const std::uint64_t at : {200'000U, 10'000'000U}) {
+    const std::uint64_t from = relay.bytes_up();
+    Running running = world.start({"production"});
+    REQUIRE(eventually([&] { return relay.bytes_up() - from > at; }, std::chrono::seconds(60)));
+    running.signal(SIGKILL);
+    running.wait();
+    for (const auto& host : world.hosts()) {
+      REQUIRE(host.live() == first);
+      REQUIRE(host.state(host.releases().back()) != "good");
+    }
+    REQUIRE(world.broken_invariants(true).empty());
+  }
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  for (const auto& host : world.hosts()) {
+    REQUIRE(host.version() == "2");
+    REQUIRE(host.releases().size() == 2);
+  }
+  REQUIRE(world.broken_invariants().empty());
+}

@@ -1,0 +1,231 @@
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "support/catch.h"
+#include "support/farm.h"
+
+using namespace kirikae::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+// The commands that a report advises, without their comments.
+std::vector<std::string> advice_of(const Ran& ran) {
+  std::vector<std::string> lines;
+  const auto from = ran.err.find("what to do:\n");
+  if (from == std::string::npos) return lines;
+  std::size_t at = from + 12;
+  while (at < ran.err.size() && ran.err.compare(at, 2, "  ") == 0) {
+    const auto end = ran.err.find('\n', at);
+    lines.push_back(ran.err.substr(at + 2, end - at - 2));
+    at = end + 1;
+  }
+  return lines;
+}
+
+std::string one_with(const std::vector<std::string>& lines, const std::string& part) {
+  for (const auto& line : lines) {
+    if (line.find(part) != std::string::npos) return line;
+  }
+  return {};
+}
+
+const char* const fails_on_second = R"(keep_releases: 2
+tasks:
+  maybe: 'if [ "$HOST" = "$bad_host" ]; then echo "disk is on fire" >&2; exit 3; fi'
+vars: {bad_host: none}
+)";
+
+}  // namespace
+
+TEST_CASE("a build hook that fails on one of three hosts leaves all of them with the old release") {
+  World world({.hosts = 3});
+  world.write_recipe(std::string(fails_on_second) + "hooks: {build: maybe}\n");
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string first = world.host(0).live();
+  world.write_app("2");
+  const Ran failed = world.deploy({"production", "--set", "bad_host=127.0.0.2"});
+  INFO(failed);
+  REQUIRE(failed.status == 1);
+  REQUIRE_THAT(failed.err, ContainsSubstring("[127.0.0.2] task maybe ended with status 3"));
+  REQUIRE_THAT(failed.err, ContainsSubstring("disk is on fire"));
+  for (const auto& host : world.hosts()) {
+    REQUIRE(host.live() == first);
+    REQUIRE(host.releases().size() == 2);  // the failed one stays, to be looked at
+    REQUIRE(host.state(host.releases().back()) == "failed");
+    REQUIRE_THAT(host.read(".kirikae/log.jsonl"), ContainsSubstring(R"("result":"failed"})"));
+    REQUIRE(host.read("revisions.log").find(host.releases().back()) == std::string::npos);
+  }
+  REQUIRE(world.broken_invariants().empty());
+  SECTION("the next deploy that succeeds removes it") {
+    const std::string bad = world.host(0).releases().back();
+    const Ran next = world.deploy({"production"});
+    INFO(next);
+    REQUIRE(next.status == 0);
+    for (const auto& host : world.hosts()) {
+      REQUIRE(host.version() == "2");
+      REQUIRE(host.releases() == std::vector<std::string>{first, host.live()});
+      REQUIRE_FALSE(host.exists(".kirikae/releases/" + bad));
+    }
+    REQUIRE(world.broken_invariants().empty());
+  }
+  SECTION("a rollback doesn't take it for a release, nor does it find another one") {
+    const Ran back = world.deploy({"rollback", "production"});
+    INFO(back);
+    REQUIRE(back.status == 1);
+    REQUIRE(world.host(0).live() == first);
+  }
+}
+
+TEST_CASE("the 'failed' hooks run on hosts and here, and what they do can't make things worse") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  world.write_recipe(R"(tasks:
+  bad: 'exit 1'
+  save: 'echo "$DEPLOY_ACTION $RELEASE" >"$SHARED_PATH/saved"; exit 9'
+  tell: {run: 'echo "$STAGE failed: $RELEASE" >told', local: true}
+hooks: {build: bad, failed: [save, tell]}
+)");
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 1);
+  const std::string id = world.host(0).releases().front();
+  REQUIRE(world.host(0).read("shared/saved") == "deploy " + id + "\n");
+  REQUIRE(world.host(1).read("shared/saved") == "deploy " + id + "\n");
+  REQUIRE(world.read("site/told") == "production failed: " + id + "\n");
+  REQUIRE_THAT(ran.err, ContainsSubstring("warning: task save ended with status 9"));
+}
+
+TEST_CASE("an after_publish hook that fails is exit 6 with commands that really help") {
+  World world({.hosts = 3});
+  world.write_recipe(std::string(fails_on_second) + "hooks: {after_publish: maybe}\n");
+  world.write_app("1");
+  SECTION("back, where there was a release before") {
+    REQUIRE(world.deploy({"production"}).status == 0);
+    const std::string first = world.host(0).live();
+    world.write_app("2");
+    const Ran failed = world.deploy({"production", "--set", "bad_host=127.0.0.2"});
+    INFO(failed);
+    REQUIRE(failed.status == 6);
+    for (const auto& host : world.hosts()) REQUIRE(host.version() == "2");
+    REQUIRE(world.broken_invariants().empty());
+    const auto advice = advice_of(failed);
+    const std::string back = one_with(advice, "rollback");
+    REQUIRE_FALSE(back.empty());
+    const Ran undone = world.type(back);
+    INFO(undone);
+    REQUIRE(undone.status == 0);
+    for (const auto& host : world.hosts()) {
+      REQUIRE(host.live() == first);
+      REQUIRE(host.version() == "1");
+    }
+    REQUIRE(world.broken_invariants().empty());
+  }
+  SECTION("forward") {
+    const Ran failed = world.deploy({"production", "--set", "bad_host=127.0.0.2"});
+    INFO(failed);
+    REQUIRE(failed.status == 6);
+    world.write_app("2");
+    const std::string forward = one_with(advice_of(failed), "forward");
+    REQUIRE_FALSE(forward.empty());
+    const Ran next = world.type(forward);
+    INFO(next);
+    REQUIRE(next.status == 0);
+    for (const auto& host : world.hosts()) REQUIRE(host.version() == "2");
+  }
+  SECTION("out of service, where it was the first release") {
+    const Ran failed = world.deploy({"production", "--set", "bad_host=127.0.0.2"});
+    INFO(failed);
+    REQUIRE(failed.status == 6);
+    int commands = 0;
+    for (const auto& line : advice_of(failed)) {
+      if (line.find("ssh ") != 0) continue;
+      ++commands;
+      const Ran typed = world.type(line);
+      INFO(line << '\n' << typed);
+      REQUIRE(typed.status == 0);
+    }
+    REQUIRE(commands == 3);
+    for (const auto& host : world.hosts()) REQUIRE(host.live().empty());
+  }
+}
+
+TEST_CASE("shared files that are missing are all told at once, host by host, before anything is written") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  world.write_recipe("shared: {files: [config/database.yml, .env, \"with blank\"]}\n");
+  world.host(1).write("shared/.env", "A=1\n");
+  const std::string before = world.host(1).snapshot();
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 1);
+  REQUIRE_THAT(ran.err, ContainsSubstring("[127.0.0.1] shared files are missing: config/database.yml, .env, with blank"));
+  REQUIRE_THAT(ran.err, ContainsSubstring("[127.0.0.2] shared files are missing: config/database.yml, with blank"));
+  REQUIRE(world.host(0).untouched());
+  REQUIRE(world.host(1).snapshot() == before);
+}
+
+TEST_CASE("a real directory or file at 'current' is refused, and nothing is written") {
+  World world;
+  world.write_app("1");
+  SECTION("directory") { world.host(0).write("current/index.html", "by hand\n"); }
+  SECTION("file") { world.host(0).write("current", "by hand\n"); }
+  const std::string before = world.host(0).snapshot();
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 1);
+  REQUIRE_THAT(ran.err, ContainsSubstring("not a link") && ContainsSubstring("move it away"));
+  const Ran back = world.deploy({"rollback", "production"});
+  INFO(back);
+  REQUIRE(back.status == 1);
+  REQUIRE(world.host(0).snapshot() == before);
+}
+
+TEST_CASE("a payload whose folder is a link that leads away is refused, not written through") {
+  World world;
+  world.write_app("1");
+  std::filesystem::remove_all(world.site() / "app/config");
+  std::filesystem::create_directories(world / "elsewhere");
+  std::filesystem::create_directory_symlink(world / "elsewhere", world.site() / "app/config");
+  world.write_manifest();
+  world.write_recipe("shared: {files: [config/database.yml]}\n");
+  world.host(0).write("shared/config/database.yml", "x\n");
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 1);
+  REQUIRE_THAT(ran.err, ContainsSubstring("symbolic link"));
+  REQUIRE(std::filesystem::is_empty(world / "elsewhere"));
+  REQUIRE(world.host(0).live().empty());
+}
+
+TEST_CASE("a host whose folder can't be written to is told in preflight, with the command that mends it") {
+  if (::geteuid() == 0) return;  // root may write everywhere
+  World world;
+  world.write_app("1");
+  const Ran ran = world.deploy({"production", "--set", "deploy_to=/usr/local/kirikae-test"});
+  INFO(ran);
+  REQUIRE(ran.status == 1);
+  REQUIRE_THAT(ran.err, ContainsSubstring("sudo install -d -o"));
+}
+
+TEST_CASE("an old release that can't be removed is a warning; the new one is live all the same") {
+  const TempDir shims;
+  shims.write("mv", "#!/bin/sh\ncase $* in *pruned*) echo 'no way' >&2; exit 1 ;; esac\nexec /bin/mv \"$@\"\n", 0755);
+  World world({.hosts = 2, .path = shims.path().string() + ":/usr/bin:/bin"});
+  world.write_recipe("keep_releases: 1\n");
+  std::vector<std::string> ids;
+  for (const char* version : {"1", "2", "3"}) {
+    world.write_app(version);
+    const Ran ran = world.deploy({"production"});
+    INFO(ran);
+    REQUIRE(ran.status == 0);
+    REQUIRE(world.host(1).version() == version);
+    ids.push_back(world.host(0).live());
+    if (ids.size() == 3) REQUIRE_THAT(ran.err, ContainsSubstring("warning: ") && ContainsSubstring(ids[0]));
+  }
+  REQUIRE(world.host(0).releases() == ids);
+  REQUIRE(world.host(0).state(ids[0]) == "failed");  // it is no rollback target any more
+  REQUIRE(world.broken_invariants().empty());
+}

@@ -1,0 +1,127 @@
+#include <csignal>
+
+#include "support/catch.h"
+#include "support/farm.h"
+#include "support/process.h"
+
+using namespace kirikae::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+// A hook that tells its pid and then takes for ever, on hosts where $wait is yes.
+std::string waiting_hook(const std::string& point) {
+  return "vars: {wait: \"yes\"}\ntasks:\n  wait: '[ \"$wait\" = yes ] || exit 0; echo $$ >\"$SHARED_PATH/pid.new\"; mv \"$SHARED_PATH/pid.new\" \"$SHARED_PATH/pid\"; sleep 300; sleep 300'\n"
+         "hooks: {" + point + ": wait}\n";
+}
+
+std::vector<pid_t> wait_for_hooks(const World& world) {
+  std::vector<pid_t> pids;
+  for (const auto& host : world.hosts()) {
+    REQUIRE(eventually([&] { return host.exists("shared/pid"); }, std::chrono::seconds(60)));
+    pids.push_back(static_cast<pid_t>(std::stol(host.read("shared/pid"))));
+  }
+  return pids;
+}
+
+bool all_gone(const std::vector<pid_t>& pids) {
+  return eventually([&] {
+    for (const pid_t pid : pids) {
+      if (::kill(pid, 0) == 0) return false;
+    }
+    return true;
+  });
+}
+
+}  // namespace
+
+TEST_CASE("a signal before the switch is exit 130: nothing is switched, and no hook is left on any host") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string first = world.host(0).live();
+  world.write_app("2");
+  world.write_recipe(waiting_hook("build"));
+  const int signal = GENERATE(SIGINT, SIGTERM, SIGHUP);
+  Running running = world.start({"production"});
+  const auto hooks = wait_for_hooks(world);
+  running.signal(signal);
+  const Ran ran = running.wait();
+  INFO(ran);
+  REQUIRE(ran.status == 130);
+  REQUIRE(ran.seconds < 60);
+  REQUIRE(all_gone(hooks));
+  for (const auto& host : world.hosts()) {
+    REQUIRE(host.live() == first);
+    REQUIRE(host.state(host.releases().back()) == "failed");
+  }
+  REQUIRE(world.broken_invariants().empty());
+  const Ran again = world.deploy({"production", "--set", "wait=no"});
+  INFO(again);
+  REQUIRE(again.status == 0);
+  REQUIRE(world.host(1).version() == "2");
+  REQUIRE(world.host(0).releases().size() == 2);
+}
+
+TEST_CASE("a signal while hosts are asked is exit 130, and no host is touched") {
+  World world;
+  world.write_app("1");
+  world.write_recipe("tasks: {wait: {run: 'touch started; sleep 300', local: true}}\nhooks: {before_connect: wait}\n");
+  Running running = world.start({"production"});
+  REQUIRE(eventually([&] { return std::filesystem::exists(world.site() / "started"); }));
+  running.signal(SIGINT);
+  const Ran ran = running.wait();
+  INFO(ran);
+  REQUIRE(ran.status == 130);
+  REQUIRE(world.host(0).untouched());
+}
+
+TEST_CASE("a signal during after_publish is exit 6 with what to do; every host runs the new release") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string first = world.host(0).live();
+  world.write_app("2");
+  world.write_recipe(waiting_hook("after_publish"));
+  Running running = world.start({"production"});
+  const auto hooks = wait_for_hooks(world);
+  running.signal(SIGINT);
+  const Ran ran = running.wait();
+  INFO(ran);
+  REQUIRE(ran.status == 6);
+  REQUIRE(all_gone(hooks));
+  REQUIRE_THAT(ran.err, ContainsSubstring("deploy rollback production --to " + first));
+  for (const auto& host : world.hosts()) REQUIRE(host.version() == "2");
+  REQUIRE(world.broken_invariants().empty());
+}
+
+TEST_CASE("a second signal stops at once, even if the hook doesn't want to end; the host ends it all the same") {
+  World world;
+  world.write_app("1");
+  world.write_recipe("tasks: {stubborn: 'trap \"\" TERM INT HUP; echo $$ >\"$SHARED_PATH/pid\"; while :; do sleep 1; done'}\nhooks: {build: stubborn}\n");
+  Running running = world.start({"production"});
+  const auto hooks = wait_for_hooks(world);
+  running.signal(SIGINT);
+  REQUIRE(eventually([&] { return running.err().find("second signal") != std::string::npos; }));
+  running.signal(SIGINT);
+  const Ran ran = running.wait();
+  INFO(ran);
+  REQUIRE(ran.status == 130);
+  REQUIRE(all_gone(hooks));
+  REQUIRE(world.host(0).live().empty());
+  REQUIRE(world.broken_invariants(true).empty());
+}
+
+TEST_CASE("a local task that runs when the signal comes is ended with its children") {
+  World world;
+  world.write_app("1");
+  world.write_recipe("tasks: {wait: {run: 'sleep 300 & echo $! >child; wait', local: true}}\nhooks: {build: wait}\n");
+  Running running = world.start({"production"});
+  REQUIRE(eventually([&] { return std::filesystem::exists(world.site() / "child") && !world.read("site/child").empty(); }, std::chrono::seconds(60)));
+  running.signal(SIGTERM);
+  const Ran ran = running.wait();
+  INFO(ran);
+  REQUIRE(ran.status == 130);
+  REQUIRE(all_gone({static_cast<pid_t>(std::stol(world.read("site/child")))}));
+  REQUIRE(world.host(0).live().empty());
+}

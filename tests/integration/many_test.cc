@@ -1,0 +1,32 @@
+#include "support/catch.h"
+#include "support/farm.h"
+
+using namespace kirikae::test;
+using Catch::Matchers::ContainsSubstring;
+
+TEST_CASE("fifty hosts, each with a server of its own, get a release, a second one, and go back", "[many]") {
+  World world({.hosts = 50, .own_servers = true});
+  world.write_app("1");
+  world.write_recipe("shared: {directories: [log]}\ntasks: {mark: 'echo \"$HOST\" >mark'}\nhooks: {build: mark}\n");
+  Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  const std::string first = world.host(0).live();
+  world.write_app("2");
+  ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  for (const auto& host : world.hosts()) {
+    REQUIRE(host.version() == "2");
+    REQUIRE(host.read("current/mark") == host.name() + "\n");
+    REQUIRE(host.live() == world.host(0).live());
+  }
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+  REQUIRE(ran.peak_kilobytes < 64 * 1024 + 50 * 256);
+#endif
+  ran = world.deploy({"rollback", "production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  for (const auto& host : world.hosts()) REQUIRE(host.live() == first);
+  REQUIRE(world.broken_invariants().empty());
+}

@@ -1,0 +1,119 @@
+#include <filesystem>
+
+#include "support/catch.h"
+#include "support/farm.h"
+#include "support/process.h"
+
+using namespace kirikae::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+// A whole deploy, a second one and a rollback on a host.
+void deploy_twice_and_back(World& world) {
+  world.write_recipe("shared: {directories: [log], files: [\"with 'odd' name\"]}\nvars: {value: \"it's $x\"}\n"
+                     "tasks: {say: 'echo \"$value $RELEASE\" >said'}\nhooks: {build: say, after_publish: say}\nkeep_releases: 1\n");
+  for (const auto& host : world.hosts()) host.write("shared/with 'odd' name", "x");
+  for (const char* version : {"1", "2", "3"}) {
+    world.write_app(version);
+    const Ran ran = world.deploy({"production"});
+    INFO(ran);
+    REQUIRE(ran.status == 0);
+    for (const auto& host : world.hosts()) REQUIRE(host.version() == version);
+  }
+  REQUIRE(world.host(0).read("current/said") == "it's $x " + world.host(0).live() + "\n");
+  const Ran back = world.deploy({"rollback", "production"});
+  INFO(back);
+  REQUIRE(back.status == 0);
+  REQUIRE(world.host(0).version() == "2");
+  REQUIRE(world.host(0).state(world.host(0).releases().back()) == "bad");
+  REQUIRE(world.broken_invariants().empty());
+}
+
+// A folder for PATH that has everything but what matches a pattern of `case`.
+void tools_without(const TempDir& folder, const std::string& missing) {
+  const std::string text = "cd \"$1\" && for f in /usr/bin/* /bin/*; do case ${f##*/} in " + missing +
+                           ") ;; *) echo \"$f\" ;; esac; done | xargs ln -sf -t .";
+  REQUIRE(run_program({"/bin/sh", "-c", text, "sh", folder.path().string()}).status == 0);
+}
+
+void with_login_shell(const std::string& program, const std::string& words) {
+  if (!installed(program)) {
+    WARN(program << " is not installed");
+    return;
+  }
+  World world({.login_shell = words});
+  deploy_twice_and_back(world);
+}
+
+}  // namespace
+
+TEST_CASE("hosts with login shell bash are deployed to") { with_login_shell("bash", "/bin/bash"); }
+TEST_CASE("hosts with login shell dash are deployed to") { with_login_shell("dash", "/bin/dash"); }
+TEST_CASE("hosts with login shell busybox ash are deployed to") { with_login_shell("busybox", "busybox ash"); }
+TEST_CASE("hosts with login shell zsh are deployed to") { with_login_shell("zsh", "zsh"); }
+TEST_CASE("hosts with login shell ksh are deployed to") { with_login_shell("ksh", "ksh"); }
+TEST_CASE("hosts with login shell fish are deployed to") { with_login_shell("fish", "fish"); }
+TEST_CASE("hosts with login shell tcsh are deployed to") { with_login_shell("tcsh", "tcsh"); }
+
+TEST_CASE("rc files that print, that wait for input and that fail disturb nothing") {
+  const std::string noise = "echo 'Welcome to *** $HOST ***'; echo 'last login: never' >&2; printf 'no newline'\nfalse\n";
+  // bash reads .bashrc where it thinks that sshd has started it.
+  World world({.login_shell = "/bin/bash", .home = {{".bashrc", noise + "read -r -t 1 nothing </dev/null\n"}, {".profile", noise}}});
+  world.write("../enter", "#!/bin/bash\nsource ~/.bashrc\nexec /bin/bash \"$@\"\n", 0755);
+  deploy_twice_and_back(world);
+}
+
+TEST_CASE("a host that has nothing but busybox is deployed to") {
+  if (!installed("busybox")) return;
+  const TempDir applets;
+  REQUIRE(run_program({"/bin/sh", "-c", "for a in busybox $(busybox --list); do ln -s \"$(command -v busybox)\" \"$1/$a\"; done", "sh", applets.path().string()}).status == 0);
+  World world({.hosts = 2, .login_shell = "busybox ash", .path = applets.path().string()});
+  deploy_twice_and_back(world);
+}
+
+TEST_CASE("where one host has no zstd, all get gzip; where one has neither, plain tar") {
+  if (!installed("zstd")) return;
+  const TempDir no_zstd, neither;
+  tools_without(no_zstd, "*zstd*");
+  tools_without(neither, "*zstd*|gzip|gunzip|zcat|uncompress|pigz");
+  World world({.hosts = 2});
+  // The second host is the poor one.
+  const auto poor = [&](const TempDir& tools) {
+    world.write("../enter",
+                "#!/bin/sh\nhost=${SSH_CONNECTION#* * }\nhost=${host% *}\nexec 9<" + (world / "hosts").string() +
+                    "/\"$host\"\n[ \"$host\" != 127.0.0.2 ] || PATH=" + tools.path().string() + "\nexec /bin/sh \"$@\"\n", 0755);
+  };
+  world.write_app("1");
+  Ran plan = world.deploy({"plan", "production"});
+  INFO(plan);
+  REQUIRE_THAT(plan.out, ContainsSubstring("packed as zstd"));
+  poor(no_zstd);
+  plan = world.deploy({"plan", "production"});
+  REQUIRE_THAT(plan.out, ContainsSubstring("packed as gzip"));
+  const Ran gzip = world.deploy({"production"});
+  INFO(gzip);
+  REQUIRE(gzip.status == 0);
+  REQUIRE(world.broken_invariants().empty());
+  poor(neither);
+  world.write_app("2");
+  plan = world.deploy({"plan", "production"});
+  REQUIRE_THAT(plan.out, ContainsSubstring("packed as plain tar"));
+  const Ran plain = world.deploy({"production"});
+  INFO(plain);
+  REQUIRE(plain.status == 0);
+  REQUIRE(world.host(1).version() == "2");
+  REQUIRE(world.broken_invariants().empty());
+}
+
+TEST_CASE("a host without a tool that is needed is told in preflight, and nothing is written") {
+  const TempDir tools;
+  tools_without(tools, "tar");
+  World poor({.path = tools.path().string()});
+  poor.write_app("1");
+  const Ran ran = poor.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 1);
+  REQUIRE_THAT(ran.err, ContainsSubstring("'tar'"));
+  REQUIRE(poor.host(0).untouched());
+}
