@@ -26,7 +26,7 @@ Result<void> confirm(const Call& call, const deploy::Request& request) {
                                  "--yes answers for you"));
   }
   const auto count = request.hosts.size();
-  const auto answer = ui::ask_line(fmt::format("{} {} ({} host{})? type yes:", doing, stage, count, count == 1 ? "" : "s"), call.stop);
+  const auto answer = ui::ask_line(fmt::format("{} {} ({} host{})? type yes", doing, stage, count, count == 1 ? "" : "s"), call.stop);
   if (answer == "yes") return {};
   return std::unexpected(Error(ErrorCode::cancelled, "not confirmed; nothing was done"));
 }

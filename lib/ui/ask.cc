@@ -45,7 +45,7 @@ bool can_ask() { return is_terminal(STDIN_FILENO) && open_terminal().valid(); }
 std::optional<std::string> ask_line(const std::string& question, std::stop_token stop) {
   const Fd terminal = open_terminal();
   std::string line;
-  if (!terminal.valid() || !write_all(terminal.get(), sanitize_line(question) + ' ')) return std::nullopt;
+  if (!terminal.valid() || !write_all(terminal.get(), sanitize_line(question) + ": ")) return std::nullopt;
   if (read_line(terminal.get(), std::move(stop), line)) return line;
   write_all(terminal.get(), "\n");
   return std::nullopt;
@@ -55,7 +55,7 @@ Secret ask_secret(const std::string& question, std::stop_token stop) {
   const Fd terminal = open_terminal();
   if (!terminal.valid() || !silence_echo(terminal.get())) return {};
   std::string line;
-  const bool answered = write_all(terminal.get(), sanitize_line(question) + ' ') && read_line(terminal.get(), std::move(stop), line);
+  const bool answered = write_all(terminal.get(), sanitize_line(question) + ": ") && read_line(terminal.get(), std::move(stop), line);
   if (!answered) write_all(terminal.get(), "\n");
   restore_echo();
   Secret secret(std::move(line));

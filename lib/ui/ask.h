@@ -12,7 +12,7 @@ namespace kirikae::ui {
 // Somebody is there: standard input is a terminal, and so is /dev/tty.
 bool can_ask();
 
-// A line, without its newline. None: end of input, or a stop was asked for.
+// Shows the question and a colon; takes a line, without its newline. None: end of input, or a stop was asked for.
 std::optional<std::string> ask_line(const std::string& question, std::stop_token stop);
 
 // Likewise, without echo; empty where there is no answer.

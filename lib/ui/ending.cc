@@ -9,6 +9,7 @@
 
 #include "core/fold.h"
 #include "ui/sanitize.h"
+#include "ui/shared_text.h"
 #include "ui/table.h"
 
 namespace kirikae::ui {
@@ -38,11 +39,6 @@ std::string last_line(const event::Report& report, const Palette& palette) {
   return text + '\n';
 }
 
-struct Shared {
-  std::string text;
-  std::vector<std::string> hosts;
-};
-
 }  // namespace
 
 std::string seconds_text(double seconds) {
@@ -71,18 +67,15 @@ std::string end_table(const event::Report& report, std::size_t columns, const Pa
 }
 
 std::string errors_text(const std::vector<Error>& errors) {
-  std::vector<Shared> shared;
+  SharedText shared;
   for (const Error& error : errors) {
     Error bare = error;
     bare.host.clear();
-    std::string text = sanitize_text(to_text(bare));
-    auto same = std::find_if(shared.begin(), shared.end(), [&](const Shared& other) { return other.text == text; });
-    if (same == shared.end()) same = shared.insert(shared.end(), {std::move(text), {}});
-    if (!error.host.empty()) same->hosts.push_back(error.host);
+    shared.add(error.host, sanitize_text(to_text(bare)));
   }
   std::string text;
-  for (const Shared& error : shared) {
-    text += error.hosts.empty() ? fmt::format("error: {}\n", error.text) : fmt::format("error: [{}] {}\n", names_text(error.hosts), error.text);
+  for (const auto& part : shared.parts()) {
+    text += part.hosts.empty() ? fmt::format("error: {}\n", part.text) : fmt::format("error: [{}] {}\n", names_text(part.hosts), part.text);
   }
   return text;
 }

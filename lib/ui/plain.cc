@@ -62,7 +62,7 @@ void Plain::on(const event::PhaseFinished& e) {
   const PhaseState phase = std::move(*phase_);
   phase_.reset();
   const std::string name(event::name_of(e.phase));
-  if (!phase.failures.empty() || e.failed_hosts > 0) {
+  if (!phase.failures.parts().empty() || e.failed_hosts > 0) {
     show_failures(phase);
     if (e.failed_hosts > 0 && (chatty() || !look_.reading)) {
       streams_.out(fmt::format("{}: {} {} in {}\n", name, plural(static_cast<std::size_t>(e.failed_hosts)), look_.palette.bad("failed"),
@@ -76,18 +76,7 @@ void Plain::on(const event::PhaseFinished& e) {
 
 void Plain::show_failures(const PhaseState& phase) {
   if (look_.reading && !chatty()) return;  // the report names them all
-  std::vector<std::pair<Failure, std::vector<std::string>>> shared;
-  for (const Failure& failure : phase.failures) {
-    auto same = std::find_if(shared.begin(), shared.end(), [&](const auto& other) {
-      return other.first.step == failure.step && other.first.text == failure.text && other.first.host.empty() == failure.host.empty();
-    });
-    if (same == shared.end()) same = shared.insert(shared.end(), {failure, {}});
-    if (!failure.host.empty()) same->second.push_back(failure.host);
-  }
-  for (const auto& [failure, hosts] : shared) {
-    const std::string step = failure.text.starts_with(failure.step) ? "" : sanitize_line(failure.step) + ": ";
-    line(names_text(hosts), fmt::format("{}: {}{}", look_.palette.bad("failed"), step, failure.text));
-  }
+  for (const auto& part : phase.failures.parts()) line(names_text(part.hosts), fmt::format("{}: {}", look_.palette.bad("failed"), part.text));
 }
 
 void Plain::on(const event::HostState& e) {
@@ -103,7 +92,8 @@ void Plain::on(const event::StepFinished& e) {
     Error bare = *e.error;
     bare.host.clear();
     bare.hint.clear();
-    phase_->failures.push_back({e.host, e.step, sanitize_text(to_text(bare))});
+    const std::string text = sanitize_text(to_text(bare)), step = sanitize_line(e.step);
+    phase_->failures.add(e.host, text.starts_with(step) ? text : fmt::format("{}: {}", step, text));
   }
   if (look_.level != Level::verbose) return;
   line(e.host, fmt::format("{}: {} in {}", sanitize_line(e.step), e.error ? look_.palette.bad("failed") : look_.palette.good("done"),

@@ -1,12 +1,12 @@
 // Plain: events as lines, each with its host in front; outcomes that many hosts share are one line.
 #pragma once
 
-#include <map>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "ui/renderer.h"
+#include "ui/shared_text.h"
 #include "ui/terminal.h"
 
 namespace kirikae::ui {
@@ -27,13 +27,10 @@ class Plain : public Renderer {
   void set_widths(std::size_t longest_line, std::size_t table_width);
 
  private:
-  struct Failure {
-    std::string host, step, text;
-  };
   struct PhaseState {
     event::Phase phase;
     std::vector<std::string> hosts;
-    std::vector<Failure> failures;
+    SharedText failures;
   };
 
   void on(const event::RunStarted& e);

@@ -218,6 +218,22 @@ deploy shop to production: failed in 1.0 s, release 20261122013000
   CHECK(shown.err == "[web1] warning: odd  answer\n");
 }
 
+TEST_CASE("errors that differ in their host's name only are one") {
+  std::vector<Error> errors;
+  for (const auto& host : web(40)) {
+    errors.push_back(Error(ErrorCode::connect, "can't connect to '" + host + "'", "try: ssh deploy@" + host).on(host));
+  }
+  errors.push_back(Error(ErrorCode::connect, "can't connect to 'sql1'", "try: ssh deploy@sql1").on("sql1"));
+  errors.push_back(Error(ErrorCode::connect, "no route to sql10, nor to sql1.example.com").on("sql1"));
+  errors.push_back(Error(ErrorCode::connect, "no route to sql10, nor to sql1.example.com").on("sql2"));
+  CHECK(ui::errors_text(errors) == R"(error: [web[1-40].example.com sql1] can't connect to 'HOST'
+  try: ssh deploy@HOST
+error: [sql[1,2]] no route to sql10, nor to sql1.example.com
+)");
+  errors.resize(1);
+  CHECK(ui::errors_text(errors) == "error: [web1.example.com] can't connect to 'web1.example.com'\n  try: ssh deploy@web1.example.com\n");
+}
+
 TEST_CASE("many hosts of different names are the first two and a count") {
   CHECK(ui::names_text({"alpha.example.com", "beta.example.com", "gamma.example.com", "delta.example.com"}) ==
         "alpha.example.com beta.example.com ... 4 hosts");

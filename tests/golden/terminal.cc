@@ -47,6 +47,40 @@ TEST_CASE("^C at the question is exit code 130") {
   CHECK(terminal.end() == 130);
 }
 
+// A task on this machine that doesn't heed TERM, so that the program has something to wait for; it ends by itself.
+const std::string stubborn =
+    "tasks: {hold: {run: \"trap '' TERM; echo holding; sleep 5\", local: true}}\n"
+    "hooks: {before_connect: [hold]}\n";
+
+TEST_CASE("the first ^C ends the run in good order and says so") {
+  const Cli deploy;
+  deploy.recipe(stubborn);
+  Pty terminal = at_terminal(deploy, {"staging"}, {{"NO_COLOR", "1"}});
+  REQUIRE(terminal.says("holding"));
+  terminal.type("\x03");
+  REQUIRE(terminal.says("stopping: "));
+  CHECK(terminal.end() == 130);
+  CHECK(terminal.output().find("deploy shop to staging: interrupted in ") != std::string::npos);
+}
+
+TEST_CASE("the second ^C ends the program on the spot with the cursor shown") {
+  const Cli deploy;
+  deploy.recipe(stubborn);
+  Pty terminal = at_terminal(deploy, {"staging"});
+  REQUIRE(terminal.says("holding"));
+  REQUIRE(terminal.says("0 of 1 host done"));
+  terminal.type("\x03");
+  REQUIRE(terminal.says("stopping: "));
+  terminal.type("\x03");
+  CHECK(terminal.end() == 130);
+  CHECK(terminal.output().find("error: stopped at once: hosts may be in the middle of a step") != std::string::npos);
+  CHECK(terminal.output().find("interrupted in") == std::string::npos);
+  const auto hidden = terminal.output().rfind("\x1b[?25l"), shown = terminal.output().rfind("\x1b[?25h");
+  REQUIRE(hidden != std::string::npos);
+  CHECK(shown != std::string::npos);
+  CHECK(shown > hidden);
+}
+
 TEST_CASE("a run at a terminal ends with the table on the screen and the cursor shown") {
   const Cli deploy;
   deploy.recipe();
@@ -78,7 +112,7 @@ TEST_CASE("TERM=dumb and --output plain get lines and NO_COLOR gets no colours")
 
 TEST_CASE("a passphrase is not shown and the terminal is as before") {
   Pty terminal([] {
-    const Secret secret = ui::ask_secret("passphrase:", {});
+    const Secret secret = ui::ask_secret("passphrase", {});
     return secret.reveal() == "open sesame" ? 7 : 1;
   });
   REQUIRE(terminal.says("passphrase: "));
@@ -101,7 +135,7 @@ TEST_CASE("a stop ends the wait for a passphrase and the terminal is as before")
       sigwait(&set, &signal);
       stop.request_stop();
     });
-    return ui::ask_secret("passphrase:", stop.get_token()).empty() ? 7 : 1;
+    return ui::ask_secret("passphrase", stop.get_token()).empty() ? 7 : 1;
   });
   REQUIRE(terminal.says("passphrase: "));
   CHECK_FALSE(terminal.echoes());
@@ -116,7 +150,7 @@ TEST_CASE("whoever leaves in the middle of a passphrase can bring the echo back"
     sigemptyset(&set);
     sigaddset(&set, SIGUSR1);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
-    std::jthread([] { ui::ask_secret("passphrase:", {}); }).detach();
+    std::jthread([] { ui::ask_secret("passphrase", {}); }).detach();
     int signal = 0;
     sigwait(&set, &signal);
     ui::restore_terminal();
