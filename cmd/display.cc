@@ -33,18 +33,22 @@ std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading
   look.reading = reading;
   look.palette = ui::Palette(ui::may_colour(STDOUT_FILENO) && options.output != Output::plain);
   if (!live(options)) {
-    return std::make_unique<ui::Plain>(ui::Streams{writer(reading ? STDERR_FILENO : STDOUT_FILENO), writer(STDERR_FILENO)}, look);
+    return std::make_unique<ui::Plain>(
+        ui::Streams{writer(reading ? STDERR_FILENO : STDOUT_FILENO), writer(STDERR_FILENO)}, look);
   }
   const auto errors = ui::is_terminal(STDERR_FILENO) ? nullptr : writer(STDERR_FILENO);
-  return std::make_unique<ui::Tty>(writer(STDOUT_FILENO), errors,
-                                   ui::TtyLook{look, [] { return ui::size_of(STDOUT_FILENO); }, std::chrono::steady_clock::now});
+  return std::make_unique<ui::Tty>(
+      writer(STDOUT_FILENO), errors,
+      ui::TtyLook{look, [] { return ui::size_of(STDOUT_FILENO); }, std::chrono::steady_clock::now});
 }
 
 }  // namespace
 
 Display::Display(const Options& options, bool reading, std::stop_token stop)
     : stop_(stop), renderer_(make_renderer(options, reading)), queue_(*renderer_), told_(std::move(stop), [this] {
-        queue_.emit_at_once({0, event::Warning{"", "stopping: what is under way is ended in good order; a second signal stops at once"}});
+        queue_.emit_at_once(
+            {0,
+             event::Warning{"", "stopping: what is under way is ended in good order; a second signal stops at once"}});
       }) {}
 
 std::function<Secret(const std::string&)> Display::asker() {

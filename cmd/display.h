@@ -15,7 +15,8 @@ namespace kirikae::cmd {
 
 class Display {
  public:
-  // `reading`: for verbs that only read; standard output is left to their text. Everything is shown by the destructor's end.
+  // `reading`: for verbs that only read; standard output is left to their text. Everything is shown by the destructor's
+  // end.
   Display(const Options& options, bool reading, std::stop_token stop);
 
   [[nodiscard]] event::Sink& sink() { return queue_; }

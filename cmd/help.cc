@@ -17,7 +17,8 @@ namespace {
 
 std::string option_text(const OptionRow& row) {
   const bool short_name = row.flags.find(',') != std::string_view::npos;
-  std::string flags = short_name ? fmt::format("{}, {}", row.flags.substr(0, 2), row.flags.substr(3)) : fmt::format("    {}", row.flags);
+  std::string flags = short_name ? fmt::format("{}, {}", row.flags.substr(0, 2), row.flags.substr(3))
+                                 : fmt::format("    {}", row.flags);
   if (!row.value.empty()) flags += fmt::format(" {}", row.value);
   return fmt::format("  {:<21}{}\n", flags, fmt::join(row.text, fmt::format("\n{:23}", "")));
 }
@@ -27,7 +28,8 @@ std::string options_text(const VerbRow* verb) {
   std::string text;
   std::string_view group;
   for (const OptionRow& row : option_rows()) {
-    const bool fits = verb == nullptr || row.verbs.empty() || std::find(row.verbs.begin(), row.verbs.end(), verb->verb) != row.verbs.end();
+    const bool fits = verb == nullptr || row.verbs.empty() ||
+                      std::find(row.verbs.begin(), row.verbs.end(), verb->verb) != row.verbs.end();
     if (!fits) continue;
     if (row.group != group) text += fmt::format("\n{}:\n", group = row.group);
     text += option_text(row);
@@ -51,8 +53,8 @@ std::string general_text() {
 }
 
 std::string verb_text(const VerbRow& row) {
-  return fmt::format("usage: deploy {}\n\n{}{}\nExamples:\n{}", row.usage, verb_description(row.verb), options_text(&row),
-                     verb_examples(row.verb));
+  return fmt::format("usage: deploy {}\n\n{}{}\nExamples:\n{}", row.usage, verb_description(row.verb),
+                     options_text(&row), verb_examples(row.verb));
 }
 
 }  // namespace
@@ -71,8 +73,9 @@ Ended run_help(const Call& call) {
       auto topics = verb_names();
       topics.emplace_back("recipe");
       const auto near = nearest_name(topic, topics);
-      return std::unexpected(Errors{{ErrorCode::usage, fmt::format("no help on '{}'", topic),
-                                     near ? fmt::format("did you mean '{}'?", *near) : fmt::format("topics: {}", fmt::join(topics, ", "))}});
+      return std::unexpected(Errors{
+          {ErrorCode::usage, fmt::format("no help on '{}'", topic),
+           near ? fmt::format("did you mean '{}'?", *near) : fmt::format("topics: {}", fmt::join(topics, ", "))}});
     }
     text = verb_text(*row);
   }

@@ -26,7 +26,8 @@ bool name_character(char c) { return std::isalnum(static_cast<unsigned char>(c))
 std::string folder_name() {
   std::error_code failed;
   std::string name = std::filesystem::current_path(failed).filename().string();
-  std::replace_if(name.begin(), name.end(), [](char c) { return !name_character(c); }, '-');
+  std::replace_if(
+      name.begin(), name.end(), [](char c) { return !name_character(c); }, '-');
   name.erase(0, name.find_first_not_of("-_"));
   return name.empty() ? "application" : name;
 }
@@ -37,11 +38,14 @@ Result<void> write_new(const std::string& text) {
     return std::unexpected(Error(ErrorCode::usage, fmt::format("'{}' is here already; it was left as it is", file_name),
                                  "'deploy help recipe' explains its keys"));
   }
-  if (!file.valid()) return std::unexpected(Error(ErrorCode::local, fmt::format("'{}' can't be written: {}", file_name, std::strerror(errno))));
+  if (!file.valid())
+    return std::unexpected(
+        Error(ErrorCode::local, fmt::format("'{}' can't be written: {}", file_name, std::strerror(errno))));
   if (ui::write_all(file.get(), text)) return {};
   const int cause = errno;
   ::unlink(file_name);
-  return std::unexpected(Error(ErrorCode::local, fmt::format("'{}' can't be written: {}", file_name, std::strerror(cause))));
+  return std::unexpected(
+      Error(ErrorCode::local, fmt::format("'{}' can't be written: {}", file_name, std::strerror(cause))));
 }
 
 }  // namespace
@@ -51,7 +55,8 @@ Ended run_init(const Call& call) {
   if (const std::string against = recipe::application_rule(application); !against.empty()) {
     return std::unexpected(Errors{{ErrorCode::usage, against}});
   }
-  if (auto written = write_new(recipe::starter_recipe(application)); !written) return std::unexpected(Errors{written.error()});
+  if (auto written = write_new(recipe::starter_recipe(application)); !written)
+    return std::unexpected(Errors{written.error()});
   ui::write_all(STDOUT_FILENO, fmt::format("wrote {} for '{}'\n"
                                            "next: put your hosts into it, then\n"
                                            "  deploy config production   # the recipe as it is understood\n"

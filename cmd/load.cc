@@ -21,7 +21,8 @@ Error unknown_stage(const Options& options, const RecipeFile& file, const std::v
   const auto near = nearest_name(options.stage, known);
   std::string hint = near ? fmt::format("did you mean '{}'? ", *near) : "";
   hint += fmt::format("stages: {}", fmt::join(stages, ", "));
-  if (options.verb == Verb::deploy || options.verb == Verb::plan) hint += fmt::format("; verbs: {}", fmt::join(verb_names(), ", "));
+  if (options.verb == Verb::deploy || options.verb == Verb::plan)
+    hint += fmt::format("; verbs: {}", fmt::join(verb_names(), ", "));
   return {ErrorCode::usage, fmt::format("no stage '{}' in '{}'", options.stage, file.path), hint};
 }
 
@@ -74,7 +75,8 @@ std::expected<deploy::Request, Errors> load_request(const Options& options) {
 
   deploy::Request request;
   for (const inventory::Host& host : *all) {
-    const bool in = std::any_of(selected->begin(), selected->end(), [&](const auto& other) { return other.name == host.name; });
+    const bool in =
+        std::any_of(selected->begin(), selected->end(), [&](const auto& other) { return other.name == host.name; });
     if (!in) request.other_hosts.push_back(host);
   }
   request.recipe = *std::move(recipe);

@@ -57,10 +57,12 @@ std::string operator_name() {
 
 Result<std::string> cache_folder() {
   const std::string cache = variable("XDG_CACHE_HOME");
-  if (cache.starts_with('/')) return cache + "/kirikae";  // a relative one is to be ignored (XDG base directory specification)
+  if (cache.starts_with('/'))
+    return cache + "/kirikae";  // a relative one is to be ignored (XDG base directory specification)
   const std::string home = home_folder();
   if (!home.empty()) return home + "/.cache/kirikae";
-  return std::unexpected(Error(ErrorCode::local, "no folder for the packed source is known", "set HOME or XDG_CACHE_HOME"));
+  return std::unexpected(
+      Error(ErrorCode::local, "no folder for the packed source is known", "set HOME or XDG_CACHE_HOME"));
 }
 
 recipe::Surroundings recipe_surroundings() {

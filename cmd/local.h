@@ -1,4 +1,5 @@
-// What this machine and its operator bring along: names, folders, keys. Read from the environment and the user database.
+// What this machine and its operator bring along: names, folders, keys. Read from the environment and the user
+// database.
 #pragma once
 
 #include <functional>

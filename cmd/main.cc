@@ -19,17 +19,22 @@ namespace {
 event::Outcome outcome_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::usage:
-    case ErrorCode::recipe: return event::Outcome::usage;
+    case ErrorCode::recipe:
+      return event::Outcome::usage;
     case ErrorCode::connect:
     case ErrorCode::auth:
-    case ErrorCode::host_key: return event::Outcome::unreachable;
-    case ErrorCode::cancelled: return event::Outcome::interrupted;
-    case ErrorCode::internal: return event::Outcome::bug;
+    case ErrorCode::host_key:
+      return event::Outcome::unreachable;
+    case ErrorCode::cancelled:
+      return event::Outcome::interrupted;
+    case ErrorCode::internal:
+      return event::Outcome::bug;
     case ErrorCode::preflight:
     case ErrorCode::remote:
     case ErrorCode::lost:
     case ErrorCode::timeout:
-    case ErrorCode::local: return event::Outcome::failed;
+    case ErrorCode::local:
+      return event::Outcome::failed;
   }
   return event::Outcome::bug;
 }
@@ -43,22 +48,33 @@ int fail(std::span<const Error> errors) {
 
 Ended run_verb(const Call& call) {
   switch (call.options.verb) {
-    case Verb::stages: return run_stages(call);
-    case Verb::deploy: return run_deploy(call);
-    case Verb::rollback: return run_rollback(call);
-    case Verb::plan: return run_plan(call);
-    case Verb::releases: return run_releases(call);
-    case Verb::init: return run_init(call);
-    case Verb::config: return run_config(call);
-    case Verb::help: return run_help(call);
-    case Verb::version: return run_version(call);
+    case Verb::stages:
+      return run_stages(call);
+    case Verb::deploy:
+      return run_deploy(call);
+    case Verb::rollback:
+      return run_rollback(call);
+    case Verb::plan:
+      return run_plan(call);
+    case Verb::releases:
+      return run_releases(call);
+    case Verb::init:
+      return run_init(call);
+    case Verb::config:
+      return run_config(call);
+    case Verb::help:
+      return run_help(call);
+    case Verb::version:
+      return run_version(call);
   }
   return std::unexpected(Errors{{ErrorCode::internal, "a verb without a function"}});
 }
 
 void say_bug(const char* what) {
   ui::restore_terminal();
-  ui::write_all(STDERR_FILENO, fmt::format("error: this is a bug of deploy: {}\n  'deploy releases STAGE' shows where the hosts stand\n", what));
+  ui::write_all(
+      STDERR_FILENO,
+      fmt::format("error: this is a bug of deploy: {}\n  'deploy releases STAGE' shows where the hosts stand\n", what));
 }
 
 // An exception that left a thread: no way back, but the terminal is put right and the exit code is the promised one.

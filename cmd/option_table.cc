@@ -1,5 +1,5 @@
-// The verbs and options of the command line. What stands here is what there is: the parser, the help texts and a test of the
-// manual are made from it.
+// The verbs and options of the command line. What stands here is what there is: the parser, the help texts and a test
+// of the manual are made from it.
 #include <array>
 
 #include "options.h"
@@ -15,9 +15,11 @@ const std::vector<Verb> reading_recipe = {Verb::deploy, Verb::rollback, Verb::pl
 std::span<const VerbRow> verb_rows() {
   static const std::array rows = {
       VerbRow{Verb::deploy, "deploy", "[deploy] STAGE [options]", "put a new release on every host of a stage"},
-      VerbRow{Verb::rollback, "rollback", "rollback STAGE [options]", "go back to the good release before the live one"},
+      VerbRow{Verb::rollback, "rollback", "rollback STAGE [options]",
+              "go back to the good release before the live one"},
       VerbRow{Verb::plan, "plan", "plan STAGE [options]", "read the hosts, print what would change, change nothing"},
-      VerbRow{Verb::releases, "releases", "releases STAGE [options]", "list the releases on the hosts and their states"},
+      VerbRow{Verb::releases, "releases", "releases STAGE [options]",
+              "list the releases on the hosts and their states"},
       VerbRow{Verb::config, "config", "config STAGE [options]", "print the recipe of a stage, merged and interpolated"},
       VerbRow{Verb::init, "init", "init [APPLICATION]", "write a commented starter recipe, deploy.yml"},
       VerbRow{Verb::help, "help", "help [VERB | recipe]", "explain a verb, or every key of the recipe"},
@@ -27,20 +29,39 @@ std::span<const VerbRow> verb_rows() {
 
 std::span<const OptionRow> option_rows() {
   static const std::array rows = {
-      OptionRow{"--recipe", "FILE", "Recipe", reading_recipe, {"the recipe (default: the nearest deploy.yml, here or in a", "folder above)"}},
-      OptionRow{"--set", "KEY=VALUE", "Recipe", reading_recipe,
+      OptionRow{"--recipe",
+                "FILE",
+                "Recipe",
+                reading_recipe,
+                {"the recipe (default: the nearest deploy.yml, here or in a", "folder above)"}},
+      OptionRow{"--set",
+                "KEY=VALUE",
+                "Recipe",
+                reading_recipe,
                 {"set a key of the recipe, or one of its vars; may be", "given several times"}},
       OptionRow{"--hosts", "NAMES", "Hosts", running, {"only these hosts: comma separated, with * and ?"}},
       OptionRow{"--roles", "NAMES", "Hosts", running, {"only hosts with one of these roles"}},
       OptionRow{"--exclude", "NAMES", "Hosts", running, {"not these hosts"}},
       OptionRow{"--to", "RELEASE", "Release", {Verb::rollback}, {"the release to go back to"}},
-      OptionRow{"--revision", "TEXT", "Release", {Verb::deploy, Verb::plan},
+      OptionRow{"--revision",
+                "TEXT",
+                "Release",
+                {Verb::deploy, Verb::plan},
                 {"what is recorded as the revision (default: the", "source's git commit, or the archive's checksum)"}},
-      OptionRow{"-n,--dry-run", "", "Running", {Verb::deploy, Verb::rollback}, {"print what would change, change nothing"}},
-      OptionRow{"--yes", "", "Running", {Verb::deploy, Verb::rollback}, {"answer the question of a stage with 'confirm: true'"}},
+      OptionRow{
+          "-n,--dry-run", "", "Running", {Verb::deploy, Verb::rollback}, {"print what would change, change nothing"}},
+      OptionRow{"--yes",
+                "",
+                "Running",
+                {Verb::deploy, Verb::rollback},
+                {"answer the question of a stage with 'confirm: true'"}},
       OptionRow{"-q,--quiet", "", "Output", running, {"only errors, warnings and the end"}},
       OptionRow{"-v,--verbose", "", "Output", running, {"every step of every host as well"}},
-      OptionRow{"--output", "KIND", "Output", running, {"plain (lines), tty (live display) or auto (default:", "tty on a terminal)"}},
+      OptionRow{"--output",
+                "KIND",
+                "Output",
+                running,
+                {"plain (lines), tty (live display) or auto (default:", "tty on a terminal)"}},
       OptionRow{"-h,--help", "", "Other", {}, {"this text; with a verb, about that verb"}},
       OptionRow{"--version", "", "Other", {}, {"the version"}},
   };

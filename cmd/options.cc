@@ -52,8 +52,10 @@ Result<Parsed> parse_words(int argc, const char* const* argv) {
     if (row.value.empty()) {
       app.add_flag(std::string(row.flags), parsed.flags[name]);
     } else {
-      app.add_option(std::string(row.flags), parsed.values[name])->expected(1)->allow_extra_args(false)->multi_option_policy(
-          CLI::MultiOptionPolicy::TakeAll);
+      app.add_option(std::string(row.flags), parsed.values[name])
+          ->expected(1)
+          ->allow_extra_args(false)
+          ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
     }
   }
   try {
@@ -108,8 +110,9 @@ Result<void> take_words(const std::vector<std::string>& words, Options& options)
   options.verb = row == nullptr ? Verb::deploy : row->verb;
   const bool takes_stage = options.verb != Verb::init && options.verb != Verb::help;
   if (rest.size() > 1) {
-    return std::unexpected(usage_error(fmt::format("'{}' is one word too many", rest[1]),
-                                       fmt::format("usage: deploy {}", find_verb(row == nullptr ? "deploy" : row->name)->usage)));
+    return std::unexpected(
+        usage_error(fmt::format("'{}' is one word too many", rest[1]),
+                    fmt::format("usage: deploy {}", find_verb(row == nullptr ? "deploy" : row->name)->usage)));
   }
   if (!rest.empty()) (takes_stage ? options.stage : options.argument) = rest[0];
   return {};
@@ -130,7 +133,8 @@ Result<void> take_list(const Parsed& parsed, std::string_view name, std::vector<
   for (const std::string& value : parsed.values.find(name)->second) {
     for (std::size_t from = 0; from <= value.size();) {
       const auto comma = std::min(value.find(',', from), value.size());
-      if (comma == from) return std::unexpected(usage_error(fmt::format("option '--{}' has an empty name in '{}'", name, value)));
+      if (comma == from)
+        return std::unexpected(usage_error(fmt::format("option '--{}' has an empty name in '{}'", name, value)));
       into.push_back(value.substr(from, comma - from));
       from = comma + 1;
     }
@@ -142,7 +146,8 @@ Result<void> take_sets(const Parsed& parsed, std::vector<std::string>& into) {
   for (const std::string& set : parsed.values.find("set")->second) {
     const auto equals = set.find('=');
     if (equals == std::string::npos || equals == 0) {
-      return std::unexpected(usage_error(fmt::format("'--set {}' is no KEY=VALUE", set), "write it as '--set keep_releases=3'"));
+      return std::unexpected(
+          usage_error(fmt::format("'--set {}' is no KEY=VALUE", set), "write it as '--set keep_releases=3'"));
     }
     into.push_back(set);
   }
@@ -152,7 +157,8 @@ Result<void> take_sets(const Parsed& parsed, std::vector<std::string>& into) {
 Result<void> take_output(const Parsed& parsed, Output& into) {
   std::string text;
   TRY(take_value(parsed, "output", text));
-  const std::map<std::string, Output> kinds = {{"", Output::automatic}, {"auto", Output::automatic}, {"plain", Output::plain}, {"tty", Output::tty}};
+  const std::map<std::string, Output> kinds = {
+      {"", Output::automatic}, {"auto", Output::automatic}, {"plain", Output::plain}, {"tty", Output::tty}};
   const auto found = kinds.find(text);
   if (found == kinds.end()) {
     return std::unexpected(usage_error(fmt::format("unknown output '{}'", text), "it is one of auto, plain, tty"));
@@ -174,7 +180,8 @@ Result<void> refuse_misplaced(const Parsed& parsed, Verb verb) {
     if (std::find(row.verbs.begin(), row.verbs.end(), verb) != row.verbs.end()) continue;
     std::vector<std::string_view> fitting;
     for (const VerbRow& verb_row : verb_rows()) {
-      if (std::find(row.verbs.begin(), row.verbs.end(), verb_row.verb) != row.verbs.end()) fitting.push_back(verb_row.name);
+      if (std::find(row.verbs.begin(), row.verbs.end(), verb_row.verb) != row.verbs.end())
+        fitting.push_back(verb_row.name);
     }
     return std::unexpected(usage_error(fmt::format("option '--{}' has no meaning here", long_name(row)),
                                        fmt::format("it goes with: {}", fmt::join(fitting, ", "))));
@@ -196,7 +203,8 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
   options.quiet = flag("quiet");
   options.verbose = flag("verbose");
   options.dry_run = flag("dry-run");
-  if (options.quiet && options.verbose) return std::unexpected(usage_error("'--quiet' and '--verbose' exclude each other"));
+  if (options.quiet && options.verbose)
+    return std::unexpected(usage_error("'--quiet' and '--verbose' exclude each other"));
   return {};
 }
 
@@ -219,7 +227,8 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   if (flag("help")) {  // also of a line that is wrong otherwise: help is what its writer needs
     options.verb = Verb::help;
     for (const std::string& word : parsed.words) {
-      if (find_verb(word) != nullptr && (options.argument.empty() || options.argument == "help")) options.argument = word;
+      if (find_verb(word) != nullptr && (options.argument.empty() || options.argument == "help"))
+        options.argument = word;
     }
     return options;
   }

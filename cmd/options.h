@@ -39,10 +39,10 @@ struct VerbRow {
   std::string_view text;   // one line
 };
 struct OptionRow {
-  std::string_view flags;     // "-n,--dry-run"
-  std::string_view value;     // what people read for its value; empty: it takes none
+  std::string_view flags;  // "-n,--dry-run"
+  std::string_view value;  // what people read for its value; empty: it takes none
   std::string_view group;
-  std::vector<Verb> verbs;    // for which it means something; empty: all
+  std::vector<Verb> verbs;  // for which it means something; empty: all
   std::vector<std::string_view> text;
 };
 std::span<const VerbRow> verb_rows();

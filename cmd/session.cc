@@ -22,11 +22,13 @@ Result<void> confirm(const Call& call, const deploy::Request& request) {
   const std::string& stage = request.recipe.stage;
   const std::string doing = call.options.verb == Verb::rollback ? "roll back" : "deploy to";
   if (!ui::can_ask()) {
-    return std::unexpected(Error(ErrorCode::usage, fmt::format("stage '{}' wants to be confirmed, and nobody can be asked here", stage),
+    return std::unexpected(Error(ErrorCode::usage,
+                                 fmt::format("stage '{}' wants to be confirmed, and nobody can be asked here", stage),
                                  "--yes answers for you"));
   }
   const auto count = request.hosts.size();
-  const auto answer = ui::ask_line(fmt::format("{} {} ({} host{})? type yes", doing, stage, count, count == 1 ? "" : "s"), call.stop);
+  const auto answer =
+      ui::ask_line(fmt::format("{} {} ({} host{})? type yes", doing, stage, count, count == 1 ? "" : "s"), call.stop);
   if (answer == "yes") return {};
   return std::unexpected(Error(ErrorCode::cancelled, "not confirmed; nothing was done"));
 }
@@ -47,7 +49,8 @@ auto with_surroundings(const Call& call, bool reading, const deploy::Request& re
 Ended change_hosts(const Call& call, const Change& change) {
   auto request = load_request(call.options);
   if (!request) return std::unexpected(std::move(request).error());
-  if (auto confirmed = confirm(call, *request); !confirmed) return std::unexpected(Errors{std::move(confirmed).error()});
+  if (auto confirmed = confirm(call, *request); !confirmed)
+    return std::unexpected(Errors{std::move(confirmed).error()});
   return with_surroundings(call, false, *request, change);
 }
 

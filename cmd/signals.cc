@@ -51,7 +51,8 @@ void Signals::watch() {
     } else if (!stop_.request_stop()) {
       ui::restore_terminal();
       ui::write_all(STDERR_FILENO,
-                    "\nerror: stopped at once: hosts may be in the middle of a step\n  'deploy releases STAGE' shows where they stand\n");
+                    "\nerror: stopped at once: hosts may be in the middle of a step\n  'deploy releases STAGE' shows "
+                    "where they stand\n");
       ::_exit(event::exit_code(event::Outcome::interrupted));
     }
   }

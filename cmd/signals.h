@@ -1,4 +1,5 @@
-// Signals: turns SIGINT, SIGTERM and SIGHUP into a stop request. The first asks; the second ends the program on the spot.
+// Signals: turns SIGINT, SIGTERM and SIGHUP into a stop request. The first asks; the second ends the program on the
+// spot.
 #pragma once
 
 #include <stop_token>

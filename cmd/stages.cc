@@ -14,8 +14,8 @@ Ended run_stages(const Call& call) {
   const auto stages = recipe::stage_names(file->text, file->path);
   if (!stages) return std::unexpected(stages.error());
   return std::unexpected(Errors{{ErrorCode::usage, "which stage?",
-                                 fmt::format("usage: deploy [VERB] STAGE, see 'deploy --help'\n  stages of '{}': {}", file->path,
-                                             fmt::join(*stages, ", "))}});
+                                 fmt::format("usage: deploy [VERB] STAGE, see 'deploy --help'\n  stages of '{}': {}",
+                                             file->path, fmt::join(*stages, ", "))}});
 }
 
 }  // namespace kirikae::cmd

@@ -27,9 +27,11 @@ std::string_view verb_description(Verb verb) {
       return "Writes deploy.yml into the current folder: a short recipe with comments, to be\n"
              "filled in. A deploy.yml that is there is left alone. APPLICATION is the\n"
              "application's name (default: the name of the folder).\n";
-    case Verb::help: return "Explains a verb; 'deploy help recipe' explains every key of deploy.yml.\n";
+    case Verb::help:
+      return "Explains a verb; 'deploy help recipe' explains every key of deploy.yml.\n";
     case Verb::stages:
-    case Verb::version: break;
+    case Verb::version:
+      break;
   }
   return "";
 }
@@ -47,7 +49,8 @@ std::string_view verb_examples(Verb verb) {
     case Verb::plan:
       return "  deploy plan production\n"
              "  deploy plan production --roles db --set keep_releases=2\n";
-    case Verb::releases: return "  deploy releases production\n";
+    case Verb::releases:
+      return "  deploy releases production\n";
     case Verb::config:
       return "  deploy config staging\n"
              "  deploy config staging --set user=ada\n";
@@ -58,7 +61,8 @@ std::string_view verb_examples(Verb verb) {
       return "  deploy help rollback\n"
              "  deploy help recipe\n";
     case Verb::stages:
-    case Verb::version: break;
+    case Verb::version:
+      break;
   }
   return "";
 }

@@ -18,7 +18,8 @@ namespace {
 
 Fd open_terminal() { return Fd(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)); }
 
-// One line as the terminal hands it over: its driver does the editing. `line` keeps room so that no copies of it stay behind.
+// One line as the terminal hands it over: its driver does the editing. `line` keeps room so that no copies of it stay
+// behind.
 bool read_line(int fd, std::stop_token stop, std::string& line) {
   constexpr std::size_t longest = 4096;  // of a line that the driver edits
   line.reserve(longest);
@@ -55,7 +56,8 @@ Secret ask_secret(const std::string& question, std::stop_token stop) {
   const Fd terminal = open_terminal();
   if (!terminal.valid() || !silence_echo(terminal.get())) return {};
   std::string line;
-  const bool answered = write_all(terminal.get(), sanitize_line(question) + ": ") && read_line(terminal.get(), std::move(stop), line);
+  const bool answered =
+      write_all(terminal.get(), sanitize_line(question) + ": ") && read_line(terminal.get(), std::move(stop), line);
   if (!answered) write_all(terminal.get(), "\n");
   restore_echo();
   Secret secret(std::move(line));

@@ -3,7 +3,8 @@
 
 namespace kirikae::ui {
 
-// Typed characters stay invisible, and ^Z is no signal, until restore_echo(). One terminal at a time. False: it is no terminal.
+// Typed characters stay invisible, and ^Z is no signal, until restore_echo(). One terminal at a time. False: it is no
+// terminal.
 bool silence_echo(int fd);
 
 // From any thread or a signal handler, any number of times.

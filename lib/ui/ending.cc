@@ -33,8 +33,9 @@ std::string painted_outcome(event::Outcome outcome, const Palette& palette) {
 }
 
 std::string last_line(const event::Report& report, const Palette& palette) {
-  std::string text = fmt::format("{} {} {} {}: {} in {}", report.verb, report.application, report.verb == "rollback" ? "on" : "to",
-                                 report.stage, painted_outcome(report.outcome, palette), seconds_text(report.seconds));
+  std::string text =
+      fmt::format("{} {} {} {}: {} in {}", report.verb, report.application, report.verb == "rollback" ? "on" : "to",
+                  report.stage, painted_outcome(report.outcome, palette), seconds_text(report.seconds));
   if (!report.release.empty()) text += fmt::format(", release {}", report.release);
   return text + '\n';
 }
@@ -75,7 +76,8 @@ std::string errors_text(const std::vector<Error>& errors) {
   }
   std::string text;
   for (const auto& part : shared.parts()) {
-    text += part.hosts.empty() ? fmt::format("error: {}\n", part.text) : fmt::format("error: [{}] {}\n", names_text(part.hosts), part.text);
+    text += part.hosts.empty() ? fmt::format("error: {}\n", part.text)
+                               : fmt::format("error: [{}] {}\n", names_text(part.hosts), part.text);
   }
   return text;
 }

@@ -11,8 +11,8 @@
 
 namespace kirikae::ui {
 
-// Host, state, release, seconds, bytes, error, and a last line that sums the run up. Lines end with a newline. `columns`: how
-// wide a line may be, 0: as wide as it gets. The last line alone for a run that never came to its hosts.
+// Host, state, release, seconds, bytes, error, and a last line that sums the run up. Lines end with a newline.
+// `columns`: how wide a line may be, 0: as wide as it gets. The last line alone for a run that never came to its hosts.
 std::string end_table(const event::Report& report, std::size_t columns, const Palette& palette);
 
 // Errors as they stand last on standard error, each with its hint; one that many hosts share is one, and names them.

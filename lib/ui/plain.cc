@@ -32,15 +32,17 @@ void Plain::set_widths(std::size_t longest_line, std::size_t table_width) {
 bool Plain::chatty() const { return look_.level == Level::verbose || (look_.level == Level::normal && !look_.reading); }
 
 void Plain::line(const std::string& hosts, const std::string& text) {
-  streams_.out(fmt::format("{} {}\n", look_.palette.faint('[' + (hosts.empty() ? "local" : sanitize_line(hosts)) + ']'), text));
+  streams_.out(
+      fmt::format("{} {}\n", look_.palette.faint('[' + (hosts.empty() ? "local" : sanitize_line(hosts)) + ']'), text));
 }
 
 void Plain::on(const event::RunStarted& e) {
   if (!chatty()) return;
   std::vector<std::string> names;
   for (const auto& host : e.hosts) names.push_back(host.name);
-  streams_.out(fmt::format("{} {} {} {}: {} ({})\n", e.verb, sanitize_line(e.application), e.verb == "rollback" ? "on" : "to",
-                           sanitize_line(e.stage), plural(names.size()), names_text(names)));
+  streams_.out(fmt::format("{} {} {} {}: {} ({})\n", e.verb, sanitize_line(e.application),
+                           e.verb == "rollback" ? "on" : "to", sanitize_line(e.stage), plural(names.size()),
+                           names_text(names)));
 }
 
 void Plain::on(const event::ReleaseChosen& e) {
@@ -65,8 +67,8 @@ void Plain::on(const event::PhaseFinished& e) {
   if (!phase.failures.parts().empty() || e.failed_hosts > 0) {
     show_failures(phase);
     if (e.failed_hosts > 0 && (chatty() || !look_.reading)) {
-      streams_.out(fmt::format("{}: {} {} in {}\n", name, plural(static_cast<std::size_t>(e.failed_hosts)), look_.palette.bad("failed"),
-                               seconds_text(e.seconds)));
+      streams_.out(fmt::format("{}: {} {} in {}\n", name, plural(static_cast<std::size_t>(e.failed_hosts)),
+                               look_.palette.bad("failed"), seconds_text(e.seconds)));
     }
     return;
   }
@@ -76,7 +78,8 @@ void Plain::on(const event::PhaseFinished& e) {
 
 void Plain::show_failures(const PhaseState& phase) {
   if (look_.reading && !chatty()) return;  // the report names them all
-  for (const auto& part : phase.failures.parts()) line(names_text(part.hosts), fmt::format("{}: {}", look_.palette.bad("failed"), part.text));
+  for (const auto& part : phase.failures.parts())
+    line(names_text(part.hosts), fmt::format("{}: {}", look_.palette.bad("failed"), part.text));
 }
 
 void Plain::on(const event::HostState& e) {
@@ -96,8 +99,9 @@ void Plain::on(const event::StepFinished& e) {
     phase_->failures.add(e.host, text.starts_with(step) ? text : fmt::format("{}: {}", step, text));
   }
   if (look_.level != Level::verbose) return;
-  line(e.host, fmt::format("{}: {} in {}", sanitize_line(e.step), e.error ? look_.palette.bad("failed") : look_.palette.good("done"),
-                           seconds_text(e.seconds)));
+  line(e.host,
+       fmt::format("{}: {} in {}", sanitize_line(e.step),
+                   e.error ? look_.palette.bad("failed") : look_.palette.good("done"), seconds_text(e.seconds)));
 }
 
 void Plain::on(const event::Output& e) {

@@ -14,7 +14,7 @@ namespace kirikae::ui {
 struct PlainLook {
   Level level = Level::normal;
   Palette palette{false};
-  bool reading = false;  // a verb that only reads: warnings, no table; all the rest by Level::verbose only
+  bool reading = false;          // a verb that only reads: warnings, no table; all the rest by Level::verbose only
   std::size_t longest_line = 0;  // columns after which an output line is cut; 0: never
   std::size_t table_width = 0;   // columns that the table may take; 0: any number
 };

@@ -48,7 +48,8 @@ void Queue::emit_at_once(event::Event event) {
 void Queue::run() {
   std::unique_lock lock(mutex_);
   for (;;) {
-    changed_.wait_for(lock, std::chrono::milliseconds(100), [this] { return ending_ || pauses_ > 0 || !events_.empty(); });
+    changed_.wait_for(lock, std::chrono::milliseconds(100),
+                      [this] { return ending_ || pauses_ > 0 || !events_.empty(); });
     if (pauses_ > 0) {
       lock.unlock();
       renderer_.suspend();

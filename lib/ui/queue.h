@@ -1,5 +1,5 @@
-// Queue: a Sink that any number of threads feed, and one thread of its own that shows. Emitting waits only when the reader of our
-// output has stopped reading and the queue is full.
+// Queue: a Sink that any number of threads feed, and one thread of its own that shows. Emitting waits only when the
+// reader of our output has stopped reading and the queue is full.
 #pragma once
 
 #include <condition_variable>

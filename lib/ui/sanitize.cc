@@ -38,10 +38,12 @@ Character decode(std::string_view bytes) {
 
 // Characters that steer instead of being seen: directions, line separators, fillers, tags.
 bool steers(char32_t point) {
-  constexpr std::array ranges = {Range{0x61c, 0x61c},   Range{0x180e, 0x180e},  Range{0x200b, 0x200b},  Range{0x200e, 0x200f},
-                                 Range{0x2028, 0x202e}, Range{0x2060, 0x2069},  Range{0x206a, 0x206f},  Range{0xfeff, 0xfeff},
-                                 Range{0xfff9, 0xfffb}, Range{0xe0000, 0xe007f}};
-  return std::any_of(ranges.begin(), ranges.end(), [&](Range range) { return point >= range.from && point <= range.to; });
+  constexpr std::array ranges = {Range{0x61c, 0x61c},    Range{0x180e, 0x180e}, Range{0x200b, 0x200b},
+                                 Range{0x200e, 0x200f},  Range{0x2028, 0x202e}, Range{0x2060, 0x2069},
+                                 Range{0x206a, 0x206f},  Range{0xfeff, 0xfeff}, Range{0xfff9, 0xfffb},
+                                 Range{0xe0000, 0xe007f}};
+  return std::any_of(ranges.begin(), ranges.end(),
+                     [&](Range range) { return point >= range.from && point <= range.to; });
 }
 
 // After the introducer: bytes up to and with `BEL` or `ESC \`; npos where that isn't there.
@@ -56,7 +58,9 @@ std::size_t string_sequence_end(std::string_view bytes, std::size_t from) {
 // The size of the complete escape sequence (ECMA-48) that `bytes` begin with; 0 where it isn't complete.
 std::size_t escape_size(std::string_view bytes) {
   if (bytes.size() < 2) return 0;
-  const auto is_in = [&](std::size_t i, char from, char to) { return i < bytes.size() && bytes[i] >= from && bytes[i] <= to; };
+  const auto is_in = [&](std::size_t i, char from, char to) {
+    return i < bytes.size() && bytes[i] >= from && bytes[i] <= to;
+  };
   std::size_t i = 1;
   if (bytes[1] == '[') {
     for (i = 2; is_in(i, '\x30', '\x3f');) ++i;
@@ -72,7 +76,8 @@ std::size_t escape_size(std::string_view bytes) {
 }
 
 std::string visible(char32_t point) {
-  return point < 0x100 ? fmt::format("\\x{:02x}", static_cast<unsigned>(point)) : fmt::format("<U+{:04X}>", static_cast<unsigned>(point));
+  return point < 0x100 ? fmt::format("\\x{:02x}", static_cast<unsigned>(point))
+                       : fmt::format("<U+{:04X}>", static_cast<unsigned>(point));
 }
 
 // Builds the line as the terminal would leave it.
@@ -127,17 +132,19 @@ std::string sanitize_piece(std::string_view bytes) {
 }
 
 std::size_t width_of(char32_t point) {
-  constexpr std::array none = {Range{0x300, 0x36f},   Range{0x483, 0x489},   Range{0x591, 0x5bd},   Range{0x610, 0x61a},
-                               Range{0x64b, 0x65f},   Range{0x93c, 0x93c},   Range{0x94d, 0x94d},   Range{0xe31, 0xe31},
-                               Range{0xe34, 0xe3a},   Range{0x1ab0, 0x1aff}, Range{0x1dc0, 0x1dff}, Range{0x200c, 0x200d},
-                               Range{0x20d0, 0x20ff}, Range{0x3099, 0x309a}, Range{0xfe00, 0xfe0f}, Range{0xfe20, 0xfe2f},
-                               Range{0xe0100, 0xe01ef}};
-  constexpr std::array two = {Range{0x1100, 0x115f}, Range{0x231a, 0x231b}, Range{0x23e9, 0x23ec},   Range{0x2614, 0x2615},
-                              Range{0x26a1, 0x26a1}, Range{0x2705, 0x2705}, Range{0x274c, 0x274c},   Range{0x2795, 0x2797},
-                              Range{0x2b1b, 0x2b1c}, Range{0x2e80, 0x303e}, Range{0x3041, 0x33ff},   Range{0x3400, 0x4dbf},
-                              Range{0x4e00, 0x9fff}, Range{0xa000, 0xa4cf}, Range{0xac00, 0xd7a3},   Range{0xf900, 0xfaff},
-                              Range{0xfe30, 0xfe6f}, Range{0xff00, 0xff60}, Range{0xffe0, 0xffe6},   Range{0x1f300, 0x1f64f},
-                              Range{0x1f680, 0x1f6ff}, Range{0x1f900, 0x1f9ff}, Range{0x20000, 0x3fffd}};
+  constexpr std::array none = {Range{0x300, 0x36f},   Range{0x483, 0x489},    Range{0x591, 0x5bd},
+                               Range{0x610, 0x61a},   Range{0x64b, 0x65f},    Range{0x93c, 0x93c},
+                               Range{0x94d, 0x94d},   Range{0xe31, 0xe31},    Range{0xe34, 0xe3a},
+                               Range{0x1ab0, 0x1aff}, Range{0x1dc0, 0x1dff},  Range{0x200c, 0x200d},
+                               Range{0x20d0, 0x20ff}, Range{0x3099, 0x309a},  Range{0xfe00, 0xfe0f},
+                               Range{0xfe20, 0xfe2f}, Range{0xe0100, 0xe01ef}};
+  constexpr std::array two = {
+      Range{0x1100, 0x115f},   Range{0x231a, 0x231b},   Range{0x23e9, 0x23ec},  Range{0x2614, 0x2615},
+      Range{0x26a1, 0x26a1},   Range{0x2705, 0x2705},   Range{0x274c, 0x274c},  Range{0x2795, 0x2797},
+      Range{0x2b1b, 0x2b1c},   Range{0x2e80, 0x303e},   Range{0x3041, 0x33ff},  Range{0x3400, 0x4dbf},
+      Range{0x4e00, 0x9fff},   Range{0xa000, 0xa4cf},   Range{0xac00, 0xd7a3},  Range{0xf900, 0xfaff},
+      Range{0xfe30, 0xfe6f},   Range{0xff00, 0xff60},   Range{0xffe0, 0xffe6},  Range{0x1f300, 0x1f64f},
+      Range{0x1f680, 0x1f6ff}, Range{0x1f900, 0x1f9ff}, Range{0x20000, 0x3fffd}};
   const auto within = [&](Range range) { return point >= range.from && point <= range.to; };
   if (std::any_of(none.begin(), none.end(), within)) return 0;
   return std::any_of(two.begin(), two.end(), within) ? 2 : 1;

@@ -7,10 +7,11 @@
 
 namespace kirikae::ui {
 
-// One line, as a terminal would leave it but without its powers: colours and complete escape sequences are dropped; after a
-// carriage return the last piece that isn't empty wins; a backspace takes the character before it; tabs become blanks up to the
-// next multiple of eight. What is left and could still do something (other control characters, C1, marks that turn the direction
-// of writing, invisible tags, bytes that are no UTF-8) is shown as `\x1b` or `<U+202E>`. Newlines are shown too. Valid UTF-8.
+// One line, as a terminal would leave it but without its powers: colours and complete escape sequences are dropped;
+// after a carriage return the last piece that isn't empty wins; a backspace takes the character before it; tabs become
+// blanks up to the next multiple of eight. What is left and could still do something (other control characters, C1,
+// marks that turn the direction of writing, invisible tags, bytes that are no UTF-8) is shown as `\x1b` or `<U+202E>`.
+// Newlines are shown too. Valid UTF-8.
 std::string sanitize_line(std::string_view bytes);
 
 // The same for text of several lines; newlines stay.

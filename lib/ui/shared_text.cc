@@ -38,7 +38,8 @@ void SharedText::add(const std::string& host, const std::string& text) {
 
 std::vector<SharedText::Part> SharedText::parts() const {
   std::vector<Part> parts;
-  for (const Entry& entry : entries_) parts.push_back({entry.hosts.size() > 1 ? entry.general : entry.first, entry.hosts});
+  for (const Entry& entry : entries_)
+    parts.push_back({entry.hosts.size() > 1 ? entry.general : entry.first, entry.hosts});
   return parts;
 }
 

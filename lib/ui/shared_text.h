@@ -12,7 +12,8 @@ class SharedText {
     std::string text;  // where hosts share it, their own names in it are HOST
     std::vector<std::string> hosts;
   };
-  // `host` is empty for what concerns this machine or the run as a whole. Texts that differ in their host's name only are alike.
+  // `host` is empty for what concerns this machine or the run as a whole. Texts that differ in their host's name only
+  // are alike.
   void add(const std::string& host, const std::string& text);
   // In the order in which the texts first came.
   [[nodiscard]] std::vector<Part> parts() const;

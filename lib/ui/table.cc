@@ -14,8 +14,9 @@ std::string padded(const std::string& text, std::size_t width, bool right) {
 
 }  // namespace
 
-std::string table_text(const std::vector<Column>& heads, const std::vector<std::vector<std::string>>& rows, std::size_t columns) {
-  std::vector<std::size_t> used;   // the columns that are not empty
+std::string table_text(const std::vector<Column>& heads, const std::vector<std::vector<std::string>>& rows,
+                       std::size_t columns) {
+  std::vector<std::size_t> used;  // the columns that are not empty
   std::vector<std::size_t> width(heads.size());
   for (std::size_t i = 0; i < heads.size(); ++i) {
     for (const auto& row : rows) width[i] = std::max(width[i], display_width(row[i]));
@@ -31,8 +32,9 @@ std::string table_text(const std::vector<Column>& heads, const std::vector<std::
       const std::string& cell = cell_of(i);
       const std::size_t at = display_width(line);
       const bool last = i == used.back();
-      line += last && columns > at + 3 ? padded(cut(cell, columns - at), std::min(width[i], columns - at), heads[i].right)
-                                       : padded(cell, width[i], heads[i].right);
+      line += last && columns > at + 3
+                  ? padded(cut(cell, columns - at), std::min(width[i], columns - at), heads[i].right)
+                  : padded(cell, width[i], heads[i].right);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + '\n';

@@ -12,8 +12,9 @@ struct Column {
   bool right = false;  // numbers
 };
 
-// Lines that end with a newline. Columns that are empty in every row are left out. `columns`: how wide a line may be (the last
-// column is cut), 0: as wide as it gets. A row has one cell for each column.
-std::string table_text(const std::vector<Column>& heads, const std::vector<std::vector<std::string>>& rows, std::size_t columns);
+// Lines that end with a newline. Columns that are empty in every row are left out. `columns`: how wide a line may be
+// (the last column is cut), 0: as wide as it gets. A row has one cell for each column.
+std::string table_text(const std::vector<Column>& heads, const std::vector<std::vector<std::string>>& rows,
+                       std::size_t columns);
 
 }  // namespace kirikae::ui

@@ -19,7 +19,8 @@ bool may_colour(int fd);
 // 80 × 24 where it isn't known.
 Size size_of(int fd);
 
-// Writes all of it, also to a descriptor that somebody made non-blocking. False: the reader is gone; nothing more to do then.
+// Writes all of it, also to a descriptor that somebody made non-blocking. False: the reader is gone; nothing more to do
+// then.
 bool write_all(int fd, std::string_view text);
 
 // Colours for text, or none.

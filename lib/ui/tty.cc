@@ -14,7 +14,7 @@ namespace kirikae::ui {
 namespace {
 
 constexpr auto frame = std::chrono::milliseconds(100);
-constexpr std::size_t longest_output = 20;    // screen lines that one line of output may fill
+constexpr std::size_t longest_output = 20;     // screen lines that one line of output may fill
 constexpr std::size_t most_held_back = 65536;  // bytes of output that wait for the next frame
 
 double seconds(std::chrono::steady_clock::duration duration) { return std::chrono::duration<double>(duration).count(); }
@@ -92,7 +92,8 @@ void Tty::note(const event::Event& event) {
   } else if (const auto* finished = std::get_if<event::StepFinished>(&event.what)) {
     finish_step(*finished);
   } else if (const auto* progress = std::get_if<event::Progress>(&event.what)) {
-    if (Host* host = find(progress->host)) std::tie(host->sent, host->total) = std::tie(progress->sent, progress->total);
+    if (Host* host = find(progress->host))
+      std::tie(host->sent, host->total) = std::tie(progress->sent, progress->total);
   } else if (std::holds_alternative<event::RunFinished>(event.what)) {
     running_ = false;
   }
@@ -122,8 +123,11 @@ void Tty::finish_step(const event::StepFinished& finished) {
 }
 
 std::string Tty::heading(std::size_t columns) const {
-  const auto count = [&](State state) { return std::count_if(hosts_.begin(), hosts_.end(), [&](const Host& h) { return h.state == state; }); };
-  std::string text = fmt::format("{}  {}", phase_.empty() ? "starting" : phase_, seconds_text(std::max(0.0, run_seconds() - phase_start_)));
+  const auto count = [&](State state) {
+    return std::count_if(hosts_.begin(), hosts_.end(), [&](const Host& h) { return h.state == state; });
+  };
+  std::string text = fmt::format("{}  {}", phase_.empty() ? "starting" : phase_,
+                                 seconds_text(std::max(0.0, run_seconds() - phase_start_)));
   text += fmt::format("  {} of {} host{} done", count(State::done), hosts_.size(), hosts_.size() == 1 ? "" : "s");
   if (count(State::failed) > 0) text += fmt::format(", {} failed", count(State::failed));
   if (count(State::working) > 0) text += fmt::format(", {} at work", count(State::working));
@@ -140,7 +144,9 @@ std::string Tty::host_line(const Host& host, std::size_t name_width, std::size_t
   if (host.state == State::done) return fmt::format("  {}  {}", name, palette.good(cut(what + ": done", room)));
   if (host.sent > 0) {
     what += "  " + size_text(host.sent);
-    if (host.total > 0) what += fmt::format(" of {}  {}%", size_text(host.total), std::min<std::uint64_t>(100, host.sent * 100 / host.total));
+    if (host.total > 0)
+      what +=
+          fmt::format(" of {}  {}%", size_text(host.total), std::min<std::uint64_t>(100, host.sent * 100 / host.total));
   }
   if (host.state == State::waiting && what.empty()) return fmt::format("  {}  {}", name, palette.faint("-"));
   const double busy = run_seconds() - host.since;
@@ -153,7 +159,9 @@ std::vector<const Tty::Host*> Tty::worth_showing(std::size_t most) const {
   std::vector<const Host*> shown;
   for (const Host& host : hosts_) shown.push_back(&host);
   if (shown.size() <= most) return shown;
-  const auto rank = [](const Host* host) { return host->state == State::failed ? 0 : host->state == State::working ? 1 : 2; };
+  const auto rank = [](const Host* host) {
+    return host->state == State::failed ? 0 : host->state == State::working ? 1 : 2;
+  };
   std::stable_sort(shown.begin(), shown.end(), [&](const Host* a, const Host* b) {
     return rank(a) != rank(b) ? rank(a) < rank(b) : rank(a) == 1 && a->since < b->since;
   });
@@ -164,7 +172,8 @@ std::vector<const Tty::Host*> Tty::worth_showing(std::size_t most) const {
 
 std::vector<std::string> Tty::live_lines(Size size) const {
   if (!running_) return {};
-  const auto columns = static_cast<std::size_t>(std::max(size.columns - 1, 10));  // the last column stays free: some terminals wrap there
+  const auto columns = static_cast<std::size_t>(
+      std::max(size.columns - 1, 10));  // the last column stays free: some terminals wrap there
   const auto rows = static_cast<std::size_t>(std::max(size.rows, 4));
   std::vector<std::string> lines = {heading(columns)};
   const auto shown = worth_showing(rows - 3);
@@ -176,15 +185,16 @@ std::vector<std::string> Tty::live_lines(Size size) const {
   return lines;
 }
 
-// One write per frame. What is above the live lines scrolls; they are painted over each other where nothing scrolls, so that the
-// screen doesn't flicker.
+// One write per frame. What is above the live lines scrolls; they are painted over each other where nothing scrolls, so
+// that the screen doesn't flicker.
 void Tty::draw(bool with_live) {
   const Size size = look_.size();
   const auto lines = with_live ? live_lines(size) : std::vector<std::string>();
   if (lines.empty() && drawn_.empty() && above_.empty()) return;
   std::string out = lines.empty() ? "" : "\x1b[?25l";
   std::size_t up = 0;  // lines that have become longer than the screen is wide are several now
-  for (const std::size_t width : drawn_) up += 1 + (width == 0 ? 0 : (width - 1) / static_cast<std::size_t>(std::max(size.columns, 1)));
+  for (const std::size_t width : drawn_)
+    up += 1 + (width == 0 ? 0 : (width - 1) / static_cast<std::size_t>(std::max(size.columns, 1)));
   if (up > 0) out += fmt::format("\r\x1b[{}A", up);
   if (!above_.empty() && up > 0) out += "\x1b[J";
   out += std::exchange(above_, "");

@@ -1,5 +1,5 @@
-// Tty: a live display for a terminal. The lines of Plain scroll past above; below them a heading and one line per host are redrawn
-// in place, at most ten times a second.
+// Tty: a live display for a terminal. The lines of Plain scroll past above; below them a heading and one line per host
+// are redrawn in place, at most ten times a second.
 #pragma once
 
 #include <chrono>
@@ -22,7 +22,8 @@ struct TtyLook {
 
 class Tty : public Renderer {
  public:
-  // `screen` is the terminal. Standard error's text goes there too where it is a terminal (`errors` empty), else to `errors`.
+  // `screen` is the terminal. Standard error's text goes there too where it is a terminal (`errors` empty), else to
+  // `errors`.
   Tty(std::function<void(std::string_view)> screen, std::function<void(std::string_view)> errors, TtyLook look);
   ~Tty() override;
 

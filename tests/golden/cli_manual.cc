@@ -17,7 +17,8 @@ std::string manual() {
 std::vector<std::string> matches(const std::string& text, const std::string& pattern) {
   const std::regex expression(pattern, std::regex::multiline);
   std::vector<std::string> found;
-  for (auto match = std::sregex_iterator(text.begin(), text.end(), expression); match != std::sregex_iterator(); ++match) {
+  for (auto match = std::sregex_iterator(text.begin(), text.end(), expression); match != std::sregex_iterator();
+       ++match) {
     found.push_back((*match)[1]);
   }
   return found;

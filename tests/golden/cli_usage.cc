@@ -15,37 +15,60 @@ TEST_CASE("a wrong command line is exit code 2 and says what would be right") {
   const Cli deploy;
   deploy.recipe();
   const Wrong wrong = GENERATE(
-      Wrong{{}, "error: which stage?\n  usage: deploy [VERB] STAGE, see 'deploy --help'\n  stages of 'deploy.yml': staging, production\n"},
-      Wrong{{"--set", "x=1"}, "error: which stage?\n  usage: deploy [VERB] STAGE, see 'deploy --help'\n  stages of 'deploy.yml': staging, production\n"},
-      Wrong{{"produktion"}, "error: no stage 'produktion' in 'deploy.yml'\n  did you mean 'production'? stages: staging, production; verbs: deploy, "
-                            "rollback, plan, releases, config, init, help\n"},
-      Wrong{{"rolback"}, "error: no stage 'rolback' in 'deploy.yml'\n  did you mean 'rollback'? stages: staging, production; verbs: deploy, "
-                         "rollback, plan, releases, config, init, help\n"},
-      Wrong{{"check"}, "error: no stage 'check' in 'deploy.yml'\n  stages: staging, production; verbs: deploy, rollback, plan, releases, "
-                       "config, init, help\n"},
+      Wrong{{},
+            "error: which stage?\n  usage: deploy [VERB] STAGE, see 'deploy --help'\n  stages of 'deploy.yml': "
+            "staging, production\n"},
+      Wrong{{"--set", "x=1"},
+            "error: which stage?\n  usage: deploy [VERB] STAGE, see 'deploy --help'\n  stages of 'deploy.yml': "
+            "staging, production\n"},
+      Wrong{{"produktion"},
+            "error: no stage 'produktion' in 'deploy.yml'\n  did you mean 'production'? stages: staging, production; "
+            "verbs: deploy, "
+            "rollback, plan, releases, config, init, help\n"},
+      Wrong{{"rolback"},
+            "error: no stage 'rolback' in 'deploy.yml'\n  did you mean 'rollback'? stages: staging, production; verbs: "
+            "deploy, "
+            "rollback, plan, releases, config, init, help\n"},
+      Wrong{{"check"},
+            "error: no stage 'check' in 'deploy.yml'\n  stages: staging, production; verbs: deploy, rollback, plan, "
+            "releases, "
+            "config, init, help\n"},
       Wrong{{"config", "prod"}, "error: no stage 'prod' in 'deploy.yml'\n  stages: staging, production\n"},
       Wrong{{"rollback"}, "error: no stage given\n  stages: staging, production\n"},
-      Wrong{{"rolback", "production"}, "error: unknown verb 'rolback'\n  did you mean 'rollback'? see 'deploy --help'\n"},
-      Wrong{{"production", "relases"}, "error: unknown verb 'relases'\n  did you mean 'releases'? see 'deploy --help'\n"},
-      Wrong{{"check", "production"}, "error: one of 'check' and 'production' has to be a verb\n  verbs: deploy, rollback, plan, releases, "
-                                     "config, init, help\n"},
-      Wrong{{"plan", "staging", "production"}, "error: 'production' is one word too many\n  usage: deploy plan STAGE [options]\n"},
+      Wrong{{"rolback", "production"},
+            "error: unknown verb 'rolback'\n  did you mean 'rollback'? see 'deploy --help'\n"},
+      Wrong{{"production", "relases"},
+            "error: unknown verb 'relases'\n  did you mean 'releases'? see 'deploy --help'\n"},
+      Wrong{{"check", "production"},
+            "error: one of 'check' and 'production' has to be a verb\n  verbs: deploy, rollback, plan, releases, "
+            "config, init, help\n"},
+      Wrong{{"plan", "staging", "production"},
+            "error: 'production' is one word too many\n  usage: deploy plan STAGE [options]\n"},
       Wrong{{"production", "--frobnicate"}, "error: unknown option '--frobnicate'\n  see 'deploy --help'\n"},
-      Wrong{{"production", "--host", "x"}, "error: unknown option '--host'\n  did you mean '--hosts'? see 'deploy --help'\n"},
+      Wrong{{"production", "--host", "x"},
+            "error: unknown option '--host'\n  did you mean '--hosts'? see 'deploy --help'\n"},
       Wrong{{"production", "--recipe"}, "error: option '--recipe' needs a value\n  see 'deploy --help'\n"},
       Wrong{{"production", "--recipe="}, "error: option '--recipe' needs a value\n  see 'deploy --help'\n"},
-      Wrong{{"rollback", "production", "--to", "1", "--to", "2"}, "error: option '--to' is given twice\n  see 'deploy --help'\n"},
+      Wrong{{"rollback", "production", "--to", "1", "--to", "2"},
+            "error: option '--to' is given twice\n  see 'deploy --help'\n"},
       Wrong{{"production", "--to", "1"}, "error: option '--to' has no meaning here\n  it goes with: rollback\n"},
-      Wrong{{"config", "production", "--yes"}, "error: option '--yes' has no meaning here\n  it goes with: deploy, rollback\n"},
-      Wrong{{"production", "--hosts", "a,,b"}, "error: option '--hosts' has an empty name in 'a,,b'\n  see 'deploy --help'\n"},
-      Wrong{{"production", "--set", "port"}, "error: '--set port' is no KEY=VALUE\n  write it as '--set keep_releases=3'\n"},
+      Wrong{{"config", "production", "--yes"},
+            "error: option '--yes' has no meaning here\n  it goes with: deploy, rollback\n"},
+      Wrong{{"production", "--hosts", "a,,b"},
+            "error: option '--hosts' has an empty name in 'a,,b'\n  see 'deploy --help'\n"},
+      Wrong{{"production", "--set", "port"},
+            "error: '--set port' is no KEY=VALUE\n  write it as '--set keep_releases=3'\n"},
       Wrong{{"production", "--output", "json"}, "error: unknown output 'json'\n  it is one of auto, plain, tty\n"},
       Wrong{{"production", "-qv"}, "error: '--quiet' and '--verbose' exclude each other\n  see 'deploy --help'\n"},
-      Wrong{{"production", "--yes=perhaps"}, "error: an option that takes no value was given one\n  see 'deploy --help'\n"},
+      Wrong{{"production", "--yes=perhaps"},
+            "error: an option that takes no value was given one\n  see 'deploy --help'\n"},
       Wrong{{"help", "rolback"}, "error: no help on 'rolback'\n  did you mean 'rollback'?\n"},
       Wrong{{"init", "a b"}, "error: 'a b' is no application's name: letters, digits, - and _\n"},
-      Wrong{{"init"}, "error: 'deploy.yml' is here already; it was left as it is\n  'deploy help recipe' explains its keys\n"},
-      Wrong{{"production", "--output", "plain"}, "error: stage 'production' wants to be confirmed, and nobody can be asked here\n  --yes answers for you\n"});
+      Wrong{{"init"},
+            "error: 'deploy.yml' is here already; it was left as it is\n  'deploy help recipe' explains its keys\n"},
+      Wrong{
+          {"production", "--output", "plain"},
+          "error: stage 'production' wants to be confirmed, and nobody can be asked here\n  --yes answers for you\n"});
   CAPTURE(wrong.arguments);
   const Ended ended = deploy(wrong.arguments);
   CHECK(ended.status == 2);
@@ -56,7 +79,8 @@ TEST_CASE("a wrong command line is exit code 2 and says what would be right") {
 TEST_CASE("a wrong recipe is exit code 2 with its place, its line and a caret") {
   const Cli deploy;
   deploy.recipe("keep_relases: 3\n");
-  for (const auto& arguments : {std::vector<std::string>{"staging"}, {"config", "production"}, {"rollback", "staging", "-n"}}) {
+  for (const auto& arguments :
+       {std::vector<std::string>{"staging"}, {"config", "production"}, {"rollback", "staging", "-n"}}) {
     const Ended ended = deploy(arguments);
     CHECK(ended.status == 2);
     CHECK(ended.err.find("error: deploy.yml:4:1: ") == 0);

@@ -17,7 +17,8 @@ struct Shown {
 
 Shown show(const Script& script, const ui::PlainLook& look = {}) {
   Shown shown;
-  ui::Plain plain({[&](std::string_view text) { shown.out += text; }, [&](std::string_view text) { shown.err += text; }}, look);
+  ui::Plain plain(
+      {[&](std::string_view text) { shown.out += text; }, [&](std::string_view text) { shown.err += text; }}, look);
   for (const Event& event : script.events()) plain.show(event);
   return shown;
 }
@@ -25,10 +26,15 @@ Shown show(const Script& script, const ui::PlainLook& look = {}) {
 Script one_host() {
   const std::string host = "web.example.com";
   Script script;
-  script.start("deploy", {host}).begin(Phase::connect).add(event::HostState{host, "authenticating"}).end(Phase::connect, 0.31);
+  script.start("deploy", {host})
+      .begin(Phase::connect)
+      .add(event::HostState{host, "authenticating"})
+      .end(Phase::connect, 0.31);
   script.add(event::ReleaseChosen{"20261122013000", "4f2a91c"});
   script.phase(Phase::upload, "unpack", 1.24);
-  script.begin(Phase::build).add(event::StepStarted{host, Phase::build, "task install"}).output(host, "task install", "42 packages");
+  script.begin(Phase::build)
+      .add(event::StepStarted{host, Phase::build, "task install"})
+      .output(host, "task install", "42 packages");
   script.add(event::StepFinished{host, Phase::build, "task install", 75.2, std::nullopt}).end(Phase::build, 75.2);
   script.phase(Phase::publish, "publish", 0.02);
   script.add(event::Warning{host, "release 20261101000000 could not be removed"});
@@ -147,8 +153,9 @@ web.example.com  switched  20261122013000     77.1  12.3 MB
 deploy shop to production: done in 1 min 17 s, release 20261122013000
 )");
   CHECK(shown.err == "[web.example.com] warning: release 20261101000000 could not be removed\n");
-  CHECK(show(two_of_five_fail(), {.level = Level::quiet}).out.starts_with(
-      "[web[2,4].example.com] failed: unpack: no space left on '/srv/shop'\nupload: 2 hosts failed in 1.2 s\n\nhost "));
+  CHECK(show(two_of_five_fail(), {.level = Level::quiet})
+            .out.starts_with("[web[2,4].example.com] failed: unpack: no space left on '/srv/shop'\nupload: 2 hosts "
+                             "failed in 1.2 s\n\nhost "));
 }
 
 TEST_CASE("verbose output adds every step and what each host is about") {
@@ -172,7 +179,8 @@ build: 1 host
 TEST_CASE("a verb that only reads shows warnings and no more, unless asked") {
   Script script = one_host();
   CHECK(show(script, {.reading = true}).out.empty());
-  CHECK(show(script, {.reading = true}).err == "[web.example.com] warning: release 20261101000000 could not be removed\n");
+  CHECK(show(script, {.reading = true}).err ==
+        "[web.example.com] warning: release 20261101000000 could not be removed\n");
   const std::string verbose = show(script, {.level = Level::verbose, .reading = true}).out;
   CHECK(verbose.find("[web.example.com] authenticating\n") != std::string::npos);
   CHECK(verbose.find("switched") == std::string::npos);
@@ -181,7 +189,8 @@ TEST_CASE("a verb that only reads shows warnings and no more, unless asked") {
 TEST_CASE("a local command's output is marked as of this machine") {
   Script script;
   script.start("deploy", web(2)).add(event::PhaseStarted{Phase::build, {}}).output("", "task bundle", "bundled");
-  script.fail("", Phase::build, "task bundle", 0.1, {ErrorCode::local, "task 'bundle' ended with status 2"}).end(Phase::build, 0.2);
+  script.fail("", Phase::build, "task bundle", 0.1, {ErrorCode::local, "task 'bundle' ended with status 2"})
+      .end(Phase::build, 0.2);
   CHECK(show(script).out == R"(deploy shop to production: 2 hosts (web[1,2].example.com)
 build: on this machine
 [local] bundled
@@ -196,7 +205,9 @@ TEST_CASE("what a hostile host prints can't leave its line or touch the terminal
   script.output("web1", "task x", "\x1b]0;title\a\x1b]52;c;cm0gLXJm\x1b\\done");
   script.output("web1", "task x", "10%\r50%\r100%");
   script.output("web1", "task x", "one\n[web2] two");
-  script.output("web1", "task x", "bytes \xff\xc0\x80 and \xc2\x9b" "2J");
+  script.output("web1", "task x",
+                "bytes \xff\xc0\x80 and \xc2\x9b"
+                "2J");
   script.output("web1", "task x", "evil \xe2\x80\xaetxt.exe");
   auto end = report("deploy", Outcome::failed, 1);
   end.hosts = {host_report("web1", HostEnd::unchanged, 1, 0)};
@@ -231,7 +242,8 @@ TEST_CASE("errors that differ in their host's name only are one") {
 error: [sql[1,2]] no route to sql10, nor to sql1.example.com
 )");
   errors.resize(1);
-  CHECK(ui::errors_text(errors) == "error: [web1.example.com] can't connect to 'web1.example.com'\n  try: ssh deploy@web1.example.com\n");
+  CHECK(ui::errors_text(errors) ==
+        "error: [web1.example.com] can't connect to 'web1.example.com'\n  try: ssh deploy@web1.example.com\n");
 }
 
 TEST_CASE("many hosts of different names are the first two and a count") {

@@ -27,9 +27,11 @@ class Pty {
  public:
   // `body` runs in the child, with the terminal as its standard streams; it returns the exit status.
   explicit Pty(const std::function<int()>& body) : master_(::posix_openpt(O_RDWR | O_NOCTTY | O_CLOEXEC)) {
-    if (!master_.valid() || ::grantpt(master_.get()) != 0 || ::unlockpt(master_.get()) != 0) throw std::runtime_error("no terminal to be had");
+    if (!master_.valid() || ::grantpt(master_.get()) != 0 || ::unlockpt(master_.get()) != 0)
+      throw std::runtime_error("no terminal to be had");
     const winsize size{24, 80, 0, 0};
-    slave_ = Fd(::open(::ptsname(master_.get()), O_RDWR | O_NOCTTY | O_CLOEXEC));  // ours keeps the settings readable after the child's end
+    slave_ = Fd(::open(::ptsname(master_.get()),
+                       O_RDWR | O_NOCTTY | O_CLOEXEC));  // ours keeps the settings readable after the child's end
     ::ioctl(slave_.get(), TIOCSWINSZ, &size);
     pid_ = ::fork();
     if (pid_ != 0) return;
@@ -38,7 +40,8 @@ class Pty {
     for (const int fd : {0, 1, 2}) ::dup2(slave_.get(), fd);
     ::_exit(body());
   }
-  static Pty of_program(std::vector<std::string> argv, const std::string& folder, const std::map<std::string, std::string>& environment) {
+  static Pty of_program(std::vector<std::string> argv, const std::string& folder,
+                        const std::map<std::string, std::string>& environment) {
     return Pty([&] {
       for (const auto& [name, value] : environment) ::setenv(name.c_str(), value.c_str(), 1);
       std::vector<char*> pointers;
@@ -58,7 +61,8 @@ class Pty {
   }
 
   void type(const std::string& keys) const {
-    if (::write(master_.get(), keys.data(), keys.size()) != static_cast<ssize_t>(keys.size())) throw std::runtime_error("the terminal takes no keys");
+    if (::write(master_.get(), keys.data(), keys.size()) != static_cast<ssize_t>(keys.size()))
+      throw std::runtime_error("the terminal takes no keys");
   }
   // Reads until the screen has said it. False: not within ten seconds.
   bool says(const std::string& text) {

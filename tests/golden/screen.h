@@ -1,4 +1,5 @@
-// Screen: a small terminal. What a person would see after the bytes that were written, and what scrolled out at the top.
+// Screen: a small terminal. What a person would see after the bytes that were written, and what scrolled out at the
+// top.
 #pragma once
 
 #include <algorithm>
@@ -9,8 +10,8 @@
 
 namespace kirikae::golden {
 
-// Knows what the live display may use: CR, LF, cursor up, erase to the end of the line or screen, cursor off and on, colours; and
-// throws at anything else. One byte is one column. Lines wrap.
+// Knows what the live display may use: CR, LF, cursor up, erase to the end of the line or screen, cursor off and on,
+// colours; and throws at anything else. One byte is one column. Lines wrap.
 class Screen {
  public:
   Screen(std::size_t columns, std::size_t rows) : columns_(columns), rows_(rows), lines_(1) {}
@@ -42,10 +43,17 @@ class Screen {
     const std::string sequence(bytes.substr(at, end - at + 1));
     const std::string parameters = sequence.substr(2, sequence.size() - 3);
     switch (sequence.back()) {
-      case 'A': y_ -= std::min<std::size_t>(std::stoul(parameters), y_ - top()); break;
-      case 'J': lines_.resize(y_ + 1); [[fallthrough]];
-      case 'K': lines_[y_].resize(std::min(lines_[y_].size(), x_)); break;
-      case 'm': break;
+      case 'A':
+        y_ -= std::min<std::size_t>(std::stoul(parameters), y_ - top());
+        break;
+      case 'J':
+        lines_.resize(y_ + 1);
+        [[fallthrough]];
+      case 'K':
+        lines_[y_].resize(std::min(lines_[y_].size(), x_));
+        break;
+      case 'm':
+        break;
       default:
         if (parameters != "?25") throw std::runtime_error("unexpected sequence ESC" + sequence.substr(1));
         cursor_shown_ = sequence.back() == 'h';

@@ -13,9 +13,11 @@ namespace kirikae::golden {
 namespace {
 
 // A shell would have set these for its own terminal.
-Pty at_terminal(const Cli& deploy, std::vector<std::string> arguments, std::map<std::string, std::string> environment = {}) {
+Pty at_terminal(const Cli& deploy, std::vector<std::string> arguments,
+                std::map<std::string, std::string> environment = {}) {
   arguments.insert(arguments.begin(), KIRIKAE_DEPLOY);
-  environment.insert({{"TERM", "xterm"}, {"NO_COLOR", ""}, {"HOME", deploy.folder.path().string()}, {"SSH_AUTH_SOCK", ""}});
+  environment.insert(
+      {{"TERM", "xterm"}, {"NO_COLOR", ""}, {"HOME", deploy.folder.path().string()}, {"SSH_AUTH_SOCK", ""}});
   return Pty::of_program(std::move(arguments), deploy.folder.path().string(), environment);
 }
 

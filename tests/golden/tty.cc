@@ -177,14 +177,16 @@ TEST_CASE("for a question the live lines go away and come back") {
   stage.now += 100ms;
   stage.tty.refresh();
   CHECK(stage.screen.text() ==
-        "deploy shop to production: 1 host (web1)\nconnect: 1 host\npassphrase?\nconnect  0.2 s  0 of 1 host done, 1 at work\n  web1  connect\n");
+        "deploy shop to production: 1 host (web1)\nconnect: 1 host\npassphrase?\nconnect  0.2 s  0 of 1 host done, 1 "
+        "at work\n  web1  connect\n");
 }
 
 TEST_CASE("colours change nothing of the lines and their places") {
   Stage plain(40, 24, false), coloured(40, 24, true);
   Script script;
   script.start("deploy", web(3)).begin(Phase::upload).step("web1.example.com", Phase::upload, "unpack", 1);
-  script.fail("web2.example.com", Phase::upload, "unpack", 1, {ErrorCode::remote, "no space left on the device called '/dev/disk'"});
+  script.fail("web2.example.com", Phase::upload, "unpack", 1,
+              {ErrorCode::remote, "no space left on the device called '/dev/disk'"});
   for (Stage* stage : {&plain, &coloured}) {
     stage->play(script);
     stage->now += 1s;

@@ -19,7 +19,8 @@ event::Event numbered(const std::string& host, int number) {
 }
 
 bool comes_true(const auto& condition, std::chrono::milliseconds patience = 10s) {
-  for (const auto deadline = std::chrono::steady_clock::now() + patience; std::chrono::steady_clock::now() < deadline; std::this_thread::yield()) {
+  for (const auto deadline = std::chrono::steady_clock::now() + patience; std::chrono::steady_clock::now() < deadline;
+       std::this_thread::yield()) {
     if (condition()) return true;
   }
   return false;
