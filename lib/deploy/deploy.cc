@@ -1,5 +1,8 @@
 #include "deploy/deploy.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "deploy/run.h"
 
 namespace kirikae::deploy {
@@ -15,7 +18,7 @@ Result<transfer::Encoding> encoding_from(const std::string& name) {
 plan::DeployInput input_of(const Request& request, const Surroundings& with, const transfer::SourceSummary& source,
                            const OpenedHosts& opened) {
   return {request.recipe,
-          opened.hosts,
+          opened.answered(),
           with.unix_now(),
           request.revision.empty() ? source.revision : request.revision,
           source.files,
@@ -25,7 +28,7 @@ plan::DeployInput input_of(const Request& request, const Surroundings& with, con
 
 plan::RollbackInput input_of(const Request& request, const std::optional<std::string>& to, const Surroundings& with,
                              const OpenedHosts& opened) {
-  return {request.recipe, opened.hosts, with.unix_now(), to, request.operator_name};
+  return {request.recipe, opened.answered(), with.unix_now(), to, request.operator_name};
 }
 
 bool nothing_to_do(const plan::Plan& plan) {
@@ -33,6 +36,13 @@ bool nothing_to_do(const plan::Plan& plan) {
     if (!host.already) return false;
   }
   return true;
+}
+
+// All that keeps the hosts from taking part, in one list: those that can't be reached, and what the others lack.
+std::vector<Error> problems_of(const OpenedHosts& opened, std::vector<Error> preflight) {
+  std::vector<Error> problems = opened.all_errors();
+  std::move(preflight.begin(), preflight.end(), std::back_inserter(problems));
+  return problems;
 }
 
 // What a reading verb returns: the text only where there is something to say.
@@ -47,9 +57,10 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit());
-  if (auto errors = opened.all_errors(); !errors.empty()) return run.end_early(errors, opened.hosts);
   const plan::DeployInput input = input_of(request, with, *source, opened);
-  if (auto problems = plan::preflight_deploy(input); !problems.empty()) return run.end_early(problems, opened.hosts);
+  if (auto problems = problems_of(opened, plan::preflight_deploy(input)); !problems.empty()) {
+    return run.end_early(problems, opened.hosts);
+  }
   auto plan = plan::build_deploy(input);
   if (!plan) return run.end_early({plan.error()}, opened.hosts);
   auto encoding = encoding_from(plan::encoding_for(opened.hosts));
@@ -64,9 +75,10 @@ event::Report rollback(const Request& request, const std::optional<std::string>&
   if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit());
-  if (auto errors = opened.all_errors(); !errors.empty()) return run.end_early(errors, opened.hosts);
   const plan::RollbackInput input = input_of(request, to, with, opened);
-  if (auto problems = plan::preflight_rollback(input); !problems.empty()) return run.end_early(problems, opened.hosts);
+  if (auto problems = problems_of(opened, plan::preflight_rollback(input)); !problems.empty()) {
+    return run.end_early(problems, opened.hosts);
+  }
   auto plan = plan::build_rollback(input);
   if (!plan) return run.end_early({plan.error()}, opened.hosts);
   if (nothing_to_do(*plan)) return run.end_well(opened.hosts, event::HostEnd::already);
@@ -95,9 +107,10 @@ Reading plan_rollback(const Request& request, const std::optional<std::string>& 
   Run run(request, with, "plan");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit());
-  if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened.hosts));
   const plan::RollbackInput input = input_of(request, to, with, opened);
-  if (auto problems = plan::preflight_rollback(input); !problems.empty()) return reading(run.end_early(problems, opened.hosts));
+  if (auto problems = problems_of(opened, plan::preflight_rollback(input)); !problems.empty()) {
+    return reading(run.end_early(problems, opened.hosts));
+  }
   auto plan = plan::build_rollback(input);
   if (!plan) return reading(run.end_early({plan.error()}, opened.hosts));
   return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), plan::to_text(*plan, std::nullopt));
@@ -107,10 +120,7 @@ Reading releases(const Request& request, const Surroundings& with) {
   Run run(request, with, "releases");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit());
-  std::vector<plan::HostFacts> answered;
-  for (std::size_t i = 0; i < opened.hosts.size(); ++i) {
-    if (!opened.errors[i]) answered.push_back(opened.hosts[i]);
-  }
+  const auto answered = opened.answered();
   std::string text = answered.empty() ? std::string() : plan::releases_text(answered);
   if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened.hosts), std::move(text));
   return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text));

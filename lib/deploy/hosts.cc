@@ -46,6 +46,14 @@ std::vector<Error> OpenedHosts::all_errors() const {
   return all;
 }
 
+std::vector<plan::HostFacts> OpenedHosts::answered() const {
+  std::vector<plan::HostFacts> those;
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    if (!errors[i]) those.push_back(hosts[i]);
+  }
+  return those;
+}
+
 OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit) {
   const std::size_t count = request.hosts.size();
   OpenedHosts opened;

@@ -15,6 +15,7 @@ struct OpenedHosts {
   std::vector<plan::HostFacts> hosts;                // as in the request; facts are empty where there is an error
   std::vector<std::optional<Error>> errors;          // likewise
   [[nodiscard]] std::vector<Error> all_errors() const;
+  [[nodiscard]] std::vector<plan::HostFacts> answered() const;  // those without an error
 };
 // Emits the connect phase. Each host's session stays in the group.
 OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit);
