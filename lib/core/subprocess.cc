@@ -22,19 +22,18 @@
 #include "core/fd.h"
 #include "core/waker.h"
 
-extern char** environ;  // POSIX has it in no header
-
 namespace kirikae {
 namespace {
 
 using std::chrono::milliseconds;
 constexpr auto grace = std::chrono::seconds(2);  // between TERM and KILL
-constexpr auto drain_time = milliseconds(500);   // for output that background children still write after the program's end
-constexpr auto exit_poll = milliseconds(20);     // where the kernel has no pidfd
+constexpr auto drain_time =
+    milliseconds(500);                        // for output that background children still write after the program's end
+constexpr auto exit_poll = milliseconds(20);  // where the kernel has no pidfd
 
 std::string reason(int number) { return std::generic_category().message(number); }
 Error local_error(std::string message, int number) {
-  return Error(ErrorCode::local, fmt::format("{}: {}", message, reason(number)));
+  return {ErrorCode::local, fmt::format("{}: {}", message, reason(number))};
 }
 
 // Above 2, so that dup2 onto 0, 1 and 2 in the child never meets a descriptor that it still needs.
@@ -104,14 +103,14 @@ Result<std::string> find_program(const SubprocessCall& call) {
   for (std::size_t from = 0; !name.empty() && from <= path.size();) {
     const auto to = std::min(path.find(':', from), path.size());
     const std::string folder = path.substr(from, to - from);
-    std::string candidate = (folder.empty() ? "." : folder) + '/' + name;
+    const std::string candidate = fmt::format("{}/{}", folder.empty() ? "." : folder, name);
     if (::access(candidate.c_str(), X_OK) == 0) return candidate;
     forbidden = forbidden || errno == EACCES;
     from = to + 1;
   }
-  return std::unexpected(Error(ErrorCode::local,
-                               fmt::format("program '{}' {}", name, forbidden ? "may not be executed" : "was not found"),
-                               fmt::format("looked in PATH: {}", path)));
+  return std::unexpected(
+      Error(ErrorCode::local, fmt::format("program '{}' {}", name, forbidden ? "may not be executed" : "was not found"),
+            fmt::format("looked in PATH: {}", path)));
 }
 
 // What the child needs, made before the fork.
@@ -166,6 +165,8 @@ class Child {
   }
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
+  Child(Child&&) = delete;
+  Child& operator=(Child&&) = delete;
   ~Child() {
     if (!reaped_) {
       signal_group(SIGKILL);
@@ -202,7 +203,8 @@ struct Running {
 
 Error launch_error(const SubprocessCall& call, const LaunchFailure& failure) {
   if (failure.folder != 0) {
-    return local_error(fmt::format("folder '{}' can't be entered to run '{}' there", call.folder, call.argv[0]), failure.number);
+    return local_error(fmt::format("folder '{}' can't be entered to run '{}' there", call.folder, call.argv[0]),
+                       failure.number);
   }
   return local_error(fmt::format("program '{}' can't be run", call.argv[0]), failure.number);
 }
@@ -335,7 +337,8 @@ class Watch {
 
 Result<SubprocessEnd> run_subprocess(const SubprocessCall& call) {
   if (call.stop.stop_requested()) {
-    return std::unexpected(Error(ErrorCode::cancelled, fmt::format("'{}' was not started", call.argv.empty() ? "" : call.argv[0])));
+    return std::unexpected(
+        Error(ErrorCode::cancelled, fmt::format("'{}' was not started", call.argv.empty() ? "" : call.argv[0])));
   }
   TRY_ASSIGN(Running running, start(call));
   return Watch(call, std::move(running)).run();

@@ -3,11 +3,13 @@
 #include <algorithm>
 #include <functional>
 
+#include <fmt/format.h>
+
 namespace kirikae::transfer {
 namespace {
 
 Error refused(std::string_view path, std::string_view why) {
-  return Error(ErrorCode::recipe, shown(path) + ' ' + std::string(why), "pack the archive anew without it");
+  return {ErrorCode::recipe, fmt::format("{} {}", shown(path), why), "pack the archive anew without it"};
 }
 
 // Calls with each part between slashes, empty ones too, until one call says false.

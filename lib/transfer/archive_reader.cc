@@ -3,12 +3,12 @@
 #include <archive.h>
 #include <archive_entry.h>
 #include <fcntl.h>
-#include <locale.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
+#include <clocale>
 #include <memory>
 #include <optional>
 #include <system_error>
@@ -24,11 +24,11 @@
 namespace kirikae::transfer {
 namespace {
 
-constexpr std::size_t piece = 128 * 1024;
+constexpr std::size_t piece = 131'072;
 
 Error file_error(const std::string& path, std::string_view what, int number) {
-  return Error(ErrorCode::local,
-               fmt::format("archive {} {}: {}", shown(path), what, std::generic_category().message(number)));
+  return {ErrorCode::local,
+          fmt::format("archive {} {}: {}", shown(path), what, std::generic_category().message(number))};
 }
 
 // libarchive turns names into the locale's encoding. This thread's is UTF-8 meanwhile, which leaves every byte as it is.
@@ -39,6 +39,8 @@ class Utf8Names {
   }
   Utf8Names(const Utf8Names&) = delete;
   Utf8Names& operator=(const Utf8Names&) = delete;
+  Utf8Names(Utf8Names&&) = delete;
+  Utf8Names& operator=(Utf8Names&&) = delete;
   ~Utf8Names() {
     if (ours_ == nullptr) return;
     ::uselocale(before_);
@@ -78,7 +80,7 @@ class ArchiveFile {
     }
   }
 
-  Result<std::string> sha256(const std::stop_token& stop) const {
+  [[nodiscard]] Result<std::string> sha256(const std::stop_token& stop) const {
     Sha256 digest;
     std::vector<char> buffer(piece);
     for (std::uint64_t at = 0;;) {
@@ -205,8 +207,8 @@ class Reader : public Content {
   Error failure() {
     if (error_) return *error_;
     const char* text = archive_error_string(input_.get());
-    return Error(ErrorCode::recipe, fmt::format("it can't be unpacked: {}", text != nullptr ? text : "unknown reason"),
-                 "tar (plain, gzip, bzip2, xz, zstd) and zip archives are understood");
+    return {ErrorCode::recipe, fmt::format("it can't be unpacked: {}", text != nullptr ? text : "unknown reason"),
+            "tar (plain, gzip, bzip2, xz, zstd) and zip archives are understood"};
   }
 
   static Result<void> read_kind(archive_entry* header, Entry& entry) {

@@ -76,6 +76,8 @@ class AllSignalsBlocked {
   }
   AllSignalsBlocked(const AllSignalsBlocked&) = delete;
   AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
+  AllSignalsBlocked(AllSignalsBlocked&&) = delete;
+  AllSignalsBlocked& operator=(AllSignalsBlocked&&) = delete;
   ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
 
  private:
@@ -142,7 +144,7 @@ std::string_view name_of(Encoding encoding) {
   return "";
 }
 
-Result<SourceSummary> examine(const recipe::Source& source, std::stop_token stop) {
+Result<SourceSummary> examine(const recipe::Source& source, const std::stop_token& stop) {
   TRY_ASSIGN(auto summary, measure(source, stop));
   if (source.directory) {
     TRY_ASSIGN(summary.revision, git_revision(source.directory->path, stop));
@@ -151,7 +153,7 @@ Result<SourceSummary> examine(const recipe::Source& source, std::stop_token stop
 }
 
 Result<std::shared_ptr<Artifact>> pack(const recipe::Source& source, Encoding encoding, const std::string& cache_folder,
-                                       std::stop_token stop) {
+                                       const std::stop_token& stop) {
   TRY_ASSIGN(const std::uint64_t room, least_room(source, encoding, stop));
   TRY_ASSIGN(auto spool, Spool::open(cache_folder, room));
   return std::make_shared<PackedArtifact>(std::move(spool), source, encoding, stop);

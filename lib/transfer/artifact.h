@@ -32,18 +32,19 @@ class Artifact {
 // What the source is, found without packing it.
 struct SourceSummary {
   std::uint64_t files = 0;
-  std::uint64_t bytes = 0;   // unpacked
-  std::string revision;      // git sha (`-dirty` where it is) of a directory inside a git work tree; the archive's sha256; else empty:
-                             // then it is the artifact's, known when it is packed
+  std::uint64_t bytes = 0;  // unpacked
+  std::string
+      revision;  // git sha (`-dirty` where it is) of a directory inside a git work tree; the archive's sha256; else empty:
+                 // then it is the artifact's, known when it is packed
 };
 
 // Reads the tree's or archive's headers; for an archive checks the given sha256 over the whole file. Errors (recipe, local): no
 // such source, hostile or odd entries (absolute names, `..`, devices), a wrong sha256 (both are named).
-Result<SourceSummary> examine(const recipe::Source& source, std::stop_token stop);
+Result<SourceSummary> examine(const recipe::Source& source, const std::stop_token& stop);
 
 // Starts packing in a thread that ends with the artifact. The spool is an unlinked 0600 file in `cache_folder` (made 0700 where
 // missing). Error (local): no room, folder not writable.
 Result<std::shared_ptr<Artifact>> pack(const recipe::Source& source, Encoding encoding, const std::string& cache_folder,
-                                       std::stop_token stop);
+                                       const std::stop_token& stop);
 
 }  // namespace kirikae::transfer

@@ -21,6 +21,6 @@ std::string shown(std::string_view name) {
   return text + '\'';
 }
 
-Error cancelled_error() { return Error(ErrorCode::cancelled, "packing the source was stopped"); }
+Error cancelled_error() { return {ErrorCode::cancelled, "packing the source was stopped"}; }
 
 }  // namespace kirikae::transfer

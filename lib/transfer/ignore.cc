@@ -14,7 +14,7 @@ std::string_view without_trailing_spaces(std::string_view line) {
   std::size_t end = 0;
   for (std::size_t i = 0; i < line.size(); ++i) {
     if (line[i] == ' ') continue;
-    if (line[i] == '\\' && ++i == line.size()) return line;
+    if (line[i] == '\\') ++i;
     end = i + 1;
   }
   return line.substr(0, end);
@@ -184,7 +184,7 @@ bool IgnoreRules::matches(std::span<const Token> tokens, std::string_view text) 
   here[0] = true;
   skip_empty(here);
   for (const char c : text) {
-    std::fill(next.begin(), next.end(), false);
+    next.assign(count + 1, false);
     for (std::size_t t = 0; t < count; ++t) {
       const Token& token = tokens[t];
       if (token.kind == star_star_slash) {

@@ -46,7 +46,7 @@ bool is_object_name(std::string_view text) {
 
 }  // namespace
 
-Result<std::string> git_revision(const std::string& folder, std::stop_token stop) {
+Result<std::string> git_revision(const std::string& folder, const std::stop_token& stop) {
   TRY_ASSIGN(auto head, ask_git(folder, {"rev-parse", "--verify", "--quiet", "HEAD"}, stop));
   if (head.text.ends_with('\n')) head.text.pop_back();
   if (!head.ok || !is_object_name(head.text)) return std::string();

@@ -22,8 +22,7 @@ std::string reason(int number) { return std::generic_category().message(number);
 constexpr const char* cache_hint = "set XDG_CACHE_HOME to a folder with room";
 
 Error folder_error(const std::string& folder, std::string_view what, int number) {
-  return Error(ErrorCode::local, fmt::format("cache folder {} {}: {}", shown(folder), what, reason(number)),
-               cache_hint);
+  return {ErrorCode::local, fmt::format("cache folder {} {}: {}", shown(folder), what, reason(number)), cache_hint};
 }
 
 // mkdir -p, 0700 for each folder that was missing.

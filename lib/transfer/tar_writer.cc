@@ -15,7 +15,7 @@
 namespace kirikae::transfer {
 namespace {
 
-constexpr std::size_t piece = 128 * 1024;
+constexpr std::size_t piece = 131'072;
 constexpr int block = 64 * 1024;
 constexpr std::int64_t latest = (std::int64_t{1} << 33) - 1;  // what the header's 11 octal digits hold
 
@@ -29,6 +29,8 @@ struct TarWriter::State {
   explicit State(Spool& to) : spool(to), output(archive_write_new()), entry(archive_entry_new()), buffer(piece) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
+  State(State&&) = delete;
+  State& operator=(State&&) = delete;
   ~State() {
     if (output == nullptr) return;
     archive_write_fail(output);  // else it would still write an end
@@ -46,10 +48,9 @@ struct TarWriter::State {
   }
 
   Error failure(std::string_view doing) {
-    if (error) return *std::exchange(error, std::nullopt);
+    if (error) return *error;
     const char* text = archive_error_string(output);
-    return Error(ErrorCode::local,
-                 fmt::format("{} can't be packed: {}", doing, text != nullptr ? text : "unknown reason"));
+    return {ErrorCode::local, fmt::format("{} can't be packed: {}", doing, text != nullptr ? text : "unknown reason")};
   }
 
   Spool& spool;

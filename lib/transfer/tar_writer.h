@@ -18,6 +18,8 @@ class TarWriter {
   static Result<TarWriter> open(Spool& spool, Encoding encoding);
   TarWriter(TarWriter&&) noexcept;
   TarWriter& operator=(TarWriter&&) noexcept;
+  TarWriter(const TarWriter&) = delete;
+  TarWriter& operator=(const TarWriter&) = delete;
   ~TarWriter();  // without finish(): nothing more reaches the spool
 
   // Errors: those of `content` and of Spool::append; cancelled.

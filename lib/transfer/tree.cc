@@ -24,22 +24,22 @@ namespace {
 constexpr const char* exclude_hint = "add it to `exclude`, or make it readable";
 
 Error tree_error(const std::string& path, std::string_view what, int number, std::string hint = {}) {
-  return Error(ErrorCode::local, fmt::format("{} {}: {}", shown(path), what, std::generic_category().message(number)),
-               std::move(hint));
+  return {ErrorCode::local, fmt::format("{} {}: {}", shown(path), what, std::generic_category().message(number)),
+          std::move(hint)};
 }
 
 // Between the listing and the reading of an entry.
 Error entry_error(const std::string& path, int number) {
   if (number == ENOENT) {
-    return Error(ErrorCode::local, fmt::format("{} vanished while the source was being read", shown(path)),
-                 "let the build finish before you deploy");
+    return {ErrorCode::local, fmt::format("{} vanished while the source was being read", shown(path)),
+            "let the build finish before you deploy"};
   }
   return tree_error(path, "can't be read", number, number == EACCES || number == EPERM ? exclude_hint : "");
 }
 
 Error changed_error(const std::string& path) {
-  return Error(ErrorCode::local, fmt::format("{} changed while it was being read", shown(path)),
-               "let the build finish before you deploy, or exclude what is always written to");
+  return {ErrorCode::local, fmt::format("{} changed while it was being read", shown(path)),
+          "let the build finish before you deploy, or exclude what is always written to"};
 }
 
 const char* kind_name(mode_t mode) {
@@ -136,7 +136,7 @@ class Walk {
     TRY_ASSIGN(const auto names, names_in(folder.get(), path));
     for (const auto& name : names) {
       if (stop_.stop_requested()) return std::unexpected(cancelled_error());
-      TRY(one(folder, name, path + '/' + name));
+      TRY(one(folder, name, fmt::format("{}/{}", path, name)));
     }
     return {};
   }
