@@ -18,8 +18,11 @@ using std::chrono::milliseconds;
 // Standard error has its own end, on its way right behind that of standard output. If this long nothing of it comes, then
 // somebody on the host has closed it, and the status stands all the same.
 constexpr milliseconds patience_for_stderr{2000};
-// A channel's exit status and signal come just before or just behind its end of file.
-constexpr milliseconds patience_for_exit{200};
+// A channel's exit status or signal and its end of file come together, unless somebody whom the shell left behind keeps its
+// streams open.
+constexpr milliseconds patience_for_exit{500};
+// The newline of an output's last line may be a frame's. If nothing follows for so long, people shall see the line.
+constexpr milliseconds patience_for_newline{40};
 constexpr std::size_t noise_limit = 2000;
 constexpr std::size_t read_size = 65536;
 
@@ -71,7 +74,7 @@ void ControlShell::write_queue() {
   queue_.erase(0, written);
   if (!queue_.empty()) return;
   if (signal_wanted_ && channel_.signal("TERM")) signal_wanted_ = false;
-  if (eof_wanted_ && !at_end_since_ && channel_.send_eof()) eof_wanted_ = false;
+  if (eof_wanted_ && !at_end_ && channel_.send_eof()) eof_wanted_ = false;
 }
 
 void ControlShell::pump(const OutputFn& on_output) {
@@ -99,6 +102,10 @@ void ControlShell::pump(const OutputFn& on_output) {
                               [this](const Frame& frame) { return take_frame(Stream::err, frame); }};
   // Standard output first: the host writes a step's begin there before the step can write anything.
   if (!read_stream(Stream::out, out_, out) || !read_stream(Stream::err, err_, err)) return;
+  if (Deadline::Clock::now() - last_bytes_ >= patience_for_newline) {
+    out_.release(out);
+    err_.release(err);
+  }
   note_end(out, err);
 }
 
@@ -107,7 +114,8 @@ bool ControlShell::read_stream(Stream stream, FrameParser& parser, const FramePa
   for (;;) {
     const auto n = channel_.read(stream, buffer);
     if (n == 0) return true;
-    if (stream == Stream::err) last_heard_ = Deadline::Clock::now();
+    last_bytes_ = Deadline::Clock::now();
+    if (stream == Stream::err) last_heard_ = last_bytes_;
     if (auto fed = parser.feed({buffer.data(), n}, sink); !fed) {
       problem_ = fed.error().message;
       return false;
@@ -152,28 +160,31 @@ Result<void> ControlShell::take_frame(Stream stream, const Frame& frame) {
 }
 
 void ControlShell::note_end(const FrameParser::Sink& out, const FrameParser::Sink& err) {
-  if (session_.lost() || !channel_.at_end()) return;
-  const auto now = Deadline::Clock::now();
-  if (!at_end_since_) {
-    at_end_since_ = now;
+  if (session_.lost()) return;
+  const std::string how = channel_.how_it_ended();
+  if (!at_end_ && channel_.at_end()) {
+    at_end_ = true;
     out_.finish(out);
     err_.finish(err);
   }
-  const std::string how = channel_.how_it_ended();
-  if (how.empty() && now - *at_end_since_ < patience_for_exit) return;
-  problem_ = how.empty() ? "it ended" : "it ended (" + how + ")";
+  if (!at_end_ && how.empty()) return;
+  const auto now = Deadline::Clock::now();
+  if (!over_since_) over_since_ = now;
+  const bool all_known = at_end_ && !how.empty();
+  if (all_known || now - *over_since_ >= patience_for_exit) problem_ = how.empty() ? "it ended" : "it ended (" + how + ")";
 }
 
 std::optional<Exit> ControlShell::step_end() const {
   if (!status_) return std::nullopt;
-  if (!err_ended_ && !at_end_since_ && Deadline::Clock::now() - last_heard_ < patience_for_stderr) return std::nullopt;
+  if (!err_ended_ && !at_end_ && Deadline::Clock::now() - last_heard_ < patience_for_stderr) return std::nullopt;
   return Exit{*status_, *status_ > 128 ? signal_name(*status_ - 128) : std::string()};
 }
 
 Deadline ControlShell::next_look() const {
   const auto now = Deadline::Clock::now();
-  if (at_end_since_ && problem_.empty()) return Deadline::in(*at_end_since_ + patience_for_exit - now);
+  if (over_since_ && problem_.empty()) return Deadline::in(*over_since_ + patience_for_exit - now);
   if (status_ && !err_ended_) return Deadline::in(last_heard_ + patience_for_stderr - now);
+  if (out_.holds_output() || err_.holds_output()) return Deadline::in(last_bytes_ + patience_for_newline - now);
   return Deadline::never();
 }
 

@@ -50,7 +50,7 @@ class ControlShell {
   // What the login shell has said before the script ran; the last of it.
   [[nodiscard]] const std::string& noise() const { return noise_; }
   [[nodiscard]] Deadline::Clock::time_point started_at() const { return started_at_; }
-  [[nodiscard]] bool at_end() const { return at_end_since_.has_value(); }
+  [[nodiscard]] bool at_end() const { return at_end_; }
   // When pump() has to be called even though nothing comes.
   [[nodiscard]] Deadline next_look() const;
 
@@ -73,13 +73,15 @@ class ControlShell {
   std::string noise_;
   std::uint64_t pong_ = 0;
   std::string problem_;
-  std::optional<Deadline::Clock::time_point> at_end_since_;
+  bool at_end_ = false;  // of both streams
+  std::optional<Deadline::Clock::time_point> over_since_;  // that, or the shell's exit
   const Deadline::Clock::time_point started_at_ = Deadline::Clock::now();
 
   std::uint64_t id_ = 0;  // of the last step
   bool begun_ = false;
   std::optional<int> status_;  // standard output's end
   bool err_ended_ = false;     // standard error's
+  Deadline::Clock::time_point last_bytes_{};
   Deadline::Clock::time_point last_heard_{};  // the end, or standard error after it
 };
 

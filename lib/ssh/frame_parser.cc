@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <limits>
+#include <utility>
 #include <vector>
 
 #include "ssh/printable.h"
@@ -66,19 +67,27 @@ Result<void> FrameParser::feed(std::string_view bytes, const Sink& sink) {
     joined += bytes;
     bytes = joined;
   }
+  std::size_t told = std::exchange(told_, 0);  // how much of the front has been given
+  const auto give = [&](std::string_view text) {
+    text.remove_prefix(std::exchange(told, 0));
+    if (!text.empty()) sink.output(text);
+  };
   while (!bytes.empty()) {
     const auto at = bytes.find(mark_);
     if (at == std::string_view::npos) {
       // The only place where a cut mark can begin is the last newline: a mark has no other newline in it.
       const auto tail = bytes.substr(bytes.size() - std::min(bytes.size(), mark_.size() - 1));
       const auto newline = tail.rfind('\n');
-      const auto kept = newline != std::string_view::npos && mark_.starts_with(tail.substr(newline)) ? tail.substr(newline)
-                                                                                                     : std::string_view();
-      if (bytes.size() > kept.size()) sink.output(bytes.substr(0, bytes.size() - kept.size()));
-      held_ = kept;
+      if (newline != std::string_view::npos && mark_.starts_with(tail.substr(newline))) held_ = tail.substr(newline);
+      if (held_.size() == bytes.size()) {
+        told_ = told;
+      } else {
+        give(bytes.substr(0, bytes.size() - held_.size()));
+      }
       return {};
     }
-    if (at > 0) sink.output(bytes.substr(0, at));
+    if (at > 0) give(bytes.substr(0, at));
+    told = 0;
     bytes.remove_prefix(at);
     const auto end = bytes.find('\n', mark_.size());
     if (std::min(end, bytes.size()) >= max_frame) return bad_frame(bytes.substr(mark_.size(), 80));
@@ -93,9 +102,16 @@ Result<void> FrameParser::feed(std::string_view bytes, const Sink& sink) {
   return {};
 }
 
+void FrameParser::release(const Sink& sink) {
+  if (!holds_output()) return;
+  sink.output(std::string_view(held_).substr(told_));
+  told_ = held_.size();
+}
+
 void FrameParser::finish(const Sink& sink) {
-  if (!held_.empty() && !held_.starts_with(mark_)) sink.output(held_);
+  release(sink);
   held_.clear();
+  told_ = 0;
 }
 
 }  // namespace kirikae::ssh

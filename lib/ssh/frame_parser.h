@@ -33,12 +33,18 @@ class FrameParser {
   // Error: lost (a frame with an unknown word, a bad number, or no end), or what sink.frame gave; the parser is of no use then.
   Result<void> feed(std::string_view bytes, const Sink& sink);
 
+  // Whether something is held back that may just as well be output: "\n" at the end of a line, before the next one comes.
+  [[nodiscard]] bool holds_output() const { return held_.size() < mark_.size() && told_ < held_.size(); }
+  // Gives that as output, for it has waited long enough. Should it be the start of a frame after all, the frame is still seen.
+  void release(const Sink& sink);
+
   // The stream has ended: what was held back is output after all, unless it is a frame that was cut off.
   void finish(const Sink& sink);
 
  private:
   std::string mark_;  // newline, nonce, blank
-  std::string held_;  // begins with a prefix of mark_, or is a frame without its end
+  std::string held_;      // begins with a prefix of mark_, or is a frame without its end
+  std::size_t told_ = 0;  // how much of held_ was given as output all the same
 };
 
 // The words of one frame without its newlines and nonce: "end 7 0". Error: lost.

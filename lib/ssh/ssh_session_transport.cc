@@ -140,9 +140,9 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
   const StopWakes wakes(wait.stop, *session_->waker());
   Following following;
   for (;;) {
+    heartbeat();
     if (&shell != &*control_) control_->pump(ignore);
     shell.pump(on_output);
-    heartbeat();
     if (const auto end = shell.step_end()) {
       if (!following.ending) return *end;
       return std::unexpected(ended_error(following, command.name, true));
@@ -177,8 +177,8 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
 Result<void> SshSessionTransport::idle(const Waker& until) {
   for (;;) {
     if (!control_) return std::unexpected(lost_error({}));
-    control_->pump(ignore);
     heartbeat();
+    control_->pump(ignore);
     if (auto error = trouble(*control_, {})) return std::unexpected(std::move(*error));
     if (readable(until.fd())) return {};
     session_->wait(next_ping_.tightened(control_->next_look()), until.fd());

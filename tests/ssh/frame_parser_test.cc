@@ -67,6 +67,40 @@ TEST_CASE("what may begin a frame is held back until that is clear") {
   CHECK(parse(std::string("a\0b\n\xff", 5), 2).text == std::string("a\0b\n\xff", 5));
 }
 
+TEST_CASE("what has waited long enough is given, and the frame that it was the start of is still seen") {
+  std::string text;
+  ssh::FrameParser parser(nonce);
+  const ssh::FrameParser::Sink sink{[&](std::string_view output) { text += output; },
+                                    [&](const Frame&) -> Result<void> {
+                                      text += "<frame>";
+                                      return {};
+                                    }};
+  const auto feed = [&](const std::string& bytes) { REQUIRE(parser.feed(bytes, sink)); };
+  feed("a line\n");
+  CHECK(text == "a line");
+  CHECK(parser.holds_output());
+  parser.release(sink);
+  parser.release(sink);
+  CHECK(text == "a line\n");
+  CHECK_FALSE(parser.holds_output());
+  feed("\n");
+  feed("next\n");
+  parser.release(sink);
+  CHECK(text == "a line\n\nnext\n");
+  feed(nonce.substr(0, 5));
+  parser.release(sink);
+  feed(nonce.substr(5) + " end 1 0\n");
+  CHECK(text == "a line\n\nnext\n" + nonce.substr(0, 5) + "<frame>");
+  text.clear();
+  feed("\n" + nonce);
+  parser.release(sink);
+  feed("\n" + nonce + " pong 1\n");
+  CHECK(text == "\n" + nonce + "<frame>");
+  feed("\n" + nonce + " pong");
+  parser.release(sink);
+  CHECK(text == "\n" + nonce + "<frame>");
+}
+
 TEST_CASE("a frame that makes no sense is an error") {
   for (const char* words : {"", "hello", "hello x", "hello -1", "hello +1", "hello 1 2", "begin", "begin 1 1", "pong 1 1", "end", "end x 0", "end 1 256",
                             "end 1 -1", "end 1 0x0", "end 1 0 ", "end 1  0", "end 1 0 0", "done 1", "begin 18446744073709551616"}) {

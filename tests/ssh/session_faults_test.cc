@@ -1,0 +1,304 @@
+// What goes wrong in a running session: the network, the host, the step, and the shell that runs it.
+#include <chrono>
+#include <cstring>
+#include <list>
+#include <thread>
+#include <vector>
+
+#include "core/digest.h"
+#include "support/catch.h"
+#include "support/process.h"
+#include "support/relay.h"
+#include "support/ssh_session.h"
+
+using namespace kirikae;
+using namespace kirikae::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Pseudo-random bytes, hashed as they are handed out.
+class Noise final : public ByteSource {
+ public:
+  explicit Noise(std::size_t size) : left_(size) {}
+  Result<Piece> read(std::span<char> buffer, const std::shared_ptr<Waker>&) override {
+    const auto size = std::min(buffer.size(), left_);
+    if (size == 0) return Piece{Piece::State::end, 0};
+    for (std::size_t i = 0; i < size; ++i) buffer[i] = static_cast<char>((random_ = random_ * 1664525 + 1013904223) >> 24);
+    left_ -= size;
+    sum_.update({buffer.data(), size});
+    return Piece{Piece::State::data, size};
+  }
+  std::string sha256() { return sum_.hex(); }
+
+ private:
+  std::size_t left_;
+  unsigned random_ = 1;
+  Sha256 sum_;
+};
+
+// Runs a step that says "started" and hangs, does `act` then, and gives the error.
+Error error_of_step_that(ssh::Transport& session, const std::function<void()>& act, const ssh::Wait& wait = within(20s),
+                         const std::string& text = "echo started; sleep 600") {
+  std::string said;
+  bool done = false;
+  auto exit = session.exec({"migrate", text},
+                           [&](ssh::Stream, std::string_view bytes) {
+                             said += bytes;
+                             if (said.find("started\n") == std::string::npos || std::exchange(done, true)) return;
+                             act();
+                           },
+                           wait);
+  return exit ? Error() : std::move(exit).error();
+}
+
+// Shell text that kills the shell which serves the channel: the child of sshd above this step.
+const std::string kill_the_shell =
+    "p=$$; echo started\n"
+    "while :; do\n"
+    "  read -r line <\"/proc/$p/stat\"; line=${line##*) }; line=${line#* }; parent=${line%% *}\n"
+    "  read -r name <\"/proc/$parent/comm\"\n"
+    "  case $name in sshd*) kill -9 \"$p\"; sleep 600;; esac\n"
+    "  p=$parent\n"
+    "done";
+
+}  // namespace
+
+TEST_CASE("a connection that is cut while a step runs is lost, with the step's name") {
+  const SshdFixture sshd;
+  Relay relay(sshd.address(), sshd.port());
+  auto session = open_session(target_for(sshd, relay.port()), settings_for(sshd));
+  const auto error = error_of_step_that(*session, [&] { relay.cut(); });
+  CHECK(error.code == ErrorCode::lost);
+  CHECK(error.message == "the connection to 'web1' (127.0.0.1 port " + std::to_string(relay.port()) +
+                             ") was lost while 'migrate' ran: connection reset by peer; it is not known whether it finished");
+  CHECK(error.hint == "check the host and run the same command again");
+  const auto next = step(*session, "true");
+  CHECK(next.error.code == ErrorCode::lost);
+  CHECK(next.error.message == "'a step' was not started on 'web1': the connection was lost before (connection reset by peer)");
+}
+
+TEST_CASE("at whatever byte the connection is cut, nothing hangs and nothing passes for success") {
+  const SshdFixture sshd;
+  struct Attempt {
+    explicit Attempt(const SshdFixture& server) : relay(server.address(), server.port()) {}
+    Relay relay;
+    ssh::Target to{};
+    std::string said;
+    Result<ssh::Exit> result = ssh::Exit{};
+    std::chrono::steady_clock::duration took{};
+  };
+  std::list<Attempt> attempts;
+  auto settings = settings_for(sshd);
+  settings.connect_timeout = 5s;
+  for (int i = 0; i < 24; ++i) {
+    auto& attempt = attempts.emplace_back(sshd);
+    attempt.to = target_for(sshd, attempt.relay.port());
+    // Up: the script alone is longer than all the rest.
+    if (i < 16) {
+      attempt.relay.cut_after_down(static_cast<std::uint64_t>(i) * 220);
+    } else {
+      attempt.relay.cut_after_up(static_cast<std::uint64_t>(i - 16) * 1300);
+    }
+  }
+  {
+    std::vector<std::jthread> threads;
+    for (auto& attempt : attempts) {
+      threads.emplace_back([&] {
+        const auto before = std::chrono::steady_clock::now();
+        auto session = try_session(attempt.to, settings, within(4s));
+        if (session) {
+          attempt.result = (*session)->exec({"a step", "echo whole"}, [&](ssh::Stream, std::string_view bytes) { attempt.said += bytes; }, within(10s));
+        } else {
+          attempt.result = std::unexpected(session.error());
+        }
+        attempt.took = std::chrono::steady_clock::now() - before;
+      });
+    }
+  }
+  int failed = 0;
+  for (const auto& attempt : attempts) {
+    INFO("cut after " << attempt.relay.bytes_up() << " bytes up, " << attempt.relay.bytes_down() << " down");
+    CHECK(attempt.took < 12s);
+    if (attempt.result) {
+      CHECK(attempt.result->ok());
+      CHECK(attempt.said == "whole\n");
+      continue;
+    }
+    ++failed;
+    INFO(to_text(attempt.result.error()));
+    CHECK((attempt.result.error().code == ErrorCode::lost || attempt.result.error().code == ErrorCode::connect));
+  }
+  CHECK(failed >= 10);
+}
+
+TEST_CASE("a network that drops everything is noticed while a step runs, while data is sent, and while nothing happens") {
+  const SshdFixture sshd;
+  Relay relay(sshd.address(), sshd.port());
+  auto settings = settings_for(sshd);
+  settings.keepalive = 1s;
+  auto session = open_session(target_for(sshd, relay.port()), settings);
+  REQUIRE(step(*session, "true").status == 0);
+  Error error;
+  auto before = std::chrono::steady_clock::now();
+  SECTION("while a step runs") {
+    error = error_of_step_that(*session, [&] { before = std::chrono::steady_clock::now(); relay.freeze(); });
+    CHECK(error.message.find("was lost while 'migrate' ran: no sign of life for ") != std::string::npos);
+  }
+  SECTION("while data is sent") {
+    Noise data(100'000'000);
+    const auto exit = session->send({"upload", "cat >/dev/null"}, data,
+                                    [&](std::uint64_t sent) {
+                                      if (sent > 5'000'000) relay.freeze();
+                                    },
+                                    {}, within(20s));
+    REQUIRE_FALSE(exit);
+    error = exit.error();
+  }
+  SECTION("while nothing happens") {
+    relay.freeze();
+    const Waker never;
+    const auto idle = session->idle(never);
+    REQUIRE_FALSE(idle);
+    error = idle.error();
+    CHECK(error.message.find("was lost: no sign of life for ") != std::string::npos);
+  }
+  const auto took = std::chrono::steady_clock::now() - before;
+  CHECK(error.code == ErrorCode::lost);
+  CHECK(took > 2s);
+  CHECK(took < 8s);
+}
+
+TEST_CASE("an sshd that is stopped is noticed, though its kernel still acknowledges") {
+  const SshdFixture sshd;
+  auto settings = settings_for(sshd);
+  settings.keepalive = 1s;
+  auto session = open_session(target_for(sshd), settings);
+  const auto error = error_of_step_that(*session, [&] { sshd.pause(); });
+  sshd.resume();
+  CHECK(error.code == ErrorCode::lost);
+  CHECK(error.message.find("no sign of life for 3 s") != std::string::npos);
+}
+
+TEST_CASE("a silent step on a healthy host is no loss, however short the keepalive") {
+  const SshdFixture sshd;
+  auto settings = settings_for(sshd);
+  settings.keepalive = 1s;
+  auto session = open_session(target_for(sshd), settings);
+  const auto end = step(*session, "sleep 5; echo awake");
+  CHECK(end.status == 0);
+  CHECK(end.out == "awake\n");
+}
+
+TEST_CASE("a server that ends the connection, with or without a word, is a loss") {
+  const SshdFixture sshd;
+  auto session = open_session(sshd);
+  const auto error = error_of_step_that(*session, [&] { sshd.kill_sessions(); });
+  CHECK(error.code == ErrorCode::lost);
+  CHECK(error.message.find("it is not known whether it finished") != std::string::npos);
+}
+
+TEST_CASE("a server that goes in the middle of an upload is a loss") {
+  const SshdFixture sshd;
+  auto session = open_session(sshd);
+  Noise data(200'000'000);
+  bool killed = false;
+  const auto exit = session->send({"upload", "cat >/dev/null"}, data,
+                                  [&](std::uint64_t sent) {
+                                    if (sent > 3'000'000 && !std::exchange(killed, true)) sshd.kill_sessions();
+                                  },
+                                  {}, within(20s));
+  REQUIRE_FALSE(exit);
+  CHECK(exit.error().code == ErrorCode::lost);
+  CHECK(exit.error().message.find("was lost while 'upload' ran: ") != std::string::npos);
+}
+
+TEST_CASE("a step whose command a signal killed says which one") {
+  const SshdFixture sshd;
+  auto session = open_session(sshd);
+  const auto killed = step(*session, "kill -9 $$");
+  CHECK(killed.status == 137);
+  CHECK(killed.signal == "KILL");
+  CHECK(step(*session, "exec sh -c 'kill -TERM $$'").signal == "TERM");
+  CHECK(step(*session, "exit 255").signal.empty());
+  CHECK(step(*session, "true").status == 0);
+}
+
+TEST_CASE("a control shell that dies in mid-step leaves no trustworthy status") {
+  const SshdFixture sshd;
+  auto session = open_session(sshd);
+  const auto error = error_of_step_that(*session, [] {}, within(20s), kill_the_shell);
+  INFO(to_text(error));
+  CHECK(error.code == ErrorCode::lost);
+  CHECK(error.message.find("the shell on 'web1' (127.0.0.1 port ") == 0);
+  CHECK(error.message.find(" was lost while 'migrate' ran: it ended (signal KILL); it is not known whether it finished") != std::string::npos);
+  CHECK(step(*session, "true").error.code == ErrorCode::lost);
+}
+
+TEST_CASE("fifty megabytes arrive as they were sent, and heartbeats go on beside them") {
+  const SshdFixture sshd;
+  auto session = open_session(sshd);
+  Noise data(50'000'000);
+  std::string out;
+  std::uint64_t last = 0;
+  const auto exit = session->send({"upload", "sha256sum"}, data, [&](std::uint64_t sent) { last = sent; },
+                                  [&](ssh::Stream, std::string_view bytes) { out += bytes; }, within(50s));
+  REQUIRE(exit);
+  CHECK(exit->ok());
+  CHECK(out == data.sha256() + "  -\n");
+  CHECK(last == 50'000'000);
+}
+
+TEST_CASE("what a stop or a deadline ends is gone on the host, and the texts say so") {
+  const SshdFixture sshd;
+  auto session = open_session(sshd);
+  const std::string marker = "31415" + std::to_string(sshd.port());
+  const std::string hang = "echo started; sleep " + marker + " & wait";
+  SECTION("a stop") {
+    std::stop_source stop;
+    const auto error = error_of_step_that(*session, [&] { stop.request_stop(); }, within(20s, stop.get_token()), hang);
+    CHECK(error.code == ErrorCode::cancelled);
+    CHECK(error.message.starts_with("'migrate' on 'web1' was stopped after 0."));
+    CHECK(error.message.ends_with(" s; it was ended there"));
+  }
+  SECTION("a deadline") {
+    const auto error = error_of_step_that(*session, [] {}, within(1500ms), hang);
+    CHECK(error.code == ErrorCode::timeout);
+    CHECK(error.message == "'migrate' on 'web1' took longer than 1.5 s; it was ended there");
+  }
+  SECTION("a deadline of one that doesn't mind TERM") {
+    const auto error = error_of_step_that(*session, [] {}, within(1500ms), "trap '' TERM; echo started; while :; do sleep " + marker + "; done");
+    CHECK(error.code == ErrorCode::timeout);
+    CHECK(error.message.ends_with("it was ended there"));
+  }
+  CHECK(eventually([&] { return processes_with(marker).empty(); }, 2s));
+  CHECK(step(*session, "echo on").out == "on\n");
+}
+
+TEST_CASE("closing a session ends what still runs in it") {
+  const SshdFixture sshd;
+  const std::string marker = "27182" + std::to_string(sshd.port());
+  auto session = open_session(sshd);
+  std::stop_source stop;
+  REQUIRE(step(*session, "sleep " + marker + " & echo $! >/dev/null").status == 0);
+  session->close();
+  CHECK(eventually([&] { return sshd.server_processes().empty(); }, 5s));
+}
+
+TEST_CASE("a session keeps its heartbeat while nothing happens") {
+  const SshdFixture sshd;
+  Relay relay(sshd.address(), sshd.port());
+  auto session = open_session(target_for(sshd, relay.port()), settings_for(sshd));
+  REQUIRE(step(*session, "true").status == 0);
+  Waker waker;
+  const auto before = relay.bytes_up();
+  std::jthread other([&] {
+    eventually([&] { return relay.bytes_up() > before; }, 15s);
+    waker.wake();
+  });
+  const auto start = std::chrono::steady_clock::now();
+  CHECK(session->idle(waker));
+  CHECK(relay.bytes_up() > before);
+  CHECK(std::chrono::steady_clock::now() - start > 5s);
+  CHECK(step(*session, "echo on").out == "on\n");
+}
