@@ -6,7 +6,6 @@
 #include <netinet/in.h>
 #include <poll.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <sys/wait.h>
@@ -19,6 +18,7 @@
 #include <mutex>
 #include <stdexcept>
 
+#include "ssh/agent.h"
 #include "support/catch.h"
 #include "support/process.h"
 
@@ -57,22 +57,30 @@ std::string key_copy(const TempDir& folder, const std::string& type, const std::
 }
 
 RealAgent::RealAgent(const TempDir& folder, const std::vector<std::string>& keys) : socket_(folder / "agent") {
-  const pid_t parent = ::getpid();
   pid_ = ::fork();
   require(pid_ >= 0, "can't fork");
   if (pid_ == 0) {
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (::getppid() != parent) ::_exit(126);
-    ::dup2(::open("/dev/null", O_WRONLY), 1);
+    // Its end can't be tied to ours (PR_SET_PDEATHSIG): ssh-agent is a set-group-ID program. So it must hold nothing of
+    // the test's that somebody may be waiting for, should the test crash.
+    const int nothing = ::open("/dev/null", O_RDWR);
+    for (int fd = 0; fd < 3; ++fd) ::dup2(nothing, fd);
     ::execlp("ssh-agent", "ssh-agent", "-D", "-a", socket_.c_str(), nullptr);
     ::_exit(127);
   }
-  require(eventually([&] { return ::access(socket_.c_str(), F_OK) == 0; }), "ssh-agent doesn't start");
-  for (const auto& key : keys) add(key);
+  try {
+    // Its socket is there before it listens.
+    require(eventually([&] { return ssh::Agent(socket_).list({}).has_value(); }), "ssh-agent doesn't start");
+    for (const auto& key : keys) add(key);
+  } catch (...) {
+    stop();
+    throw;
+  }
 }
 
-RealAgent::~RealAgent() {
-  ::kill(pid_, SIGTERM);
+RealAgent::~RealAgent() { stop(); }
+
+void RealAgent::stop() const {
+  ::kill(pid_, SIGKILL);
   ::waitpid(pid_, nullptr, 0);
 }
 

@@ -43,6 +43,8 @@ class RealAgent {
   void add(const std::string& key) const;
 
  private:
+  void stop() const;
+
   std::string socket_;
   pid_t pid_ = -1;
 };
