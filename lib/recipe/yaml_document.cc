@@ -87,8 +87,6 @@ class Builder : public YAML::EventHandler {
     close();
   }
 
-  [[nodiscard]] int documents() const { return documents_; }
-
  private:
   struct Frame {
     Node node;
@@ -310,6 +308,12 @@ bool refuse_bytes(const Document& document, Problems& problems) {
   return false;
 }
 
+// Its wording differs between versions of yaml-cpp where it names something; ours does not.
+std::string message_of(const YAML::Exception& error) {
+  if (error.msg.starts_with("the referenced anchor is not defined")) return "an alias of an anchor that is not there";
+  return "not valid YAML: " + error.msg;
+}
+
 std::string hint_for(const Document& document, Place place, const std::string& message) {
   const std::string& line = document.lines[static_cast<std::size_t>(place.line) - 1];
   const auto indent = line.find_first_not_of(' ');
@@ -338,7 +342,7 @@ void read_events(std::string_view text, Document& document, Problems& problems) 
   } catch (const YAML::Exception& error) {
     const Span span = span_of(document, {error.mark.line + 1, error.mark.column + 1, 1, -1});
     const Place place{span.line, span.column, 1, -1};
-    problems.push_back({place, "not valid YAML: " + error.msg, hint_for(document, place, error.msg)});
+    problems.push_back({place, message_of(error), hint_for(document, place, error.msg)});
     document.usable = false;
   }
   document.root = Node();

