@@ -72,7 +72,8 @@ Command prepare(const release::Layout& layout, const ReleaseInfo& info) {
   return {"prepare", paths(layout) + record(info) + call("kk_prepare")};
 }
 
-Command receive(const release::Layout& layout, const std::string& id, const std::string& encoding, const release::Facts& facts) {
+Command receive(const release::Layout& layout, const std::string& id, const std::string& encoding,
+                const release::Facts& facts) {
   return {"receive", paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_encoding", encoding) +
                          shell_assign("kk_hash_tool", facts.hash) + call("kk_receive")};
 }
@@ -107,14 +108,13 @@ Command seal(const release::Layout& layout, const ReleaseInfo& info, const relea
 
 Command publish(const release::Layout& layout, const std::string& id, const release::Facts& facts,
                 const std::optional<std::string>& expected_live) {
-  return {"publish", paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_wanted", layout.link_target(id)) +
-                         shell_assign("kk_mv", facts.mv) + shell_assign("kk_expect", expected_live.value_or("any")) +
-                         call("kk_publish")};
+  return {"publish", paths(layout) + shell_assign("kk_release", id) +
+                         shell_assign("kk_wanted", layout.link_target(id)) + shell_assign("kk_mv", facts.mv) +
+                         shell_assign("kk_expect", expected_live.value_or("any")) + call("kk_publish")};
 }
 
 Command unpublish(const release::Layout& layout, const std::optional<std::string>& expected_live) {
-  return {"unpublish",
-          paths(layout) + shell_assign("kk_expect", expected_live.value_or("any")) + call("kk_unpublish")};
+  return {"unpublish", paths(layout) + shell_assign("kk_expect", expected_live.value_or("any")) + call("kk_unpublish")};
 }
 
 Command mark(const release::Layout& layout, const std::string& id, release::State state, const release::Facts& facts) {

@@ -40,7 +40,8 @@ Command prepare(const release::Layout& layout, const ReleaseInfo& info);
 
 // For the data channel: unpacks the tar stream on standard input, `encoding` zstd | gzip | none, into the release. Prints
 // `sha256=<64 hex digits>` of the stream as received, hashed on the host.
-Command receive(const release::Layout& layout, const std::string& id, const std::string& encoding, const release::Facts& facts);
+Command receive(const release::Layout& layout, const std::string& id, const std::string& encoding,
+                const release::Facts& facts);
 
 // After the upload: refuses where the stream's sha256, as the host computed and noted it, is not `sha256`.
 Command verify(const release::Layout& layout, const std::string& id, const std::string& sha256);

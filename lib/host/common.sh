@@ -5,7 +5,7 @@ kk_nl='
 '
 
 kk_fail() {
-  printf '%s\n' "$1" >&2
+  printf '%s\n' "$*" >&2
   exit 1
 }
 
@@ -19,7 +19,7 @@ kk_temporary() {
   for kk_d in "${TMPDIR:-/tmp}" /dev/shm /var/tmp "${HOME:-/}"; do
     kk_t=$(mktemp -d "$kk_d/kirikae.XXXXXXXX" 2>/dev/null) && return
   done
-  echo "can't make a temporary folder in '${TMPDIR:-/tmp}', /dev/shm, /var/tmp or the home folder: make room in one of them" >&2
+  echo "can't make a temporary folder in '${TMPDIR:-/tmp}', /dev/shm, /var/tmp or the home folder: make room there" >&2
   return 1
 }
 
@@ -47,8 +47,8 @@ kk_read_current() {
   fi
 }
 
-# kk_state, kk_was_revision, kk_was_by and kk_was_previous from the record of release $1; fails where it has none. An empty record,
-# which a crash may leave, is one of an unfinished release.
+# kk_state, kk_was_revision, kk_was_by and kk_was_previous from the record of release $1; fails where it has none. An empty
+# record, which a crash may leave, is one of an unfinished release.
 kk_read_record() {
   kk_state='' kk_was_revision='' kk_was_by='' kk_was_previous=''
   [ -f "$kk_states/$1" ] && [ -r "$kk_states/$1" ] || return 1
@@ -133,5 +133,6 @@ kk_need_release() {
 kk_need_preparing() {
   kk_need_release
   kk_read_record "$kk_release" || kk_fail "release '$kk_release' has no record in '$kk_states': prepare it first"
-  [ "$kk_state" = preparing ] || kk_fail "release '$kk_release' is $kk_state, so it isn't changed any more: deploy a new release"
+  [ "$kk_state" = preparing ] ||
+    kk_fail "release '$kk_release' is $kk_state, so it isn't changed any more: deploy a new release"
 }

@@ -47,7 +47,9 @@ kk_data() {
   kk_frame 'hello 1' >&2
   kk_frame 'hello 1'
   IFS=' ' read -r kk_word kk_id kk_n || exit 2
-  case $kk_word:$kk_id:$kk_n in step:*[!0-9]*:* | step::* | step:*:*[!0-9]* | step:*:) exit 2 ;; step:*) ;; *) exit 2 ;; esac
+  [ "$kk_word" = step ] || exit 2
+  case $kk_id in '' | *[!0-9]*) exit 2 ;; esac
+  case $kk_n in '' | *[!0-9]*) exit 2 ;; esac
   kk_text=
   while [ "$kk_n" -gt 0 ]; do
     IFS= read -r kk_line || exit 2
@@ -204,7 +206,7 @@ kk_timer() {
   kk_timer=$!
 }
 
-# The step has ended and a relay still waits. Idle means: somebody left behind holds the pipe. Busy means: the client is slow.
+# The step has ended and a relay still waits. Idle: somebody left behind holds the pipe. Busy: the client is slow.
 kk_tick() {
   [ -n "$kk_ended" ] || return 0
   kk_ticks=$((kk_ticks + 1))
@@ -253,7 +255,7 @@ kk_end_step() {
 # never, so /proc is asked where there is one.
 kk_living() {
   kk_alive || return 1
-  [ -r "/proc/$$/stat" ] || return 0
+  [ -n "$kk_setsid" ] && [ -r "/proc/$$/stat" ] || return 0
   for kk_d in /proc/[0-9]*/stat; do
     { IFS= read -r kk_line <"$kk_d"; } 2>/dev/null || continue
     kk_line=${kk_line##*') '}

@@ -45,13 +45,18 @@ kk_link_check() {
     case $kk_left in */*) ;; *) break ;; esac
     kk_done=$kk_done/${kk_left%%/*}
     kk_left=${kk_left#*/}
-    [ ! -L "$kk_done" ] || kk_fail "'$2': its parent '$kk_done' is a symbolic link, so it could lie outside of the release: make it a real directory in the source"
-    [ ! -e "$kk_done" ] || [ -d "$kk_done" ] || kk_fail "'$2': its parent '$kk_done' is a file: remove it from the source"
+    [ ! -L "$kk_done" ] || kk_fail "'$2': its parent '$kk_done' is a symbolic link, so it could lie outside of the release:" \
+      "make it a real directory in the source"
+    [ ! -e "$kk_done" ] || [ -d "$kk_done" ] ||
+      kk_fail "'$2': its parent '$kk_done' is a file: remove it from the source"
   done
   [ ! -L "$kk_rel/$2" ] || return 0
   case $1 in
     file) [ ! -d "$kk_rel/$2" ] || kk_fail "shared file '$2' is a directory in the release: remove it from the source" ;;
-    directory) [ ! -e "$kk_rel/$2" ] || [ -d "$kk_rel/$2" ] || kk_fail "shared directory '$2' is a file in the release: remove it from the source" ;;
+    directory)
+      [ ! -e "$kk_rel/$2" ] || [ -d "$kk_rel/$2" ] ||
+        kk_fail "shared directory '$2' is a file in the release: remove it from the source"
+      ;;
   esac
 }
 
@@ -117,7 +122,8 @@ kk_link_copy() {
   kk_p="$kk_releases/$kk_previous/$2"
   if [ ! -e "$kk_p" ] && [ ! -L "$kk_p" ]; then return 0; fi
   case $2 in */*) mkdir -p "$kk_rel/${2%/*}" || kk_fail "can't make '$kk_rel/${2%/*}'" ;; esac
-  kk_copy "$kk_p" "$kk_rel/$2" || kk_fail "can't copy '$2' from release '$kk_previous': check its owner and the room on the disk"
+  kk_copy "$kk_p" "$kk_rel/$2" ||
+    kk_fail "can't copy '$2' from release '$kk_previous': check its owner and the room on the disk"
 }
 
 # A copy that shares blocks where the file system can; never hard links, which would tie the releases together.

@@ -7,7 +7,9 @@ kk_publish() {
   if kk_read_record "$kk_release"; then
     case $kk_state in
       ready | good | bad) ;;
-      *) kk_fail "release '$kk_release' is $kk_state, so it is not complete; 'current' is unchanged: deploy a new release" ;;
+      *)
+        kk_fail "release '$kk_release' is $kk_state, so it is not complete; 'current' is unchanged: deploy a new release"
+        ;;
     esac
   fi
   kk_current_movable
@@ -15,7 +17,8 @@ kk_publish() {
   kk_current_expected
   kk_sweep_links
   kk_l="$kk_root/.current-$kk_release-$$-$(kk_nonsense)"
-  ln -s "$kk_wanted" "$kk_l" || kk_fail "can't make a link in '$kk_root'; 'current' is unchanged: check its owner and the room on the disk"
+  ln -s "$kk_wanted" "$kk_l" ||
+    kk_fail "can't make a link in '$kk_root'; 'current' is unchanged: check its owner and the room on the disk"
   kk_old=$kk_target
   kk_rename "$kk_mv" "$kk_l" "$kk_current" || :
   rm -f "$kk_l"
@@ -36,13 +39,16 @@ kk_unpublish() {
 
 kk_current_movable() {
   kk_read_current
-  case $kk_kind in directory | file) kk_fail "'$kk_current' is a real $kk_kind, not a link, and unchanged: move it away" ;; esac
+  case $kk_kind in
+    directory | file) kk_fail "'$kk_current' is a real $kk_kind, not a link, and unchanged: move it away" ;;
+  esac
 }
 
 # kk_expect: `any`, or a release id, or empty for none.
 kk_current_expected() {
   [ "$kk_expect" != any ] && [ "$kk_live" != "$kk_expect" ] || return 0
-  echo "'$kk_current' is $(kk_what), not '${kk_expect:-none}' as before, and unchanged: somebody else has deployed, so look and run again" >&2
+  echo "'$kk_current' is $(kk_what), not '${kk_expect:-none}' as before, and unchanged:" \
+    "somebody else has deployed, so look and run again" >&2
   exit 4
 }
 

@@ -12,7 +12,7 @@ kk_receive() {
     kk_fail "can't make a temporary folder in '$kk_own/tmp': check its owner and the room on the disk"
   { kk_digest=$(kk_hash "$kk_hash_tool" <"$kk_t/data") && kk_sum "$kk_digest" && printf '%s\n' "$kk_s" >"$kk_t/sum"; } &
   kk_hasher=$!
-  # Every stage says that it went well, since a pipe only tells the last one's. What follows tar's end mark must be read, too.
+  # Every stage says that it went well, since a pipe only tells of the last. What follows tar's end mark must be read, too.
   kk_stages=$(
     {
       { tee "$kk_t/data" && echo tee >&4; } | { kk_decode && echo decode >&4; } |
@@ -29,10 +29,13 @@ kk_receive() {
   for kk_v in tar decode tee; do
     case $kk_nl$kk_stages$kk_nl in
       *"$kk_nl$kk_v$kk_nl"*) ;;
-      *) kk_fail "the payload of release '$kk_release' could not be unpacked ($kk_v failed): see above, then deploy again" ;;
+      *)
+        kk_fail "the payload of release '$kk_release' could not be unpacked ($kk_v failed): see above, then deploy again"
+        ;;
     esac
   done
-  [ "$kk_hashed" = 0 ] && [ -n "$kk_s" ] || kk_fail "the payload of release '$kk_release' could not be hashed by $kk_hash_tool"
+  [ "$kk_hashed" = 0 ] && [ -n "$kk_s" ] ||
+    kk_fail "the payload of release '$kk_release' could not be hashed by $kk_hash_tool"
   find . ! -name . ! -type l \( -perm -4000 -o -perm -2000 -o -perm -1000 \) -exec chmod u-s,g-s,-t {} + ||
     kk_fail "can't drop the special modes in '$kk_releases/$kk_release'"
   printf '%s\n' "$kk_s" >"$kk_note" || kk_fail "can't write '$kk_note': make room on the disk"
@@ -54,5 +57,5 @@ kk_verify() {
   { read -r kk_s <"$kk_own/tmp/sum.$kk_release"; } 2>/dev/null ||
     kk_fail "the payload of release '$kk_release' has not arrived whole: deploy again"
   [ "$kk_s" = "$kk_expected" ] ||
-    kk_fail "the payload of release '$kk_release' arrived changed: sha256 is $kk_s here, $kk_expected was sent: deploy again"
+    kk_fail "the payload of release '$kk_release' arrived changed (sha256 $kk_s, sent $kk_expected): deploy again"
 }

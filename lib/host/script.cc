@@ -8,7 +8,8 @@ std::string_view embedded_script(std::string_view name);
 std::string_view script() {
   static const std::string whole = [] {
     std::string text;
-    for (const auto* name : {"common", "control", "facts", "prepare", "receive", "link", "task", "seal", "publish", "log", "prune"}) {
+    for (const auto* name :
+         {"common", "control", "facts", "prepare", "receive", "link", "task", "seal", "publish", "log", "prune"}) {
       text += embedded_script(name);
     }
     return text;

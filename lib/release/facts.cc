@@ -24,7 +24,8 @@ bool is_plain(std::string_view text) {
 // What the host cut at a number of bytes may end inside of a UTF-8 character.
 std::string_view without_torn_end(std::string_view text) {
   std::size_t tail = 0;
-  while (tail < 3 && tail < text.size() && (static_cast<unsigned char>(text[text.size() - 1 - tail]) & 0xC0) == 0x80) ++tail;
+  while (tail < 3 && tail < text.size() && (static_cast<unsigned char>(text[text.size() - 1 - tail]) & 0xC0) == 0x80)
+    ++tail;
   if (tail == text.size()) return text;
   const auto lead = static_cast<unsigned char>(text[text.size() - 1 - tail]);
   const std::size_t wanted = lead >= 0xF0 ? 3 : lead >= 0xE0 ? 2 : lead >= 0xC0 ? 1 : 0;
@@ -68,7 +69,8 @@ Result<ReleaseOnHost> read_release(std::string_view text) {
   ReleaseOnHost release;
   release.id = id;
   release.state = state_from(state);
-  if (!release.state && state != "-") return std::unexpected(not_ours(fmt::format("release '{}' has an unknown state", id)));
+  if (!release.state && state != "-")
+    return std::unexpected(not_ours(fmt::format("release '{}' has an unknown state", id)));
   return release;
 }
 
@@ -129,7 +131,8 @@ Result<Facts> parse_facts(std::string_view output) {
     const auto line = output.substr(0, newline);
     output.remove_prefix(newline + 1);
     const auto equals = line.find('=');
-    if (ended || equals == std::string_view::npos || equals == 0) return std::unexpected(not_ours("a line is no 'key=value'"));
+    if (ended || equals == std::string_view::npos || equals == 0)
+      return std::unexpected(not_ours("a line is no 'key=value'"));
     if (line.size() > longest_value + equals) return std::unexpected(not_ours("a line is too long"));
     if (!is_plain(line)) return std::unexpected(not_ours("it has control characters"));
     const auto key = line.substr(0, equals);

@@ -18,7 +18,9 @@ class Layout {
   [[nodiscard]] std::string shared() const { return root_ + "/shared"; }
   [[nodiscard]] std::string revisions_log() const { return root_ + "/revisions.log"; }
   [[nodiscard]] std::string own() const { return root_ + "/.kirikae"; }
-  [[nodiscard]] std::string states() const { return own() + "/releases"; }  // one state record per release, named by its id
+  [[nodiscard]] std::string states() const {
+    return own() + "/releases";
+  }  // one state record per release, named by its id
   [[nodiscard]] std::string log() const { return own() + "/log.jsonl"; }
   // What `current` is made to contain: relative, so that the tree can be moved.
   [[nodiscard]] static std::string link_target(std::string_view id) { return "releases/" + std::string(id); }

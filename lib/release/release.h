@@ -33,20 +33,21 @@ struct Facts {
   std::string host;  // whose answer it is: a name for messages, set by who asked
   std::string live;  // release id that `current` points to; empty: none
   bool current_is_directory = false;
-  std::string current_target;             // raw link text where it points to none of our releases; else empty
-  std::vector<ReleaseOnHost> releases;    // ascending by id; only directories that bear a release id
-  std::vector<std::string> missing_files; // shared files that are not there, as the recipe names them
-  std::vector<std::string> problems;      // other reasons why no release can go there, as sentences
-  std::string mv;                         // how to replace a link: "T" (GNU, busybox), "h" (BSD), "perl" or "python3"; empty: no way (a problem)
-  std::string hash;                       // openssl | sha256sum | shasum | sha256; empty: none (a problem)
+  std::string current_target;              // raw link text where it points to none of our releases; else empty
+  std::vector<ReleaseOnHost> releases;     // ascending by id; only directories that bear a release id
+  std::vector<std::string> missing_files;  // shared files that are not there, as the recipe names them
+  std::vector<std::string> problems;       // other reasons why no release can go there, as sentences
+  std::string
+      mv;  // how to replace a link: "T" (GNU, busybox), "h" (BSD), "perl" or "python3"; empty: no way (a problem)
+  std::string hash;  // openssl | sha256sum | shasum | sha256; empty: none (a problem)
   bool zstd = false;
   bool gzip = false;
   bool setsid = false;
-  bool sync_file_system = false;          // `sync -f` works
-  std::uint64_t free_kilobytes = 0;       // on the file system of deploy_to
-  std::uint64_t free_inodes = 0;          // 0: the file system doesn't say
-  std::int64_t clock = 0;                 // the host's unix seconds when it answered
-  std::string system;                     // `uname -s`
+  bool sync_file_system = false;     // `sync -f` works
+  std::uint64_t free_kilobytes = 0;  // on the file system of deploy_to
+  std::uint64_t free_inodes = 0;     // 0: the file system doesn't say
+  std::int64_t clock = 0;            // the host's unix seconds when it answered
+  std::string system;                // `uname -s`
 };
 // From the output of the host function `facts` (host/command.h); unknown keys are ignored, hostile text is refused.
 // Error code lost: what came is no answer of our script.

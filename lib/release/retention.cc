@@ -11,7 +11,8 @@ namespace kirikae::release {
 namespace {
 
 const ReleaseOnHost* find(const Facts& host, std::string_view id) {
-  const auto at = std::find_if(host.releases.begin(), host.releases.end(), [&](const auto& release) { return release.id == id; });
+  const auto at =
+      std::find_if(host.releases.begin(), host.releases.end(), [&](const auto& release) { return release.id == id; });
   return at == host.releases.end() ? nullptr : &*at;
 }
 
@@ -45,7 +46,8 @@ std::string what_each_has(const std::vector<Facts>& hosts) {
     if (known == groups.end()) known = groups.insert(groups.end(), {std::move(has), {}});
     known->second.push_back(host.host);
   }
-  if (groups.size() == 1) return fmt::format("{} has {}", hosts.size() == 1 ? "it" : "every host", groups.front().first);
+  if (groups.size() == 1)
+    return fmt::format("{} has {}", hosts.size() == 1 ? "it" : "every host", groups.front().first);
   std::vector<std::string> parts;
   for (const auto& [has, names] : groups) {
     parts.push_back(fmt::format("{} {} {}", fold_names(names), names.size() == 1 ? "has" : "have", has));
@@ -81,31 +83,30 @@ Result<std::string> previous_release(const std::vector<Facts>& hosts) {
   const auto& releases = hosts.front().releases;
   for (auto candidate = releases.rbegin(); candidate != releases.rend(); ++candidate) {
     const auto& id = candidate->id;
-    if (id < live && std::all_of(hosts.begin(), hosts.end(), [&](const auto& host) { return is_good(host, id); })) return id;
+    if (id < live && std::all_of(hosts.begin(), hosts.end(), [&](const auto& host) { return is_good(host, id); }))
+      return id;
   }
-  return std::unexpected(no_target(
-      fmt::format("no good release older than '{}' is {}", live, on_all(hosts)),
-      "deploy a release, or name one with --to", hosts));
+  return std::unexpected(no_target(fmt::format("no good release older than '{}' is {}", live, on_all(hosts)),
+                                   "deploy a release, or name one with --to", hosts));
 }
 
 Result<std::string> named_release(const std::vector<Facts>& hosts, std::string_view id) {
   for (const auto& host : hosts) {
     const auto* release = find(host, id);
     if (release == nullptr) {
-      return std::unexpected(no_target(
-          fmt::format("release '{}' is not {}", id, on_all(hosts)),
-          "name a release that is", hosts));
+      return std::unexpected(
+          no_target(fmt::format("release '{}' is not {}", id, on_all(hosts)), "name a release that is", hosts));
     }
     if (release->state == State::preparing || release->state == State::failed) {
-      return std::unexpected(no_target(
-          fmt::format("release '{}' is not complete {}", id, on_all(hosts)),
-          "name a release that is", hosts));
+      return std::unexpected(no_target(fmt::format("release '{}' is not complete {}", id, on_all(hosts)),
+                                       "name a release that is", hosts));
     }
   }
   return std::string(id);
 }
 
-std::vector<std::string> to_prune(const Facts& host, std::string_view live, std::string_view rollback_target, int keep) {
+std::vector<std::string> to_prune(const Facts& host, std::string_view live, std::string_view rollback_target,
+                                  int keep) {
   // Newest first: what is kept is known before what is older. The live one counts, also where `host` was read before it was made.
   std::vector<std::string> pruned;
   int kept = 1;

@@ -30,7 +30,8 @@ void give_away(const std::string& path) {
 }
 
 std::string replaced(std::string text, std::string_view from, std::string_view to) {
-  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size())) text.replace(at, from.size(), to);
+  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
+    text.replace(at, from.size(), to);
   return text;
 }
 
@@ -44,7 +45,8 @@ std::string program_in_path(const std::string& name) {
 // A folder with every applet of busybox under its own name; it stays until the test program ends.
 Shell busybox_shell(const std::string& busybox) {
   static const TempDir folder;
-  fs::permissions(folder.path(), fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec | fs::perms::others_read);
+  fs::permissions(folder.path(),
+                  fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec | fs::perms::others_read);
   std::istringstream applets(run_program({busybox, "--list"}).output);
   for (std::string applet; std::getline(applets, applet);) fs::create_symlink(busybox, folder.path() / applet);
   return {"busybox", folder / "sh", folder.path().string()};
@@ -88,7 +90,9 @@ Disk::Disk(const std::string& deploy_to) : layout_(folder_ / deploy_to) {
   make_folder("tmp", 0700);
 }
 
-std::string Disk::path(std::string_view below_deploy_to) const { return layout_.root() + "/" + std::string(below_deploy_to); }
+std::string Disk::path(std::string_view below_deploy_to) const {
+  return layout_.root() + "/" + std::string(below_deploy_to);
+}
 
 void Disk::make_folder(std::string_view below, mode_t mode) const {
   fs::path made = folder_.path();
@@ -136,18 +140,20 @@ std::string Disk::state(std::string_view id) const {
 std::vector<std::string> Disk::list(std::string_view below) const {
   std::vector<std::string> names;
   std::error_code error;
-  for (const auto& entry : fs::directory_iterator(path(below), error)) names.push_back(entry.path().filename().string());
+  for (const auto& entry : fs::directory_iterator(path(below), error))
+    names.push_back(entry.path().filename().string());
   std::sort(names.begin(), names.end());
   return names;
 }
 
 mode_t Disk::mode(std::string_view below_deploy_to) const {
-  struct stat status {};
+  struct stat status{};
   if (lstat(path(below_deploy_to).c_str(), &status) != 0) return 0;
   return status.st_mode & 07777;
 }
 
-Control::Control(const Shell& shell, const Disk& disk, const std::string& mode, const std::string& noise) : nonce_(random_hex(16)) {
+Control::Control(const Shell& shell, const Disk& disk, const std::string& mode, const std::string& noise)
+    : nonce_(random_hex(16)) {
   signal(SIGPIPE, SIG_IGN);
   Pipe in, out, err;
   const auto line = noise + "\n" + replaced(host::start_line(), "/bin/sh", shell.program);
@@ -177,8 +183,10 @@ Control::Control(const Shell& shell, const Disk& disk, const std::string& mode, 
   say(std::to_string(script.size()) + "\n" + script + mode + " " + nonce_ + "\n");
   const auto deadline = Deadline::in(std::chrono::seconds(10));
   const bool hello = wait_for("hello 1");
-  while (hello && err_.find(frame("hello 1")) == std::string::npos && !deadline.passed()) read_some(deadline.poll_milliseconds());
-  if (err_.find(frame("hello 1")) == std::string::npos) throw std::runtime_error(shell.name + " says no hello: " + out_ + err_);
+  while (hello && err_.find(frame("hello 1")) == std::string::npos && !deadline.passed())
+    read_some(deadline.poll_milliseconds());
+  if (err_.find(frame("hello 1")) == std::string::npos)
+    throw std::runtime_error(shell.name + " says no hello: " + out_ + err_);
 }
 
 Control::~Control() {
@@ -215,7 +223,9 @@ bool Control::read_some(int milliseconds) {
   return open;
 }
 
-bool Control::wait_for(std::string_view words, std::chrono::seconds patience) { return wait_for_output(frame(words), patience); }
+bool Control::wait_for(std::string_view words, std::chrono::seconds patience) {
+  return wait_for_output(frame(words), patience);
+}
 
 bool Control::wait_for_output(std::string_view text, std::chrono::seconds patience) {
   const auto deadline = Deadline::in(patience);

@@ -43,11 +43,11 @@ class Disk {
   void make_folder(std::string_view below, mode_t mode = 0755) const;
   void make_link(const std::string& target, std::string_view below) const;
   // Below deploy_to.
-  [[nodiscard]] std::string read(std::string_view below_deploy_to) const;      // empty: it isn't there
-  [[nodiscard]] std::string link(std::string_view below_deploy_to) const;      // what a symbolic link contains; empty: none
-  [[nodiscard]] bool exists(std::string_view below_deploy_to) const;           // links are not followed
-  [[nodiscard]] std::string state(std::string_view id) const;                  // from its record
-  [[nodiscard]] std::vector<std::string> list(std::string_view below) const;   // names, sorted
+  [[nodiscard]] std::string read(std::string_view below_deploy_to) const;  // empty: it isn't there
+  [[nodiscard]] std::string link(std::string_view below_deploy_to) const;  // what a symbolic link contains; empty: none
+  [[nodiscard]] bool exists(std::string_view below_deploy_to) const;       // links are not followed
+  [[nodiscard]] std::string state(std::string_view id) const;              // from its record
+  [[nodiscard]] std::vector<std::string> list(std::string_view below) const;  // names, sorted
   [[nodiscard]] mode_t mode(std::string_view below_deploy_to) const;
 
  private:
@@ -69,10 +69,10 @@ class Control {
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
 
-  void say(std::string_view bytes) const;       // on the standard input; nothing happens where that is closed
-  void begin(int id, std::string_view text);    // `step`, and waits for its `begin`
+  void say(std::string_view bytes) const;     // on the standard input; nothing happens where that is closed
+  void begin(int id, std::string_view text);  // `step`, and waits for its `begin`
   Ended end(int id, std::chrono::seconds patience = std::chrono::seconds(20));
-  Ended run(std::string_view text);             // begin and end, under the next number
+  Ended run(std::string_view text);  // begin and end, under the next number
   Ended run(const host::Command& command) { return run(command.text); }
   Ended run(const std::vector<host::Command>& commands);
   bool wait_for(std::string_view frame, std::chrono::seconds patience = std::chrono::seconds(20));
@@ -81,12 +81,14 @@ class Control {
   [[nodiscard]] const std::string& out() const { return out_; }
   [[nodiscard]] const std::string& nonce() const { return nonce_; }
   void close_input() { input_.reset(); }
-  void hang_up() const;                         // SIGHUP to the control shell
-  int wait();                                   // for the shell's own end: its status; -1 where it doesn't come
+  void hang_up() const;  // SIGHUP to the control shell
+  int wait();            // for the shell's own end: its status; -1 where it doesn't come
 
  private:
   bool read_some(int milliseconds);
-  [[nodiscard]] std::string frame(std::string_view words) const { return "\n" + nonce_ + " " + std::string(words) + "\n"; }
+  [[nodiscard]] std::string frame(std::string_view words) const {
+    return "\n" + nonce_ + " " + std::string(words) + "\n";
+  }
 
   pid_t pid_ = -1;
   Fd input_, output_, error_;

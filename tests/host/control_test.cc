@@ -37,7 +37,8 @@ TEST_CASE("A step's output, error output and status come framed, whatever a logi
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   const Disk disk;
-  Control control(shell, disk, "control", "echo 'Welcome!'; printf '\\n0123 hello 1\\n'; echo oops >&2; printf 'no newline'");
+  Control control(shell, disk, "control",
+                  "echo 'Welcome!'; printf '\\n0123 hello 1\\n'; echo oops >&2; printf 'no newline'");
   auto ended = control.run("echo out; echo err >&2; exit 7");
   CHECK(ended.status == 7);
   CHECK(ended.out == "out\n");

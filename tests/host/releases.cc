@@ -23,7 +23,8 @@ std::string tar(const std::map<std::string, std::string>& files, const std::map<
   }
   for (const auto& [name, mode] : modes) fs::permissions(folder.path() / "tree" / name, static_cast<fs::perms>(mode));
   fs::create_directories(folder.path() / "tree");
-  const auto made = run_program({"tar", "-C", folder / "tree", "--owner=root:0", "--group=root:0", "-cf", folder / "tree.tar", "."});
+  const auto made =
+      run_program({"tar", "-C", folder / "tree", "--owner=root:0", "--group=root:0", "-cf", folder / "tree.tar", "."});
   REQUIRE(made.status == 0);
   return folder.read("tree.tar");
 }
@@ -72,8 +73,7 @@ void Site::make(const std::string& id, const std::map<std::string, std::string>&
 
 void Site::publish(const std::string& id, release::State then) {
   const auto seen = facts();
-  const auto ended =
-      control.run({host::publish(layout(), id, seen, seen.live), host::mark(layout(), id, then, seen)});
+  const auto ended = control.run({host::publish(layout(), id, seen, seen.live), host::mark(layout(), id, then, seen)});
   INFO(ended);
   REQUIRE(ended.status == 0);
 }

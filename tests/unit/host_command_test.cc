@@ -16,9 +16,10 @@ TEST_CASE("Values reach the host's functions as quoted assignments, and every st
   const ReleaseInfo info{"20261122013000", "v1 'x'\nsecond line", "ann\x1b@laptop", "20261121013000"};
   const auto command = prepare(layout, info);
   CHECK(command.name == "prepare");
-  CHECK(command.text == "kk_root=" + quoted_root + "'\n" + "kk_current=" + quoted_root + "/current'\n" + "kk_releases=" +
-                            quoted_root + "/releases'\n" + "kk_shared=" + quoted_root + "/shared'\n" + "kk_own=" + quoted_root +
-                            "/.kirikae'\n" + "kk_states=" + quoted_root + "/.kirikae/releases'\n" +
+  CHECK(command.text == "kk_root=" + quoted_root + "'\n" + "kk_current=" + quoted_root + "/current'\n" +
+                            "kk_releases=" + quoted_root + "/releases'\n" + "kk_shared=" + quoted_root + "/shared'\n" +
+                            "kk_own=" + quoted_root + "/.kirikae'\n" + "kk_states=" + quoted_root +
+                            "/.kirikae/releases'\n" +
                             "kk_release='20261122013000'\nkk_revision='v1 '\\''x'\\'''\nkk_by='ann @laptop'\n"
                             "kk_previous='20261121013000'\nkk_prepare\n");
 }
@@ -34,7 +35,8 @@ TEST_CASE("A task's environment is exported in a subshell, and its text is quote
   const auto command = task("migrate", "echo \"it's $HOME\"\nexit 3", "/srv/app", {{"A", "1"}, {"PATH", "/bin"}});
   CHECK(command.name == "task migrate");
   CHECK(command.text ==
-        "(\nkk_folder='/srv/app'\nkk_run='echo \"it'\\''s $HOME\"\nexit 3'\nexport A='1'\nexport PATH='/bin'\nkk_task\n)\n");
+        "(\nkk_folder='/srv/app'\nkk_run='echo \"it'\\''s $HOME\"\nexit 3'\nexport A='1'\nexport "
+        "PATH='/bin'\nkk_task\n)\n");
 }
 
 TEST_CASE("Shared directories are told ancestors first, with the counts that keep the lists apart") {

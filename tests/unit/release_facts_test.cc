@@ -7,17 +7,16 @@
 namespace kirikae::release {
 
 namespace {
-std::string answer(const std::string& lines) {
-  return "facts=1\nclock=1795311000\n" + lines + "facts=end\n";
-}
+std::string answer(const std::string& lines) { return "facts=1\nclock=1795311000\n" + lines + "facts=end\n"; }
 }  // namespace
 
 TEST_CASE("A host's answer is read whole, and unknown keys are ignored") {
-  const auto facts = parse_facts(answer(
-      "system=Linux\nlive=20261122013000\nrelease=20261122013000 good\nrevision=a1b2=c3 x\nby=ann@laptop\n"
-      "release=20261121013000 -\nrelease=20261120013000 bad\nrevision=\n"
-      "missing=config/a b.yml\nmissing=100%25%0A.txt\nproblem='/srv' is not writable\nfrom_the_future=yes\n"
-      "free_kilobytes=18446744073709551615\nfree_inodes=77\nzstd=yes\ngzip=yes\nsetsid=yes\nhash=openssl\nsync_fs=yes\nmv=T\n"));
+  const auto facts = parse_facts(
+      answer("system=Linux\nlive=20261122013000\nrelease=20261122013000 good\nrevision=a1b2=c3 x\nby=ann@laptop\n"
+             "release=20261121013000 -\nrelease=20261120013000 bad\nrevision=\n"
+             "missing=config/a b.yml\nmissing=100%25%0A.txt\nproblem='/srv' is not writable\nfrom_the_future=yes\n"
+             "free_kilobytes=18446744073709551615\nfree_inodes=77\nzstd=yes\ngzip=yes\nsetsid=yes\nhash=openssl\nsync_"
+             "fs=yes\nmv=T\n"));
   REQUIRE(facts);
   CHECK(facts->clock == 1795311000);
   CHECK(facts->system == "Linux");
@@ -48,10 +47,11 @@ TEST_CASE("What `current` is: nothing, a directory, or a link to elsewhere") {
 TEST_CASE("A revision that the host cut inside of a character loses the torn part") {
   const struct {
     std::string value, kept;
-  } cases[] = {{"caf\xC3\xA9", "caf\xC3\xA9"},         {"caf\xC3", "caf"},          {"x\xF0\x9F\x98\x80", "x\xF0\x9F\x98\x80"},
-               {"x\xF0\x9F\x98", "x"},                 {"x\xE2\x82", "x"},          {"\x80\x80", "\x80\x80"}};
+  } cases[] = {{"caf\xC3\xA9", "caf\xC3\xA9"}, {"caf\xC3", "caf"}, {"x\xF0\x9F\x98\x80", "x\xF0\x9F\x98\x80"},
+               {"x\xF0\x9F\x98", "x"},         {"x\xE2\x82", "x"}, {"\x80\x80", "\x80\x80"}};
   for (const auto& one : cases) {
-    CHECK(parse_facts(answer("release=20261122013000 good\nrevision=" + one.value + "\n"))->releases.at(0).revision == one.kept);
+    CHECK(parse_facts(answer("release=20261122013000 good\nrevision=" + one.value + "\n"))->releases.at(0).revision ==
+          one.kept);
   }
 }
 

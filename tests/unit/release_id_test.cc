@@ -13,7 +13,8 @@ TEST_CASE("A release id is the UTC time in 14 digits") {
   CHECK(release_id_at(-5) == "19700101000000");
 
   CHECK(is_release_id("20261122013000"));
-  for (const auto* other : {"", "2026112201300", "202611220130000", "2026112201300a", "2026-11-22 013", " 0261122013000"}) {
+  for (const auto* other :
+       {"", "2026112201300", "202611220130000", "2026112201300a", "2026-11-22 013", " 0261122013000"}) {
     CHECK_FALSE(is_release_id(other));
   }
 }

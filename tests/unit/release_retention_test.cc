@@ -8,9 +8,7 @@ namespace kirikae::release {
 
 namespace {
 
-std::string id(int day) {
-  return "202601" + std::string(day < 10 ? "0" : "") + std::to_string(day) + "000000";
-}
+std::string id(int day) { return "202601" + std::string(day < 10 ? "0" : "") + std::to_string(day) + "000000"; }
 
 // "1g 2b 3g*": releases by day with their states (preparing, ready, good, bad, failed, - for no record); * is live.
 Facts host(const std::string& text) {
@@ -23,12 +21,23 @@ Facts host(const std::string& text) {
     ReleaseOnHost release;
     release.id = id(day);
     switch (text.at(at++)) {
-      case 'p': release.state = State::preparing; break;
-      case 'r': release.state = State::ready; break;
-      case 'g': release.state = State::good; break;
-      case 'b': release.state = State::bad; break;
-      case 'f': release.state = State::failed; break;
-      default: break;
+      case 'p':
+        release.state = State::preparing;
+        break;
+      case 'r':
+        release.state = State::ready;
+        break;
+      case 'g':
+        release.state = State::good;
+        break;
+      case 'b':
+        release.state = State::bad;
+        break;
+      case 'f':
+        release.state = State::failed;
+        break;
+      default:
+        break;
     }
     if (at < text.size() && text[at] == '*') {
       facts.live = release.id;
@@ -60,10 +69,10 @@ TEST_CASE("The previous release is the newest good one before the live one that 
       {{"1g 2g 3g*"}, 2},
       {{"1g 2b 3g*"}, 1},
       {{"1g 2f 3p 4r 5- 6g*"}, 1},
-      {{"1g 2g* 3b"}, 1},       // after a rollback: further back, never forward to what was left
+      {{"1g 2g* 3b"}, 1},  // after a rollback: further back, never forward to what was left
       {{"1g 2g* 3g"}, 1},
-      {{"1g 2b*"}, 1},          // the live one may be bad itself
-      {{"1g 2-*"}, 1},          // or another tool's
+      {{"1g 2b*"}, 1},  // the live one may be bad itself
+      {{"1g 2-*"}, 1},  // or another tool's
       {{"1g 2g*", "1g 2g*"}, 1},
       {{"1g 2g 3g*", "1g 3g*"}, 1},
       {{"1g 2g 3g*", "1g 2g* 3f"}, 2},  // the second host is there already
@@ -87,7 +96,8 @@ TEST_CASE("Without a previous release the error says what was looked for and wha
        "no release is live, so there is none to go back to: it has nothing\n"
        "  name the release to switch to with --to"},
       {{"1g 2f", ""},
-       "no release is live, so there is none to go back to: web1 has 20260101000000 good, 20260102000000 failed; web2 has "
+       "no release is live, so there is none to go back to: web1 has 20260101000000 good, 20260102000000 failed; web2 "
+       "has "
        "nothing\n  name the release to switch to with --to"},
       {{"1g*"},
        "no good release older than '20260101000000' is on the host: it has 20260101000000 good (live)\n"
@@ -138,18 +148,18 @@ TEST_CASE("Prune takes failed releases and those beyond the keepers, never the l
   } cases[] = {
       {"1g 2g 3g 4g*", 3, 2, {1, 2}},
       {"1g 2g 3g 4g*", 3, 9, {}},
-      {"1g 2g*", 1, 1, {}},             // the target is kept besides
+      {"1g 2g*", 1, 1, {}},  // the target is kept besides
       {"1g 2g 3g*", 2, 1, {1}},
-      {"1g 2f 3p 4g*", 1, 5, {2, 3}},   // unfinished ones are no keepers, and go
-      {"1g 2b 3g 4g*", 3, 3, {}},       // a bad one is no keeper, but stays while older ones do
+      {"1g 2f 3p 4g*", 1, 5, {2, 3}},  // unfinished ones are no keepers, and go
+      {"1g 2b 3g 4g*", 3, 3, {}},      // a bad one is no keeper, but stays while older ones do
       {"1g 2b 3g 4g*", 3, 2, {1, 2}},
-      {"1g 2r 3g 4g*", 3, 5, {2}},      // ready and passed by: it never served
-      {"1g 2g 3g", 2, 2, {1}},          // read before the live release was made: it counts all the same
+      {"1g 2r 3g 4g*", 3, 5, {2}},  // ready and passed by: it never served
+      {"1g 2g 3g", 2, 2, {1}},      // read before the live release was made: it counts all the same
       {"1g 2b 3b 4g*", 1, 2, {}},
       {"1b 2g 3g*", 2, 2, {1}},
-      {"1- 2- 3g 4g*", 3, 1, {}},       // another tool's are not ours to remove
-      {"1g 2g* 3f 4g", 1, 1, {}},       // nor what is newer than live
-      {"1g 2g 3r*", 2, 2, {1}},         // live counts, whatever its record says
+      {"1- 2- 3g 4g*", 3, 1, {}},  // another tool's are not ours to remove
+      {"1g 2g* 3f 4g", 1, 1, {}},  // nor what is newer than live
+      {"1g 2g 3r*", 2, 2, {1}},    // live counts, whatever its record says
       {"1g 2f*", 1, 1, {}},
       {"1g 2g 3g 4g*", 1, 2, {2}},
       {"", 0, 1, {}},
@@ -159,7 +169,8 @@ TEST_CASE("Prune takes failed releases and those beyond the keepers, never the l
     const auto facts = host(one.host);
     std::vector<std::string> expected;
     for (const int day : one.pruned) expected.push_back(id(day));
-    CHECK(to_prune(facts, facts.live.empty() ? id(9) : facts.live, one.target == 0 ? "" : id(one.target), one.keep) == expected);
+    CHECK(to_prune(facts, facts.live.empty() ? id(9) : facts.live, one.target == 0 ? "" : id(one.target), one.keep) ==
+          expected);
   }
 }
 

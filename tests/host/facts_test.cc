@@ -1,0 +1,198 @@
+// What preflight finds out, and tasks.
+#include <unistd.h>
+
+#include "host/releases.h"
+#include "support/catch.h"
+
+namespace kirikae::test {
+
+TEST_CASE("Facts name the tools, the room and the clock of a host") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  const auto before = ::time(nullptr);
+  const auto facts = site.facts();
+  CHECK(facts.clock >= before);
+  CHECK(facts.clock <= ::time(nullptr));
+  CHECK(facts.system == "Linux");
+  CHECK(facts.free_kilobytes > 0);
+  CHECK(facts.mv == "T");
+  CHECK(facts.hash == (shell.name == "busybox" ? "sha256sum" : "openssl"));
+  CHECK(facts.zstd == (shell.name != "busybox"));
+  CHECK(facts.gzip);
+  CHECK(facts.setsid);
+  CHECK(facts.sync_file_system);
+  CHECK(facts.problems.empty());
+  CHECK_FALSE(fs::exists(site.disk / "srv"));
+  CHECK(fs::is_empty(site.disk.temporary()));
+}
+
+TEST_CASE("Facts tell what current is") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  site.make(id1);
+  const auto current = site.disk.path("current");
+  const auto with = [&](const std::string& target) {
+    unlink(current.c_str());
+    site.disk.make_link(target, "srv/app/current");
+    return site.facts();
+  };
+  CHECK(site.facts().live.empty());
+  CHECK(with("releases/" + id1).live == id1);
+  CHECK(with("./releases/" + id1 + "/").live == id1);
+  CHECK(with(site.disk.path("releases/" + id1)).live == id1);
+  CHECK(with("releases/" + id2).live == id2);  // it dangles, but is ours
+  site.disk.make_link("releases/" + id1, "srv/app/by-way");
+  CHECK(with("by-way").live == id1);
+  for (const auto& elsewhere :
+       std::vector<std::string>{"/opt/other", "../elsewhere/" + id1, "releases", "odd\nname \x1b[2J"}) {
+    const auto facts = with(elsewhere);
+    INFO(elsewhere);
+    CHECK(facts.live.empty());
+    CHECK_FALSE(facts.current_is_directory);
+    CHECK(facts.current_target == (elsewhere[0] == 'o' ? "oddname [2J" : elsewhere));
+  }
+  unlink(current.c_str());
+  site.disk.make_folder("srv/app/current");
+  CHECK(site.facts().current_is_directory);
+  fs::remove(current);
+  site.disk.write("srv/app/current", "x");
+  CHECK(site.facts().problems == std::vector<std::string>{"'" + current + "' is a file, not a link: move it away"});
+}
+
+TEST_CASE("Facts list releases with what they say of themselves, whatever lies beside them") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  site.make(id1);
+  site.disk.write("srv/app/releases/" + id2 + "/REVISION", "caf\xC3\xA9 \x1b[31mred\nsecond line\n");
+  site.disk.write("srv/app/releases/" + id3 + "/REVISION", std::string(500, 'r'));
+  site.disk.write("srv/app/releases/notes.txt", "x");
+  site.disk.make_folder("srv/app/releases/20261122");
+  site.disk.make_folder("srv/app/releases/.pruned-20201122010000");
+  site.disk.make_link(id1, "srv/app/releases/20261122999999");
+  const auto facts = site.facts();
+  REQUIRE(facts.releases.size() == 3);
+  CHECK(facts.releases[0].state == release::State::ready);
+  CHECK_FALSE(facts.releases[1].state);
+  CHECK(facts.releases[1].revision == "caf\xC3\xA9 [31mred");
+  CHECK(facts.releases[2].revision == std::string(200, 'r'));
+}
+
+TEST_CASE("Facts say what keeps a release from going there") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const auto problem = [](Site& site) {
+    const auto problems = site.facts().problems;
+    return problems.empty() ? std::string("none") : problems.front();
+  };
+  Site site(shell);
+  site.disk.make_folder("srv", 0555);
+  CHECK(problem(site).find("can't make '" + site.layout().root() + "', since '" + (site.disk / "srv") +
+                           "' is not writable: run sudo install -d -o ") == 0);
+  site.disk.make_folder("srv");
+  site.disk.write("srv/app", "a file");
+  CHECK(problem(site) == "'" + site.layout().root() + "' is no directory: move it away, or choose another deploy_to");
+  fs::remove(site.layout().root());
+  CHECK(problem(site) == "none");
+  site.disk.make_folder("srv/app/shared", 0555);
+  CHECK(problem(site).find("'" + site.disk.path("shared") + "' is not writable for '") == 0);
+  site.disk.make_folder("srv/app/shared");
+  site.disk.write("srv/app/.kirikae", "a file");
+  CHECK(problem(site) == "'" + site.disk.path(".kirikae") + "' is no directory: move it away");
+}
+
+TEST_CASE("A host without the tools says which") {
+  // busybox alone: everything that its folder of applets lacks is missing.
+  auto shell = shells().back();
+  REQUIRE(shell.name == "busybox");
+  const TempDir folder;
+  fs::permissions(folder.path(), fs::perms::owner_all | fs::perms::others_exec | fs::perms::others_read);
+  for (const auto& applet : fs::directory_iterator(shell.path)) {
+    const auto name = applet.path().filename().string();
+    if (name != "tar" && name != "sha256sum" && name != "setsid" && name != "gzip" && name != "df") {
+      fs::create_symlink(fs::read_symlink(applet.path()), folder.path() / name);
+    }
+  }
+  shell.path = folder.path().string();
+  shell.program = folder / "sh";
+  Site site(shell);
+  const auto facts = site.facts();
+  CHECK(facts.problems == std::vector<std::string>{"there is no 'tar' here: install it",
+                                                   "no tool computes sha-256 here: install openssl"});
+  CHECK(facts.hash.empty());
+  CHECK_FALSE(facts.gzip);
+  CHECK_FALSE(facts.setsid);
+  CHECK(facts.free_kilobytes == 0);
+  // Without setsid a step is still cancelled, its own shell at least.
+  site.control.begin(50, "echo $$; echo ready; exec sleep 600");
+  REQUIRE(site.control.wait_for_output("ready"));
+  site.control.say("cancel 50\n");
+  const auto ended = site.control.end(50);
+  CHECK(ended.status == 143);
+  CHECK_FALSE(is_running(std::stoi(ended.out)));
+}
+
+TEST_CASE("Fifty releases cost no process each") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  const auto processes = [&] {
+    // The kernel's count of all processes that were ever started.
+    const auto ended = site.control.run(
+        "while read -r name count rest; do [ \"$name\" != processes ] || echo \"$count\"; done </proc/stat");
+    return std::stol(ended.out);
+  };
+  const auto empty_before = processes();
+  site.facts();
+  const auto empty = processes() - empty_before;
+  for (int i = 10; i < 60; ++i) {
+    const auto id = "202601010000" + std::to_string(i);
+    site.disk.write("srv/app/releases/" + id + "/REVISION", "r\n");
+    site.disk.write("srv/app/.kirikae/releases/" + id, "state good\nrevision r\nby b\nprevious \n");
+  }
+  // Others start processes, too: the quietest of some rounds counts.
+  auto full = empty + 1000;
+  for (int round = 0; round < 20 && full >= empty + 25; ++round) {
+    const auto before = processes();
+    CHECK(site.facts().releases.size() == 50);
+    full = std::min(full, processes() - before);
+  }
+  CHECK(full < empty + 25);
+}
+
+TEST_CASE("A task has its environment, its folder, and ends at its first failure") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  const auto folder = site.disk / "tmp";
+  const auto run = [&](const std::string& text, const std::map<std::string, std::string>& environment = {}) {
+    return site.control.run(host::task("t", text, folder, environment));
+  };
+  auto ended = run("pwd; echo \"$RELEASE|$ODD\"\nenv | grep -c -e KIRIKAE -e kk_ || :",
+                   {{"RELEASE", id1}, {"ODD", "it's $(id)\n%"}});
+  CHECK(ended.status == 0);
+  CHECK(ended.out == folder + "\n" + id1 + "|it's $(id)\n%\n0\n");
+  ended = run("# a comment first\necho one\nfalse\necho two");
+  CHECK(ended.status == 1);
+  CHECK(ended.out == "one\n");
+  CHECK(run("exit 7").status == 7);
+  CHECK(run("kill -9 $$").status == 137);
+  CHECK(run("cat; type kk_fail >/dev/null 2>&1 || echo clean").out == "clean\n");
+  CHECK(run("echo $PATH", {{"PATH", "/nowhere"}}).out == "/nowhere\n");
+  CHECK(run("if then").status != 0);
+  ended = site.control.run(host::task("t", "echo no", folder + "/not there", {}));
+  CHECK(ended.status == 1);
+  CHECK(ended.err.find("can't enter '" + folder + "/not there'\n") != std::string::npos);
+  // What follows in the same step has the old environment, unless the task fails.
+  const auto next = host::task("t", "echo ${A-unset}", folder, {});
+  CHECK(site.control.run({host::task("t", "echo $A", folder, {{"A", "set"}}), next}).out == "set\nunset\n");
+  CHECK(site.control.run({host::task("t", "exit 9", folder, {}), next}).status == 9);
+  // What stands in an argv, every user of the host can read.
+  ended = run("tr '\\0' ' ' </proc/$$/cmdline", {{"SECRET", "s3cr3t"}});
+  CHECK(ended.out.find("s3cr3t") == std::string::npos);
+  CHECK(ended.out.find("cmdline") == std::string::npos);
+}
+
+}  // namespace kirikae::test

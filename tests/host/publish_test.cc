@@ -1,0 +1,174 @@
+// The switch of `current`, and what may stand in its way.
+#include <signal.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <thread>
+
+#include "host/releases.h"
+#include "support/catch.h"
+
+namespace kirikae::test {
+
+namespace {
+
+struct Switching {
+  explicit Switching(const Shell& shell) : site(shell) {
+    site.make(id1, {{"v", "1"}});
+    site.make(id2, {{"v", "2"}});
+    facts = site.facts();
+  }
+
+  Site site;
+  release::Facts facts;
+
+  Ended publish(const std::string& id, const std::optional<std::string>& expected = std::nullopt) {
+    return site.control.run(host::publish(site.layout(), id, facts, expected));
+  }
+};
+
+}  // namespace
+
+TEST_CASE("Publish switches forth and back, and once more is as good as once") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Switching one(shell);
+  const auto& disk = one.site.disk;
+  for (const auto& [id, expected] :
+       std::vector<std::pair<std::string, std::string>>{{id1, ""}, {id2, id1}, {id1, id2}, {id1, id1}}) {
+    const auto ended = one.publish(id, expected);
+    INFO(ended);
+    CHECK(ended.status == 0);
+    CHECK(ended.err.empty());
+    CHECK(disk.link("current") == "releases/" + id);
+  }
+  // Its answer was lost, it is said again: what was expected is no longer so, and that is right.
+  CHECK(one.publish(id2, id1).status == 0);
+  CHECK(one.publish(id2, id1).status == 0);
+  CHECK(disk.list("") == std::vector<std::string>{".kirikae", "current", "releases", "shared"});
+}
+
+TEST_CASE("Every way of renaming that a host may have replaces the link itself") {
+  const auto shell = GENERATE(from_range(shells()));
+  const std::string way = GENERATE("T", "perl", "python3");
+  if (way != "T" && (shell.name == "busybox" || access(("/usr/bin/" + way).c_str(), X_OK) != 0)) return;
+  INFO(shell << ", " << way);
+  Switching one(shell);
+  CHECK(one.facts.mv == "T");
+  one.facts.mv = way;
+  CHECK(one.publish(id1).status == 0);
+  CHECK(one.publish(id2).status == 0);
+  CHECK(one.site.disk.link("current") == "releases/" + id2);
+  CHECK(one.site.disk.list("releases/" + id1) == std::vector<std::string>{"REVISION", "v"});
+}
+
+TEST_CASE("current resolves to a release at every instant of a switch") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Switching one(shell);
+  REQUIRE(one.publish(id1).status == 0);
+  std::atomic<bool> stop = false;
+  std::atomic<int> missed = 0;
+  std::jthread reader([&, path = one.site.disk.path("current/v")] {
+    while (!stop) {
+      if (access(path.c_str(), F_OK) != 0) ++missed;
+    }
+  });
+  for (int i = 0; i < 10; ++i) CHECK(one.publish(i % 2 == 0 ? id2 : id1).status == 0);
+  stop = true;
+  reader.join();
+  CHECK(missed == 0);
+}
+
+TEST_CASE("Publish refuses a current that isn't what preflight saw, with a status of its own") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Switching one(shell);
+  const auto current = one.site.disk.path("current");
+  auto ended = one.publish(id2, id1);
+  CHECK(ended.status == 4);
+  CHECK(ended.err == "'" + current + "' is none, not '" + id1 +
+                         "' as before, and unchanged: somebody else has deployed, so look and run again\n");
+  REQUIRE(one.publish(id1).status == 0);
+  ended = one.publish(id2, "");
+  CHECK(ended.status == 4);
+  CHECK(ended.err == "'" + current + "' is 'releases/" + id1 +
+                         "', not 'none' as before, and unchanged: somebody else has deployed, so look and run again\n");
+  CHECK(one.site.disk.link("current") == "releases/" + id1);
+}
+
+TEST_CASE("Publish refuses a real directory, a file, and a release that isn't complete") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Switching one(shell);
+  const auto current = one.site.disk.path("current");
+  auto ended = one.publish(id3);
+  CHECK(ended.status == 1);
+  CHECK(ended.err == "release '" + id3 + "' is not in '" + one.site.layout().releases() + "'\n");
+  REQUIRE(one.site.control.run(host::prepare(one.site.layout(), Site::info(id3))).status == 0);
+  ended = one.publish(id3);
+  CHECK(ended.status == 1);
+  CHECK(ended.err ==
+        "release '" + id3 + "' is preparing, so it is not complete; 'current' is unchanged: deploy a new release\n");
+  one.site.disk.write("srv/app/current", "a file\n");
+  CHECK(one.publish(id1).err == "'" + current + "' is a real file, not a link, and unchanged: move it away\n");
+  CHECK(one.site.disk.read("current") == "a file\n");
+  unlink(current.c_str());
+  one.site.disk.make_folder("srv/app/current");
+  CHECK(one.publish(id1).err == "'" + current + "' is a real directory, not a link, and unchanged: move it away\n");
+  CHECK(one.site.disk.list("current").empty());
+}
+
+TEST_CASE("A switch that fails says that current is unchanged, and leaves no link behind") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Switching one(shell);
+  REQUIRE(one.publish(id1).status == 0);
+  auto broken = one.facts;
+  broken.mv = "none";
+  auto ended = one.site.control.run(host::publish(one.site.layout(), id2, broken, id1));
+  CHECK(ended.status == 1);
+  CHECK(ended.err == "can't replace '" + one.site.disk.path("current") + "'; it is unchanged: check the owner of '" +
+                         one.site.layout().root() + "'\n");
+  CHECK(one.site.disk.list("") == std::vector<std::string>{".kirikae", "current", "releases", "shared"});
+  one.site.disk.make_folder("srv/app", 0555);
+  ended = one.publish(id2, id1);
+  CHECK(ended.status == 1);
+  CHECK(ended.err.find("can't make a link in '" + one.site.layout().root() +
+                       "'; 'current' is unchanged: check its owner and the room on the disk\n") != std::string::npos);
+  CHECK(one.site.disk.link("current") == "releases/" + id1);
+}
+
+TEST_CASE("Links that a dead run has left are swept, those of a living one are not") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Switching one(shell);
+  const auto living = ".current-" + id2 + "-" + std::to_string(getpid()) + "-abc";
+  one.site.disk.make_link("releases/" + id2, "srv/app/.current-" + id2 + "-999999999-abc");
+  one.site.disk.make_link("releases/" + id2, "srv/app/" + living);
+  one.site.disk.write("srv/app/.current-mine", "not a link of ours\n");
+  REQUIRE(one.publish(id1).status == 0);
+  CHECK(one.site.disk.list("") == std::vector<std::string>{".current-" + id2 + "-" + std::to_string(getpid()) + "-abc",
+                                                           ".current-mine", ".kirikae", "current", "releases",
+                                                           "shared"});
+}
+
+TEST_CASE("An undo of the first release takes current away, and only what it knows") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Switching one(shell);
+  const auto unpublish = [&](const std::optional<std::string>& expected) {
+    return one.site.control.run(host::unpublish(one.site.layout(), expected));
+  };
+  CHECK(unpublish(id1).status == 0);  // nothing there: done
+  REQUIRE(one.publish(id1).status == 0);
+  CHECK(unpublish(id2).status == 4);
+  CHECK(one.site.disk.link("current") == "releases/" + id1);
+  CHECK(unpublish(id1).status == 0);
+  CHECK_FALSE(one.site.disk.exists("current"));
+  CHECK(one.site.disk.list("releases") == std::vector<std::string>{id1, id2});
+  one.site.disk.make_folder("srv/app/current");
+  CHECK(unpublish(std::nullopt).status == 1);
+}
+
+}  // namespace kirikae::test
