@@ -1,8 +1,5 @@
-#include <unistd.h>
-
 #include "load.h"
 #include "recipe/load.h"
-#include "ui/terminal.h"
 #include "verb.h"
 
 namespace kirikae::cmd {
@@ -10,7 +7,7 @@ namespace kirikae::cmd {
 Ended run_config(const Call& call) {
   auto recipe = load_stage(call.options);
   if (!recipe) return std::unexpected(std::move(recipe).error());
-  ui::write_all(STDOUT_FILENO, recipe::to_yaml(*recipe));
+  if (const auto failed = show_text(recipe::to_yaml(*recipe))) return std::unexpected(Errors{*failed});
   return event::Report{};
 }
 

@@ -1,6 +1,5 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <string>
@@ -8,7 +7,6 @@
 
 #include "core/suggestion.h"
 #include "recipe/load.h"
-#include "ui/terminal.h"
 #include "verb.h"
 #include "verb_help.h"
 
@@ -79,12 +77,12 @@ Ended run_help(const Call& call) {
     }
     text = verb_text(*row);
   }
-  ui::write_all(STDOUT_FILENO, text);
+  if (const auto failed = show_text(text)) return std::unexpected(Errors{*failed});
   return event::Report{};
 }
 
 Ended run_version(const Call&) {
-  ui::write_all(STDOUT_FILENO, "deploy (Kirikae) " KIRIKAE_VERSION "\n");
+  if (const auto failed = show_text("deploy (Kirikae) " KIRIKAE_VERSION "\n")) return std::unexpected(Errors{*failed});
   return event::Report{};
 }
 

@@ -1,7 +1,6 @@
 #include "session.h"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <ctime>
 #include <utility>
@@ -11,7 +10,6 @@
 #include "local.h"
 #include "ssh/ssh_connector.h"
 #include "ui/ask.h"
-#include "ui/terminal.h"
 
 namespace kirikae::cmd {
 namespace {
@@ -49,8 +47,9 @@ auto with_surroundings(const Call& call, bool reading, const deploy::Request& re
 Ended change_hosts(const Call& call, const Change& change) {
   auto request = load_request(call.options);
   if (!request) return std::unexpected(std::move(request).error());
-  if (auto confirmed = confirm(call, *request); !confirmed)
+  if (auto confirmed = confirm(call, *request); !confirmed) {
     return std::unexpected(Errors{std::move(confirmed).error()});
+  }
   return with_surroundings(call, false, *request, change);
 }
 
@@ -59,8 +58,12 @@ Ended read_hosts(const Call& call, const Read& read) {
   if (!request) return std::unexpected(std::move(request).error());
   auto reading = with_surroundings(call, true, *request, read);
   if (!reading) return std::unexpected(std::move(reading).error());
-  ui::write_all(STDOUT_FILENO, reading->text);
-  return std::move(reading->report);
+  event::Report report = std::move(reading->report);
+  if (auto failed = show_text(reading->text)) {
+    report.errors.push_back(*std::move(failed));
+    report.outcome = event::worse(report.outcome, event::Outcome::failed);
+  }
+  return report;
 }
 
 }  // namespace kirikae::cmd

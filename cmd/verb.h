@@ -2,7 +2,9 @@
 #pragma once
 
 #include <expected>
+#include <optional>
 #include <stop_token>
+#include <string>
 #include <vector>
 
 #include "core/error.h"
@@ -19,6 +21,9 @@ struct Call {
 // Errors: what kept the verb from beginning; never empty. A report of a verb that runs nothing on hosts has no hosts.
 using Errors = std::vector<Error>;
 using Ended = std::expected<event::Report, Errors>;
+
+// Text that is the verb's whole purpose, to standard output. Error (local): it didn't get there.
+std::optional<Error> show_text(const std::string& text);
 
 Ended run_stages(const Call& call);
 Ended run_deploy(const Call& call);

@@ -140,6 +140,22 @@ TEST_CASE("help on one verb shows the options that it takes and no other") {
   CHECK(deploy({"help", "config"}).out.find("--hosts") == std::string::npos);
 }
 
+TEST_CASE("text that can't be written is a failure unless its reader has left") {
+  const Cli deploy;
+  deploy.recipe();
+  SubprocessCall call;
+  call.argv = {"sh", "-c", KIRIKAE_DEPLOY " config staging >/dev/full"};
+  call.folder = deploy.folder.path().string();
+  std::string err;
+  call.on_output = [&](bool, std::string_view bytes) { err += bytes; };
+  CHECK(run_subprocess(call)->status == 1);
+  CHECK(err == "error: standard output can't be written: No space left on device\n");
+  call.argv = {"bash", "-c", "set -o pipefail; " KIRIKAE_DEPLOY " help recipe | true"};
+  err.clear();
+  CHECK(run_subprocess(call)->status == 0);
+  CHECK(err.empty());
+}
+
 TEST_CASE("the version is one line") {
   const Cli deploy;
   const Ended ended = deploy({"--version"});
