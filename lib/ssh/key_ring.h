@@ -60,7 +60,7 @@ class KeyRing {
   Result<void> list_agent(const Wait& wait);
   [[nodiscard]] bool agent_has(std::string_view blob) const;
   Result<const PrivateKey*> open(Key& key, const Wait& wait);
-  Result<PrivateKey> ask_for_passphrase(const Key& key) const;
+  [[nodiscard]] Result<PrivateKey> ask_for_passphrase(const Key& key) const;
 
   const Settings settings_;
   const Agent agent_;

@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <array>
 #include <cerrno>
 #include <system_error>
 
@@ -34,12 +35,12 @@ Result<std::optional<LocalFile>> read_local_file(const std::string& path, std::s
   LocalFile file;
   file.mode = status.st_mode;
   file.owner = status.st_uid;
-  for (char buffer[16384];;) {
-    const ssize_t size = ::read(fd.get(), buffer, sizeof buffer);
+  for (std::array<char, 16384> buffer{};;) {
+    const ssize_t size = ::read(fd.get(), buffer.data(), buffer.size());
     if (size < 0 && errno == EINTR) continue;
     if (size < 0) return std::unexpected(cannot_read(path, text_of_errno()));
     if (size == 0) return file;
-    file.bytes.append(buffer, static_cast<std::size_t>(size));
+    file.bytes.append(buffer.data(), static_cast<std::size_t>(size));
     if (file.bytes.size() > limit)
       return std::unexpected(cannot_read(path, fmt::format("it is larger than {} bytes", limit)));
   }

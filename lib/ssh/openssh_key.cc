@@ -139,7 +139,7 @@ std::optional<OpensshKey> parse_openssh_key(std::string_view container) {
   const auto count = reader.number();
   const auto public_blob = reader.string();
   const auto secret = reader.string();
-  if (!secret || count != 1U) return std::nullopt;
+  if (!cipher || !kdf || !kdf_options || !public_blob || !secret || count != 1U) return std::nullopt;
   return OpensshKey{*cipher, *kdf, *kdf_options, *public_blob, *secret, reader.rest()};
 }
 
