@@ -11,9 +11,11 @@ kk_link() {
   kk_missing=
   kk_each kk_link_missing "$@"
   [ -z "$kk_missing" ] || kk_fail "shared files are missing in '$kk_shared':$kk_missing: put them there, then deploy again"
+  # Before the links: a shared directory may lie in a copied one. What was copied may have brought links again.
+  kk_each kk_link_copy "$@"
+  kk_each kk_link_check "$@"
   kk_each kk_link_seed "$@"
   kk_each kk_link_make "$@"
-  kk_each kk_link_copy "$@"
   rm -f "$kk_rel/REVISION" && printf '%s\n' "$kk_revision" >"$kk_rel/REVISION" ||
     kk_fail "can't write '$kk_rel/REVISION'"
 }
@@ -38,7 +40,7 @@ kk_each() {
 
 # Every parent inside the release is a real directory, or not there yet. Through a link we would write elsewhere.
 kk_link_check() {
-  case $1 in file | directory) ! kk_inside "$@" || return 0 ;; esac
+  ! kk_inside "$@" || return 0
   kk_left=$2
   kk_done=$kk_rel
   while :; do
@@ -117,6 +119,7 @@ kk_relative() {
 }
 
 kk_link_copy() {
+  ! kk_inside "$@" || return 0
   [ "$1" = copied ] && [ -n "$kk_previous" ] || return 0
   if [ -e "$kk_rel/$2" ] || [ -L "$kk_rel/$2" ]; then return 0; fi
   kk_p="$kk_releases/$kk_previous/$2"

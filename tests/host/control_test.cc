@@ -115,6 +115,16 @@ TEST_CASE("A step that a signal has ended has status 128 and the signal's number
   CHECK(control.run("sh -c 'kill -15 $$'").status == 143);
 }
 
+TEST_CASE("A step's programs can be interrupted, though background jobs of a shell can't") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  Control control(shell, disk);
+  const bool env_can = control.run("env --default-signal=INT true 2>/dev/null").status == 0;
+  CHECK((env_can || shell.name == "busybox"));
+  CHECK(control.run("sh -c 'kill -INT $$; sleep 0'").status == (env_can ? 130 : 0));
+}
+
 TEST_CASE("A ping is answered at once, in the midst of a step that prints without end") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
@@ -192,7 +202,7 @@ TEST_CASE("A step that ignores TERM is killed after five seconds") {
 
 TEST_CASE("When the client goes, the running step goes, and the shell") {
   const auto shell = GENERATE(from_range(shells()));
-  const auto* how = GENERATE("end of input", "quit", "nonsense", "hang up");
+  const std::string how = GENERATE("end of input", "quit", "nonsense", "hang up");
   INFO(shell << ", " << how);
   const Disk disk;
   Control control(shell, disk);
@@ -200,23 +210,23 @@ TEST_CASE("When the client goes, the running step goes, and the shell") {
   REQUIRE(control.wait_for_output("all"));
   const auto pids = pids_in(control.out().substr(control.out().find("begin 1\n") + 8));
   REQUIRE(pids.size() == 4);
-  if (std::string_view(how) == "end of input") control.close_input();
-  if (std::string_view(how) == "quit") control.say("quit\n");
-  if (std::string_view(how) == "nonsense") control.say("rm -rf /\n");
-  if (std::string_view(how) == "hang up") control.hang_up();
+  if (how == "end of input") control.close_input();
+  if (how == "quit") control.say("quit\n");
+  if (how == "nonsense") control.say("rm -rf /\n");
+  if (how == "hang up") control.hang_up();
   CHECK(control.wait() == 0);
   CHECK(all_gone({pids.begin() + 1, pids.end()}));
 }
 
 TEST_CASE("A daemon left behind neither delays the end for long nor writes into the next step") {
   const auto shell = GENERATE(from_range(shells()));
-  const auto* kind = GENERATE("silent", "chatting", "in a session of its own");
+  const std::string kind = GENERATE("silent", "chatting", "in a session of its own");
   INFO(shell << ", " << kind);
   const Disk disk;
   Control control(shell, disk);
   std::string daemon = "trap '' HUP; sleep 600 & echo $!";
-  if (std::string_view(kind) == "chatting") daemon = "{ while :; do echo noise || exit; done; } & echo $!";
-  if (std::string_view(kind) == "in a session of its own") daemon = "setsid sleep 600 & echo $!";
+  if (kind == "chatting") daemon = "{ while :; do echo noise || exit; done; } & echo $!";
+  if (kind == "in a session of its own") daemon = "setsid sleep 600 & echo $!";
   control.begin(1, daemon);
   const auto ended = control.end(1, std::chrono::seconds(4));
   CHECK(ended.status == 0);

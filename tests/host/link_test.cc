@@ -179,6 +179,30 @@ TEST_CASE("Copied paths come from the release before, where the new one doesn't 
   CHECK(one.link({}, {}, {"more"}).status == 0);
 }
 
+TEST_CASE("A shared directory may lie in a copied one, and a copied path in a shared one") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Linking one(shell);
+  auto& disk = one.site.disk;
+  one.site.receive(id2, {{"vendor/lib", "lib\n"}, {"vendor/cache/old", "x"}, {"log/copied", "no\n"}});
+  one.site.receive(id1, {{"x", "x"}});
+  const auto ended = one.link({"log", "vendor/cache"}, {}, {"vendor", "log/copied"}, id2);
+  INFO(ended);
+  REQUIRE(ended.status == 0);
+  CHECK(disk.read(one.release + "vendor/lib") == "lib\n");
+  CHECK(disk.link(one.release + "vendor/cache") == "../../../shared/vendor/cache");
+  CHECK(disk.list("shared/log").empty());
+  // A directory of the release before that is a link by now would lead out.
+  one.site.receive(id3, {{"x", "x"}}, {}, {{"etc", "../../../elsewhere"}});
+  disk.make_folder("srv/elsewhere");
+  one.site.receive("20261122040000", {{"x", "x"}});
+  const auto refused = one.site.control.run(
+      host::link(one.site.layout(), Site::info("20261122040000", id3), {"etc/conf.d"}, {}, {"etc"}));
+  CHECK(refused.status == 1);
+  CHECK(refused.err.find("is a symbolic link, so it could lie outside of the release") != std::string::npos);
+  CHECK(disk.list("../elsewhere").empty());
+}
+
 TEST_CASE("A shared directory that is a file on the host, or a link to nowhere, is named") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);

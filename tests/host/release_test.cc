@@ -61,37 +61,36 @@ TEST_CASE("A first and a second release go all the way, and the tree is as docum
 
 TEST_CASE("Names of every kind are only names, wherever they stand") {
   const auto shell = GENERATE(from_range(shells()));
-  const auto* name =
+  const std::string name =
       GENERATE("-it's \"quoted\" $(touch pwned) `touch pwned` \\n * %s", "new\nline ünï ✓ a;b&c|d>e#f=~g[x]{y}?!");
   INFO(shell << ": " << name);
-  Site site(shell, std::string("srv/") + name);
-  const std::string odd = name;
-  site.disk.write("srv/" + odd + "/shared/etc/" + odd, "shared\n");
-  CHECK(site.facts({"etc/" + odd, "missing " + odd}).missing_files == std::vector<std::string>{"missing " + odd});
-  site.receive(id1, {{"index.html", "one\n"}, {odd + "/x", "seed\n"}});
+  Site site(shell, "srv/" + name);
+  site.disk.write("srv/" + name + "/shared/etc/" + name, "shared\n");
+  CHECK(site.facts({"etc/" + name, "missing " + name}).missing_files == std::vector<std::string>{"missing " + name});
+  site.receive(id1, {{"index.html", "one\n"}, {name + "/x", "seed\n"}});
   auto info = Site::info(id1);
-  info.revision = info.by = odd;
-  auto ended = site.control.run({host::link(site.layout(), info, {odd, "deep/" + odd}, {"etc/" + odd}, {}),
+  info.revision = info.by = name;
+  auto ended = site.control.run({host::link(site.layout(), info, {name, "deep/" + name}, {"etc/" + name}, {}),
                                  host::seal(site.layout(), info, site.facts())});
   INFO(ended);
   REQUIRE(ended.status == 0);
   site.publish(id1);
-  const auto first_line = odd.substr(0, odd.find('\n'));
-  CHECK(site.disk.read("current/etc/" + odd) == "shared\n");
-  CHECK(site.disk.read("shared/" + odd + "/x") == "seed\n");
-  CHECK(site.disk.read("current/" + odd + "/x") == "seed\n");
+  const auto first_line = name.substr(0, name.find('\n'));
+  CHECK(site.disk.read("current/etc/" + name) == "shared\n");
+  CHECK(site.disk.read("shared/" + name + "/x") == "seed\n");
+  CHECK(site.disk.read("current/" + name + "/x") == "seed\n");
   CHECK(site.disk.read("current/REVISION") == first_line + "\n");
   site.make(id2);
-  ended = site.control.run(host::link(site.layout(), Site::info(id2), {}, {}, {odd}));
+  ended = site.control.run(host::link(site.layout(), Site::info(id2), {}, {}, {name}));
   CHECK(ended.status != 0);  // sealed
   site.publish(id2);
   CHECK(site.facts().releases.at(0).revision == first_line);
-  ended = site.control.run({host::task("task", "printf '%s' \"$VALUE\"", site.layout().current(), {{"VALUE", odd}}),
+  ended = site.control.run({host::task("task", "printf '%s' \"$VALUE\"", site.layout().current(), {{"VALUE", name}}),
                             host::log(site.layout(), "{\"x\":\"" + first_line + "\"}", first_line),
                             host::prune(site.layout(), {id1})});
   INFO(ended);
   CHECK(ended.status == 0);
-  CHECK(ended.out == odd + "removed=" + id1 + "\n");
+  CHECK(ended.out == name + "removed=" + id1 + "\n");
   CHECK(site.disk.read("revisions.log") == first_line + "\n");
   for (const auto& entry : fs::recursive_directory_iterator(fs::path(site.disk / ""))) {
     CHECK(entry.path().filename() != "pwned");
