@@ -31,7 +31,7 @@ stages:
 
 }  // namespace
 
-TEST_CASE("--set beats the host, the stage and the recipe", "[recipe]") {
+TEST_CASE("A --set beats the host, the stage and the recipe", "[recipe]") {
   const Recipe before = load(without_version);
   CHECK(before.keep_releases == 9);
   CHECK(before.vars.at("both") == "stage");
@@ -43,7 +43,7 @@ TEST_CASE("--set beats the host, the stage and the recipe", "[recipe]") {
   CHECK(after.hosts[0].vars == std::map<std::string, std::string>{{"own", "x"}});
 }
 
-TEST_CASE("--set reaches every kind of key, the last word wins", "[recipe]") {
+TEST_CASE("A --set reaches every kind of key, the last word wins", "[recipe]") {
   const Recipe recipe =
       load(without_version, {"application=other", "ssh.port=2222", "ssh.port=2223", "tasks.migrate.timeout=1m",
                              "tasks.new=bin/new --x=1", "hooks.build=migrate,new", "copied=", "confirm=true",
