@@ -38,7 +38,7 @@ TEST_CASE("a source that is not there is told before any host is connected to") 
   REQUIRE_FALSE(connected_to(world));
 }
 
-TEST_CASE("--hosts, --roles and --exclude choose hosts; the others keep what they have and are named") {
+TEST_CASE("Options --hosts, --roles and --exclude choose hosts; the others keep what they have and are named") {
   World world({.hosts = 4});
   world.write_app("1");
   world.write_recipe("", "[{address: 127.0.0.1, roles: [app]}, {address: 127.0.0.2, roles: [app]}, {address: 127.0.0.3, roles: [db]}, 127.0.0.4]");
@@ -63,7 +63,7 @@ TEST_CASE("--hosts, --roles and --exclude choose hosts; the others keep what the
   }
 }
 
-TEST_CASE("--set changes keys and vars of the recipe for one run") {
+TEST_CASE("Option --set changes keys and vars of the recipe for one run") {
   World world;
   world.write_recipe("vars: {who: nobody}\ntasks: {say: 'echo $who >said'}\nhooks: {build: say}\nkeep_releases: 5\n");
   for (const char* version : {"1", "2"}) {
@@ -146,7 +146,7 @@ TEST_CASE("what 'config' prints is a recipe that does the same") {
   REQUIRE_THAT(config.out, ContainsSubstring("deploy_to: " + world.deploy_to()));
 }
 
-TEST_CASE("-q prints errors and the end only; -v names every step") {
+TEST_CASE("Option -q prints errors and the end only; -v names every step") {
   World world;
   world.write_app("1");
   world.write_recipe("tasks: {say: 'echo something'}\nhooks: {build: say}\n");

@@ -91,7 +91,7 @@ TEST_CASE("a bad release is no target, unless it is named, which clears the mark
   REQUIRE(world.host(0).state(ids[0]) == "good");  // going forward condemns nothing
 }
 
-TEST_CASE("--to a release that a host lacks is refused on all hosts") {
+TEST_CASE("Option --to with a release that a host lacks is refused on all hosts") {
   World world({.hosts = 2});
   const auto ids = deploy_versions(world, 2);
   world.write_app("3");
