@@ -57,8 +57,8 @@ struct Cutting {
     REQUIRE(ran.seconds < 60);
     check_truth(ran, world, before, std::to_string(version));
     REQUIRE(world.broken_invariants(true).empty());
-    relay->cut_after_up(UINT64_MAX);
-    relay->cut_after_down(UINT64_MAX);
+    relay->cut_after_up(std::uint64_t{1} << 60);
+    relay->cut_after_down(std::uint64_t{1} << 60);
     const Ran again = world.deploy({"production"});
     INFO(again);
     REQUIRE(again.status == 0);

@@ -1,0 +1,309 @@
+#include "run_world.h"
+#include "support/catch.h"
+#include "support/process.h"
+
+using namespace kirikae;
+using namespace kirikae::test;
+using event::HostEnd;
+using event::Outcome;
+using recipe::HookPoint;
+
+namespace {
+
+const std::vector<std::string> whole_way = {"facts", "prepare", "receive", "link", "task build", "seal", "publish", "task restart", "settle", "prune"};
+
+std::vector<std::string> warnings_of(const RunWorld& world) {
+  std::vector<std::string> texts;
+  for (const auto& warning : world.events.all<event::Warning>()) texts.push_back(warning.host + ": " + warning.text);
+  return texts;
+}
+
+struct UsualWorld : RunWorld {
+  explicit UsualWorld(int count) : RunWorld(count) {
+    hook(HookPoint::build, "build");
+    hook(HookPoint::after_publish, "restart");
+  }
+  // `host` begins `command` last of all, and then `what` happens.
+  void last_at(std::size_t host, const std::string& command, const std::function<void()>& what = [] {}) {
+    hosts[host]->before_each([this, command, what](const FakeCall& call) {
+      if (call.name != command) return;
+      for (std::size_t i = 0; i < hosts.size(); ++i) eventually([&] { return was_told(i, command); });
+      what();
+    });
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a deploy takes every host the same way, step by step") {
+  UsualWorld world(2);
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::done);
+  for (const auto& host : world.hosts) CHECK(host->names() == whole_way);
+  CHECK(report.hosts[1].end == HostEnd::switched);
+  CHECK(report.hosts[1].live_before == world.live);
+  CHECK(report.hosts[1].live_after == report.release);
+  CHECK(report.release == "20261123050000");
+  CHECK(world.hosts[0]->closed());
+}
+
+TEST_CASE("no host is switched before every host's release is sealed") {
+  UsualWorld world(3);
+  bool too_early = true;
+  world.hosts[2]->before_each([&](const FakeCall& call) {
+    if (call.name != "seal") return;
+    // The others have had their turn and wait here; were there no barrier, they would go on.
+    eventually([&] { return world.was_told(0, "seal") && world.was_told(1, "seal"); });
+    too_early = eventually([&] { return world.was_told(0, "publish") || world.was_told(1, "publish"); }, std::chrono::milliseconds(200));
+  });
+  CHECK(world.deploy().outcome == Outcome::done);
+  CHECK_FALSE(too_early);
+}
+
+TEST_CASE("tasks of one hook run one after the other: the next begins when every host has done the one before") {
+  UsualWorld world(2);
+  world.hook(HookPoint::build, "second");
+  bool too_early = true;
+  world.hosts[1]->before_each([&](const FakeCall& call) {
+    if (call.name != "task build") return;
+    too_early = eventually([&] { return world.was_told(0, "task second"); }, std::chrono::milliseconds(200));
+  });
+  CHECK(world.deploy().outcome == Outcome::done);
+  CHECK_FALSE(too_early);
+}
+
+TEST_CASE("the first failure of a round lets other hosts finish their step, and begin no further one") {
+  UsualWorld world(2);
+  world.hosts[0]->answer("prepare", {.exit = {1, ""}, .err = "no room left\n"});
+  world.last_at(0, "prepare");
+  world.hosts[1]->before_each([&](const FakeCall& call) {
+    if (call.name != "prepare") return;
+    eventually([&] {
+      const auto ended = world.events.all<event::StepFinished>();
+      return std::any_of(ended.begin(), ended.end(), [](const auto& step) { return step.step == "prepare" && step.error; });
+    });
+  });
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::failed);
+  CHECK(world.hosts[1]->names() == std::vector<std::string>{"facts", "prepare", "mark failed"});
+  REQUIRE(report.hosts[0].error);
+  CHECK(report.hosts[0].error->message.find("no room left") != std::string::npos);
+  CHECK_FALSE(report.hosts[1].error);
+  CHECK(report.hosts[1].end == HostEnd::unchanged);
+}
+
+TEST_CASE("whatever step fails before the switch, no host is switched, and the release is marked failed where it was begun") {
+  const std::size_t step = GENERATE(range(std::size_t{1}, std::size_t{6}));
+  const FakeAnswer how = GENERATE(FakeAnswer{.exit = {3, ""}}, FakeAnswer{.exit = {137, "KILL"}}, FakeAnswer{.lose = true},
+                                  FakeAnswer{.error = Error(ErrorCode::timeout, "took too long")});
+  UsualWorld world(3);
+  world.hosts[1]->answer(whole_way[step], how);
+  const auto report = world.deploy();
+  INFO(whole_way[step]);
+  CHECK(report.outcome == Outcome::failed);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK_FALSE(world.was_told(i, "publish"));
+    CHECK(report.hosts[i].end == HostEnd::unchanged);
+    CHECK(report.hosts[i].live_after == world.live);
+    CHECK(world.times_told(i, "mark failed") == (world.was_told(i, "prepare") && !(i == 1 && how.lose) ? 1 : 0));
+  }
+  CHECK(report.hosts[1].error);
+  CHECK(report.advice.empty());
+}
+
+TEST_CASE("a failed switch on one host is 'partial', with the way back for the others; nothing is marked failed") {
+  UsualWorld world(3);
+  world.hosts[1]->answer("publish", {.exit = {1, ""}, .err = "can't replace\n"});
+  world.last_at(1, "publish");
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::partial);
+  CHECK(report.hosts[0].end == HostEnd::switched_then_failed);
+  CHECK(report.hosts[1].end == HostEnd::unchanged);
+  CHECK(report.hosts[1].live_after == world.live);
+  REQUIRE_FALSE(report.advice.empty());
+  CHECK(report.advice.front().find("--to " + world.live + " --hosts web1,web3") != std::string::npos);
+  for (std::size_t i = 0; i < 3; ++i) {
+    CHECK_FALSE(world.was_told(i, "mark failed"));
+    CHECK_FALSE(world.was_told(i, "task restart"));
+    CHECK_FALSE(world.was_told(i, "prune"));
+  }
+}
+
+TEST_CASE("a switch on one host that fails alone, where no other was switched, is 'failed'") {
+  UsualWorld world(1);
+  world.hosts[0]->answer("publish", {.exit = {1, ""}, .err = "can't replace\n"});
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::failed);
+  CHECK(report.hosts[0].end == HostEnd::unchanged);
+  CHECK(world.was_told(0, "mark failed"));
+}
+
+TEST_CASE("a connection that is lost in the switch leaves the host unknown, not unchanged") {
+  UsualWorld world(2);
+  world.hosts[1]->answer("publish", {.lose = true});
+  world.last_at(1, "publish");
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::partial);
+  CHECK(report.hosts[0].end == HostEnd::switched_then_failed);
+  CHECK(report.hosts[1].end == HostEnd::unknown);
+  CHECK(report.hosts[1].live_after.empty());
+}
+
+TEST_CASE("a prune that fails is a warning, and the deploy is done") {
+  UsualWorld world(2);
+  world.hosts[0]->answer("prune", {.exit = {1, ""}, .err = "can't remove\n"});
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::done);
+  CHECK(report.hosts[0].end == HostEnd::switched);
+  REQUIRE(warnings_of(world).size() == 1);
+  CHECK(warnings_of(world)[0].find("web1: prune ended with status 1") == 0);
+}
+
+TEST_CASE("a stop that is asked for before the switch ends the run as interrupted, with nothing switched") {
+  const std::string step = whole_way[GENERATE(range(std::size_t{0}, std::size_t{6}))];
+  INFO(step);
+  UsualWorld world(2);
+  world.last_at(0, step, [&] { world.stop.request_stop(); });
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::interrupted);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK_FALSE(world.was_told(i, "publish"));
+    CHECK(report.hosts[i].end == HostEnd::unchanged);
+    CHECK(report.hosts[i].live_after == world.live);
+    CHECK(world.times_told(i, "mark failed") == (step == "facts" ? 0 : 1));
+  }
+}
+
+TEST_CASE("a stop that is asked for in the switch lets the switches end that were begun, and is 'partial'") {
+  const std::string step = GENERATE("publish", "task restart");
+  INFO(step);
+  UsualWorld world(2);
+  world.last_at(0, step, [&] { world.stop.request_stop(); });
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::partial);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(report.hosts[i].end == HostEnd::switched_then_failed);
+    CHECK(report.hosts[i].live_after == report.release);
+    CHECK_FALSE(world.was_told(i, "settle"));
+    CHECK_FALSE(world.was_told(i, "mark failed"));
+    if (step == "publish") CHECK_FALSE(world.was_told(i, "task restart"));
+  }
+}
+
+TEST_CASE("a stop that is asked for once the records are being written changes nothing of a release that serves") {
+  UsualWorld world(2);
+  SECTION("in 'settle': it is finished, old releases stay") {
+    world.last_at(0, "settle", [&] { world.stop.request_stop(); });
+    CHECK(world.deploy().outcome == Outcome::interrupted);
+    CHECK_FALSE(world.was_told(0, "prune"));
+  }
+  SECTION("in 'prune': nothing was left to do but that") {
+    for (const auto& host : world.hosts) host->answer("prune", {.hang = true});
+    world.last_at(0, "prune", [&] { world.stop.request_stop(); });
+    CHECK(world.deploy().outcome == Outcome::done);
+    CHECK(warnings_of(world).size() == 2);
+  }
+  CHECK(world.hosts[0]->names().back() != "mark failed");
+}
+
+TEST_CASE("a host that is lost while it has nothing to do is noticed before the next round; nothing is switched") {
+  UsualWorld world(2);
+  world.request.recipe.tasks["build"].roles = {"slow"};
+  world.request.hosts[0].roles = {"slow"};
+  world.hosts[0]->before_each([&](const FakeCall& call) {
+    if (call.name == "task build") world.hosts[1]->lose();
+  });
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::failed);
+  REQUIRE(report.hosts[1].error);
+  CHECK(report.hosts[1].error->code == ErrorCode::lost);
+  CHECK_FALSE(world.was_told(1, "seal"));
+  CHECK_FALSE(world.was_told(0, "publish"));
+}
+
+TEST_CASE("'failed' hooks run once on each host that the release was begun on, and here; their failures are warnings") {
+  UsualWorld world(2);
+  world.hook(HookPoint::failed, "save");
+  world.hook(HookPoint::failed, "tell", true, "echo \"$RELEASE\" >>told; exit 5");
+  world.hosts[0]->answer("task build", {.exit = {1, ""}});
+  world.hosts[1]->answer("task save", {.exit = {2, ""}});
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::failed);
+  CHECK(world.times_told(0, "task save") == 1);
+  CHECK(world.times_told(1, "task save") == 1);
+  CHECK(world.folder.read("told") == report.release + "\n");
+  CHECK(warnings_of(world).size() == 2);
+  CHECK_FALSE(report.hosts[1].error);  // what 'failed' hooks do is no error of the host
+}
+
+TEST_CASE("'failed' hooks run after a failure past the switch, too; a failure before anything was begun runs only those of this machine") {
+  UsualWorld world(2);
+  world.hook(HookPoint::failed, "save");
+  world.hook(HookPoint::failed, "tell", true, "echo x >>told");
+  SECTION("past the switch") {
+    world.hosts[0]->answer("task restart", {.exit = {1, ""}});
+    CHECK(world.deploy().outcome == Outcome::partial);
+    CHECK(world.times_told(0, "task save") == 1);
+  }
+  SECTION("in preflight") {
+    world.hosts[0]->answer("facts", {.out = facts_text("", {}, "problem=there is no 'tar' here\n")});
+    CHECK(world.deploy().outcome == Outcome::failed);
+    CHECK(world.hosts[0]->names() == std::vector<std::string>{"facts"});
+    CHECK(world.hosts[1]->names() == std::vector<std::string>{"facts"});
+  }
+  SECTION("connecting") {
+    world.hosts[0]->refuse_connections(Error(ErrorCode::auth, "no key fits"));
+    const auto report = world.deploy();
+    CHECK(report.outcome == Outcome::unreachable);
+    CHECK(world.hosts[1]->names() == std::vector<std::string>{"facts"});
+  }
+  CHECK(world.folder.read("told") == "x\n");
+}
+
+TEST_CASE("the payload is packed once, and every host gets the same bytes") {
+  UsualWorld world(3);
+  CHECK(world.deploy().outcome == Outcome::done);
+  std::vector<std::string> payloads;
+  for (const auto& host : world.hosts) {
+    for (const auto& call : host->calls()) {
+      if (call.name == "receive") payloads.push_back(call.payload);
+    }
+  }
+  REQUIRE(payloads.size() == 3);
+  CHECK(payloads[0].size() > 20);
+  CHECK(payloads[0] == payloads[1]);
+  CHECK(payloads[0] == payloads[2]);
+}
+
+TEST_CASE("a local task that fails ends the run between the hosts' steps") {
+  UsualWorld world(1);
+  world.hook(HookPoint::before_publish, "check", true, "echo no good >&2; exit 4");
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::failed);
+  REQUIRE(report.errors.size() == 1);
+  CHECK(report.errors[0].message.find("status 4") != std::string::npos);
+  CHECK_FALSE(world.was_told(0, "publish"));
+  CHECK(world.was_told(0, "mark failed"));
+}
+
+TEST_CASE("a rollback switches, runs the hooks and settles; a host that is there already is left alone") {
+  UsualWorld world(2);
+  world.hook(HookPoint::after_rollback, "tell");
+  world.hosts[1]->answer("facts", {.out = facts_text("20261121000000", {"20261120000000 good", "20261121000000 good", world.live + " bad"})});
+  const auto report = world.rollback();
+  CHECK(report.outcome == Outcome::done);
+  CHECK(report.release == "20261121000000");
+  CHECK(world.hosts[0]->names() == std::vector<std::string>{"facts", "publish", "task restart", "task tell", "settle"});
+  CHECK(world.hosts[1]->names() == std::vector<std::string>{"facts"});
+  CHECK(report.hosts[1].end == HostEnd::already);
+}
+
+TEST_CASE("a rollback that fails after the switch is 'partial' and marks nothing as failed") {
+  UsualWorld world(2);
+  world.hosts[0]->answer("task restart", {.exit = {1, ""}});
+  const auto report = world.rollback();
+  CHECK(report.outcome == Outcome::partial);
+  CHECK_FALSE(world.was_told(0, "settle"));
+  CHECK_FALSE(world.was_told(0, "mark failed"));
+  CHECK_FALSE(report.advice.empty());
+}
