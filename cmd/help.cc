@@ -26,8 +26,8 @@ std::string options_text(const VerbRow* verb) {
   std::string text;
   std::string_view group;
   for (const OptionRow& row : option_rows()) {
-    const bool fits = verb == nullptr || row.verbs.empty() ||
-                      std::find(row.verbs.begin(), row.verbs.end(), verb->verb) != row.verbs.end();
+    const bool fits =
+        verb == nullptr || row.verbs.empty() || std::ranges::find(row.verbs, verb->verb) != row.verbs.end();
     if (!fits) continue;
     if (row.group != group) text += fmt::format("\n{}:\n", group = row.group);
     text += option_text(row);
@@ -66,7 +66,7 @@ Ended run_help(const Call& call) {
     text = recipe::help_text();
   } else {
     const auto rows = verb_rows();
-    const auto row = std::find_if(rows.begin(), rows.end(), [&](const VerbRow& known) { return known.name == topic; });
+    const auto row = std::ranges::find_if(rows, [&](const VerbRow& known) { return known.name == topic; });
     if (row == rows.end()) {
       auto topics = verb_names();
       topics.emplace_back("recipe");

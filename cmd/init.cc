@@ -26,10 +26,14 @@ bool name_character(char c) { return std::isalnum(static_cast<unsigned char>(c))
 std::string folder_name() {
   std::error_code failed;
   std::string name = std::filesystem::current_path(failed).filename().string();
-  std::replace_if(
-      name.begin(), name.end(), [](char c) { return !name_character(c); }, '-');
+  std::ranges::replace_if(
+      name, [](char c) { return !name_character(c); }, '-');
   name.erase(0, name.find_first_not_of("-_"));
   return name.empty() ? "application" : name;
+}
+
+Error unwritable() {
+  return {ErrorCode::local, fmt::format("'{}' can't be written: {}", file_name, std::strerror(errno))};
 }
 
 Result<void> write_new(const std::string& text) {
@@ -38,14 +42,11 @@ Result<void> write_new(const std::string& text) {
     return std::unexpected(Error(ErrorCode::usage, fmt::format("'{}' is here already; it was left as it is", file_name),
                                  "'deploy help recipe' explains its keys"));
   }
-  if (!file.valid())
-    return std::unexpected(
-        Error(ErrorCode::local, fmt::format("'{}' can't be written: {}", file_name, std::strerror(errno))));
+  if (!file.valid()) return std::unexpected(unwritable());
   if (ui::write_all(file.get(), text)) return {};
-  const int cause = errno;
+  const Error error = unwritable();
   ::unlink(file_name);
-  return std::unexpected(
-      Error(ErrorCode::local, fmt::format("'{}' can't be written: {}", file_name, std::strerror(cause))));
+  return std::unexpected(error);
 }
 
 }  // namespace

@@ -34,7 +34,7 @@ std::expected<recipe::Recipe, Errors> load_from(const RecipeFile& file, const Op
   const auto stages = recipe::stage_names(file.text, file.path);
   if (!stages) return std::unexpected(stages.error());
   if (options.stage.empty()) return std::unexpected(Errors{no_stage(*stages)});
-  if (std::find(stages->begin(), stages->end(), options.stage) == stages->end()) {
+  if (std::ranges::find(*stages, options.stage) == stages->end()) {
     return std::unexpected(Errors{unknown_stage(options, file, *stages)});
   }
   return recipe::load_recipe(file.text, file.path, file.folder, options.stage, options.sets, recipe_surroundings());
@@ -75,8 +75,7 @@ std::expected<deploy::Request, Errors> load_request(const Options& options) {
 
   deploy::Request request;
   for (const inventory::Host& host : *all) {
-    const bool in =
-        std::any_of(selected->begin(), selected->end(), [&](const auto& other) { return other.name == host.name; });
+    const bool in = std::ranges::any_of(*selected, [&](const auto& other) { return other.name == host.name; });
     if (!in) request.other_hosts.push_back(host);
   }
   request.recipe = *std::move(recipe);

@@ -29,7 +29,7 @@ struct Parsed {
 };
 
 std::string_view long_name(const OptionRow& row) {
-  std::string_view name = row.flags;
+  const std::string_view name = row.flags;
   return name.substr(name.find("--") + 2);
 }
 
@@ -64,7 +64,7 @@ Result<Parsed> parse_words(int argc, const char* const* argv) {
     return std::unexpected(usage_error("an option that takes no value was given one"));
   } catch (const CLI::ParseError& error) {
     std::string text = error.what();
-    std::replace(text.begin(), text.end(), '\n', ' ');
+    std::ranges::replace(text, '\n', ' ');
     if (const auto colon = text.find(':'); text.starts_with("--") && colon != std::string::npos) {
       return std::unexpected(usage_error(fmt::format("option '{}' needs a value", text.substr(0, colon))));
     }
@@ -99,14 +99,12 @@ Error unknown_verb(const std::vector<std::string>& words) {
 Result<void> take_words(const std::vector<std::string>& words, Options& options) {
   if (words.empty()) return {};
   std::vector<std::string> rest = words;
-  const VerbRow* row = find_verb(words[0]);
-  if (row != nullptr) {
-    rest.erase(rest.begin());
-  } else if (words.size() > 1 && (row = find_verb(words[1])) != nullptr) {
-    rest.erase(rest.begin() + 1);
-  } else if (words.size() > 1) {
-    return std::unexpected(unknown_verb(words));
+  const VerbRow* row = nullptr;
+  for (std::size_t i = 0; i < std::min<std::size_t>(words.size(), 2) && row == nullptr; ++i) {
+    row = find_verb(words[i]);
+    if (row != nullptr) rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
   }
+  if (row == nullptr && words.size() > 1) return std::unexpected(unknown_verb(words));
   options.verb = row == nullptr ? Verb::deploy : row->verb;
   const bool takes_stage = options.verb != Verb::init && options.verb != Verb::help;
   if (rest.size() > 1) {
@@ -177,11 +175,10 @@ bool given(const Parsed& parsed, const OptionRow& row) {
 Result<void> refuse_misplaced(const Parsed& parsed, Verb verb) {
   for (const OptionRow& row : option_rows()) {
     if (!given(parsed, row) || row.verbs.empty()) continue;
-    if (std::find(row.verbs.begin(), row.verbs.end(), verb) != row.verbs.end()) continue;
+    if (std::ranges::find(row.verbs, verb) != row.verbs.end()) continue;
     std::vector<std::string_view> fitting;
     for (const VerbRow& verb_row : verb_rows()) {
-      if (std::find(row.verbs.begin(), row.verbs.end(), verb_row.verb) != row.verbs.end())
-        fitting.push_back(verb_row.name);
+      if (std::ranges::find(row.verbs, verb_row.verb) != row.verbs.end()) fitting.push_back(verb_row.name);
     }
     return std::unexpected(usage_error(fmt::format("option '--{}' has no meaning here", long_name(row)),
                                        fmt::format("it goes with: {}", fmt::join(fitting, ", "))));

@@ -17,6 +17,8 @@ class Signals {
   ~Signals();
   Signals(const Signals&) = delete;
   Signals& operator=(const Signals&) = delete;
+  Signals(Signals&&) = delete;
+  Signals& operator=(Signals&&) = delete;
 
   [[nodiscard]] std::stop_token stop() const { return stop_.get_token(); }
 

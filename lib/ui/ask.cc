@@ -20,7 +20,7 @@ Fd open_terminal() { return Fd(::open("/dev/tty", O_RDWR | O_NOCTTY | O_CLOEXEC)
 
 // One line as the terminal hands it over: its driver does the editing. `line` keeps room so that no copies of it stay
 // behind.
-bool read_line(int fd, std::stop_token stop, std::string& line) {
+bool read_line(int fd, const std::stop_token& stop, std::string& line) {
   constexpr std::size_t longest = 4096;  // of a line that the driver edits
   line.reserve(longest);
   const Waker stopped;
@@ -43,21 +43,21 @@ bool read_line(int fd, std::stop_token stop, std::string& line) {
 
 bool can_ask() { return is_terminal(STDIN_FILENO) && open_terminal().valid(); }
 
-std::optional<std::string> ask_line(const std::string& question, std::stop_token stop) {
+std::optional<std::string> ask_line(const std::string& question, const std::stop_token& stop) {
   const Fd terminal = open_terminal();
   std::string line;
   if (!terminal.valid() || !write_all(terminal.get(), sanitize_line(question) + ": ")) return std::nullopt;
-  if (read_line(terminal.get(), std::move(stop), line)) return line;
+  if (read_line(terminal.get(), stop, line)) return line;
   write_all(terminal.get(), "\n");
   return std::nullopt;
 }
 
-Secret ask_secret(const std::string& question, std::stop_token stop) {
+Secret ask_secret(const std::string& question, const std::stop_token& stop) {
   const Fd terminal = open_terminal();
   if (!terminal.valid() || !silence_echo(terminal.get())) return {};
   std::string line;
   const bool answered =
-      write_all(terminal.get(), sanitize_line(question) + ": ") && read_line(terminal.get(), std::move(stop), line);
+      write_all(terminal.get(), sanitize_line(question) + ": ") && read_line(terminal.get(), stop, line);
   if (!answered) write_all(terminal.get(), "\n");
   restore_echo();
   Secret secret(std::move(line));

@@ -13,9 +13,9 @@ namespace kirikae::ui {
 bool can_ask();
 
 // Shows the question and a colon; takes a line, without its newline. None: end of input, or a stop was asked for.
-std::optional<std::string> ask_line(const std::string& question, std::stop_token stop);
+std::optional<std::string> ask_line(const std::string& question, const std::stop_token& stop);
 
 // Likewise, without echo; empty where there is no answer.
-Secret ask_secret(const std::string& question, std::stop_token stop);
+Secret ask_secret(const std::string& question, const std::stop_token& stop);
 
 }  // namespace kirikae::ui

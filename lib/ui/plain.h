@@ -21,7 +21,7 @@ struct PlainLook {
 
 class Plain : public Renderer {
  public:
-  Plain(Streams streams, PlainLook look) : streams_(std::move(streams)), look_(std::move(look)) {}
+  Plain(Streams streams, PlainLook look) : streams_(std::move(streams)), look_(look) {}
   void show(const event::Event& event) override;
   // The terminal's width changed.
   void set_widths(std::size_t longest_line, std::size_t table_width);

@@ -21,6 +21,8 @@ class Queue : public event::Sink {
   ~Queue() override;
   Queue(const Queue&) = delete;
   Queue& operator=(const Queue&) = delete;
+  Queue(Queue&&) = delete;
+  Queue& operator=(Queue&&) = delete;
 
   void emit(event::Event event) override;
   // Never waits, whatever the limit: for the few events that come from where waiting would be a deadlock.
@@ -33,6 +35,8 @@ class Queue : public event::Sink {
     ~Pause();
     Pause(const Pause&) = delete;
     Pause& operator=(const Pause&) = delete;
+    Pause(Pause&&) = delete;
+    Pause& operator=(Pause&&) = delete;
 
    private:
     Queue& queue_;

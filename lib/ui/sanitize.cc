@@ -42,8 +42,7 @@ bool steers(char32_t point) {
                                  Range{0x200e, 0x200f},  Range{0x2028, 0x202e}, Range{0x2060, 0x2069},
                                  Range{0x206a, 0x206f},  Range{0xfeff, 0xfeff}, Range{0xfff9, 0xfffb},
                                  Range{0xe0000, 0xe007f}};
-  return std::any_of(ranges.begin(), ranges.end(),
-                     [&](Range range) { return point >= range.from && point <= range.to; });
+  return std::ranges::any_of(ranges, [&](Range range) { return point >= range.from && point <= range.to; });
 }
 
 // After the introducer: bytes up to and with `BEL` or `ESC \`; npos where that isn't there.
@@ -146,8 +145,8 @@ std::size_t width_of(char32_t point) {
       Range{0xfe30, 0xfe6f},   Range{0xff00, 0xff60},   Range{0xffe0, 0xffe6},  Range{0x1f300, 0x1f64f},
       Range{0x1f680, 0x1f6ff}, Range{0x1f900, 0x1f9ff}, Range{0x20000, 0x3fffd}};
   const auto within = [&](Range range) { return point >= range.from && point <= range.to; };
-  if (std::any_of(none.begin(), none.end(), within)) return 0;
-  return std::any_of(two.begin(), two.end(), within) ? 2 : 1;
+  if (std::ranges::any_of(none, within)) return 0;
+  return std::ranges::any_of(two, within) ? 2 : 1;
 }
 
 }  // namespace

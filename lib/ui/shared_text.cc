@@ -29,9 +29,8 @@ std::string generalised(const std::string& text, const std::string& host) {
 
 void SharedText::add(const std::string& host, const std::string& text) {
   const std::string general = generalised(text, host);
-  auto same = std::find_if(entries_.begin(), entries_.end(), [&](const Entry& entry) {
-    return entry.general == general && entry.hosts.empty() == host.empty();
-  });
+  auto same = std::ranges::find_if(
+      entries_, [&](const Entry& entry) { return entry.general == general && entry.hosts.empty() == host.empty(); });
   if (same == entries_.end()) same = entries_.insert(entries_.end(), {text, general, {}});
   if (!host.empty()) same->hosts.push_back(host);
 }

@@ -24,7 +24,10 @@ bool set(const char* name) {
 
 bool is_terminal(int fd) { return ::isatty(fd) == 1; }
 
-bool can_redraw(int fd) { return is_terminal(fd) && set("TERM") && std::string_view(std::getenv("TERM")) != "dumb"; }
+bool can_redraw(int fd) {
+  const char* kind = std::getenv("TERM");
+  return is_terminal(fd) && kind != nullptr && *kind != '\0' && std::string_view(kind) != "dumb";
+}
 
 bool may_colour(int fd) { return can_redraw(fd) && !set("NO_COLOR"); }
 

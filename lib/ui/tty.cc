@@ -104,7 +104,7 @@ void Tty::start_phase(const event::PhaseStarted& started, double at) {
   phase_start_ = at;
   for (Host& host : hosts_) {
     if (host.state == State::failed) continue;
-    const bool concerned = std::find(started.hosts.begin(), started.hosts.end(), host.name) != started.hosts.end();
+    const bool concerned = std::ranges::find(started.hosts, host.name) != started.hosts.end();
     host = {host.name, concerned ? State::working : State::waiting, concerned ? phase_ : "", 0, 0, at};
   }
 }
@@ -124,7 +124,7 @@ void Tty::finish_step(const event::StepFinished& finished) {
 
 std::string Tty::heading(std::size_t columns) const {
   const auto count = [&](State state) {
-    return std::count_if(hosts_.begin(), hosts_.end(), [&](const Host& h) { return h.state == state; });
+    return std::ranges::count_if(hosts_, [&](const Host& h) { return h.state == state; });
   };
   std::string text = fmt::format("{}  {}", phase_.empty() ? "starting" : phase_,
                                  seconds_text(std::max(0.0, run_seconds() - phase_start_)));
@@ -144,9 +144,10 @@ std::string Tty::host_line(const Host& host, std::size_t name_width, std::size_t
   if (host.state == State::done) return fmt::format("  {}  {}", name, palette.good(cut(what + ": done", room)));
   if (host.sent > 0) {
     what += "  " + size_text(host.sent);
-    if (host.total > 0)
+    if (host.total > 0) {
       what +=
           fmt::format(" of {}  {}%", size_text(host.total), std::min<std::uint64_t>(100, host.sent * 100 / host.total));
+    }
   }
   if (host.state == State::waiting && what.empty()) return fmt::format("  {}  {}", name, palette.faint("-"));
   const double busy = run_seconds() - host.since;
@@ -162,11 +163,13 @@ std::vector<const Tty::Host*> Tty::worth_showing(std::size_t most) const {
   const auto rank = [](const Host* host) {
     return host->state == State::failed ? 0 : host->state == State::working ? 1 : 2;
   };
-  std::stable_sort(shown.begin(), shown.end(), [&](const Host* a, const Host* b) {
-    return rank(a) != rank(b) ? rank(a) < rank(b) : rank(a) == 1 && a->since < b->since;
+  std::ranges::sort(shown, [&](const Host* a, const Host* b) {
+    if (rank(a) != rank(b)) return rank(a) < rank(b);
+    if (rank(a) == 1 && a->since != b->since) return a->since < b->since;
+    return a < b;  // in recipe order
   });
   shown.resize(most);
-  shown.erase(std::find_if(shown.begin(), shown.end(), [&](const Host* host) { return rank(host) == 2; }), shown.end());
+  shown.erase(std::ranges::find_if(shown, [&](const Host* host) { return rank(host) == 2; }), shown.end());
   return shown;
 }
 

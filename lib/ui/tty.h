@@ -26,6 +26,10 @@ class Tty : public Renderer {
   // `errors`.
   Tty(std::function<void(std::string_view)> screen, std::function<void(std::string_view)> errors, TtyLook look);
   ~Tty() override;
+  Tty(const Tty&) = delete;
+  Tty& operator=(const Tty&) = delete;
+  Tty(Tty&&) = delete;
+  Tty& operator=(Tty&&) = delete;
 
   void show(const event::Event& event) override;
   void refresh() override;

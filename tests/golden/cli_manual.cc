@@ -43,7 +43,7 @@ TEST_CASE("every verb and option of the help has its entry in the manual page an
   const auto described = matches(page, "\\*\\*(--[a-z-]+)\\*\\*");
   for (const std::string& option : described) {
     CAPTURE(option);
-    CHECK(std::find(options.begin(), options.end(), option) != options.end());
+    CHECK(std::ranges::find(options, option) != options.end());
   }
 }
 

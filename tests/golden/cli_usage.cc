@@ -161,7 +161,7 @@ TEST_CASE("the version is one line") {
   const Ended ended = deploy({"--version"});
   CHECK(ended.status == 0);
   CHECK(ended.out.starts_with("deploy (Kirikae) "));
-  CHECK(std::count(ended.out.begin(), ended.out.end(), '\n') == 1);
+  CHECK(std::ranges::count(ended.out, '\n') == 1);
 }
 
 }  // namespace

@@ -53,6 +53,8 @@ class Pty {
   }
   Pty(const Pty&) = delete;
   Pty& operator=(const Pty&) = delete;
+  Pty(Pty&&) = delete;
+  Pty& operator=(Pty&&) = delete;
   ~Pty() {
     if (pid_ > 0) {
       ::kill(pid_, SIGKILL);

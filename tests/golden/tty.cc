@@ -203,7 +203,7 @@ TEST_CASE("a long line of output is cut with a note on a terminal only") {
   std::string joined = stage.screen.all();
   joined.erase(std::remove(joined.begin(), joined.end(), '\n'), joined.end());
   CHECK(joined.find("xxx... (5000 bytes in all)") != std::string::npos);
-  CHECK(std::count(joined.begin(), joined.end(), 'x') < 20 * 40);
+  CHECK(std::ranges::count(joined, 'x') < 20 * 40);
 }
 
 }  // namespace
