@@ -183,7 +183,7 @@ TEST_CASE("Every encoding that the host can unpack arrives, and its sum is the s
     return;
   }
   std::string big;
-  for (int i = 0; i < 300000; ++i) big += std::to_string(i * 7919 % 1000003);
+  for (int i = 0; i < 300000; ++i) big += std::to_string(i * 7919LL % 1000003);
   const auto stream = encoded(tar({{"big", big}, {"empty", ""}}), encoding);
   for (const auto* tool : {"openssl", "sha256sum"}) {
     auto with = facts;
