@@ -127,7 +127,9 @@ TEST_CASE("at whatever byte the connection is cut, nothing hangs and nothing pas
     }
     ++failed;
     INFO(to_text(attempt.result.error()));
-    CHECK((attempt.result.error().code == ErrorCode::lost || attempt.result.error().code == ErrorCode::connect));
+    // A timeout where the last of several tries had no time left.
+    const auto code = attempt.result.error().code;
+    CHECK((code == ErrorCode::lost || code == ErrorCode::connect || code == ErrorCode::timeout));
   }
   CHECK(failed >= 10);
 }
