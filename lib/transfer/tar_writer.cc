@@ -32,14 +32,19 @@ struct TarWriter::State {
   State(State&&) = delete;
   State& operator=(State&&) = delete;
   ~State() {
-    if (output == nullptr) return;
-    archive_write_fail(output);  // else it would still write an end
+    if (!ended) {
+      // Without fail() the rest of the entry would be made up of zeros, without close() some filters keep their memory.
+      abandoned = true;
+      archive_write_fail(output);
+      archive_write_close(output);
+    }
     archive_write_free(output);
   }
 
   // libarchive's callback; the error waits here until the call returns to us.
   static la_ssize_t write(archive*, void* self, const void* bytes, std::size_t size) {
     auto& state = *static_cast<State*>(self);
+    if (state.abandoned) return static_cast<la_ssize_t>(size);
     auto result = state.spool.append({static_cast<const char*>(bytes), size});
     if (result) return static_cast<la_ssize_t>(size);
     state.error = std::move(result).error();
@@ -58,6 +63,8 @@ struct TarWriter::State {
   std::unique_ptr<archive_entry, EntryDeleter> entry;
   std::vector<char> buffer;
   std::optional<Error> error;
+  bool ended = false;      // finish() was called
+  bool abandoned = false;  // it won't be: what still comes is dropped
 };
 
 TarWriter::TarWriter(std::unique_ptr<State> state) : state_(std::move(state)) {}
@@ -130,6 +137,7 @@ Result<void> TarWriter::add(const Entry& entry, Content& content, const std::sto
 }
 
 Result<void> TarWriter::finish() {
+  state_->ended = true;
   if (archive_write_close(state_->output) != ARCHIVE_OK) return std::unexpected(state_->failure("the source"));
   return {};
 }
