@@ -104,7 +104,7 @@ TEST_CASE("a connection that is lost in the midst of a task fails the deploy bef
   REQUIRE(ran.status == 1);
   REQUIRE_THAT(ran.err, ContainsSubstring("lost"));
   const auto pid = static_cast<pid_t>(std::stol(world.host(1).read("shared/pid")));
-  REQUIRE(eventually([&] { return ::kill(pid, 0) != 0; }));
+  REQUIRE(eventually([&] { return ::kill(pid, 0) != 0; }, std::chrono::seconds(30)));
   for (const auto& host : world.hosts()) REQUIRE(host.live().empty());
   REQUIRE(world.broken_invariants(true).empty());
   std::filesystem::remove(world.host(1) / "shared/wait");
@@ -187,7 +187,7 @@ TEST_CASE("a server that dies under the session fails the deploy, and the next r
   REQUIRE(ran.status == 1);
   REQUIRE(world.host(0).live().empty());
   const auto pid = static_cast<pid_t>(std::stol(world.host(0).read("shared/pid")));
-  REQUIRE(eventually([&] { return ::kill(pid, 0) != 0; }));
+  REQUIRE(eventually([&] { return ::kill(pid, 0) != 0; }, std::chrono::seconds(30)));
   const Ran again = world.deploy({"production", "--set", "wait=no"});
   INFO(again);
   REQUIRE(again.status == 0);

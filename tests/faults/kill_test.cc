@@ -11,7 +11,7 @@ using Catch::Matchers::ContainsSubstring;
 namespace {
 
 bool gone(pid_t pid) {
-  return eventually([&] { return ::kill(pid, 0) != 0; });
+  return eventually([&] { return ::kill(pid, 0) != 0; }, std::chrono::seconds(30));
 }
 
 }  // namespace

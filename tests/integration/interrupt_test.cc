@@ -30,7 +30,7 @@ bool all_gone(const std::vector<pid_t>& pids) {
       if (::kill(pid, 0) == 0) return false;
     }
     return true;
-  });
+  }, std::chrono::seconds(30));
 }
 
 }  // namespace

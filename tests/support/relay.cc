@@ -27,8 +27,11 @@ sockaddr_in loopback(const std::string& address, int port) {
   return name;
 }
 
+// Not below the largest segment on loopback: with less, TCP waits for its timers.
+constexpr int small = 65536;
+
 void set_small(int fd) {
-  const int bytes = 4096;
+  const int bytes = small;
   ::setsockopt(fd, SOL_SOCKET, SO_RCVBUF, &bytes, sizeof bytes);
   ::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &bytes, sizeof bytes);
 }
@@ -148,7 +151,7 @@ void Relay::accept_one() {
 }
 
 bool Relay::move(Link& link) {
-  const std::size_t room = small_buffers_ ? 4096 : 262144;
+  const std::size_t room = small_buffers_ ? small : 262144;
   const auto due = Clock::now() + std::chrono::milliseconds(delay_ms_);
   char buffer[65536];
   for (int i = 0; i < 2; ++i) {
@@ -199,7 +202,7 @@ int Relay::poll_timeout() const {
 }
 
 void Relay::run() {
-  const std::size_t room = small_buffers_ ? 4096 : 262144;
+  const std::size_t room = small_buffers_ ? small : 262144;
   while (!stop_) {
     std::vector<pollfd> polled{{listener_.get(), POLLIN, 0}, {waker_.fd(), POLLIN, 0}};
     bool blocked = false;

@@ -29,7 +29,7 @@ namespace kirikae::test {
 
 class Relay {
  public:
-  // small_buffers: a few KB per connection instead of the system's choice, so that senders soon have to wait.
+  // small_buffers: 64 KB per connection instead of the system's choice, so that senders soon have to wait.
   Relay(std::string address, int port, bool small_buffers = false);
   ~Relay();
 
