@@ -15,10 +15,14 @@ struct Numbered {
   std::string before, digits, after;
 };
 
-// Splits at the first run of digits that isn't part of an address (`10.0.0.1` is left alone).
+// Whether it is made of numbers, which no range would make clearer: an address, perhaps with its port.
+bool is_address(const std::string& name) {
+  return std::count(name.begin(), name.end(), ':') > 1 || name.find_first_not_of("0123456789.:") == std::string::npos;
+}
+
+// Splits at the first run of digits.
 std::optional<Numbered> split(const std::string& name) {
-  const bool address = name.find_first_not_of("0123456789.:abcdefABCDEF[]") == std::string::npos;
-  if (address) return std::nullopt;
+  if (is_address(name)) return std::nullopt;
   const auto from = name.find_first_of("0123456789");
   if (from == std::string::npos) return std::nullopt;
   auto to = name.find_first_not_of("0123456789", from);

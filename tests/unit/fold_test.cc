@@ -9,6 +9,8 @@ TEST_CASE("host names that differ in one number are folded into ranges") {
   CHECK(fold_names({"app09.example.com", "app10.example.com", "app12.example.com"}) == "app[09,10,12].example.com");
   CHECK(fold_names({"app1", "app01"}) == "app1 app01");
   CHECK(fold_names({"10.0.0.1", "10.0.0.2"}) == "10.0.0.1 10.0.0.2");
+  CHECK(fold_names({"127.0.0.1:2201", "127.0.0.1:2202"}) == "127.0.0.1:2201 127.0.0.1:2202");
+  CHECK(fold_names({"db1", "db2", "db3:2222"}) == "db[1,2] db3:2222");
   CHECK(fold_names({"::1", "fe80::2"}) == "::1 fe80::2");
   CHECK(fold_names({"solo"}) == "solo");
   CHECK(fold_names({"web3", "web1", "web2", "web10"}) == "web[1-3,10]");
