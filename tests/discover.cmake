@@ -40,7 +40,8 @@ foreach(name IN LISTS all)
   string(REPLACE "<semicolon>" ";" name "${name}")
   string(REPLACE "<open>" "[" name "${name}")
   string(REPLACE "<close>" "]" name "${name}")
-  string(REGEX REPLACE "([][,\\\\])" "\\\\\\1" pattern "${name}")  # these mean something in a test specification
+  # These mean something in a test specification; so does a hyphen at the start, to the command line.
+  string(REGEX REPLACE "([][,\\\\]|^-)" "\\\\\\1" pattern "${name}")
   add_test("${folder}: ${name}" ${program} "${pattern}")
   set_tests_properties("${folder}: ${name}" PROPERTIES
     LABELS "${labels}" TIMEOUT ${seconds} RUN_SERIAL ${alone} FAIL_REGULAR_EXPRESSION "No test cases matched")
