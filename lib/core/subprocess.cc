@@ -79,7 +79,7 @@ std::vector<std::string> merged_environment(const std::map<std::string, std::str
     const std::string_view text = *entry;
     if (!added.contains(std::string(text.substr(0, text.find('='))))) merged.emplace_back(text);
   }
-  for (const auto& [name, value] : added) merged.push_back(name + '=' + value);
+  for (const auto& [name, value] : added) merged.push_back(fmt::format("{}={}", name, value));
   return merged;
 }
 
@@ -103,7 +103,7 @@ Result<std::string> find_program(const SubprocessCall& call) {
   for (std::size_t from = 0; !name.empty() && from <= path.size();) {
     const auto to = std::min(path.find(':', from), path.size());
     const std::string folder = path.substr(from, to - from);
-    const std::string candidate = fmt::format("{}/{}", folder.empty() ? "." : folder, name);
+    std::string candidate = fmt::format("{}/{}", folder.empty() ? "." : folder, name);
     if (::access(candidate.c_str(), X_OK) == 0) return candidate;
     forbidden = forbidden || errno == EACCES;
     from = to + 1;
