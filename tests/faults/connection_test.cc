@@ -11,17 +11,25 @@ using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-const char* const usual = "keep_releases: 2\nshared: {directories: [log]}\ntasks: {say: 'echo said >said'}\nhooks: {build: say, after_publish: say}\n";
+const char* const usual =
+    "keep_releases: 2\nshared: {directories: [log]}\ntasks: {say: 'echo said >said'}\nhooks: {build: say, "
+    "after_publish: say}\n";
 
 // What a run that failed says of hosts is what is there.
 void check_truth(const Ran& ran, const World& world, const std::string& before, const std::string& wanted_version) {
   for (const auto& host : world.hosts()) {
     INFO(host.name());
     switch (ran.status) {
-      case 0: REQUIRE(host.version() == wanted_version); break;
+      case 0:
+        REQUIRE(host.version() == wanted_version);
+        break;
       case 1:
-      case 5: REQUIRE(host.live() == before); break;
-      default: REQUIRE(ran.status == 6); REQUIRE_THAT(ran.err, ContainsSubstring("what to do:"));
+      case 5:
+        REQUIRE(host.live() == before);
+        break;
+      default:
+        REQUIRE(ran.status == 6);
+        REQUIRE_THAT(ran.err, ContainsSubstring("what to do:"));
     }
   }
 }
@@ -32,7 +40,8 @@ struct Cutting {
     world.write_app("0");
     for (const auto& host : world.hosts()) {
       host.write("shared/log/kept", "kept\n");
-      REQUIRE(run_program({"/bin/sh", "-c", "cd \"$1/shared\" && sha256sum log/kept >SUMS", "sh", host.tree().string()}).status == 0);
+      REQUIRE(run_program({"/bin/sh", "-c", "cd \"$1/shared\" && sha256sum log/kept >SUMS", "sh", host.tree().string()})
+                  .status == 0);
     }
     world.write_recipe(usual);
     REQUIRE(world.deploy({"production"}).status == 0);
@@ -90,11 +99,14 @@ TEST_CASE("a connection that breaks after any number of bytes leaves every invar
   for (std::uint64_t at = 50; at < cutting.down; at += cutting.down / 150) cutting.cut(0, at);
 }
 
-TEST_CASE("a connection that is lost in the midst of a task fails the deploy before the switch, and the task is ended") {
+TEST_CASE(
+    "a connection that is lost in the midst of a task fails the deploy before the switch, and the task is ended") {
   World world({.hosts = 2});
   world.write_app("1");
   Relay& relay = world.relay(1);
-  world.write_recipe("tasks: {wait: '[ -e \"$SHARED_PATH/wait\" ] || exit 0; echo $$ >\"$SHARED_PATH/pid\"; sleep 300'}\nhooks: {build: wait}\n");
+  world.write_recipe(
+      "tasks: {wait: '[ -e \"$SHARED_PATH/wait\" ] || exit 0; echo $$ >\"$SHARED_PATH/pid\"; sleep 300'}\nhooks: "
+      "{build: wait}\n");
   world.host(1).write("shared/wait", "");
   Running running = world.start({"production"});
   REQUIRE(eventually([&] { return world.host(1).exists("shared/pid"); }, std::chrono::seconds(60)));
@@ -127,12 +139,13 @@ TEST_CASE("a connection that is lost while 'current' is switched is told as unkn
   world.write_recipe();
   const std::string halt = "touch " + (world / "halted").string() + "; sleep 300";
   shims.write("mv",
-              "#!/bin/sh\ncase $*,$SSH_CONNECTION in *.current-*,*' 127.0.0.2 '*) " + (renamed ? "/bin/mv \"$@\"; " + halt : halt) +
-                  " ;; esac\nexec /bin/mv \"$@\"\n",
+              "#!/bin/sh\ncase $*,$SSH_CONNECTION in *.current-*,*' 127.0.0.2 '*) " +
+                  (renamed ? "/bin/mv \"$@\"; " + halt : halt) + " ;; esac\nexec /bin/mv \"$@\"\n",
               0755);
   world.write_app("2");
   Running running = world.start({"production"});
-  REQUIRE(eventually([&] { return std::filesystem::exists(world / "halted") || running.has_ended(); }, std::chrono::seconds(60)));
+  REQUIRE(eventually([&] { return std::filesystem::exists(world / "halted") || running.has_ended(); },
+                     std::chrono::seconds(60)));
   relay.cut();
   const Ran ran = running.wait();
   INFO(ran);
@@ -154,7 +167,9 @@ TEST_CASE("a connection that is lost while 'current' is switched is told as unkn
 TEST_CASE("a network that falls silent in the midst of an upload is noticed; nothing is switched") {
   World world;
   world.write_app("1");
-  REQUIRE(run_program({"/bin/sh", "-c", "head -c 30000000 /dev/urandom >\"$1\"", "sh", (world.site() / "app/big").string()}).status == 0);
+  REQUIRE(
+      run_program({"/bin/sh", "-c", "head -c 30000000 /dev/urandom >\"$1\"", "sh", (world.site() / "app/big").string()})
+          .status == 0);
   world.write_manifest();
   Relay& relay = world.relay(0);
   world.write_recipe();
@@ -178,7 +193,9 @@ TEST_CASE("a network that falls silent in the midst of an upload is noticed; not
 TEST_CASE("a server that dies under the session fails the deploy, and the next run mends it") {
   World world;
   world.write_app("1");
-  world.write_recipe("vars: {wait: \"yes\"}\ntasks: {wait: '[ $wait = yes ] || exit 0; echo $$ >\"$SHARED_PATH/pid\"; sleep 300'}\nhooks: {build: wait}\n");
+  world.write_recipe(
+      "vars: {wait: \"yes\"}\ntasks: {wait: '[ $wait = yes ] || exit 0; echo $$ >\"$SHARED_PATH/pid\"; sleep "
+      "300'}\nhooks: {build: wait}\n");
   Running running = world.start({"production"});
   REQUIRE(eventually([&] { return world.host(0).exists("shared/pid"); }, std::chrono::seconds(60)));
   world.sshd().kill_sessions();

@@ -18,11 +18,12 @@ bool gone(pid_t pid) {
 
 TEST_CASE("the program is killed in a hook of every phase: nothing of it runs on, and the next run converges") {
   World world({.hosts = 2});
-  const std::vector<std::string> points = {"after_connect", "before_upload", "after_upload",   "after_link",   "build",
+  const std::vector<std::string> points = {"after_connect",  "before_upload", "after_upload", "after_link", "build",
                                            "before_publish", "after_publish", "before_prune", "after_prune"};
   std::string tasks = "keep_releases: 2\nvars: {stop_at: nowhere}\ntasks:\n", hooks = "hooks:\n";
   for (const auto& point : points) {
-    tasks += "  at_" + point + ": '[ \"$stop_at\" = " + point + " ] || exit 0; echo $$ >" + (world / "pid").string() + ".$HOST; exec sleep 300'\n";
+    tasks += "  at_" + point + ": '[ \"$stop_at\" = " + point + " ] || exit 0; echo $$ >" + (world / "pid").string() +
+             ".$HOST; exec sleep 300'\n";
     hooks += "  " + point + ": at_" + point + "\n";
   }
   world.write_recipe(tasks + hooks);
@@ -37,7 +38,8 @@ TEST_CASE("the program is killed in a hook of every phase: nothing of it runs on
     std::vector<pid_t> pids;
     for (const auto& host : world.hosts()) {
       const auto file = world / ("pid." + host.name());
-      REQUIRE(eventually([&] { return std::filesystem::exists(file) && std::filesystem::file_size(file) > 1; }, std::chrono::seconds(60)));
+      REQUIRE(eventually([&] { return std::filesystem::exists(file) && std::filesystem::file_size(file) > 1; },
+                         std::chrono::seconds(60)));
       pids.push_back(static_cast<pid_t>(std::stol(world.read("pid." + host.name()))));
       std::filesystem::remove(file);
     }
@@ -60,13 +62,16 @@ TEST_CASE("the program is killed in a hook of every phase: nothing of it runs on
   for (const auto& host : world.hosts()) REQUIRE(host.releases().size() <= 3);
 }
 
-TEST_CASE("the program is killed in the midst of an upload: the release never becomes one, and is removed by the next") {
+TEST_CASE(
+    "the program is killed in the midst of an upload: the release never becomes one, and is removed by the next") {
   World world({.hosts = 2});
   world.write_app("1");
   REQUIRE(world.deploy({"production"}).status == 0);
   const std::string first = world.host(0).live();
   world.write_app("2");
-  REQUIRE(run_program({"/bin/sh", "-c", "head -c 40000000 /dev/urandom >\"$1\"", "sh", (world.site() / "app/big").string()}).status == 0);
+  REQUIRE(
+      run_program({"/bin/sh", "-c", "head -c 40000000 /dev/urandom >\"$1\"", "sh", (world.site() / "app/big").string()})
+          .status == 0);
   world.write_manifest();
   Relay& relay = world.relay(1);
   relay.delay(std::chrono::milliseconds(20));

@@ -15,7 +15,8 @@ bool connected_to(const World& world) { return world.sshd().log().find("Connecti
 TEST_CASE("errors in the recipe are all told with file, line and column, exit 2, and no host is connected to") {
   World world({.hosts = 2});
   world.write_app("1");
-  world.write_recipe("keep_relases: 3\nshared: {files: [../../etc/passwd]}\n", "[\"web[3-1].example.com\", {address: db1, role: [db]}]");
+  world.write_recipe("keep_relases: 3\nshared: {files: [../../etc/passwd]}\n",
+                     "[\"web[3-1].example.com\", {address: db1, role: [db]}]");
   for (const char* verb : {"deploy", "rollback", "plan", "releases", "config"}) {
     const Ran ran = world.deploy({verb, "production"});
     INFO(ran);
@@ -23,7 +24,8 @@ TEST_CASE("errors in the recipe are all told with file, line and column, exit 2,
     REQUIRE_THAT(ran.err, ContainsSubstring("deploy.yml:9:1") && ContainsSubstring("keep_releases"));
     REQUIRE_THAT(ran.err, ContainsSubstring("deploy.yml:10:18") && ContainsSubstring(".."));
     REQUIRE_THAT(ran.err, ContainsSubstring("deploy.yml:13:52") && ContainsSubstring("roles"));
-    REQUIRE_THAT(ran.err, ContainsSubstring("deploy.yml:13:13") && ContainsSubstring("[3-1]") && ContainsSubstring("^"));
+    REQUIRE_THAT(ran.err,
+                 ContainsSubstring("deploy.yml:13:13") && ContainsSubstring("[3-1]") && ContainsSubstring("^"));
   }
   REQUIRE_FALSE(connected_to(world));
 }
@@ -41,7 +43,9 @@ TEST_CASE("a source that is not there is told before any host is connected to") 
 TEST_CASE("Options --hosts, --roles and --exclude choose hosts; the others keep what they have and are named") {
   World world({.hosts = 4});
   world.write_app("1");
-  world.write_recipe("", "[{address: 127.0.0.1, roles: [app]}, {address: 127.0.0.2, roles: [app]}, {address: 127.0.0.3, roles: [db]}, 127.0.0.4]");
+  world.write_recipe("",
+                     "[{address: 127.0.0.1, roles: [app]}, {address: 127.0.0.2, roles: [app]}, {address: 127.0.0.3, "
+                     "roles: [db]}, 127.0.0.4]");
   Ran ran = world.deploy({"production", "--roles", "app,db", "--exclude", "127.0.0.2"});
   INFO(ran);
   REQUIRE(ran.status == 0);
@@ -135,7 +139,9 @@ TEST_CASE("what 'init' writes is a recipe, and with a host and a source filled i
 TEST_CASE("what 'config' prints is a recipe that does the same") {
   World world({.hosts = 2});
   world.write_app("1");
-  world.write_recipe("vars: {a: \"x: # 'y'\"}\nshared: {directories: [log]}\ntasks: {say: 'echo \"$a\" >said'}\nhooks: {build: [say]}\nkeep_releases: 3\n");
+  world.write_recipe(
+      "vars: {a: \"x: # 'y'\"}\nshared: {directories: [log]}\ntasks: {say: 'echo \"$a\" >said'}\nhooks: {build: "
+      "[say]}\nkeep_releases: 3\n");
   const Ran config = world.deploy({"config", "production"});
   INFO(config);
   REQUIRE(config.status == 0);
@@ -157,5 +163,6 @@ TEST_CASE("Option -q prints errors and the end only; -v names every step") {
   REQUIRE_THAT(quiet.out, ContainsSubstring("deploy shop to production: done"));
   const Ran verbose = world.deploy({"production", "-v"});
   INFO(verbose);
-  REQUIRE_THAT(verbose.out, ContainsSubstring("unpack") && ContainsSubstring("publish") && ContainsSubstring("something"));
+  REQUIRE_THAT(verbose.out,
+               ContainsSubstring("unpack") && ContainsSubstring("publish") && ContainsSubstring("something"));
 }

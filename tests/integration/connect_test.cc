@@ -26,7 +26,8 @@ int bound_port(int fd) {
 
 // A port that nobody listens on (bound, so that nobody else gets it), or one that takes connections and says nothing.
 struct DeadPort {
-  explicit DeadPort(bool takes_connections) : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), number(bound_port(fd.get())) {
+  explicit DeadPort(bool takes_connections)
+      : fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)), number(bound_port(fd.get())) {
     if (takes_connections) REQUIRE(::listen(fd.get(), 10) == 0);
   }
   kirikae::Fd fd;
@@ -59,7 +60,8 @@ class Agent {
 
 }  // namespace
 
-TEST_CASE("a host whose key is unknown is refused, with its fingerprint and what to do, and nothing is written anywhere") {
+TEST_CASE(
+    "a host whose key is unknown is refused, with its fingerprint and what to do, and nothing is written anywhere") {
   World world({.hosts = 2, .own_servers = true});
   world.write_app("1");
   std::string known = world.read("known_hosts");
@@ -68,7 +70,8 @@ TEST_CASE("a host whose key is unknown is refused, with its fingerprint and what
   const Ran ran = world.deploy({"production", "--set", "ssh.known_hosts=known"});
   INFO(ran);
   REQUIRE(ran.status == 5);
-  REQUIRE_THAT(ran.err, ContainsSubstring("[127.0.0.1]") && ContainsSubstring("SHA256:") && ContainsSubstring("ssh-keyscan"));
+  REQUIRE_THAT(ran.err,
+               ContainsSubstring("[127.0.0.1]") && ContainsSubstring("SHA256:") && ContainsSubstring("ssh-keyscan"));
   REQUIRE(world.host(0).untouched());
   REQUIRE(world.host(1).untouched());
 }
@@ -81,7 +84,8 @@ TEST_CASE("a host whose key has changed is refused, naming the file and line") {
   const Ran ran = world.deploy({"production", "--set", "ssh.known_hosts=known"});
   INFO(ran);
   REQUIRE(ran.status == 5);
-  REQUIRE_THAT(ran.err, ContainsSubstring((world.site() / "known").string() + ":2") && ContainsSubstring("SHA256:") && ContainsSubstring("ssh-keygen"));
+  REQUIRE_THAT(ran.err, ContainsSubstring((world.site() / "known").string() + ":2") && ContainsSubstring("SHA256:") &&
+                            ContainsSubstring("ssh-keygen"));
   REQUIRE(world.host(0).untouched());
 }
 
@@ -118,7 +122,8 @@ TEST_CASE("all hosts with a problem are reported at once, and the good one is le
   World world({.hosts = 1});
   world.write_app("1");
   const DeadPort closed(false), silent(true);
-  world.write_recipe("", "[\"" + at(closed.number) + "\", \"127.0.0.1\", \"" + at(silent.number) + "\", no-such-host.invalid]");
+  world.write_recipe(
+      "", "[\"" + at(closed.number) + "\", \"127.0.0.1\", \"" + at(silent.number) + "\", no-such-host.invalid]");
   const Ran ran = world.deploy({"production", "--set", "ssh.connect_timeout=2s"});
   INFO(ran);
   REQUIRE(ran.status == 5);
@@ -186,7 +191,8 @@ TEST_CASE("ssh.parallel limits how many hosts are worked on at once, not how man
   world.write_recipe(R"(tasks:
   alone: 'mkdir "$LOCK" || exit 9; sleep 0.1; rmdir "$LOCK"'
 hooks: {build: alone}
-vars: {LOCK: )" + (world / "lock").string() + "}\n");
+vars: {LOCK: )" + (world / "lock").string() +
+                     "}\n");
   const Ran ran = world.deploy({"production", "--set", "ssh.parallel=1"});
   INFO(ran);
   REQUIRE(ran.status == 0);

@@ -48,7 +48,8 @@ TEST_CASE("the first deploy puts a complete release on three hosts and makes it 
     REQUIRE(host.read("current/built.txt") == "built by deploy\n");
     REQUIRE(host.read("current/REVISION").size() == 65);  // no git here: the payload's sha256
     REQUIRE(host.read("current/config/database.yml") == "db of " + host.name() + "\n");
-    REQUIRE(std::filesystem::read_symlink(host / "current/config/database.yml") == "../../../shared/config/database.yml");
+    REQUIRE(std::filesystem::read_symlink(host / "current/config/database.yml") ==
+            "../../../shared/config/database.yml");
     REQUIRE(std::filesystem::read_symlink(host / "current/tmp/pids") == "../../../shared/tmp/pids");
     REQUIRE(host.read("shared/log/from-payload.log").empty());  // what the payload brought is its first content
     REQUIRE(host.read("shared/log/published") == id + "\n");
@@ -70,14 +71,15 @@ TEST_CASE("the logs on a host tell who deployed what, when, and what was live be
   const std::string second = world.host(0).live();
   REQUIRE(first < second);
   REQUIRE(world.host(0).read("current/REVISION") == "def456\n");
-  REQUIRE(world.host(0).read("revisions.log") ==
-          "Branch production (at abc123) deployed as release " + first + " by ada\n"
-          "Branch production (at def456) deployed as release " + second + " by ada\n");
+  REQUIRE(world.host(0).read("revisions.log") == "Branch production (at abc123) deployed as release " + first +
+                                                     " by ada\n"
+                                                     "Branch production (at def456) deployed as release " +
+                                                     second + " by ada\n");
   const std::string log = world.host(0).read(".kirikae/log.jsonl");
   INFO(log);
   const std::string last = log.substr(log.find('\n') + 1);
-  REQUIRE_THAT(last, ContainsSubstring(R"("action":"deploy","application":"shop","stage":"production","release":")" + second + R"(","previous":")" +
-                                       first + R"(","revision":"def456","by":"ada@)"));
+  REQUIRE_THAT(last, ContainsSubstring(R"("action":"deploy","application":"shop","stage":"production","release":")" +
+                                       second + R"(","previous":")" + first + R"(","revision":"def456","by":"ada@)"));
   REQUIRE_THAT(last, ContainsSubstring(R"("result":"good"})"));
   REQUIRE_THAT(last, ContainsSubstring(R"({"time":"20)"));
 }
@@ -107,8 +109,10 @@ TEST_CASE("further deploys keep keep_releases good releases and remove the older
 TEST_CASE("a hook sees every value of the run, its vars and its host's own, as they are") {
   World world({.hosts = 2});
   world.write_app("1");
-  const std::string hosts = "[{address: 127.0.0.1, roles: [app, web], vars: {weight: \"10\", app_env: odd}}, {address: 127.0.0.2, roles: [db]}]\n"
-                            "    env: {PATH: \"/usr/local/bin:/usr/bin:/bin\", MODE: \"$5 'q'\"}";
+  const std::string hosts =
+      "[{address: 127.0.0.1, roles: [app, web], vars: {weight: \"10\", app_env: odd}}, {address: 127.0.0.2, roles: "
+      "[db]}]\n"
+      "    env: {PATH: \"/usr/local/bin:/usr/bin:/bin\", MODE: \"$5 'q'\"}";
   world.write_recipe(R"(vars: {app_env: live, port: "8080", said: "it's \"odd\" $HOME `x` ünï"}
 tasks:
   look: |-
@@ -118,7 +122,8 @@ tasks:
     done
     pwd -P >>seen
 hooks: {build: look}
-)", hosts);
+)",
+                     hosts);
   Ran ran = world.deploy({"production", "--revision", "r1"});
   INFO(ran);
   REQUIRE(ran.status == 0);
@@ -129,8 +134,9 @@ hooks: {build: look}
   const std::string id = world.host(0).live();
   const std::string root = world.deploy_to();
   REQUIRE(world.host(0).read("current/seen") ==
-          "RELEASE=" + id + "\nRELEASE_PATH=" + root + "/releases/" + id + "\nCURRENT_PATH=" + root + "/current\nSHARED_PATH=" + root +
-              "/shared\nPREVIOUS_RELEASE=" + first + "\nREVISION=r2\nSTAGE=production\nHOST=127.0.0.1\nROLES=app web\nAPPLICATION=shop\n"
+          "RELEASE=" + id + "\nRELEASE_PATH=" + root + "/releases/" + id + "\nCURRENT_PATH=" + root +
+              "/current\nSHARED_PATH=" + root + "/shared\nPREVIOUS_RELEASE=" + first +
+              "\nREVISION=r2\nSTAGE=production\nHOST=127.0.0.1\nROLES=app web\nAPPLICATION=shop\n"
               "DEPLOY_ACTION=deploy\napp_env=odd\nport=8080\nweight=10\nsaid=it's \"odd\" $HOME `x` ünï\nMODE=$5 'q'\n"
               "PATH=/usr/local/bin:/usr/bin:/bin\n" +
               (world.host(0) / "releases" / id).string() + "\n");
@@ -158,7 +164,8 @@ TEST_CASE("'plan' tells what a deploy does, and changes nothing, not even on hos
       ids.push_back(world.host(0).live());
     }
     const std::string before[] = {world.host(0).snapshot(), world.host(1).snapshot()};
-    for (const auto& arguments : {std::vector<std::string>{"plan", "production"}, {"production", "plan"}, {"production", "-n"}}) {
+    for (const auto& arguments :
+         {std::vector<std::string>{"plan", "production"}, {"production", "plan"}, {"production", "-n"}}) {
       const Ran plan = world.deploy(arguments);
       INFO(plan);
       REQUIRE(plan.status == 0);
@@ -189,7 +196,8 @@ TEST_CASE("'releases' lists what the hosts have, newest first, with states, and 
   REQUIRE(world.deploy({"production", "rollback", "--hosts", "127.0.0.2"}).status == 0);
   ran = world.deploy({"production", "releases"});
   REQUIRE(ran.status == 0);
-  const auto bad = ran.out.find(second + "  bad"), good = ran.out.find(second + "  good"), old = ran.out.find(first + "  good");
+  const auto bad = ran.out.find(second + "  bad"), good = ran.out.find(second + "  good"),
+             old = ran.out.find(first + "  good");
   REQUIRE(bad != std::string::npos);
   REQUIRE(good != std::string::npos);
   REQUIRE(old != std::string::npos);
@@ -200,8 +208,10 @@ TEST_CASE("'releases' lists what the hosts have, newest first, with states, and 
 
 TEST_CASE("paths in 'copied' are taken over from the live release, unless the new one brings them") {
   World world;
-  world.write_recipe("copied: [vendor, cache/data, VERSION]\ntasks: {fill: 'mkdir -p vendor/lib cache; [ -e vendor/lib/a ] || echo $RELEASE >vendor/lib/a'}\n"
-                     "hooks: {build: fill}\n");
+  world.write_recipe(
+      "copied: [vendor, cache/data, VERSION]\ntasks: {fill: 'mkdir -p vendor/lib cache; [ -e vendor/lib/a ] || echo "
+      "$RELEASE >vendor/lib/a'}\n"
+      "hooks: {build: fill}\n");
   world.write_app("1");
   REQUIRE(world.deploy({"production"}).status == 0);
   const std::string first = world.host(0).live();
@@ -237,7 +247,8 @@ TEST_CASE("a deploy_to with blanks, quotes and dollars in its name works as any 
   const std::string odd = "an 'odd' $(name) &co";
   const FarmHost host("odd", world.host(0).tree().parent_path() / odd);
   const std::string set = "deploy_to=" + (std::filesystem::path(world.deploy_to()).parent_path() / odd).string();
-  for (const auto& each : world.hosts()) FarmHost("odd", each.tree().parent_path() / odd).write("shared/config/database.yml", "x\n");
+  for (const auto& each : world.hosts())
+    FarmHost("odd", each.tree().parent_path() / odd).write("shared/config/database.yml", "x\n");
   for (int i = 0; i < 3; ++i) {
     const Ran ran = world.deploy({"production", "--set", set});
     INFO(ran);

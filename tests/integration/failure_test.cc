@@ -161,7 +161,8 @@ TEST_CASE("shared files that are missing are all told at once, host by host, bef
   const Ran ran = world.deploy({"production"});
   INFO(ran);
   REQUIRE(ran.status == 1);
-  REQUIRE_THAT(ran.err, ContainsSubstring("[127.0.0.1] shared files are missing: config/database.yml, .env, with blank"));
+  REQUIRE_THAT(ran.err,
+               ContainsSubstring("[127.0.0.1] shared files are missing: config/database.yml, .env, with blank"));
   REQUIRE_THAT(ran.err, ContainsSubstring("[127.0.0.2] shared files are missing: config/database.yml, with blank"));
   REQUIRE(world.host(0).untouched());
   REQUIRE(world.host(1).snapshot() == before);

@@ -11,8 +11,10 @@ namespace {
 
 // A hook that tells its pid and then takes for ever, on hosts where $wait is yes.
 std::string waiting_hook(const std::string& point) {
-  return "vars: {wait: \"yes\"}\ntasks:\n  wait: '[ \"$wait\" = yes ] || exit 0; echo $$ >\"$SHARED_PATH/pid.new\"; mv \"$SHARED_PATH/pid.new\" \"$SHARED_PATH/pid\"; sleep 300; sleep 300'\n"
-         "hooks: {" + point + ": wait}\n";
+  return "vars: {wait: \"yes\"}\ntasks:\n  wait: '[ \"$wait\" = yes ] || exit 0; echo $$ >\"$SHARED_PATH/pid.new\"; mv "
+         "\"$SHARED_PATH/pid.new\" \"$SHARED_PATH/pid\"; sleep 300; sleep 300'\n"
+         "hooks: {" +
+         point + ": wait}\n";
 }
 
 std::vector<pid_t> wait_for_hooks(const World& world) {
@@ -25,12 +27,14 @@ std::vector<pid_t> wait_for_hooks(const World& world) {
 }
 
 bool all_gone(const std::vector<pid_t>& pids) {
-  return eventually([&] {
-    for (const pid_t pid : pids) {
-      if (::kill(pid, 0) == 0) return false;
-    }
-    return true;
-  }, std::chrono::seconds(30));
+  return eventually(
+      [&] {
+        for (const pid_t pid : pids) {
+          if (::kill(pid, 0) == 0) return false;
+        }
+        return true;
+      },
+      std::chrono::seconds(30));
 }
 
 }  // namespace
@@ -98,7 +102,9 @@ TEST_CASE("a signal during after_publish is exit 6 with what to do; every host r
 TEST_CASE("a second signal stops at once, even if the hook doesn't want to end; the host ends it all the same") {
   World world;
   world.write_app("1");
-  world.write_recipe("tasks: {stubborn: 'trap \"\" TERM INT HUP; echo $$ >\"$SHARED_PATH/pid\"; while :; do sleep 1; done'}\nhooks: {build: stubborn}\n");
+  world.write_recipe(
+      "tasks: {stubborn: 'trap \"\" TERM INT HUP; echo $$ >\"$SHARED_PATH/pid\"; while :; do sleep 1; done'}\nhooks: "
+      "{build: stubborn}\n");
   Running running = world.start({"production"});
   const auto hooks = wait_for_hooks(world);
   running.signal(SIGINT);
@@ -117,7 +123,9 @@ TEST_CASE("a local task that runs when the signal comes is ended with its childr
   world.write_app("1");
   world.write_recipe("tasks: {wait: {run: 'sleep 300 & echo $! >child; wait', local: true}}\nhooks: {build: wait}\n");
   Running running = world.start({"production"});
-  REQUIRE(eventually([&] { return std::filesystem::exists(world.site() / "child") && !world.read("site/child").empty(); }, std::chrono::seconds(60)));
+  REQUIRE(
+      eventually([&] { return std::filesystem::exists(world.site() / "child") && !world.read("site/child").empty(); },
+                 std::chrono::seconds(60)));
   running.signal(SIGTERM);
   const Ran ran = running.wait();
   INFO(ran);

@@ -27,7 +27,9 @@ hooks: {after_publish: restart, after_rollback: announce}
 
 }  // namespace
 
-TEST_CASE("a rollback puts the good release before the live one on all hosts, runs the hooks and marks what it leaves as bad") {
+TEST_CASE(
+    "a rollback puts the good release before the live one on all hosts, runs the hooks and marks what it leaves as "
+    "bad") {
   World world({.hosts = 3});
   world.write_recipe(noted);
   const auto ids = deploy_versions(world, 2);
@@ -39,11 +41,13 @@ TEST_CASE("a rollback puts the good release before the live one on all hosts, ru
     REQUIRE(host.version() == "1");
     REQUIRE(host.state(ids[0]) == "good");
     REQUIRE(host.state(ids[1]) == "bad");
-    REQUIRE(host.read("shared/restarts") == "deploy " + ids[0] + " from \ndeploy " + ids[1] + " from " + ids[0] + "\nrollback " + ids[0] +
-                                                " from " + ids[1] + "\nannounced " + ids[0] + "\n");
+    REQUIRE(host.read("shared/restarts") == "deploy " + ids[0] + " from \ndeploy " + ids[1] + " from " + ids[0] +
+                                                "\nrollback " + ids[0] + " from " + ids[1] + "\nannounced " + ids[0] +
+                                                "\n");
     REQUIRE_THAT(host.read("revisions.log"), ContainsSubstring("ada rolled back to release " + ids[0] + "\n"));
     REQUIRE_THAT(host.read(".kirikae/log.jsonl"),
-                 ContainsSubstring(R"("action":"rollback","application":"shop","stage":"production","release":")" + ids[0] + R"(","previous":")" + ids[1]));
+                 ContainsSubstring(R"("action":"rollback","application":"shop","stage":"production","release":")" +
+                                   ids[0] + R"(","previous":")" + ids[1]));
   }
   REQUIRE(world.broken_invariants().empty());
 }

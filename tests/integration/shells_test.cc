@@ -11,8 +11,9 @@ namespace {
 
 // A whole deploy, a second one and a rollback on a host.
 void deploy_twice_and_back(World& world) {
-  world.write_recipe("shared: {directories: [log], files: [\"with 'odd' name\"]}\nvars: {value: \"it's $x\"}\n"
-                     "tasks: {say: 'echo \"$value $RELEASE\" >said'}\nhooks: {build: say, after_publish: say}\nkeep_releases: 1\n");
+  world.write_recipe(
+      "shared: {directories: [log], files: [\"with 'odd' name\"]}\nvars: {value: \"it's $x\"}\n"
+      "tasks: {say: 'echo \"$value $RELEASE\" >said'}\nhooks: {build: say, after_publish: say}\nkeep_releases: 1\n");
   for (const auto& host : world.hosts()) host.write("shared/with 'odd' name", "x");
   for (const char* version : {"1", "2", "3"}) {
     world.write_app(version);
@@ -57,9 +58,11 @@ TEST_CASE("hosts with login shell fish are deployed to") { with_login_shell("fis
 TEST_CASE("hosts with login shell tcsh are deployed to") { with_login_shell("tcsh", "tcsh"); }
 
 TEST_CASE("rc files that print, that wait for input and that fail disturb nothing") {
-  const std::string noise = "echo 'Welcome to *** $HOST ***'; echo 'last login: never' >&2; printf 'no newline'\nfalse\n";
+  const std::string noise =
+      "echo 'Welcome to *** $HOST ***'; echo 'last login: never' >&2; printf 'no newline'\nfalse\n";
   // bash reads .bashrc where it thinks that sshd has started it.
-  World world({.login_shell = "/bin/bash", .home = {{".bashrc", noise + "read -r -t 1 nothing </dev/null\n"}, {".profile", noise}}});
+  World world({.login_shell = "/bin/bash",
+               .home = {{".bashrc", noise + "read -r -t 1 nothing </dev/null\n"}, {".profile", noise}}});
   world.write("../enter", "#!/bin/bash\nsource ~/.bashrc\nexec /bin/bash \"$@\"\n", 0755);
   deploy_twice_and_back(world);
 }
@@ -67,7 +70,10 @@ TEST_CASE("rc files that print, that wait for input and that fail disturb nothin
 TEST_CASE("a host that has nothing but busybox is deployed to") {
   if (!installed("busybox")) return;
   const TempDir applets;
-  REQUIRE(run_program({"/bin/sh", "-c", "for a in busybox $(busybox --list); do ln -s \"$(command -v busybox)\" \"$1/$a\"; done", "sh", applets.path().string()}).status == 0);
+  REQUIRE(run_program({"/bin/sh", "-c",
+                       "for a in busybox $(busybox --list); do ln -s \"$(command -v busybox)\" \"$1/$a\"; done", "sh",
+                       applets.path().string()})
+              .status == 0);
   World world({.hosts = 2, .login_shell = "busybox ash", .path = applets.path().string()});
   deploy_twice_and_back(world);
 }
@@ -82,7 +88,9 @@ TEST_CASE("where one host has no zstd, all get gzip; where one has neither, plai
   const auto poor = [&](const TempDir& tools) {
     world.write("../enter",
                 "#!/bin/sh\nhost=${SSH_CONNECTION#* * }\nhost=${host% *}\nexec 9<" + (world / "hosts").string() +
-                    "/\"$host\"\n[ \"$host\" != 127.0.0.2 ] || PATH=" + tools.path().string() + "\nexec /bin/sh \"$@\"\n", 0755);
+                    "/\"$host\"\n[ \"$host\" != 127.0.0.2 ] || PATH=" + tools.path().string() +
+                    "\nexec /bin/sh \"$@\"\n",
+                0755);
   };
   world.write_app("1");
   Ran plan = world.deploy({"plan", "production"});

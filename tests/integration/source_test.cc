@@ -18,15 +18,20 @@ std::string sha256_of(const fs::path& file) { return run_program({"sha256sum", f
 
 // What a tree is, without times and owners; `but` are grep patterns of lines that don't count.
 std::string tree_of(const fs::path& folder, const std::string& but) {
-  const ProgramEnd end = run_program({"/bin/sh", "-c",
-                                      "cd \"$1\" && { find . -mindepth 1 ! -type d -printf '%P\\t%y\\t%m\\t%l\\0'; find . -mindepth 1 -type d -printf '%P\\t%y\\0'; } | sort -z | tr '\\0\\n' '\\n@' | "
-                                      "grep -v -e \"$2\"; find . -type f ! -name REVISION -print0 | sort -z | xargs -0 sha256sum", "sh", folder.string(), but});
+  const ProgramEnd end =
+      run_program({"/bin/sh", "-c",
+                   "cd \"$1\" && { find . -mindepth 1 ! -type d -printf '%P\\t%y\\t%m\\t%l\\0'; find . -mindepth 1 "
+                   "-type d -printf '%P\\t%y\\0'; } | sort -z | tr '\\0\\n' '\\n@' | "
+                   "grep -v -e \"$2\"; find . -type f ! -name REVISION -print0 | sort -z | xargs -0 sha256sum",
+                   "sh", folder.string(), but});
   REQUIRE(end.status == 0);
   return end.output;
 }
 
 void write_random(const fs::path& file, std::uint64_t bytes) {
-  REQUIRE(run_program({"/bin/sh", "-c", "head -c \"$1\" /dev/urandom >\"$2\"", "sh", std::to_string(bytes), file.string()}).status == 0);
+  REQUIRE(
+      run_program({"/bin/sh", "-c", "head -c \"$1\" /dev/urandom >\"$2\"", "sh", std::to_string(bytes), file.string()})
+          .status == 0);
 }
 
 }  // namespace
@@ -79,13 +84,16 @@ TEST_CASE("excluded files stay here") {
   World world;
   world.write_app("1");
   world.write_recipe("source: {directory: app, exclude: [\"*.map\", \"/secret/\", \"!keep.map\", \".git/\"]}\n");
-  for (const char* file : {"a.map", "deep/b.map", "keep.map", "secret/key", "deep/secret/kept", ".git/HEAD"}) world.write("app/" + std::string(file), "x");
+  for (const char* file : {"a.map", "deep/b.map", "keep.map", "secret/key", "deep/secret/kept", ".git/HEAD"})
+    world.write("app/" + std::string(file), "x");
   const Ran ran = world.deploy({"production", "--revision", "r"});
   INFO(ran);
   REQUIRE(ran.status == 0);
   const FarmHost& host = world.host(0);
-  for (const char* gone : {"a.map", "deep/b.map", "secret", ".git"}) REQUIRE_FALSE(host.exists("current/" + std::string(gone)));
-  for (const char* there : {"keep.map", "deep/secret/kept", "index.html"}) REQUIRE(host.exists("current/" + std::string(there)));
+  for (const char* gone : {"a.map", "deep/b.map", "secret", ".git"})
+    REQUIRE_FALSE(host.exists("current/" + std::string(gone)));
+  for (const char* there : {"keep.map", "deep/secret/kept", "index.html"})
+    REQUIRE(host.exists("current/" + std::string(there)));
 }
 
 TEST_CASE("an archive is deployed as it is; with a wrong sha256 nothing is connected to") {
@@ -118,7 +126,9 @@ TEST_CASE("an archive is deployed as it is; with a wrong sha256 nothing is conne
 TEST_CASE("an archive with an entry that leads out of the release is refused") {
   World world;
   world.write("app/x", "1");
-  REQUIRE(run_program({"tar", "-C", (world.site() / "app").string(), "-cf", (world.site() / "evil.tar").string(), "--transform=s,^x,../x,", "-P", "x"}).status == 0);
+  REQUIRE(run_program({"tar", "-C", (world.site() / "app").string(), "-cf", (world.site() / "evil.tar").string(),
+                       "--transform=s,^x,../x,", "-P", "x"})
+              .status == 0);
   world.write_recipe("source: {archive: evil.tar}\n");
   const Ran ran = world.deploy({"production"});
   INFO(ran);
@@ -131,7 +141,9 @@ TEST_CASE("the revision of a source in a git work tree is its commit, 'dirty' wh
   World world;
   world.write_app("1");
   const auto git = [&](const std::string& line) {
-    const ProgramEnd end = run_program({"/bin/sh", "-c", "cd \"$1\" && export HOME=\"$1\" && git -c user.name=a -c user.email=a@b " + line, "sh", world.site().string()});
+    const ProgramEnd end =
+        run_program({"/bin/sh", "-c", "cd \"$1\" && export HOME=\"$1\" && git -c user.name=a -c user.email=a@b " + line,
+                     "sh", world.site().string()});
     REQUIRE(end.status == 0);
     return end.output;
   };

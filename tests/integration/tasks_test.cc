@@ -15,7 +15,9 @@ bool alive(pid_t pid) { return ::kill(pid, 0) == 0; }
 
 // The pid that a hook has written into a file of shared/.
 pid_t noted_pid(const FarmHost& host, const std::string& file) {
-  return host.exists("shared/" + file) ? static_cast<pid_t>(std::strtol(host.read("shared/" + file).c_str(), nullptr, 10)) : 0;
+  return host.exists("shared/" + file)
+             ? static_cast<pid_t>(std::strtol(host.read("shared/" + file).c_str(), nullptr, 10))
+             : 0;
 }
 
 }  // namespace
@@ -31,7 +33,8 @@ TEST_CASE("tasks run by role, once on the primary, or on this machine") {
   here: {run: 'echo "$PWD $RELEASE $HOST$ROLES" >here; pwd >>here', local: true, dir: app}
 hooks: {build: [everywhere, app_only, migrate, first, here]}
 )",
-                     "[{address: 127.0.0.1, roles: [app]}, {address: 127.0.0.2, roles: [app, db]}, {address: 127.0.0.3, roles: [db], primary: true}]");
+                     "[{address: 127.0.0.1, roles: [app]}, {address: 127.0.0.2, roles: [app, db]}, {address: "
+                     "127.0.0.3, roles: [db], primary: true}]");
   const Ran ran = world.deploy({"production"});
   INFO(ran);
   REQUIRE(ran.status == 0);
@@ -51,7 +54,8 @@ hooks: {build: [everywhere, app_only, migrate, first, here]}
 TEST_CASE("a local task that fails before the switch stops the deploy; nothing is switched") {
   World world;
   world.write_app("1");
-  world.write_recipe("tasks: {check: {run: 'echo no good >&2; exit 4', local: true}}\nhooks: {before_publish: check}\n");
+  world.write_recipe(
+      "tasks: {check: {run: 'echo no good >&2; exit 4', local: true}}\nhooks: {before_publish: check}\n");
   const Ran ran = world.deploy({"production"});
   INFO(ran);
   REQUIRE(ran.status == 1);
@@ -131,9 +135,10 @@ hooks: {build: chatter}
 TEST_CASE("a task that reads standard input meets its end at once") {
   World world({.hosts = 2});
   world.write_app("1");
-  world.write_recipe("tasks: {read: {run: 'if read line; then exit 7; fi; cat; wc -c >got', timeout: 20s},\n"
-                     "        read_here: {run: 'if read line; then exit 7; fi', local: true, timeout: 20s}}\n"
-                     "hooks: {build: [read, read_here]}\n");
+  world.write_recipe(
+      "tasks: {read: {run: 'if read line; then exit 7; fi; cat; wc -c >got', timeout: 20s},\n"
+      "        read_here: {run: 'if read line; then exit 7; fi', local: true, timeout: 20s}}\n"
+      "hooks: {build: [read, read_here]}\n");
   const Ran ran = world.deploy({"production"});
   INFO(ran);
   REQUIRE(ran.status == 0);
@@ -143,8 +148,10 @@ TEST_CASE("a task that reads standard input meets its end at once") {
 TEST_CASE("a daemon that a task leaves behind doesn't hold up the deploy, and lives on") {
   World world;
   world.write_app("1");
-  world.write_recipe("tasks: {start: {run: 'setsid sh -c \"echo started; exec sleep 300\" & echo $! >\"$SHARED_PATH/daemon\"', timeout: 20s}, after: 'echo after >>\"$SHARED_PATH/order\"'}\n"
-                     "hooks: {after_publish: [start, after]}\n");
+  world.write_recipe(
+      "tasks: {start: {run: 'setsid sh -c \"echo started; exec sleep 300\" & echo $! >\"$SHARED_PATH/daemon\"', "
+      "timeout: 20s}, after: 'echo after >>\"$SHARED_PATH/order\"'}\n"
+      "hooks: {after_publish: [start, after]}\n");
   const Ran ran = world.deploy({"production"});
   INFO(ran);
   REQUIRE(ran.status == 0);
@@ -158,7 +165,9 @@ TEST_CASE("a daemon that a task leaves behind doesn't hold up the deploy, and li
 TEST_CASE("what a task prints is shown with its host, harmless for a terminal") {
   World world;
   world.write_app("1");
-  world.write_recipe("tasks: {paint: 'printf \"\\033]0;owned\\007plain \\033[31mred\\033[0m \\200\\n\"; printf \"no newline\"'}\nhooks: {build: paint}\n");
+  world.write_recipe(
+      "tasks: {paint: 'printf \"\\033]0;owned\\007plain \\033[31mred\\033[0m \\200\\n\"; printf \"no "
+      "newline\"'}\nhooks: {build: paint}\n");
   const Ran ran = world.deploy({"production"});
   INFO(ran);
   REQUIRE(ran.status == 0);
@@ -172,8 +181,9 @@ TEST_CASE("hooks run in their order around the phases, each on all hosts before 
   World world({.hosts = 2});
   world.write_app("1");
   std::string tasks = "tasks:\n", hooks = "hooks:\n";
-  for (const char* point : {"after_connect", "before_upload", "after_upload", "before_link", "after_link", "before_build", "build", "after_build",
-                            "before_publish", "after_publish", "before_prune", "after_prune"}) {
+  for (const char* point :
+       {"after_connect", "before_upload", "after_upload", "before_link", "after_link", "before_build", "build",
+        "after_build", "before_publish", "after_publish", "before_prune", "after_prune"}) {
     tasks += std::string("  t_") + point + ": 'echo " + point + " >>" + (world / "order").string() + "'\n";
     hooks += std::string("  ") + point + ": t_" + point + "\n";
   }
@@ -181,17 +191,21 @@ TEST_CASE("hooks run in their order around the phases, each on all hosts before 
   const Ran ran = world.deploy({"production"});
   INFO(ran);
   REQUIRE(ran.status == 0);
-  const std::string both = "after_connect\nafter_connect\nbefore_upload\nbefore_upload\nafter_upload\nafter_upload\nbefore_link\nbefore_link\n"
-                           "after_link\nafter_link\nbefore_build\nbefore_build\nbuild\nbuild\nafter_build\nafter_build\nbefore_publish\n"
-                           "before_publish\nafter_publish\nafter_publish\nbefore_prune\nbefore_prune\nafter_prune\nafter_prune\n";
+  const std::string both =
+      "after_connect\nafter_connect\nbefore_upload\nbefore_upload\nafter_upload\nafter_upload\nbefore_link\nbefore_"
+      "link\n"
+      "after_link\nafter_link\nbefore_build\nbefore_build\nbuild\nbuild\nafter_build\nafter_build\nbefore_publish\n"
+      "before_publish\nafter_publish\nafter_publish\nbefore_prune\nbefore_prune\nafter_prune\nafter_prune\n";
   REQUIRE(world.read("order") == both);
 }
 
 TEST_CASE("values and commands never stand in an argv on the host") {
   World world;
   world.write_app("1");
-  world.write_recipe("vars: {token: s3cr3t-v4lue}\n"
-                     "tasks: {look: {run: 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr \"\\0\" \" \" >all; : marker-in-the-text', timeout: 60s}}\nhooks: {build: look}\n");
+  world.write_recipe(
+      "vars: {token: s3cr3t-v4lue}\n"
+      "tasks: {look: {run: 'cat /proc/[0-9]*/cmdline 2>/dev/null | tr \"\\0\" \" \" >all; : marker-in-the-text', "
+      "timeout: 60s}}\nhooks: {build: look}\n");
   const Ran ran = world.deploy({"production"});
   INFO(ran);
   REQUIRE(ran.status == 0);

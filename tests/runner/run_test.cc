@@ -10,7 +10,8 @@ using recipe::HookPoint;
 
 namespace {
 
-const std::vector<std::string> whole_way = {"facts", "prepare", "receive", "link", "task build", "seal", "publish", "task restart", "settle", "prune"};
+const std::vector<std::string> whole_way = {"facts", "prepare", "receive",      "link",   "task build",
+                                            "seal",  "publish", "task restart", "settle", "prune"};
 
 std::vector<std::string> warnings_of(const RunWorld& world) {
   std::vector<std::string> texts;
@@ -54,7 +55,8 @@ TEST_CASE("no host is switched before every host's release is sealed") {
     if (call.name != "seal") return;
     // The others have had their turn and wait here; were there no barrier, they would go on.
     eventually([&] { return world.was_told(0, "seal") && world.was_told(1, "seal"); });
-    too_early = eventually([&] { return world.was_told(0, "publish") || world.was_told(1, "publish"); }, std::chrono::milliseconds(200));
+    too_early = eventually([&] { return world.was_told(0, "publish") || world.was_told(1, "publish"); },
+                           std::chrono::milliseconds(200));
   });
   CHECK(world.deploy().outcome == Outcome::done);
   CHECK_FALSE(too_early);
@@ -80,7 +82,8 @@ TEST_CASE("the first failure of a round lets other hosts finish their step, and 
     if (call.name != "prepare") return;
     eventually([&] {
       const auto ended = world.events.all<event::StepFinished>();
-      return std::any_of(ended.begin(), ended.end(), [](const auto& step) { return step.step == "prepare" && step.error; });
+      return std::any_of(ended.begin(), ended.end(),
+                         [](const auto& step) { return step.step == "prepare" && step.error; });
     });
   });
   const auto report = world.deploy();
@@ -92,10 +95,12 @@ TEST_CASE("the first failure of a round lets other hosts finish their step, and 
   CHECK(report.hosts[1].end == HostEnd::unchanged);
 }
 
-TEST_CASE("whatever step fails before the switch, no host is switched, and the release is marked failed where it was begun") {
+TEST_CASE(
+    "whatever step fails before the switch, no host is switched, and the release is marked failed where it was begun") {
   const std::size_t step = GENERATE(range(std::size_t{1}, std::size_t{6}));
-  const FakeAnswer how = GENERATE(FakeAnswer{.exit = {3, ""}}, FakeAnswer{.exit = {137, "KILL"}}, FakeAnswer{.lose = true},
-                                  FakeAnswer{.error = Error(ErrorCode::timeout, "took too long")});
+  const FakeAnswer how =
+      GENERATE(FakeAnswer{.exit = {3, ""}}, FakeAnswer{.exit = {137, "KILL"}}, FakeAnswer{.lose = true},
+               FakeAnswer{.error = Error(ErrorCode::timeout, "took too long")});
   UsualWorld world(3);
   world.hosts[1]->answer(whole_way[step], how);
   const auto report = world.deploy();
@@ -236,7 +241,9 @@ TEST_CASE("'failed' hooks run once on each host that the release was begun on, a
   CHECK_FALSE(report.hosts[1].error);  // what 'failed' hooks do is no error of the host
 }
 
-TEST_CASE("'failed' hooks run after a failure past the switch, too; a failure before anything was begun runs only those of this machine") {
+TEST_CASE(
+    "'failed' hooks run after a failure past the switch, too; a failure before anything was begun runs only those of "
+    "this machine") {
   UsualWorld world(2);
   world.hook(HookPoint::failed, "save");
   world.hook(HookPoint::failed, "tell", true, "echo x >>told");
@@ -289,7 +296,9 @@ TEST_CASE("a local task that fails ends the run between the hosts' steps") {
 TEST_CASE("a rollback switches, runs the hooks and settles; a host that is there already is left alone") {
   UsualWorld world(2);
   world.hook(HookPoint::after_rollback, "tell");
-  world.hosts[1]->answer("facts", {.out = facts_text("20261121000000", {"20261120000000 good", "20261121000000 good", world.live + " bad"})});
+  world.hosts[1]->answer(
+      "facts",
+      {.out = facts_text("20261121000000", {"20261120000000 good", "20261121000000 good", world.live + " bad"})});
   const auto report = world.rollback();
   CHECK(report.outcome == Outcome::done);
   CHECK(report.release == "20261121000000");

@@ -38,11 +38,14 @@ class Recorder final : public event::Sink {
 };
 
 // What a host says about itself: `releases` are lines such as "20261122000000 good".
-inline std::string facts_text(const std::string& live, const std::vector<std::string>& releases, const std::string& more = {}) {
+inline std::string facts_text(const std::string& live, const std::vector<std::string>& releases,
+                              const std::string& more = {}) {
   std::string text = "facts=1\nclock=1795410000\nsystem=Linux\n";
   if (!live.empty()) text += "live=" + live + "\n";
   for (const auto& release : releases) text += "release=" + release + "\n";
-  return text + more + "free_kilobytes=1000000\nfree_inodes=100000\nzstd=yes\ngzip=yes\nsetsid=yes\nhash=openssl\nsync_fs=yes\nmv=T\nfacts=end\n";
+  return text + more +
+         "free_kilobytes=1000000\nfree_inodes=100000\nzstd=yes\ngzip=yes\nsetsid=yes\nhash=openssl\nsync_fs=yes\nmv="
+         "T\nfacts=end\n";
 }
 
 struct RunWorld {
@@ -64,7 +67,8 @@ struct RunWorld {
       host.user = "deploy";
       request.hosts.push_back(host);
       hosts.push_back(connector.add(host.name));
-      hosts.back()->answer("facts", {.out = facts_text(live, {"20261120000000 good", "20261121000000 good", live + " good"})});
+      hosts.back()->answer("facts",
+                           {.out = facts_text(live, {"20261120000000 good", "20261121000000 good", live + " good"})});
     }
   }
 
@@ -81,7 +85,9 @@ struct RunWorld {
     return {connector, events, [] { return std::int64_t{1795410000}; }, folder / "cache", stop.get_token()};
   }
 
-  [[nodiscard]] bool was_told(std::size_t host, const std::string& command) const { return times_told(host, command) > 0; }
+  [[nodiscard]] bool was_told(std::size_t host, const std::string& command) const {
+    return times_told(host, command) > 0;
+  }
   [[nodiscard]] long times_told(std::size_t host, const std::string& command) const {
     const auto names = hosts[host]->names();
     return std::count(names.begin(), names.end(), command);

@@ -48,15 +48,22 @@ std::vector<char*> pointers(std::vector<std::string>& words) {
 }  // namespace
 
 std::ostream& operator<<(std::ostream& stream, const Ran& ran) {
-  const auto shortened = [](const std::string& text) { return text.size() < 20'000 ? text : text.substr(0, 20'000) + "…\n"; };
+  const auto shortened = [](const std::string& text) {
+    return text.size() < 20'000 ? text : text.substr(0, 20'000) + "…\n";
+  };
   return stream << "status " << ran.status << " after " << ran.seconds << " s\n--- out\n"
-                << shortened(ran.out) << "--- err\n" << shortened(ran.err) << "---";
+                << shortened(ran.out) << "--- err\n"
+                << shortened(ran.err) << "---";
 }
 
-Running::Running(pid_t pid, fs::path out, fs::path err) : pid_(pid), out_(std::move(out)), err_(std::move(err)), start_(now()) {}
+Running::Running(pid_t pid, fs::path out, fs::path err)
+    : pid_(pid), out_(std::move(out)), err_(std::move(err)), start_(now()) {}
 
 Running::Running(Running&& other) noexcept
-    : pid_(std::exchange(other.pid_, -1)), out_(std::move(other.out_)), err_(std::move(other.err_)), start_(other.start_) {}
+    : pid_(std::exchange(other.pid_, -1)),
+      out_(std::move(other.out_)),
+      err_(std::move(other.err_)),
+      start_(other.start_) {}
 
 Running::~Running() {
   if (pid_ <= 0) return;
@@ -69,7 +76,8 @@ std::string Running::err() const { return text_of(err_); }
 
 bool Running::has_ended() const {
   siginfo_t info{};
-  return pid_ <= 0 || (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid_);
+  return pid_ <= 0 ||
+         (::waitid(P_PID, static_cast<id_t>(pid_), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid_);
 }
 
 void Running::signal(int number) const {
@@ -118,10 +126,13 @@ std::string FarmHost::read(std::string_view below) const {
 void FarmHost::write(std::string_view below, std::string_view content) const {
   fs::create_directories((tree_ / below).parent_path());
   std::ofstream out(tree_ / below, std::ios::binary | std::ios::trunc);
-  if (!out.write(content.data(), static_cast<std::streamsize>(content.size()))) throw std::runtime_error("can't write " + std::string(below));
+  if (!out.write(content.data(), static_cast<std::streamsize>(content.size())))
+    throw std::runtime_error("can't write " + std::string(below));
 }
 
-std::string FarmHost::version() const { return fs::exists(tree_ / "current/VERSION") ? read("current/VERSION") : std::string(); }
+std::string FarmHost::version() const {
+  return fs::exists(tree_ / "current/VERSION") ? read("current/VERSION") : std::string();
+}
 
 std::string FarmHost::snapshot() const {
   return shell_output(
@@ -158,7 +169,8 @@ void World::start_servers(const Options& options) {
   server.config = options.sshd_config;
   server.home = options.home;
   if (!options.path.empty()) server.environment["PATH"] = options.path;
-  if (options.hosts > 1 || !options.login_shell.empty() || !options.path.empty()) server.login_shell = (folder_.path() / "enter").string();
+  if (options.hosts > 1 || !options.login_shell.empty() || !options.path.empty())
+    server.login_shell = (folder_.path() / "enter").string();
   if (options.own_servers) {
     for (const auto& host : hosts_) {
       server.addresses = {host.name()};
@@ -186,7 +198,8 @@ void World::write_enter(const Options& options) const {
 
 void World::write_known_hosts() const {
   std::string lines;
-  for (std::size_t i = 0; i < places_.size(); ++i) lines += sshd(i).known_hosts_lines(places_[i].address, places_[i].port);
+  for (std::size_t i = 0; i < places_.size(); ++i)
+    lines += sshd(i).known_hosts_lines(places_[i].address, places_[i].port);
   folder_.write("known_hosts", lines);
 }
 
@@ -200,14 +213,16 @@ Relay& World::relay(std::size_t index) {
 std::string World::host_list() const {
   std::string list = "[";
   for (const auto& place : places_) {
-    list += (list.size() > 1 ? ", " : "") + ('"' + place.address) + (place.port == port_ ? "" : ":" + std::to_string(place.port)) + '"';
+    list += (list.size() > 1 ? ", " : "") + ('"' + place.address) +
+            (place.port == port_ ? "" : ":" + std::to_string(place.port)) + '"';
   }
   return list + "]";
 }
 
 void World::write_recipe(std::string_view more, std::string_view hosts) const {
   std::string text = "application: shop\ndeploy_to: " + deploy_to() + "\n";
-  if (more.find("\nsource:") == std::string_view::npos && !more.starts_with("source:")) text += "source: {directory: app}\n";
+  if (more.find("\nsource:") == std::string_view::npos && !more.starts_with("source:"))
+    text += "source: {directory: app}\n";
   text += "user: " + SshdFixture::user() + "\n";
   text += "ssh:\n  known_hosts: " + known_hosts() + "\n  identity: " + SshdFixture::client_key() + "\n";
   if (port_ != 0) text += "  port: " + std::to_string(port_) + "\n";
@@ -235,7 +250,8 @@ void World::write_app(std::string_view version) const {
 
 void World::write_manifest() const {
   shell_output(
-      "cd \"$1\" && find . -type f ! -name MANIFEST ! -path './log/*' -print0 | sort -z | xargs -0 sha256sum >../manifest.new &&"
+      "cd \"$1\" && find . -type f ! -name MANIFEST ! -path './log/*' -print0 | sort -z | xargs -0 sha256sum "
+      ">../manifest.new &&"
       " mv ../manifest.new MANIFEST",
       {(site() / "app").string()});
 }
@@ -245,7 +261,9 @@ std::vector<std::string> World::environment_of_program() const {
   std::vector<std::string> all{"PATH=" + std::string(path != nullptr ? path : "/usr/bin:/bin"),
                                "HOME=" + (folder_.path() / "home").string(),
                                "XDG_CACHE_HOME=" + (folder_.path() / "cache").string(),
-                               "USER=ada", "LANG=C.UTF-8", "TERM=dumb"};
+                               "USER=ada",
+                               "LANG=C.UTF-8",
+                               "TERM=dumb"};
   // What sanitizers are told by ctest.
   for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
     if (const char* value = std::getenv(name); value != nullptr) all.push_back(std::string(name) + '=' + value);
@@ -286,8 +304,8 @@ Ran World::type(std::string_view line) const {
   fs::remove(folder_.path() / "bin/deploy");
   fs::create_symlink(KIRIKAE_DEPLOY, folder_.path() / "bin/deploy");
   folder_.write("bin/ssh",
-                "#!/bin/sh\nexec /usr/bin/ssh -F none -o UserKnownHostsFile=" + known_hosts() + " -o IdentitiesOnly=yes -o BatchMode=yes -i " +
-                    SshdFixture::client_key() + " \"$@\"\n",
+                "#!/bin/sh\nexec /usr/bin/ssh -F none -o UserKnownHostsFile=" + known_hosts() +
+                    " -o IdentitiesOnly=yes -o BatchMode=yes -i " + SshdFixture::client_key() + " \"$@\"\n",
                 0755);
   auto env = environment_of_program();
   std::erase_if(env, [](const std::string& each) { return each.starts_with("PATH="); });
@@ -298,7 +316,8 @@ Ran World::type(std::string_view line) const {
 std::string World::broken_invariants(bool crashed) const {
   std::string all;
   for (const auto& host : hosts_) {
-    const ProgramEnd end = run_program({"/bin/sh", std::string(KIRIKAE_SOURCE_DIR) + "/tests/faults/observe.sh", host.tree().string(), crashed ? "crashed" : "no"});
+    const ProgramEnd end = run_program({"/bin/sh", std::string(KIRIKAE_SOURCE_DIR) + "/tests/faults/observe.sh",
+                                        host.tree().string(), crashed ? "crashed" : "no"});
     if (end.status != 0) all += host.name() + ":\n" + (end.output.empty() ? "observe.sh failed\n" : end.output);
   }
   return all;

@@ -8,9 +8,9 @@
 //   REQUIRE(ran.status == 0);
 //   world.host(0).live();                                  // looks at the host's files, not at what the program says
 //
-// The hosts are 127.0.0.1, 127.0.0.2 …, all served by one sshd (or one each: `own_servers`). They have the folder deploy_to() in
-// common, as real hosts have: it goes through a link to /proc/self/fd/9, which the server opens for each session according to
-// the address that was connected to. Tests see a host's own folder as host(i).tree().
+// The hosts are 127.0.0.1, 127.0.0.2 …, all served by one sshd (or one each: `own_servers`). They have the folder
+// deploy_to() in common, as real hosts have: it goes through a link to /proc/self/fd/9, which the server opens for each
+// session according to the address that was connected to. Tests see a host's own folder as host(i).tree().
 #pragma once
 
 #include <sys/types.h>
@@ -68,14 +68,14 @@ class FarmHost {
   [[nodiscard]] const std::filesystem::path& tree() const { return tree_; }  // what deploy_to() is there
   [[nodiscard]] std::filesystem::path operator/(std::string_view below) const { return tree_ / below; }
 
-  [[nodiscard]] bool untouched() const;                           // deploy_to was not even made
-  [[nodiscard]] std::string live() const;                         // what `current` points to; empty: there is none
-  [[nodiscard]] std::vector<std::string> releases() const;        // ascending
-  [[nodiscard]] std::string state(std::string_view id) const;     // from its record; empty: there is none
-  [[nodiscard]] bool exists(std::string_view below) const;        // links are not followed
-  [[nodiscard]] std::string read(std::string_view below) const;   // throws where it can't
+  [[nodiscard]] bool untouched() const;                          // deploy_to was not even made
+  [[nodiscard]] std::string live() const;                        // what `current` points to; empty: there is none
+  [[nodiscard]] std::vector<std::string> releases() const;       // ascending
+  [[nodiscard]] std::string state(std::string_view id) const;    // from its record; empty: there is none
+  [[nodiscard]] bool exists(std::string_view below) const;       // links are not followed
+  [[nodiscard]] std::string read(std::string_view below) const;  // throws where it can't
   void write(std::string_view below, std::string_view content) const;
-  [[nodiscard]] std::string version() const;                      // of the application that is live: what write_app was told
+  [[nodiscard]] std::string version() const;  // of the application that is live: what write_app was told
   // Everything there is: paths, types, modes, link targets, and the sums of files. Equal: nothing has changed.
   [[nodiscard]] std::string snapshot() const;
 
@@ -88,9 +88,9 @@ class World {
  public:
   struct Options {
     int hosts = 1;
-    bool own_servers = false;                 // an sshd for each host
-    std::string login_shell{};                // program and words that run `-c COMMAND`
-    std::string path{};                       // PATH of the sessions; empty: the server's
+    bool own_servers = false;   // an sshd for each host
+    std::string login_shell{};  // program and words that run `-c COMMAND`
+    std::string path{};         // PATH of the sessions; empty: the server's
     std::vector<std::string> sshd_config{};
     std::map<std::string, std::string> home{};  // files of HOME on the hosts
   };
@@ -110,8 +110,8 @@ class World {
   void write_app(std::string_view version) const;
   void write_manifest() const;  // anew, after files were added
 
-  // The usual recipe (application shop, source app, one stage `production` with all hosts) and more keys. `hosts` replaces the
-  // usual list: what stands behind `hosts:`.
+  // The usual recipe (application shop, source app, one stage `production` with all hosts) and more keys. `hosts`
+  // replaces the usual list: what stands behind `hosts:`.
   void write_recipe(std::string_view more = {}, std::string_view hosts = {}) const;
   [[nodiscard]] std::string deploy_to() const { return (folder_.path() / "srv/shop").string(); }
   [[nodiscard]] std::string known_hosts() const { return (folder_.path() / "known_hosts").string(); }
@@ -127,7 +127,9 @@ class World {
   [[nodiscard]] const FarmHost& host(std::size_t index) const { return hosts_.at(index); }
   [[nodiscard]] const std::vector<FarmHost>& hosts() const { return hosts_; }
   [[nodiscard]] int port() const { return port_; }  // of all hosts, but for own_servers and relays
-  [[nodiscard]] SshdFixture& sshd(std::size_t index = 0) const { return *servers_.at(servers_.size() == 1 ? 0 : index); }
+  [[nodiscard]] SshdFixture& sshd(std::size_t index = 0) const {
+    return *servers_.at(servers_.size() == 1 ? 0 : index);
+  }
   // From now on the recipe leads to host `index` by a relay; call it before write_recipe().
   Relay& relay(std::size_t index);
 
