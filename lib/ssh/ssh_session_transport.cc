@@ -147,6 +147,10 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
       if (!following.ending) return *end;
       return std::unexpected(ended_error(following, command.name, true));
     }
+    // A shell of its own for one step ends with it, and says no more of a step that was told to end.
+    if (following.ending && upload != nullptr && !session_->lost() && !shell.problem().empty()) {
+      return std::unexpected(ended_error(following, command.name, true));
+    }
     if (auto error = trouble(shell, command.name)) return std::unexpected(std::move(*error));
 
     if (!following.ending) {

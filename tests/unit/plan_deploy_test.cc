@@ -154,3 +154,11 @@ TEST_CASE("one host without zstd makes the payload gzip for all, one without bot
   old.facts.gzip = false;
   CHECK(plan::encoding_for({a_host("app1", {"app"}), old}) == "none");
 }
+
+TEST_CASE("a host that does not say how much room it has is not refused for it") {
+  const auto recipe = shop_recipe();
+  auto app = a_host("app1", {"app"});
+  app.facts.free_kilobytes = release::Facts().free_kilobytes;
+  app.facts.free_inodes = release::Facts().free_inodes;
+  CHECK(plan::preflight_deploy(input_for(recipe, {app})).empty());
+}
