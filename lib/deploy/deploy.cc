@@ -52,9 +52,10 @@ Reading reading(event::Report report, std::string text = {}) { return {std::move
 
 event::Report deploy(const Request& request, const Surroundings& with) {
   Run run(request, with, "deploy");
+  // First the tasks of this machine: one of them may make the source.
+  if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
   auto source = transfer::examine(request.recipe.source, with.stop);
   if (!source) return run.end_early({source.error()});
-  if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit());
   const plan::DeployInput input = input_of(request, with, *source, opened);

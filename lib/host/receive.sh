@@ -13,10 +13,11 @@ kk_receive() {
   { kk_digest=$(kk_hash "$kk_hash_tool" <"$kk_t/data") && kk_sum "$kk_digest" && printf '%s\n' "$kk_s" >"$kk_t/sum"; } &
   kk_hasher=$!
   # Every stage says that it went well, since a pipe only tells of the last. What follows tar's end mark must be read, too.
+  # No umask: busybox' tar would take it off the modes, for all its -p.
   kk_stages=$(
     {
       { tee "$kk_t/data" && echo tee >&4; } | { kk_decode && echo decode >&4; } |
-        { tar -x -o -p -f - >&2 && cat >/dev/null && echo tar >&4; }
+        { umask 0 && tar -x -o -p -f - >&2 && cat >/dev/null && echo tar >&4; }
     } 4>&1
   ) || :
   # If tee has never opened it, the hasher still waits for a writer.

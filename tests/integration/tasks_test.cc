@@ -75,6 +75,18 @@ TEST_CASE("a before_connect task that fails ends the run before any host is conn
   REQUIRE(world.sshd().log().find("Connection from") == std::string::npos);
 }
 
+TEST_CASE("a before_connect task may make the source") {
+  World world;
+  world.write_recipe(R"(source: {directory: built}
+tasks: {make: {run: 'mkdir built && echo made >built/file', local: true}}
+hooks: {before_connect: make}
+)");
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE(world.host(0).read("current/file") == "made\n");
+}
+
 TEST_CASE("a task that takes longer than its timeout is killed on the host with all its children") {
   World world;
   world.write_app("1");
