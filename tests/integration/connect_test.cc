@@ -118,6 +118,35 @@ TEST_CASE("a closed port is exit 5 at once, a silent one within connect_timeout"
   REQUIRE(slow.seconds < 6);
 }
 
+TEST_CASE("a signal while a host doesn't answer is exit 130 at once") {
+  World world;
+  world.write_app("1");
+  const DeadPort silent(true);
+  world.write_recipe("", "[\"" + at(silent.number) + "\", 127.0.0.1]");
+  Running running = world.start({"production", "-v", "--set", "ssh.connect_timeout=100s"});
+  REQUIRE(eventually([&] { return running.out().find("reading its state") != std::string::npos; },
+                     std::chrono::seconds(30)));
+  running.signal(SIGINT);
+  const Ran ran = running.wait();
+  INFO(ran);
+  REQUIRE(ran.status == 130);
+  REQUIRE(ran.seconds < 40);
+  REQUIRE(world.host(0).untouched());
+}
+
+TEST_CASE("'releases' shows what the hosts have that answer, and fails for the one that doesn't") {
+  World world;
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const DeadPort closed(false);
+  world.write_recipe("", "[\"" + at(closed.number) + "\", 127.0.0.1]");
+  const Ran ran = world.deploy({"releases", "production"});
+  INFO(ran);
+  REQUIRE(ran.status == 5);
+  REQUIRE_THAT(ran.out, ContainsSubstring(world.host(0).live()));
+  REQUIRE_THAT(ran.err, ContainsSubstring("[" + at(closed.number) + "]"));
+}
+
 TEST_CASE("all hosts with a problem are reported at once, and the good one is left alone") {
   World world({.hosts = 1});
   world.write_app("1");
