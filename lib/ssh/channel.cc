@@ -20,23 +20,27 @@ Error open_error(Session& session, int code, std::chrono::milliseconds limit, co
   const std::string place = place_of(target);
   if (wait.stop.stop_requested()) return Error(ErrorCode::cancelled, "starting a shell on " + place + " was stopped");
   if (code == LIBSSH2_ERROR_TIMEOUT) {
-    return Error(ErrorCode::timeout,
-                 fmt::format("{} did not start a shell in {:.0f} s", place, std::chrono::duration<double>(limit).count()),
-                 "check that the host is not overloaded and that logging in works: " + ssh_command(target));
+    return Error(
+        ErrorCode::timeout,
+        fmt::format("{} did not start a shell in {:.0f} s", place, std::chrono::duration<double>(limit).count()),
+        "check that the host is not overloaded and that logging in works: " + ssh_command(target));
   }
   if (is_lost(code)) {
     const std::string why = session.lost() ? session.loss() : libssh2_text(session.raw(), code);
     session.fail(code);
-    return Error(ErrorCode::lost, fmt::format("the connection to {} was lost while a shell was started: {}", place, why),
+    return Error(ErrorCode::lost,
+                 fmt::format("the connection to {} was lost while a shell was started: {}", place, why),
                  "check the host and run the same command again");
   }
   return Error(ErrorCode::connect, fmt::format("{} starts no shell: {}", place, libssh2_text(session.raw(), code)),
-               "check MaxSessions and ForceCommand in the host's sshd_config, and the login shell: " + ssh_command(target) + " true");
+               "check MaxSessions and ForceCommand in the host's sshd_config, and the login shell: " +
+                   ssh_command(target) + " true");
 }
 
 }  // namespace
 
-Result<Channel> Channel::open(Session& session, const std::string& command_line, std::chrono::milliseconds limit, const Wait& wait) {
+Result<Channel> Channel::open(Session& session, const std::string& command_line, std::chrono::milliseconds limit,
+                              const Wait& wait) {
   LIBSSH2_CHANNEL* raw = nullptr;
   int code = session.call(
       [&] {
@@ -48,7 +52,8 @@ Result<Channel> Channel::open(Session& session, const std::string& command_line,
   Channel channel(session, raw);
   code = session.call(
       [&] {
-        return ::libssh2_channel_process_startup(raw, "exec", 4, command_line.data(), static_cast<unsigned>(command_line.size()));
+        return ::libssh2_channel_process_startup(raw, "exec", 4, command_line.data(),
+                                                 static_cast<unsigned>(command_line.size()));
       },
       limit, wait);
   if (code != 0) return std::unexpected(open_error(session, code, limit, wait).on(session.target().name));
@@ -72,7 +77,8 @@ std::size_t Channel::write(std::string_view bytes) {
 
 std::size_t Channel::read(Stream stream, std::span<char> buffer) {
   if (session_->lost()) return 0;
-  const ssize_t n = ::libssh2_channel_read_ex(raw_, stream == Stream::err ? SSH_EXTENDED_DATA_STDERR : 0, buffer.data(), buffer.size());
+  const ssize_t n = ::libssh2_channel_read_ex(raw_, stream == Stream::err ? SSH_EXTENDED_DATA_STDERR : 0, buffer.data(),
+                                              buffer.size());
   if (n >= 0) return static_cast<std::size_t>(n);
   if (is_lost(static_cast<int>(n))) session_->fail(static_cast<int>(n));
   return 0;

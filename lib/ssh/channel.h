@@ -21,7 +21,8 @@ class Channel {
  public:
   // Opens a channel and runs `command_line` there, as `ssh host command_line` would; two round trips.
   // Errors: connect (the host opens no channel, or refuses to run commands), lost, timeout (no answer within `limit`), cancelled.
-  static Result<Channel> open(Session& session, const std::string& command_line, std::chrono::milliseconds limit, const Wait& wait);
+  static Result<Channel> open(Session& session, const std::string& command_line, std::chrono::milliseconds limit,
+                              const Wait& wait);
 
   Channel(Channel&& other) noexcept;
   Channel& operator=(Channel&&) = delete;

@@ -20,7 +20,9 @@ namespace {
 
 using std::chrono::milliseconds;
 
+// A busy host may refuse for a while after the last login has gone through: both have to be passed until it counts as its answer.
 constexpr int tries_limit = 8;
+constexpr std::chrono::seconds refusing_limit{30};
 constexpr milliseconds first_pause{100};
 constexpr milliseconds longest_pause{5000};
 constexpr milliseconds authentication_limit{20'000};  // for one answer of the host
@@ -29,7 +31,8 @@ constexpr milliseconds authentication_limit{20'000};  // for one answer of the h
 milliseconds pause_before(int next_try) {
   thread_local std::minstd_rand random(std::random_device{}());
   const auto longest = std::min(longest_pause, first_pause * (1 << std::min(next_try - 2, 10)));
-  return milliseconds(std::uniform_int_distribution<std::int64_t>(longest.count() / 2, longest.count() * 3 / 2)(random));
+  return milliseconds(
+      std::uniform_int_distribution<std::int64_t>(longest.count() / 2, longest.count() * 3 / 2)(random));
 }
 
 // False: asked to stop, or the deadline passed first.
@@ -41,10 +44,42 @@ bool pause(milliseconds time, const Wait& wait) {
   return !wait.stop.stop_requested() && !wait.deadline.passed();
 }
 
+Error stopped_error(const Target& target) {
+  return Error(ErrorCode::cancelled, "connecting to " + place_of(target) + " was stopped").on(target.name);
+}
+
+// Connections that the host has closed before the login, one after the other.
+struct Refusals {
+  int count = 0;
+  std::string why;
+  Deadline::Clock::time_point first{};
+
+  void add(const std::string& reason) {
+    if (count++ == 0) first = Deadline::Clock::now();
+    why = reason;
+  }
+  [[nodiscard]] bool are_enough() const {
+    return count >= tries_limit && Deadline::Clock::now() - first >= refusing_limit;
+  }
+  [[nodiscard]] Error error(const Target& target) const {
+    const double seconds = std::chrono::duration<double>(Deadline::Clock::now() - first).count();
+    const std::string tries = count == 1 ? "1 try" : fmt::format("{} tries in {:.0f} s", count, seconds);
+    return Error(ErrorCode::connect,
+                 fmt::format("{} closes connections before the login ({}): {}", place_of(target), tries, why),
+                 "raise MaxStartups in the host's sshd_config, or lower 'parallel' under 'ssh' in the recipe; or the "
+                 "host refuses this "
+                 "machine: " +
+                     ssh_command(target))
+        .on(target.name);
+  }
+};
+
 class SshConnector final : public Connector {
  public:
   explicit SshConnector(Settings settings)
-      : settings_(std::move(settings)), host_keys_(HostKeys::load(settings_.known_hosts)), authenticator_(settings_),
+      : settings_(std::move(settings)),
+        host_keys_(HostKeys::load(settings_.known_hosts)),
+        authenticator_(settings_),
         slots_(settings_.parallel, settings_.parallel_logins_per_address) {}
 
   Result<std::unique_ptr<Transport>> connect(const Target& target, const std::function<void(std::string_view)>& tell,
@@ -55,8 +90,10 @@ class SshConnector final : public Connector {
   enum class Try { in, refused, hung_up };
 
   // One connection up to the login. Error: whatever a further try doesn't change.
-  Result<Try> log_in(const Target& target, const Tell& tell, const Wait& wait, std::unique_ptr<Session>& session, Error& last);
-  Result<LoginSlots::Slot> wait_for_slot(const Target& target, std::uint64_t ticket, const Tell& tell, const Wait& wait);
+  Result<Try> log_in(const Target& target, const Tell& tell, const Wait& wait, std::unique_ptr<Session>& session,
+                     Error& last);
+  Result<LoginSlots::Slot> wait_for_slot(const Target& target, std::uint64_t ticket, const Tell& tell,
+                                         const Wait& wait);
 
   const Settings settings_;
   const Result<HostKeys> host_keys_;
@@ -66,18 +103,20 @@ class SshConnector final : public Connector {
 
 std::string sshd_of(const Target& target) { return fmt::format("{} {}", target.address, target.port); }
 
-Result<LoginSlots::Slot> SshConnector::wait_for_slot(const Target& target, std::uint64_t ticket, const Tell& tell, const Wait& wait) {
+Result<LoginSlots::Slot> SshConnector::wait_for_slot(const Target& target, std::uint64_t ticket, const Tell& tell,
+                                                     const Wait& wait) {
   if (slots_.busy(sshd_of(target))) tell("waiting for a login slot");
   auto slot = slots_.acquire(sshd_of(target), ticket, wait);
   if (slot) return slot;
-  const auto code = slot.error().code;
-  return std::unexpected(Error(code, fmt::format("connecting to {} {}", place_of(target),
-                                                 code == ErrorCode::cancelled ? "was stopped" : "had no turn in time: other logins took too long"))
-                             .on(target.name));
+  if (slot.error().code == ErrorCode::cancelled) return std::unexpected(stopped_error(target));
+  return std::unexpected(
+      Error(ErrorCode::timeout,
+            fmt::format("connecting to {} had no turn in time: other logins took too long", place_of(target)))
+          .on(target.name));
 }
 
-Result<SshConnector::Try> SshConnector::log_in(const Target& target, const Tell& tell, const Wait& wait, std::unique_ptr<Session>& session,
-                                               Error& last) {
+Result<SshConnector::Try> SshConnector::log_in(const Target& target, const Tell& tell, const Wait& wait,
+                                               std::unique_ptr<Session>& session, Error& last) {
   const Wait connecting{wait.deadline.tightened(Deadline::in(settings_.connect_timeout)), wait.stop};
   tell("connecting");
   TRY_ASSIGN(auto socket, connect_socket(target, connecting));
@@ -101,39 +140,34 @@ Result<SshConnector::Try> SshConnector::log_in(const Target& target, const Tell&
   return Try::in;
 }
 
-Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& target, const Tell& tell_wanted, const Wait& wait) {
+Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& target, const Tell& tell_wanted,
+                                                         const Wait& wait) {
   const Tell tell = tell_wanted ? tell_wanted : [](std::string_view) {};
   if (!host_keys_) return std::unexpected(Error(host_keys_.error()).on(target.name));
   const auto ticket = slots_.take_ticket();
-  const auto started = Deadline::Clock::now();
-  bool hung_up = false;
-  for (int attempt = 1;; ++attempt) {
+  Refusals refusals;
+  for (bool hung_up = false;;) {
     std::unique_ptr<Session> session;
     Error last;
-    Try result = Try::in;
-    {
+    const auto result = [&]() -> Result<Try> {
       TRY_ASSIGN(const auto slot, wait_for_slot(target, ticket, tell, wait));
-      TRY_ASSIGN(result, log_in(target, tell, wait, session, last));
+      return log_in(target, tell, wait, session, last);
+    }();
+    // Where the time ran out after refusals, these are what a person has to know.
+    if (!result && result.error().code == ErrorCode::timeout && wait.deadline.passed() && refusals.count > 0) {
+      return std::unexpected(refusals.error(target));
     }
-    if (result == Try::in) return SshSessionTransport::start(std::move(session), wait);
-    session.reset();
-    if (result == Try::hung_up) {  // once: while a passphrase was asked for, sshd's patience may have ended
+    if (!result) return std::unexpected(result.error());
+    if (*result == Try::in) return SshSessionTransport::start(std::move(session), wait);
+    if (*result == Try::hung_up) {  // once: while a passphrase was asked for, sshd's patience may have ended
       if (std::exchange(hung_up, true)) return std::unexpected(std::move(last));
       continue;
     }
     slots_.refused(sshd_of(target));
-    const double seconds = std::chrono::duration<double>(Deadline::Clock::now() - started).count();
-    if (attempt >= tries_limit || !pause(pause_before(attempt + 1), wait)) {
-      if (wait.stop.stop_requested()) {
-        return std::unexpected(Error(ErrorCode::cancelled, "connecting to " + place_of(target) + " was stopped").on(target.name));
-      }
-      return std::unexpected(
-          Error(ErrorCode::connect,
-                fmt::format("{} closes connections before the login ({} in {:.0f} s): {}", place_of(target), attempt == 1 ? "1 try" : fmt::format("{} tries", attempt),
-                            seconds, last.message),
-                "raise MaxStartups in the host's sshd_config, or lower 'parallel' under 'ssh' in the recipe; or the host refuses this "
-                "machine: " + ssh_command(target))
-              .on(target.name));
+    refusals.add(last.message);
+    session.reset();
+    if (refusals.are_enough() || !pause(pause_before(refusals.count + 1), wait)) {
+      return std::unexpected(wait.stop.stop_requested() ? stopped_error(target) : refusals.error(target));
     }
     tell("waiting: the host takes no more logins now");
   }
@@ -141,6 +175,8 @@ Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& target, c
 
 }  // namespace
 
-std::unique_ptr<Connector> make_connector(Settings settings) { return std::make_unique<SshConnector>(std::move(settings)); }
+std::unique_ptr<Connector> make_connector(Settings settings) {
+  return std::make_unique<SshConnector>(std::move(settings));
+}
 
 }  // namespace kirikae::ssh

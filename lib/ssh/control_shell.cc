@@ -133,7 +133,8 @@ Result<void> ControlShell::take_frame(Stream stream, const Frame& frame) {
       err_hello_ = true;
       return {};
     }
-    if (frame.word != Word::end || frame.status >= 0 || frame.number > id_) return wrong("something that makes no sense on standard error");
+    if (frame.word != Word::end || frame.status >= 0 || frame.number > id_)
+      return wrong("something that makes no sense on standard error");
     if (frame.number == id_) err_ended_ = true;
     return {};
   }
@@ -147,11 +148,13 @@ Result<void> ControlShell::take_frame(Stream stream, const Frame& frame) {
       pong_ = std::max(pong_, frame.number);
       return {};
     case Word::begin:
-      if (!hello_ || frame.number != id_ || begun_ || status_) return wrong("that a step began which was not asked for");
+      if (!hello_ || frame.number != id_ || begun_ || status_)
+        return wrong("that a step began which was not asked for");
       begun_ = true;
       return {};
     case Word::end:
-      if (!hello_ || frame.number != id_ || frame.status < 0 || status_) return wrong("that a step ended which did not run");
+      if (!hello_ || frame.number != id_ || frame.status < 0 || status_)
+        return wrong("that a step ended which did not run");
       status_ = frame.status;
       last_heard_ = Deadline::Clock::now();
       return {};
@@ -171,7 +174,8 @@ void ControlShell::note_end(const FrameParser::Sink& out, const FrameParser::Sin
   const auto now = Deadline::Clock::now();
   if (!over_since_) over_since_ = now;
   const bool all_known = at_end_ && !how.empty();
-  if (all_known || now - *over_since_ >= patience_for_exit) problem_ = how.empty() ? "it ended" : "it ended (" + how + ")";
+  if (all_known || now - *over_since_ >= patience_for_exit)
+    problem_ = how.empty() ? "it ended" : "it ended (" + how + ")";
 }
 
 std::optional<Exit> ControlShell::step_end() const {

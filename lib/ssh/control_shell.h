@@ -73,7 +73,7 @@ class ControlShell {
   std::string noise_;
   std::uint64_t pong_ = 0;
   std::string problem_;
-  bool at_end_ = false;  // of both streams
+  bool at_end_ = false;                                    // of both streams
   std::optional<Deadline::Clock::time_point> over_since_;  // that, or the shell's exit
   const Deadline::Clock::time_point started_at_ = Deadline::Clock::now();
 

@@ -42,7 +42,7 @@ class FrameParser {
   void finish(const Sink& sink);
 
  private:
-  std::string mark_;  // newline, nonce, blank
+  std::string mark_;      // newline, nonce, blank
   std::string held_;      // begins with a prefix of mark_, or is a frame without its end
   std::size_t told_ = 0;  // how much of held_ was given as output all the same
 };

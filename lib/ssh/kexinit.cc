@@ -44,8 +44,8 @@ Algorithms offered_algorithms(const std::vector<std::string>& host_key_types) {
       "chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr,aes192-ctr,aes128-gcm@openssh.com,aes256-gcm@openssh.com";
   offer.mac = "hmac-sha2-256-etm@openssh.com,hmac-sha2-256,hmac-sha2-512-etm@openssh.com,hmac-sha2-512";
   std::vector<std::string> names = host_key_types;
-  for (const char* name : {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521", "rsa-sha2-512",
-                           "rsa-sha2-256"}) {
+  for (const char* name : {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
+                           "rsa-sha2-512", "rsa-sha2-256"}) {
     if (std::ranges::find(names, name) == names.end()) names.emplace_back(name);
   }
   offer.host_key = fmt::format("{}", fmt::join(names, ","));
@@ -99,7 +99,8 @@ std::string KexinitSniffer::missing(const Algorithms& ours) const {
     if (list >= 4) {  // not negotiated where the cipher brings its own
       const auto theirs = split(lists_[list - 2]);
       const auto mine = split(ours.cipher);
-      const auto chosen = std::ranges::find_if(mine, [&](auto c) { return std::ranges::find(theirs, c) != theirs.end(); });
+      const auto chosen =
+          std::ranges::find_if(mine, [&](auto c) { return std::ranges::find(theirs, c) != theirs.end(); });
       if (chosen != mine.end() && brings_own_mac(*chosen)) continue;
     }
     return fmt::format("{}: it offers '{}', this program '{}'", name, lists_[list], offered);

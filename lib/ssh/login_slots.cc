@@ -21,7 +21,8 @@ bool LoginSlots::has_room(const std::string& address) {
 // Somebody who came earlier goes first, unless it is their address that has no room.
 bool LoginSlots::may_go(const std::string& address, std::uint64_t ticket) {
   if (used_ >= std::max(total_, 1) || !has_room(address)) return false;
-  return std::none_of(waiting_.begin(), waiting_.lower_bound(ticket), [this](const auto& other) { return has_room(other.second); });
+  return std::none_of(waiting_.begin(), waiting_.lower_bound(ticket),
+                      [this](const auto& other) { return has_room(other.second); });
 }
 
 bool LoginSlots::busy(const std::string& address) {

@@ -71,12 +71,16 @@ struct SessionCallbacks {
   }
 
   static void disconnected(LIBSSH2_SESSION*, int, const char* message, int length, const char*, int, void** abstract) {
-    if (length > 0) self(abstract).goodbye_ = "it said '" + printable({message, static_cast<std::size_t>(length)}, 120) + "'";
+    if (length > 0)
+      self(abstract).goodbye_ = "it said '" + printable({message, static_cast<std::size_t>(length)}, 120) + "'";
   }
 };
 
 Session::Session(Fd socket, Target target, std::chrono::seconds keepalive)
-    : socket_(std::move(socket)), target_(std::move(target)), keepalive_(keepalive), last_byte_(Deadline::Clock::now()),
+    : socket_(std::move(socket)),
+      target_(std::move(target)),
+      keepalive_(keepalive),
+      last_byte_(Deadline::Clock::now()),
       last_probe_(last_byte_) {
   start_libssh2();
   session_ = ::libssh2_session_init_ex(nullptr, nullptr, nullptr, this);
@@ -113,7 +117,8 @@ Result<Session::Handshake> Session::handshake(const std::vector<std::string>& ho
     return Handshake::done;
   }
   if (wait.stop.stop_requested()) {
-    return std::unexpected(Error(ErrorCode::cancelled, "connecting to " + place_of(target_) + " was stopped").on(target_.name));
+    return std::unexpected(
+        Error(ErrorCode::cancelled, "connecting to " + place_of(target_) + " was stopped").on(target_.name));
   }
   const bool closed = code == LIBSSH2_ERROR_SOCKET_DISCONNECT || code == LIBSSH2_ERROR_SOCKET_RECV;
   if (closed && !sniffer_->complete() && (sniffer_->banner().empty() || sniffer_->banner().starts_with("SSH-2.0"))) {
@@ -129,22 +134,27 @@ Error Session::handshake_error(int code, milliseconds after) const {
   const std::string place = place_of(target_);
   const std::string try_it = ssh_command(target_);
   if (code == LIBSSH2_ERROR_TIMEOUT) {
-    const std::string step = sniffer_->banner().empty() ? "it accepted the connection but did not greet as an SSH server does"
-                                                        : "the key exchange did not end";
-    return Error(ErrorCode::timeout, fmt::format("no SSH session with {} in {:.1f} s: {}", place, seconds(after), step),
-                 fmt::format("check that an SSH server listens there and that the machine is not overloaded: {}", try_it));
+    const std::string step = sniffer_->banner().empty()
+                                 ? "it accepted the connection but did not greet as an SSH server does"
+                                 : "the key exchange did not end";
+    return Error(
+        ErrorCode::timeout, fmt::format("no SSH session with {} in {:.1f} s: {}", place, seconds(after), step),
+        fmt::format("check that an SSH server listens there and that the machine is not overloaded: {}", try_it));
   }
   if (const auto missing = sniffer_->missing(offered_); !missing.empty()) {
     return Error(ErrorCode::connect, fmt::format("{} shares no algorithm with this program for {}", place, missing),
                  "allow one of the latter in the host's sshd_config");
   }
-  if (!sniffer_->banner().empty() && !sniffer_->banner().starts_with("SSH-2.0") && !sniffer_->banner().starts_with("SSH-1.99")) {
-    return Error(ErrorCode::connect, fmt::format("{} speaks no SSH 2: it greets with '{}'", place, printable(sniffer_->banner(), 80)),
+  if (!sniffer_->banner().empty() && !sniffer_->banner().starts_with("SSH-2.0") &&
+      !sniffer_->banner().starts_with("SSH-1.99")) {
+    return Error(ErrorCode::connect,
+                 fmt::format("{} speaks no SSH 2: it greets with '{}'", place, printable(sniffer_->banner(), 80)),
                  "check the host's address and port: " + try_it);
   }
   const std::string said = sniffer_->banner().empty() ? printable(sniffer_->before(), 80) : std::string();
   return Error(ErrorCode::connect,
-               fmt::format("no SSH session with {}: {}{}", place, libssh2_text(session_, code), said.empty() ? "" : ", it said '" + said + "'"),
+               fmt::format("no SSH session with {}: {}{}", place, libssh2_text(session_, code),
+                           said.empty() ? "" : ", it said '" + said + "'"),
                "check that an SSH server listens there: " + try_it);
 }
 
@@ -190,7 +200,9 @@ bool Session::wait(Deadline deadline, int also) {
     return false;
   }
   const bool pending = sent_ < unsent_.size();
-  pollfd polled[] = {{socket_.get(), static_cast<short>(POLLIN | (pending ? POLLOUT : 0)), 0}, {waker_->fd(), POLLIN, 0}, {also, POLLIN, 0}};
+  pollfd polled[] = {{socket_.get(), static_cast<short>(POLLIN | (pending ? POLLOUT : 0)), 0},
+                     {waker_->fd(), POLLIN, 0},
+                     {also, POLLIN, 0}};
   const auto until = watched_ ? deadline.tightened(next_probe()) : deadline;
   if (::poll(polled, 3, until.poll_milliseconds()) < 0) return true;  // EINTR: as good as a wake
   if (polled[1].revents != 0) waker_->clear();
@@ -243,7 +255,8 @@ milliseconds Session::silence() const { return duration_cast<milliseconds>(Deadl
 
 void Session::fail(int code) {
   if (lost()) return;
-  const bool closed = code == LIBSSH2_ERROR_SOCKET_DISCONNECT || code == LIBSSH2_ERROR_SOCKET_RECV || code == LIBSSH2_ERROR_SOCKET_SEND;
+  const bool closed =
+      code == LIBSSH2_ERROR_SOCKET_DISCONNECT || code == LIBSSH2_ERROR_SOCKET_RECV || code == LIBSSH2_ERROR_SOCKET_SEND;
   loss_ = !closed ? libssh2_text(session_, code) : goodbye_.empty() ? "the host closed it" : goodbye_;
 }
 
@@ -256,7 +269,8 @@ void Session::retire(LIBSSH2_CHANNEL* channel) {
 }
 
 void Session::free_retired() {
-  std::erase_if(retired_, [](LIBSSH2_CHANNEL* channel) { return ::libssh2_channel_free(channel) != LIBSSH2_ERROR_EAGAIN; });
+  std::erase_if(retired_,
+                [](LIBSSH2_CHANNEL* channel) { return ::libssh2_channel_free(channel) != LIBSSH2_ERROR_EAGAIN; });
 }
 
 void Session::shut_down() {

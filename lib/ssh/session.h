@@ -96,14 +96,14 @@ class Session {
   _LIBSSH2_SESSION* session_ = nullptr;
   std::vector<_LIBSSH2_CHANNEL*> retired_;
 
-  std::string unsent_;     // what the socket has not taken yet, from sent_ on
+  std::string unsent_;  // what the socket has not taken yet, from sent_ on
   std::size_t sent_ = 0;
   std::size_t taken_ = 0;  // bytes received in this round
   bool received_ = false;  // in this round
   bool ended_ = false;     // the host's side of the socket has ended
   bool over_ = false;      // shut_down() has begun: nothing is sent or received any more
   std::string loss_;
-  std::string goodbye_;    // what the host said when it disconnected
+  std::string goodbye_;  // what the host said when it disconnected
 
   Algorithms offered_;
   std::optional<KexinitSniffer> sniffer_;

@@ -65,7 +65,8 @@ struct Question {
 };
 
 std::unexpected<Error> cancelled(const Target& target) {
-  return std::unexpected(Error(ErrorCode::cancelled, "connecting to " + place_of(target) + " was stopped").on(target.name));
+  return std::unexpected(
+      Error(ErrorCode::cancelled, "connecting to " + place_of(target) + " was stopped").on(target.name));
 }
 
 Result<std::vector<Endpoint>> resolve(const Target& target, const Wait& wait) {
@@ -88,9 +89,11 @@ Result<std::vector<Endpoint>> resolve(const Target& target, const Wait& wait) {
     if (wait.stop.stop_requested()) return cancelled(target);
     const std::scoped_lock lock(question->mutex);
     if (!question->answer) {
-      return std::unexpected(Error(ErrorCode::timeout, fmt::format("the name server did not say in time which address '{}' has", target.address),
-                                   "check the network and its name servers: getent hosts " + shell_word(target.address))
-                                 .on(target.name));
+      return std::unexpected(
+          Error(ErrorCode::timeout,
+                fmt::format("the name server did not say in time which address '{}' has", target.address),
+                "check the network and its name servers: getent hosts " + shell_word(target.address))
+              .on(target.name));
     }
     answer = std::move(*question->answer);
   }
@@ -98,9 +101,10 @@ Result<std::vector<Endpoint>> resolve(const Target& target, const Wait& wait) {
   const std::string why = answer.code == EAI_SYSTEM ? system_cause(answer.system_error)
                           : answer.code == 0        ? "no address"
                                                     : ::gai_strerror(answer.code);
-  return std::unexpected(Error(ErrorCode::connect, fmt::format("can't find the address of '{}': {}", target.address, why),
-                               "check the host's name in the recipe, or ask the resolver: getent hosts " + shell_word(target.address))
-                             .on(target.name));
+  return std::unexpected(
+      Error(ErrorCode::connect, fmt::format("can't find the address of '{}': {}", target.address, why),
+            "check the host's name in the recipe, or ask the resolver: getent hosts " + shell_word(target.address))
+          .on(target.name));
 }
 
 void set_options(int fd) {
@@ -176,20 +180,23 @@ class Race {
 
   [[nodiscard]] Result<Fd> refused() const {
     const std::string others = endpoints_.size() > 1 ? fmt::format(" (all {} addresses tried)", endpoints_.size()) : "";
-    return std::unexpected(Error(last_error_ == ETIMEDOUT ? ErrorCode::timeout : ErrorCode::connect,
-                                 fmt::format("can't connect to {}: {}{}", place_of(target_), system_cause(last_error_), others), hint())
-                               .on(target_.name));
+    return std::unexpected(
+        Error(last_error_ == ETIMEDOUT ? ErrorCode::timeout : ErrorCode::connect,
+              fmt::format("can't connect to {}: {}{}", place_of(target_), system_cause(last_error_), others), hint())
+            .on(target_.name));
   }
 
   [[nodiscard]] Result<Fd> no_answer(Deadline::Clock::duration after) const {
     const auto seconds = std::chrono::duration<double>(after).count();
-    return std::unexpected(
-        Error(ErrorCode::timeout, fmt::format("can't connect to {}: no answer in {:.0f} s", place_of(target_), seconds), hint())
-            .on(target_.name));
+    return std::unexpected(Error(ErrorCode::timeout,
+                                 fmt::format("can't connect to {}: no answer in {:.0f} s", place_of(target_), seconds),
+                                 hint())
+                               .on(target_.name));
   }
 
   [[nodiscard]] std::string hint() const {
-    return fmt::format("check that the host is up and that port {} is reachable: {}", target_.port, ssh_command(target_));
+    return fmt::format("check that the host is up and that port {} is reachable: {}", target_.port,
+                       ssh_command(target_));
   }
 
   const Target& target_;

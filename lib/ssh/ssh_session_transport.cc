@@ -15,11 +15,11 @@ namespace {
 using std::chrono::milliseconds;
 using std::chrono::seconds;
 
-constexpr milliseconds open_limit{20'000};   // for a channel, and for the request on it
-constexpr seconds hello_limit{30};           // for login shell, rc files and script
-constexpr seconds heartbeat_interval{10};    // the host gives us up after a minute without one
+constexpr milliseconds open_limit{20'000};  // for a channel, and for the request on it
+constexpr seconds hello_limit{30};          // for login shell, rc files and script
+constexpr seconds heartbeat_interval{10};   // the host gives us up after a minute without one
 constexpr std::uint64_t heartbeats_missed = 6;
-constexpr seconds ending_limit{20};          // the host kills after five seconds, counted slowly where it is busy
+constexpr seconds ending_limit{20};  // the host kills after five seconds, counted slowly where it is busy
 constexpr milliseconds close_limit{800};
 constexpr std::size_t upload_buffer = 65536;
 constexpr std::size_t upload_per_round = 1u << 20;
@@ -41,7 +41,8 @@ bool readable(int fd) {
 // What is sent as a step's standard input.
 class SshSessionTransport::Upload {
  public:
-  Upload(ByteSource& source, const std::function<void(std::uint64_t)>& on_sent) : source_(source), on_sent_(on_sent), buffer_(upload_buffer) {}
+  Upload(ByteSource& source, const std::function<void(std::uint64_t)>& on_sent)
+      : source_(source), on_sent_(on_sent), buffer_(upload_buffer) {}
 
   // As much as goes now. Error: the source's.
   Result<void> pump(ControlShell& shell, const Session& session) {
@@ -124,8 +125,9 @@ Result<Exit> SshSessionTransport::exec(const host::Command& command, const Outpu
   return follow(*control_, nullptr, command, on_output, wait);
 }
 
-Result<Exit> SshSessionTransport::send(const host::Command& command, ByteSource& data, const std::function<void(std::uint64_t)>& on_sent,
-                                       const OutputFn& on_output, const Wait& wait) {
+Result<Exit> SshSessionTransport::send(const host::Command& command, ByteSource& data,
+                                       const std::function<void(std::uint64_t)>& on_sent, const OutputFn& on_output,
+                                       const Wait& wait) {
   TRY(ready_for(command, wait));
   auto channel = Channel::open(*session_, host::start_line(), open_limit, wait);
   if (!channel) return std::unexpected(std::move(channel).error().with_context("running '" + command.name + "'"));
@@ -135,8 +137,8 @@ Result<Exit> SshSessionTransport::send(const host::Command& command, ByteSource&
   return follow(shell, &upload, command, on_output, wait);
 }
 
-Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, const host::Command& command, const OutputFn& on_output,
-                                         const Wait& wait) {
+Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, const host::Command& command,
+                                         const OutputFn& on_output, const Wait& wait) {
   const StopWakes wakes(wait.stop, *session_->waker());
   Following following;
   for (;;) {
@@ -172,7 +174,8 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
     }
     auto until = following.ending ? following.until : wait.deadline;
     until = until.tightened(next_ping_).tightened(shell.next_look());
-    if (!shell.said_hello()) until = until.tightened(Deadline::in(shell.started_at() + hello_limit - Deadline::Clock::now()));
+    if (!shell.said_hello())
+      until = until.tightened(Deadline::in(shell.started_at() + hello_limit - Deadline::Clock::now()));
     if (upload != nullptr && upload->again()) until = Deadline::in({});
     session_->wait(until);
   }
@@ -207,7 +210,8 @@ void SshSessionTransport::heartbeat() {
   next_ping_ = Deadline::in(heartbeat_interval);
   if (!control_->said_hello()) return;
   if (last_ping_ - control_->last_pong() >= heartbeats_missed) {
-    session_->fail(fmt::format("its control shell has not answered for {} s", heartbeat_interval.count() * heartbeats_missed));
+    session_->fail(
+        fmt::format("its control shell has not answered for {} s", heartbeat_interval.count() * heartbeats_missed));
     return;
   }
   control_->ping(++last_ping_);
@@ -216,12 +220,13 @@ void SshSessionTransport::heartbeat() {
 Result<void> SshSessionTransport::ready_for(const host::Command& command, const Wait& wait) const {
   const std::string place = "'" + session_->target().name + "'";
   if (wait.stop.stop_requested()) {
-    return std::unexpected(said_of_host(ErrorCode::cancelled, fmt::format("'{}' was not started on {}: stopped", command.name, place), {}));
+    return std::unexpected(said_of_host(ErrorCode::cancelled,
+                                        fmt::format("'{}' was not started on {}: stopped", command.name, place), {}));
   }
   if (session_->lost()) {
     return std::unexpected(said_of_host(ErrorCode::lost,
-                                        fmt::format("'{}' was not started on {}: the connection was lost before ({})", command.name, place,
-                                                    session_->loss()),
+                                        fmt::format("'{}' was not started on {}: the connection was lost before ({})",
+                                                    command.name, place, session_->loss()),
                                         "check the host and run the same command again"));
   }
   return {};
@@ -239,39 +244,51 @@ std::optional<Error> SshSessionTransport::trouble(const ControlShell& shell, con
 Error SshSessionTransport::shell_error(const ControlShell& shell, const std::string& step) const {
   const std::string place = place_of(session_->target());
   if (!shell.said_hello()) {
-    const std::string what = shell.problem().empty() ? fmt::format("it did not answer in {} s", hello_limit.count()) : shell.problem();
+    const std::string what =
+        shell.problem().empty() ? fmt::format("it did not answer in {} s", hello_limit.count()) : shell.problem();
     const std::string said = printable(shell.noise(), 120);
-    return said_of_host(shell.problem().empty() ? ErrorCode::timeout : ErrorCode::connect,
-                        fmt::format("no shell could be started on {}: {}{}", place, what, said.empty() ? "" : ", and said '" + said + "'"),
-                        fmt::format("check the login shell and its rc files: {} true", ssh_command(session_->target())));
+    return said_of_host(
+        shell.problem().empty() ? ErrorCode::timeout : ErrorCode::connect,
+        fmt::format("no shell could be started on {}: {}{}", place, what,
+                    said.empty() ? "" : ", and said '" + said + "'"),
+        fmt::format("check the login shell and its rc files: {} true", ssh_command(session_->target())));
   }
-  return said_of_host(ErrorCode::lost,
-                      step.empty() ? fmt::format("the shell on {} was lost: {}", place, shell.problem())
-                                   : fmt::format("the shell on {} was lost while '{}' ran: {}; it is not known whether it finished", place,
-                                                 step, shell.problem()),
-                      "check the host and run the same command again");
+  return said_of_host(
+      ErrorCode::lost,
+      step.empty() ? fmt::format("the shell on {} was lost: {}", place, shell.problem())
+                   : fmt::format("the shell on {} was lost while '{}' ran: {}; it is not known whether it finished",
+                                 place, step, shell.problem()),
+      "check the host and run the same command again");
 }
 
 Error SshSessionTransport::lost_error(const std::string& step) const {
   const std::string place = place_of(session_->target());
-  return said_of_host(ErrorCode::lost,
-                      step.empty() ? fmt::format("the connection to {} was lost: {}", place, session_->loss())
-                                   : fmt::format("the connection to {} was lost while '{}' ran: {}; it is not known whether it finished", place,
-                                                 step, session_->loss()),
-                      "check the host and run the same command again");
+  return said_of_host(
+      ErrorCode::lost,
+      step.empty()
+          ? fmt::format("the connection to {} was lost: {}", place, session_->loss())
+          : fmt::format("the connection to {} was lost while '{}' ran: {}; it is not known whether it finished", place,
+                        step, session_->loss()),
+      "check the host and run the same command again");
 }
 
 Error SshSessionTransport::ended_error(const Following& following, const std::string& step, bool gone) const {
   const std::string place = "'" + session_->target().name + "'";
   const char* there = gone ? "it was ended there" : "it could not be ended and may still run there";
   Error why = *following.ending;
-  const std::string hint = gone ? why.hint : fmt::format("look for it on the host: {}", ssh_command(session_->target()));
+  const std::string hint =
+      gone ? why.hint : fmt::format("look for it on the host: {}", ssh_command(session_->target()));
   switch (why.message.empty() ? why.code : ErrorCode::local) {
     case ErrorCode::timeout:
-      return said_of_host(why.code, fmt::format("'{}' on {} took longer than {}; {}", step, place, duration_text(following.after), there), hint);
+      return said_of_host(
+          why.code,
+          fmt::format("'{}' on {} took longer than {}; {}", step, place, duration_text(following.after), there), hint);
     case ErrorCode::cancelled:
-      return said_of_host(why.code, fmt::format("'{}' on {} was stopped after {}; {}", step, place, duration_text(following.after), there), hint);
-    default: return std::move(why).on(session_->target().name);  // the source's own words
+      return said_of_host(
+          why.code,
+          fmt::format("'{}' on {} was stopped after {}; {}", step, place, duration_text(following.after), there), hint);
+    default:
+      return std::move(why).on(session_->target().name);  // the source's own words
   }
 }
 

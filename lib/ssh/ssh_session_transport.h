@@ -32,7 +32,8 @@ class SshSessionTransport final : public Transport {
   SshSessionTransport(std::unique_ptr<Session> session, Channel control);
 
   // Waits for the end of the step that runs in `shell`, which is the control shell or a data channel's with its upload.
-  Result<Exit> follow(ControlShell& shell, Upload* upload, const host::Command& command, const OutputFn& on_output, const Wait& wait);
+  Result<Exit> follow(ControlShell& shell, Upload* upload, const host::Command& command, const OutputFn& on_output,
+                      const Wait& wait);
   void heartbeat();
   [[nodiscard]] Result<void> ready_for(const host::Command& command, const Wait& wait) const;
   [[nodiscard]] std::optional<Error> trouble(const ControlShell& shell, const std::string& step) const;

@@ -24,15 +24,17 @@ class Subject {
   virtual ~Subject() = default;
   virtual ssh::Transport& transport() = 0;
   virtual Command says(int status, const std::string& out, const std::string& err) = 0;
-  virtual Command hangs() = 0;                 // says "started" first
+  virtual Command hangs() = 0;  // says "started" first
   virtual Command echoes_its_input() = 0;
-  virtual Command ignores_its_input() = 0;     // ends with status 5
+  virtual Command ignores_its_input() = 0;  // ends with status 5
   virtual void break_connection() = 0;
 };
 
 class RealSubject final : public Subject {
  public:
-  RealSubject() : relay_(sshd_.address(), sshd_.port()), transport_(open_session(target_for(sshd_, relay_.port()), settings_for(sshd_))) {}
+  RealSubject()
+      : relay_(sshd_.address(), sshd_.port()),
+        transport_(open_session(target_for(sshd_, relay_.port()), settings_for(sshd_))) {}
   ssh::Transport& transport() override { return *transport_; }
   Command says(int status, const std::string& out, const std::string& err) override {
     return {"says", "printf '%s' '" + out + "'; printf '%s' '" + err + "' >&2; exit " + std::to_string(status)};
@@ -155,9 +157,10 @@ TEST_CASE("a step's status and both of its streams come back") {
   for (const int status : {0, 1, 125, 255}) {
     std::string out;
     std::string err;
-    const auto exit = transport.exec(subject->says(status, "to out\n\nmore", "to err"),
-                                     [&](ssh::Stream stream, std::string_view bytes) { (stream == ssh::Stream::out ? out : err) += bytes; },
-                                     within(20s));
+    const auto exit = transport.exec(
+        subject->says(status, "to out\n\nmore", "to err"),
+        [&](ssh::Stream stream, std::string_view bytes) { (stream == ssh::Stream::out ? out : err) += bytes; },
+        within(20s));
     REQUIRE(exit);
     CHECK(exit->status == status);
     CHECK(exit->ok() == (status == 0));
@@ -171,7 +174,8 @@ TEST_CASE("a step that was stopped or late is cancelled or a timeout, and the se
   auto& transport = subject->transport();
   SECTION("a stop") {
     std::stop_source stop;
-    const auto exit = transport.exec(subject->hangs(), when_started([&] { stop.request_stop(); }), within(20s, stop.get_token()));
+    const auto exit =
+        transport.exec(subject->hangs(), when_started([&] { stop.request_stop(); }), within(20s, stop.get_token()));
     REQUIRE_FALSE(exit);
     CHECK(exit.error().code == ErrorCode::cancelled);
     CHECK(exit.error().host == "web1");
@@ -179,8 +183,9 @@ TEST_CASE("a step that was stopped or late is cancelled or a timeout, and the se
   SECTION("a stop by another thread") {
     std::stop_source stop;
     std::jthread other;
-    const auto exit = transport.exec(subject->hangs(), when_started([&] { other = std::jthread([&] { stop.request_stop(); }); }),
-                                     within(20s, stop.get_token()));
+    const auto exit =
+        transport.exec(subject->hangs(), when_started([&] { other = std::jthread([&] { stop.request_stop(); }); }),
+                       within(20s, stop.get_token()));
     REQUIRE_FALSE(exit);
     CHECK(exit.error().code == ErrorCode::cancelled);
   }
@@ -194,7 +199,8 @@ TEST_CASE("a step that was stopped or late is cancelled or a timeout, and the se
     std::stop_source stop;
     stop.request_stop();
     bool said = false;
-    const auto exit = transport.exec(subject->hangs(), [&](ssh::Stream, std::string_view) { said = true; }, within(20s, stop.get_token()));
+    const auto exit = transport.exec(
+        subject->hangs(), [&](ssh::Stream, std::string_view) { said = true; }, within(20s, stop.get_token()));
     REQUIRE_FALSE(exit);
     CHECK(exit.error().code == ErrorCode::cancelled);
     CHECK_FALSE(said);
@@ -218,12 +224,13 @@ TEST_CASE("a broken connection is lost, then and for every later call") {
   SECTION("while data is sent") {
     EndlessSource data;
     std::uint64_t last = 0;
-    const auto exit = transport.send(subject->echoes_its_input(), data,
-                                     [&](std::uint64_t sent) {
-                                       if (last < 1'000'000 && sent >= 1'000'000) subject->break_connection();
-                                       last = sent;
-                                     },
-                                     ignore, within(20s));
+    const auto exit = transport.send(
+        subject->echoes_its_input(), data,
+        [&](std::uint64_t sent) {
+          if (last < 1'000'000 && sent >= 1'000'000) subject->break_connection();
+          last = sent;
+        },
+        ignore, within(20s));
     REQUIRE_FALSE(exit);
     CHECK(exit.error().code == ErrorCode::lost);
     CHECK(last >= 1'000'000);
@@ -254,12 +261,13 @@ TEST_CASE("data reaches the step whole, at its maker's pace, and its progress is
   std::string out;
   std::uint64_t last = 0;
   bool rising = true;
-  const auto exit = subject->transport().send(subject->echoes_its_input(), data,
-                                              [&](std::uint64_t sent) {
-                                                rising = rising && sent > last;
-                                                last = sent;
-                                              },
-                                              [&](ssh::Stream, std::string_view bytes) { out += bytes; }, within(20s));
+  const auto exit = subject->transport().send(
+      subject->echoes_its_input(), data,
+      [&](std::uint64_t sent) {
+        rising = rising && sent > last;
+        last = sent;
+      },
+      [&](ssh::Stream, std::string_view bytes) { out += bytes; }, within(20s));
   REQUIRE(exit);
   CHECK(exit->ok());
   CHECK(out == payload);
@@ -271,7 +279,8 @@ TEST_CASE("data without a byte reaches the step as an end of file") {
   const auto subject = make(GENERATE("real", "fake"));
   SlowSource data("", 1);
   std::string out;
-  const auto exit = subject->transport().send(subject->echoes_its_input(), data, {}, [&](ssh::Stream, std::string_view bytes) { out += bytes; }, within(20s));
+  const auto exit = subject->transport().send(
+      subject->echoes_its_input(), data, {}, [&](ssh::Stream, std::string_view bytes) { out += bytes; }, within(20s));
   REQUIRE(exit);
   CHECK(exit->ok());
   CHECK(out.empty());
@@ -301,11 +310,12 @@ TEST_CASE("sending can be stopped and can be late") {
   EndlessSource data;
   SECTION("a stop") {
     std::stop_source stop;
-    const auto exit = subject->transport().send(subject->echoes_its_input(), data,
-                                                [&](std::uint64_t sent) {
-                                                  if (sent > 1'000'000) stop.request_stop();
-                                                },
-                                                ignore, within(20s, stop.get_token()));
+    const auto exit = subject->transport().send(
+        subject->echoes_its_input(), data,
+        [&](std::uint64_t sent) {
+          if (sent > 1'000'000) stop.request_stop();
+        },
+        ignore, within(20s, stop.get_token()));
     REQUIRE_FALSE(exit);
     CHECK(exit.error().code == ErrorCode::cancelled);
   }

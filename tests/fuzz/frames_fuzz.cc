@@ -25,12 +25,15 @@ Story parse(std::string_view input, std::size_t step) {
                                       story.output += '\0';
                                       return {};
                                     }};
-  for (std::size_t at = 0; at < input.size() && !story.failed; at += step) story.failed = !parser.feed(input.substr(at, step), sink);
+  for (std::size_t at = 0; at < input.size() && !story.failed; at += step)
+    story.failed = !parser.feed(input.substr(at, step), sink);
   if (!story.failed) parser.finish(sink);
   return story;
 }
 
-bool same(const ssh::Frame& a, const ssh::Frame& b) { return a.word == b.word && a.number == b.number && a.status == b.status; }
+bool same(const ssh::Frame& a, const ssh::Frame& b) {
+  return a.word == b.word && a.number == b.number && a.status == b.status;
+}
 
 }  // namespace
 
@@ -51,7 +54,8 @@ void try_input(std::string_view input) {
     must(whole.output.size() <= input.size(), "nothing is made up");
     must(whole.output.find(mark) == std::string::npos, "no frame passes as output");
   }
-  for (const std::size_t step : {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{33}, mark.size(), std::size_t{100}}) {
+  for (const std::size_t step :
+       {std::size_t{1}, std::size_t{2}, std::size_t{7}, std::size_t{33}, mark.size(), std::size_t{100}}) {
     const Story cut = parse(input, step);
     must(cut.failed == whole.failed, "the verdict doesn't depend on where the bytes were cut");
     must(cut.frames.size() == whole.frames.size(), "nor do the frames");

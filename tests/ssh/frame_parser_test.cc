@@ -25,7 +25,8 @@ Parsed parse(const std::string& bytes, std::size_t step, bool finish = true) {
   const ssh::FrameParser::Sink sink{[&](std::string_view output) { parsed.text += output; },
                                     [&](const Frame& one) -> Result<void> {
                                       const char* words[] = {"hello", "begin", "end", "pong"};
-                                      parsed.text += std::string("<") + words[static_cast<int>(one.word)] + " " + std::to_string(one.number);
+                                      parsed.text += std::string("<") + words[static_cast<int>(one.word)] + " " +
+                                                     std::to_string(one.number);
                                       if (one.status >= 0) parsed.text += " " + std::to_string(one.status);
                                       parsed.text += ">";
                                       return {};
@@ -44,8 +45,8 @@ Parsed parse(const std::string& bytes, std::size_t step, bool finish = true) {
 }  // namespace
 
 TEST_CASE("frames are told from output wherever the bytes are cut") {
-  const std::string bytes = "motd\n\n" + frame("hello 1") + frame("begin 1") + "a\n\nb" + frame("pong 3") + "\n" + nonce.substr(0, 20) + "\n" +
-                            "c\n" + frame("end 1 7");
+  const std::string bytes = "motd\n\n" + frame("hello 1") + frame("begin 1") + "a\n\nb" + frame("pong 3") + "\n" +
+                            nonce.substr(0, 20) + "\n" + "c\n" + frame("end 1 7");
   for (std::size_t step = 1; step <= bytes.size(); ++step) {
     const auto parsed = parse(bytes, step);
     CHECK(parsed.error.empty());
@@ -102,12 +103,14 @@ TEST_CASE("what has waited long enough is given, and the frame that it was the s
 }
 
 TEST_CASE("a frame that makes no sense is an error") {
-  for (const char* words : {"", "hello", "hello x", "hello -1", "hello +1", "hello 1 2", "begin", "begin 1 1", "pong 1 1", "end", "end x 0", "end 1 256",
-                            "end 1 -1", "end 1 0x0", "end 1 0 ", "end 1  0", "end 1 0 0", "done 1", "begin 18446744073709551616"}) {
+  for (const char* words : {"", "hello", "hello x", "hello -1", "hello +1", "hello 1 2", "begin", "begin 1 1",
+                            "pong 1 1", "end", "end x 0", "end 1 256", "end 1 -1", "end 1 0x0", "end 1 0 ", "end 1  0",
+                            "end 1 0 0", "done 1", "begin 18446744073709551616"}) {
     INFO(words);
     for (const std::size_t step : {std::size_t{1}, std::size_t{1000}}) {
-      CHECK(parse(frame(words), step).error == "the control shell said '" + std::string(words).substr(0, std::string(words).find_last_not_of(' ') + 1) +
-                                                   (std::string(words).ends_with(' ') ? " " : "") + "', which is not in the protocol");
+      CHECK(parse(frame(words), step).error ==
+            "the control shell said '" + std::string(words).substr(0, std::string(words).find_last_not_of(' ') + 1) +
+                (std::string(words).ends_with(' ') ? " " : "") + "', which is not in the protocol");
     }
   }
   CHECK(parse(frame("begin 18446744073709551615"), 1000).text == "<begin 18446744073709551615>");

@@ -39,7 +39,8 @@ void works(const SshdFixture& sshd) {
   for (int i = 0; i < 1000; ++i) payload += "line " + std::to_string(i) + "\n";
   Text data(payload);
   std::string back;
-  const auto sent = session->send({"echo", "cat"}, data, {}, [&](ssh::Stream, std::string_view bytes) { back += bytes; }, within(20s));
+  const auto sent = session->send(
+      {"echo", "cat"}, data, {}, [&](ssh::Stream, std::string_view bytes) { back += bytes; }, within(20s));
   REQUIRE(sent);
   CHECK(sent->ok());
   CHECK(back == payload);
@@ -53,8 +54,9 @@ TEST_CASE("sessions work whatever the login shell") {
     std::string program;
     std::string words;
   };
-  const auto shell = GENERATE(Shell{"bash", "bash"}, Shell{"dash", "dash"}, Shell{"busybox", "busybox ash"}, Shell{"zsh", "zsh"},
-                              Shell{"fish", "fish"}, Shell{"csh", "csh"}, Shell{"tcsh", "tcsh"}, Shell{"ksh", "ksh"});
+  const auto shell =
+      GENERATE(Shell{"bash", "bash"}, Shell{"dash", "dash"}, Shell{"busybox", "busybox ash"}, Shell{"zsh", "zsh"},
+               Shell{"fish", "fish"}, Shell{"csh", "csh"}, Shell{"tcsh", "tcsh"}, Shell{"ksh", "ksh"});
   INFO(shell.words);
   if (!installed(shell.program)) {
     WARN(shell.program << " is not installed: not tried");
@@ -66,16 +68,21 @@ TEST_CASE("sessions work whatever the login shell") {
 
 TEST_CASE("rc files may say what they like before the control shell starts") {
   SECTION("on both streams, without a newline at the end") {
-    const SshdFixture sshd({.login_shell = "bash", .home = {{".bashrc", "echo welcome; echo warning >&2; printf 'no newline'; printf oops >&2\n"}}});
+    const SshdFixture sshd(
+        {.login_shell = "bash",
+         .home = {{".bashrc", "echo welcome; echo warning >&2; printf 'no newline'; printf oops >&2\n"}}});
     works(sshd);
   }
   SECTION("more than a pipe holds") {
-    const SshdFixture sshd({.login_shell = "bash", .home = {{".bashrc", "for i in 1 2 3 4; do dd if=/dev/zero bs=100000 count=1 2>/dev/null; done\n"}}});
+    const SshdFixture sshd(
+        {.login_shell = "bash",
+         .home = {{".bashrc", "for i in 1 2 3 4; do dd if=/dev/zero bs=100000 count=1 2>/dev/null; done\n"}}});
     works(sshd);
   }
   SECTION("for fish and csh, too") {
     if (installed("fish")) {
-      const SshdFixture sshd({.login_shell = "fish", .home = {{".config/fish/config.fish", "echo welcome; echo warning >&2\n"}}});
+      const SshdFixture sshd(
+          {.login_shell = "fish", .home = {{".config/fish/config.fish", "echo welcome; echo warning >&2\n"}}});
       works(sshd);
     }
     if (installed("tcsh")) {

@@ -16,7 +16,8 @@
 namespace kirikae::test {
 
 // Logged in, without a control shell. `fd` is told the socket's number, which stays the session's.
-inline std::unique_ptr<ssh::Session> log_in(const ssh::Target& target, const ssh::Settings& settings, int* fd = nullptr) {
+inline std::unique_ptr<ssh::Session> log_in(const ssh::Target& target, const ssh::Settings& settings,
+                                            int* fd = nullptr) {
   const auto wait = within(std::chrono::seconds(20));
   auto socket = ssh::connect_socket(target, wait);
   if (!socket) throw std::runtime_error(to_text(socket.error()));
@@ -25,7 +26,8 @@ inline std::unique_ptr<ssh::Session> log_in(const ssh::Target& target, const ssh
   if (auto done = session->handshake({}, wait); !done) throw std::runtime_error(to_text(done.error()));
   ssh::Authenticator authenticator(settings);
   const auto call = [&](const std::function<int()>& f) { return session->call(f, std::chrono::seconds(20), wait); };
-  if (auto in = authenticator.authenticate(session->raw(), target, call, wait); !in) throw std::runtime_error(to_text(in.error()));
+  if (auto in = authenticator.authenticate(session->raw(), target, call, wait); !in)
+    throw std::runtime_error(to_text(in.error()));
   session->watch_for_silence();
   return session;
 }

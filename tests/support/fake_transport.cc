@@ -98,7 +98,8 @@ std::optional<Error> FakeTransport::interrupted(const std::string& command, cons
     return error(ErrorCode::lost, "the connection to '" + name_ + "' was lost while '" + command +
                                       "' ran; it is not known whether it finished");
   }
-  if (wait.stop.stop_requested()) return error(ErrorCode::cancelled, "'" + command + "' on '" + name_ + "' was stopped");
+  if (wait.stop.stop_requested())
+    return error(ErrorCode::cancelled, "'" + command + "' on '" + name_ + "' was stopped");
   if (wait.deadline.passed()) return error(ErrorCode::timeout, "'" + command + "' on '" + name_ + "' took too long");
   return std::nullopt;
 }
@@ -114,8 +115,9 @@ Result<Exit> FakeTransport::exec(const host::Command& command, const ssh::Output
   return run(command, nullptr, {}, on_output, wait);
 }
 
-Result<Exit> FakeTransport::send(const host::Command& command, ByteSource& data, const std::function<void(std::uint64_t)>& on_sent,
-                                 const ssh::OutputFn& on_output, const ssh::Wait& wait) {
+Result<Exit> FakeTransport::send(const host::Command& command, ByteSource& data,
+                                 const std::function<void(std::uint64_t)>& on_sent, const ssh::OutputFn& on_output,
+                                 const ssh::Wait& wait) {
   return run(command, &data, on_sent, on_output, wait);
 }
 
@@ -139,13 +141,16 @@ Result<std::string> FakeTransport::take(ByteSource& data, std::optional<std::siz
   return payload;
 }
 
-Result<Exit> FakeTransport::run(const host::Command& command, ByteSource* data, const std::function<void(std::uint64_t)>& on_sent,
-                                const ssh::OutputFn& on_output, const ssh::Wait& wait) {
+Result<Exit> FakeTransport::run(const host::Command& command, ByteSource* data,
+                                const std::function<void(std::uint64_t)>& on_sent, const ssh::OutputFn& on_output,
+                                const ssh::Wait& wait) {
   if (wait.stop.stop_requested()) {
-    return std::unexpected(error(ErrorCode::cancelled, "'" + command.name + "' was not started on '" + name_ + "': stopped"));
+    return std::unexpected(
+        error(ErrorCode::cancelled, "'" + command.name + "' was not started on '" + name_ + "': stopped"));
   }
   if (lost()) {
-    return std::unexpected(error(ErrorCode::lost, "'" + command.name + "' was not started on '" + name_ + "': the connection was lost before"));
+    return std::unexpected(error(
+        ErrorCode::lost, "'" + command.name + "' was not started on '" + name_ + "': the connection was lost before"));
   }
   const FakeAnswer answer = host_->begin({command.name, command.text, {}});
   std::string payload;
@@ -185,7 +190,8 @@ std::shared_ptr<FakeHost> FakeConnector::add(const std::string& name) {
   return hosts_[name] = std::make_shared<FakeHost>();
 }
 
-Result<std::unique_ptr<ssh::Transport>> FakeConnector::connect(const ssh::Target& target, const std::function<void(std::string_view)>& tell,
+Result<std::unique_ptr<ssh::Transport>> FakeConnector::connect(const ssh::Target& target,
+                                                               const std::function<void(std::string_view)>& tell,
                                                                const ssh::Wait& wait) {
   std::shared_ptr<FakeHost> host;
   {
@@ -194,10 +200,12 @@ Result<std::unique_ptr<ssh::Transport>> FakeConnector::connect(const ssh::Target
   }
   if (tell) tell("connecting");
   if (wait.stop.stop_requested()) {
-    return std::unexpected(Error(ErrorCode::cancelled, "connecting to '" + target.name + "' was stopped").on(target.name));
+    return std::unexpected(
+        Error(ErrorCode::cancelled, "connecting to '" + target.name + "' was stopped").on(target.name));
   }
   if (host == nullptr) {
-    return std::unexpected(Error(ErrorCode::connect, "can't connect to '" + target.name + "': connection refused").on(target.name));
+    return std::unexpected(
+        Error(ErrorCode::connect, "can't connect to '" + target.name + "': connection refused").on(target.name));
   }
   const std::scoped_lock lock(host->mutex_);
   if (host->refusal_) return std::unexpected(Error(*host->refusal_).on(target.name));

@@ -30,10 +30,10 @@ struct FakeAnswer {
   ssh::Exit exit{};
   std::string out{};
   std::string err{};
-  std::optional<Error> error{};   // instead of an end; the connection stays
-  bool hang = false;              // after the output, until the deadline, a stop or a loss
-  bool lose = false;              // after the output the connection is lost
-  bool echo_payload = false;      // send(): the payload comes back as output, after `out`
+  std::optional<Error> error{};               // instead of an end; the connection stays
+  bool hang = false;                          // after the output, until the deadline, a stop or a loss
+  bool lose = false;                          // after the output the connection is lost
+  bool echo_payload = false;                  // send(): the payload comes back as output, after `out`
   std::optional<std::size_t> read_payload{};  // send(): ends after so many bytes; nullopt: reads all
 };
 
@@ -78,20 +78,24 @@ class FakeHost {
 
 class FakeTransport final : public ssh::Transport {
  public:
-  explicit FakeTransport(std::string name, std::shared_ptr<FakeHost> host) : name_(std::move(name)), host_(std::move(host)) {}
+  explicit FakeTransport(std::string name, std::shared_ptr<FakeHost> host)
+      : name_(std::move(name)), host_(std::move(host)) {}
   ~FakeTransport() override { close(); }
 
   Result<ssh::Exit> exec(const host::Command& command, const ssh::OutputFn& on_output, const ssh::Wait& wait) override;
-  Result<ssh::Exit> send(const host::Command& command, ByteSource& data, const std::function<void(std::uint64_t)>& on_sent,
-                         const ssh::OutputFn& on_output, const ssh::Wait& wait) override;
+  Result<ssh::Exit> send(const host::Command& command, ByteSource& data,
+                         const std::function<void(std::uint64_t)>& on_sent, const ssh::OutputFn& on_output,
+                         const ssh::Wait& wait) override;
   Result<void> idle(const Waker& until) override;
   void close() override;
 
  private:
-  Result<ssh::Exit> run(const host::Command& command, ByteSource* data, const std::function<void(std::uint64_t)>& on_sent,
-                        const ssh::OutputFn& on_output, const ssh::Wait& wait);
-  Result<std::string> take(ByteSource& data, std::optional<std::size_t> limit, const std::function<void(std::uint64_t)>& on_sent,
-                           const std::string& command, const ssh::Wait& wait);
+  Result<ssh::Exit> run(const host::Command& command, ByteSource* data,
+                        const std::function<void(std::uint64_t)>& on_sent, const ssh::OutputFn& on_output,
+                        const ssh::Wait& wait);
+  Result<std::string> take(ByteSource& data, std::optional<std::size_t> limit,
+                           const std::function<void(std::uint64_t)>& on_sent, const std::string& command,
+                           const ssh::Wait& wait);
   [[nodiscard]] std::optional<Error> interrupted(const std::string& command, const ssh::Wait& wait) const;
   void sleep(const ssh::Wait& wait, int also = -1) const;
   [[nodiscard]] Error error(ErrorCode code, const std::string& text) const;
@@ -104,7 +108,8 @@ class FakeTransport final : public ssh::Transport {
 class FakeConnector final : public ssh::Connector {
  public:
   std::shared_ptr<FakeHost> add(const std::string& name);  // the Target's display name
-  Result<std::unique_ptr<ssh::Transport>> connect(const ssh::Target& target, const std::function<void(std::string_view)>& tell,
+  Result<std::unique_ptr<ssh::Transport>> connect(const ssh::Target& target,
+                                                  const std::function<void(std::string_view)>& tell,
                                                   const ssh::Wait& wait) override;
 
  private:

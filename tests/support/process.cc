@@ -42,7 +42,8 @@ ProgramEnd run_program(const std::vector<std::string>& argv) {
   ::close(ends[1]);
   ProgramEnd end;
   char buffer[4096];
-  for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;) end.output.append(buffer, static_cast<std::size_t>(n));
+  for (ssize_t n = 0; (n = ::read(ends[0], buffer, sizeof buffer)) > 0;)
+    end.output.append(buffer, static_cast<std::size_t>(n));
   ::close(ends[0]);
   int status = 0;
   ::waitpid(pid, &status, 0);

@@ -25,9 +25,9 @@ struct ProcessInfo {
   pid_t parent = 0;
 };
 std::vector<ProcessInfo> all_processes();
-std::string process_name(pid_t pid);                            // empty: it is gone
-bool has_environment(pid_t pid, std::string_view assignment);   // started with NAME=VALUE
-std::vector<pid_t> processes_with(std::string_view argument);   // whose command line contains it
+std::string process_name(pid_t pid);                           // empty: it is gone
+bool has_environment(pid_t pid, std::string_view assignment);  // started with NAME=VALUE
+std::vector<pid_t> processes_with(std::string_view argument);  // whose command line contains it
 
 // Asks every few milliseconds until `condition` holds; false where it doesn't within `patience`.
 bool eventually(const std::function<bool()>& condition, std::chrono::milliseconds patience = std::chrono::seconds(10));

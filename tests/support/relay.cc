@@ -23,7 +23,8 @@ sockaddr_in loopback(const std::string& address, int port) {
   sockaddr_in name{};
   name.sin_family = AF_INET;
   name.sin_port = htons(static_cast<std::uint16_t>(port));
-  if (::inet_pton(AF_INET, address.c_str(), &name.sin_addr) != 1) throw std::runtime_error("no IPv4 address: " + address);
+  if (::inet_pton(AF_INET, address.c_str(), &name.sin_addr) != 1)
+    throw std::runtime_error("no IPv4 address: " + address);
   return name;
 }
 
@@ -173,7 +174,8 @@ bool Relay::move(Link& link) {
         way.queue.pop_front();
         continue;
       }
-      const std::uint64_t left = allowed_[i] == no_limit ? no_limit : allowed_[i] - std::min(allowed_[i].load(), total_[i].load());
+      const std::uint64_t left =
+          allowed_[i] == no_limit ? no_limit : allowed_[i] - std::min(allowed_[i].load(), total_[i].load());
       if (left == 0 && hold_) break;
       if (left == 0) return false;
       const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(piece.bytes.size(), left));
@@ -209,8 +211,8 @@ void Relay::run() {
     for (const auto& link : links_) {
       for (int side = 0; side < 2; ++side) {
         short events = 0;
-        const auto& from = link->way[side];      // what this side sends
-        const auto& to = link->way[1 - side];    // what it is sent
+        const auto& from = link->way[side];    // what this side sends
+        const auto& to = link->way[1 - side];  // what it is sent
         if (!frozen_[side] && !from.ended && from.queued < room) events |= POLLIN;
         const bool held = hold_ && total_[1 - side] >= allowed_[1 - side];
         if (!frozen_[1 - side] && !held && !to.queue.empty() && to.queue.front().due <= Clock::now()) {

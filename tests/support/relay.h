@@ -36,8 +36,8 @@ class Relay {
   [[nodiscard]] int port() const { return port_; }
 
   void delay(std::chrono::milliseconds each_way);
-  void freeze();       // both directions
-  void freeze_up();    // client to server only
+  void freeze();     // both directions
+  void freeze_up();  // client to server only
   void thaw();
   void cut();
   void cut_after_up(std::uint64_t bytes);
@@ -46,9 +46,9 @@ class Relay {
   void refuse(int connections);
   void greet(const std::string& text);
 
-  [[nodiscard]] std::uint64_t bytes_up() const { return total_[0]; }    // to the server
+  [[nodiscard]] std::uint64_t bytes_up() const { return total_[0]; }  // to the server
   [[nodiscard]] std::uint64_t bytes_down() const { return total_[1]; }
-  [[nodiscard]] int connections() const { return accepted_; }            // ever, refused ones too
+  [[nodiscard]] int connections() const { return accepted_; }  // ever, refused ones too
   [[nodiscard]] int most_at_once() const { return most_; }
 
  private:

@@ -22,7 +22,9 @@ inline ssh::Settings settings_for(const SshdFixture& sshd) {
   return settings;
 }
 
-inline ssh::Target target_for(const SshdFixture& sshd) { return {"web1", sshd.address(), sshd.port(), SshdFixture::user()}; }
+inline ssh::Target target_for(const SshdFixture& sshd) {
+  return {"web1", sshd.address(), sshd.port(), SshdFixture::user()};
+}
 
 // Through something that listens on 127.0.0.1:`port` in the server's place; its key is put into the server's known_hosts.
 inline ssh::Target target_for(const SshdFixture& sshd, int port) {
@@ -30,7 +32,9 @@ inline ssh::Target target_for(const SshdFixture& sshd, int port) {
   return {"web1", "127.0.0.1", port, SshdFixture::user()};
 }
 
-inline ssh::Wait within(std::chrono::milliseconds time, std::stop_token stop = {}) { return {Deadline::in(time), std::move(stop)}; }
+inline ssh::Wait within(std::chrono::milliseconds time, std::stop_token stop = {}) {
+  return {Deadline::in(time), std::move(stop)};
+}
 
 inline Result<std::unique_ptr<ssh::Transport>> try_session(const ssh::Target& target, const ssh::Settings& settings,
                                                            const ssh::Wait& wait = within(std::chrono::seconds(30))) {
@@ -55,9 +59,12 @@ struct StepEnd {
   Error error;
 };
 
-inline StepEnd step(ssh::Transport& transport, std::string_view text, const ssh::Wait& wait = within(std::chrono::seconds(30))) {
+inline StepEnd step(ssh::Transport& transport, std::string_view text,
+                    const ssh::Wait& wait = within(std::chrono::seconds(30))) {
   StepEnd end;
-  const auto collect = [&](ssh::Stream stream, std::string_view bytes) { (stream == ssh::Stream::out ? end.out : end.err) += bytes; };
+  const auto collect = [&](ssh::Stream stream, std::string_view bytes) {
+    (stream == ssh::Stream::out ? end.out : end.err) += bytes;
+  };
   auto exit = transport.exec({"a step", std::string(text)}, collect, wait);
   if (exit) {
     end.status = exit->status;

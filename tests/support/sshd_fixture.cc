@@ -163,7 +163,8 @@ bool SshdFixture::listen_once() {
   while (std::chrono::steady_clock::now() < until) {
     const std::string said = log();
     std::size_t listening = 0;
-    for (auto at = said.find("Server listening on"); at != std::string::npos; at = said.find("Server listening on", at + 1)) {
+    for (auto at = said.find("Server listening on"); at != std::string::npos;
+         at = said.find("Server listening on", at + 1)) {
       ++listening;
     }
     if (listening == hosts_.size()) return true;

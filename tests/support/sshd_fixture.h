@@ -27,11 +27,11 @@ namespace kirikae::test {
 class SshdFixture {
  public:
   struct Options {
-    std::vector<std::string> host_keys{"ed25519"};         // types as ssh-keygen names them: ed25519, ecdsa, rsa
-    std::vector<std::string> config{};                       // lines that win over the fixture's own ("MaxStartups 2:100:3")
-    std::string login_shell{};                               // program and words; empty: what the user has
-    std::map<std::string, std::string> home{};               // files of HOME by relative name
-    std::map<std::string, std::string> environment{};        // added to every session's
+    std::vector<std::string> host_keys{"ed25519"};     // types as ssh-keygen names them: ed25519, ecdsa, rsa
+    std::vector<std::string> config{};                 // lines that win over the fixture's own ("MaxStartups 2:100:3")
+    std::string login_shell{};                         // program and words; empty: what the user has
+    std::map<std::string, std::string> home{};         // files of HOME by relative name
+    std::map<std::string, std::string> environment{};  // added to every session's
     std::vector<std::string> addresses{"127.0.0.1"};
     int ports = 1;
   };
@@ -54,8 +54,8 @@ class SshdFixture {
   [[nodiscard]] std::string known_hosts() const { return folder_ / "known_hosts"; }
   // Lines for a known_hosts file that call this server `name` (`[name]:port` where the port isn't 22).
   [[nodiscard]] std::string known_hosts_lines(std::string_view name, int port) const;
-  [[nodiscard]] static std::string client_key();           // private key file; FILE.pub beside it
-  [[nodiscard]] std::string log() const;                   // what sshd has logged
+  [[nodiscard]] static std::string client_key();  // private key file; FILE.pub beside it
+  [[nodiscard]] std::string log() const;          // what sshd has logged
   [[nodiscard]] const TempDir& folder() const { return folder_; }
 
   // Lets further keys log in: a public key's line.
