@@ -182,8 +182,7 @@ TEST_CASE("a refused connection is tried again, after a while, and in the end na
     relay.refuse(3);
     std::vector<std::string> told;
     auto session = ssh::make_connector(settings_for(sshd))
-                       ->connect(
-                           target, [&](std::string_view text) { told.emplace_back(text); }, within(20s));
+                       ->connect(target, [&](std::string_view text) { told.emplace_back(text); }, within(20s));
     REQUIRE(session);
     CHECK(relay.connections() == 4);
     CHECK(std::ranges::count(told, "connecting") == 4);
@@ -246,8 +245,7 @@ TEST_CASE("connecting can be stopped, whatever it waits for") {
     std::stop_source stop;
     std::atomic<bool> there = false;
     std::jthread holder([&] {
-      auto held = connector->connect(
-          target, [&](std::string_view) { there = true; }, within(20s, stop.get_token()));
+      auto held = connector->connect(target, [&](std::string_view) { there = true; }, within(20s, stop.get_token()));
       CHECK_FALSE(held);
     });
     REQUIRE(eventually([&] { return there.load(); }));

@@ -241,8 +241,7 @@ TEST_CASE("a step whose command a signal killed says which one") {
 TEST_CASE("a control shell that dies in mid-step leaves no trustworthy status") {
   const SshdFixture sshd;
   auto session = open_session(sshd);
-  const auto error = error_of_step_that(
-      *session, [] {}, within(20s), kill_the_shell);
+  const auto error = error_of_step_that(*session, [] {}, within(20s), kill_the_shell);
   INFO(to_text(error));
   CHECK(error.code == ErrorCode::lost);
   CHECK(error.message.find("the shell on 'web1' (127.0.0.1 port ") == 0);
@@ -274,15 +273,13 @@ TEST_CASE("what a stop or a deadline ends is gone on the host, and the texts say
   const std::string hang = "echo started; sleep " + marker + " & wait";
   SECTION("a stop") {
     std::stop_source stop;
-    const auto error = error_of_step_that(
-        *session, [&] { stop.request_stop(); }, within(20s, stop.get_token()), hang);
+    const auto error = error_of_step_that(*session, [&] { stop.request_stop(); }, within(20s, stop.get_token()), hang);
     CHECK(error.code == ErrorCode::cancelled);
     CHECK(error.message.starts_with("'migrate' on 'web1' was stopped after "));
     CHECK(error.message.ends_with(" s; it was ended there"));
   }
   SECTION("a deadline") {
-    const auto error = error_of_step_that(
-        *session, [] {}, within(1500ms), hang);
+    const auto error = error_of_step_that(*session, [] {}, within(1500ms), hang);
     CHECK(error.code == ErrorCode::timeout);
     CHECK(error.message == "'migrate' on 'web1' took longer than 1.5 s; it was ended there");
   }
