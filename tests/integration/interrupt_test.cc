@@ -103,8 +103,8 @@ TEST_CASE("a second signal stops at once, even if the hook doesn't want to end; 
   World world;
   world.write_app("1");
   world.write_recipe(
-      "tasks: {stubborn: 'trap \"\" TERM INT HUP; echo $$ >\"$SHARED_PATH/pid\"; while :; do sleep 1; done'}\nhooks: "
-      "{build: stubborn}\n");
+      "tasks: {stubborn: 'trap \"\" TERM INT HUP; echo $$ >\"$SHARED_PATH/pid.new\"; mv \"$SHARED_PATH/pid.new\" "
+      "\"$SHARED_PATH/pid\"; while :; do sleep 1; done'}\nhooks: {build: stubborn}\n");
   Running running = world.start({"production"});
   const auto hooks = wait_for_hooks(world);
   running.signal(SIGINT);
