@@ -282,6 +282,8 @@ void Session::shut_down() {
   // Without it the library would wait for answers of a host that may be gone.
   over_ = true;
   ::shutdown(socket_.get(), SHUT_RDWR);
+  // A key exchange that is cut short frees what it has made only when it is told so itself.
+  if (sniffer_) ::libssh2_session_handshake(session_, socket_.get());
   while (::libssh2_session_free(session_) == LIBSSH2_ERROR_EAGAIN) {
   }
   session_ = nullptr;
