@@ -80,7 +80,8 @@ std::string_view examples_text() {
 std::string_view exit_codes_text() {
   return "  0 done                     5 no connection, login or trusted host key\n"
          "  1 failed, none switched    6 partial: a person is needed\n"
-         "  2 usage or recipe          70 a bug         130 interrupted\n";
+         "  2 usage or recipe          70 a bug         130 interrupted\n"
+         "  3 failed after a switch, and all hosts are back at what they ran\n";
 }
 
 }  // namespace kirikae::cmd

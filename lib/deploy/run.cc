@@ -52,13 +52,23 @@ event::Report Run::carry_out(const plan::Plan& plan, runner::TaskGroup& group, t
   runner.run();
   const runner::RunState& state = runner.state();
   if (state.failed() || state.interrupted) {
-    if (plan.action == "deploy" && !state.switch_begun()) {
+    if (state.switch_begun() && !state.all_settled(plan)) {
+      runner.undo([&](std::size_t host) { return reconnect(plan.hosts[host].host); });
+    }
+    if (plan.action == "deploy") {
       runner.mark_failed(plan::json_line({with_.unix_now(), plan.action, plan.application, plan.stage, plan.release, {},
                                           plan.revision, request_.operator_name, "failed"}));
     }
     runner.run_failed_hooks();
   }
   return finish(runner::conclude(plan, state, emit_.seconds(), command_for(request_.recipe)));
+}
+
+// For the way back: the host has some time to answer again.
+Result<std::unique_ptr<ssh::Transport>> Run::reconnect(const inventory::Host& host) const {
+  using namespace std::chrono_literals;
+  const auto tell = [&](std::string_view state) { emit_(event::HostState{host.name, std::string(state)}); };
+  return with_.connector.connect({host.name, host.address, host.port, host.user}, tell, {Deadline::in(60s), {}});
 }
 
 // Tasks on hosts need a release; those of this machine (an announcement) don't.

@@ -32,6 +32,7 @@ class Run {
   event::Report finish(event::Report report);
   event::Report blank(const std::vector<plan::HostFacts>& hosts, event::HostEnd end) const;
   void local_failed_hooks();
+  Result<std::unique_ptr<ssh::Transport>> reconnect(const inventory::Host& host) const;
 
   const Request& request_;
   const Surroundings& with_;

@@ -113,8 +113,10 @@ Command publish(const release::Layout& layout, const std::string& id, const rele
                          shell_assign("kk_expect", expected_live.value_or("any")) + call("kk_publish")};
 }
 
-Command unpublish(const release::Layout& layout, const std::optional<std::string>& expected_live) {
-  return {"unpublish", paths(layout) + shell_assign("kk_expect", expected_live.value_or("any")) + call("kk_unpublish")};
+Command unpublish(const release::Layout& layout, const release::Facts& facts, const std::optional<std::string>& expected_live,
+                  const std::string& target) {
+  return {"unpublish", paths(layout) + shell_assign("kk_wanted", target) + shell_assign("kk_mv", facts.mv) +
+                           shell_assign("kk_expect", expected_live.value_or("any")) + call("kk_unpublish")};
 }
 
 Command mark(const release::Layout& layout, const std::string& id, release::State state, const release::Facts& facts) {

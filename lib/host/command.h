@@ -63,8 +63,10 @@ Command seal(const release::Layout& layout, const ReleaseInfo& info, const relea
 Command publish(const release::Layout& layout, const std::string& id, const release::Facts& facts,
                 const std::optional<std::string>& expected_live);
 
-// Takes `current` away, the undo of a first release; done where it is not there. Refuses as publish does.
-Command unpublish(const release::Layout& layout, const std::optional<std::string>& expected_live);
+// The undo of a first release: `current` becomes a link to `target`, whatever that is, or goes where that is empty. Done where it
+// is so already. Refuses as publish does.
+Command unpublish(const release::Layout& layout, const release::Facts& facts, const std::optional<std::string>& expected_live,
+                  const std::string& target);
 
 // The record of a release becomes `state`, written to a unique temporary file, synced, renamed.
 Command mark(const release::Layout& layout, const std::string& id, release::State state, const release::Facts& facts);

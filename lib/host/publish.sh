@@ -16,7 +16,12 @@ kk_publish() {
   [ "$kk_live" != "$kk_release" ] || return 0
   kk_current_expected
   kk_sweep_links
-  kk_l="$kk_root/.current-$kk_release-$$-$(kk_nonsense)"
+  kk_replace
+}
+
+# `current` becomes a link to kk_wanted: a link under a name that nobody can guess, renamed over it, and read back.
+kk_replace() {
+  kk_l="$kk_root/.current-${kk_release:-00000000000000}-$$-$(kk_nonsense)"
   ln -s "$kk_wanted" "$kk_l" ||
     kk_fail "can't make a link in '$kk_root'; 'current' is unchanged: check its owner and the room on the disk"
   kk_old=$kk_target
@@ -29,11 +34,16 @@ kk_publish() {
   exit 5
 }
 
-# Takes `current` away: the undo of a first release.
+# The undo of a first release: `current` as it was, another link (kk_wanted) or none.
 kk_unpublish() {
   kk_current_movable
-  [ "$kk_kind" != none ] || return 0
+  [ "$kk_target" != "$kk_wanted" ] || return 0
   kk_current_expected
+  if [ -n "$kk_wanted" ]; then
+    kk_release=
+    kk_replace
+    return
+  fi
   rm -f "$kk_current" || kk_fail "can't remove '$kk_current'; it is unchanged: check the owner of '$kk_root'"
 }
 

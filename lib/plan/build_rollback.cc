@@ -88,6 +88,7 @@ Result<Plan> build_rollback(const RollbackInput& input) {
   }
   TRY(add_rounds(input, plan));
   const TaskScene scene{input.recipe, plan.layout, plan.action, plan.release, plan.hosts};
+  TRY_ASSIGN(plan.undo, build_undo(input.recipe, plan, input.now, input.operator_name));
   TRY_ASSIGN(plan.failed, hook_rounds(scene, HookPoint::failed, Phase::undo));
   return plan;
 }

@@ -15,7 +15,7 @@ struct LogEntry {
   std::string previous;  // empty: none
   std::string revision;
   std::string by;      // user@machine
-  std::string result;  // good | failed
+  std::string result;  // good | failed | undone
 };
 // One line of JSON, without newline; text that is no UTF-8 is replaced.
 std::string json_line(const LogEntry& entry);

@@ -52,7 +52,9 @@ struct Plan {
   release::Layout layout{""};
   std::vector<PlannedHost> hosts;  // in recipe order
   std::vector<Round> rounds;
-  std::vector<Round> failed;       // the `failed` hooks
+  // The way back, host by host, for what fails from the switch on: `current`, then the tasks that follow a switch, then the records.
+  std::vector<Round> undo;
+  std::vector<Round> failed;  // the `failed` hooks
 };
 
 struct HostFacts {
@@ -85,6 +87,9 @@ struct RollbackInput {
 std::vector<Error> preflight_rollback(const RollbackInput& input);
 // Errors (preflight): no candidate, or one that a host lacks.
 Result<Plan> build_rollback(const RollbackInput& input);
+
+// The rounds of Plan::undo, for a plan that has its hosts and release.
+Result<std::vector<Round>> build_undo(const recipe::Recipe& recipe, const Plan& plan, std::int64_t now, const std::string& operator_name);
 
 // The best packing that all hosts can unpack: zstd | gzip | none.
 std::string encoding_for(const std::vector<HostFacts>& hosts);

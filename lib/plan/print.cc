@@ -42,6 +42,7 @@ std::string step_rows(const Step& step, const std::optional<SourceText>& source,
                           return row("switch", fmt::format("current -> {} (now {})", release::Layout::link_target(s.id),
                                                            s.expected_live.empty() ? "none" : s.expected_live));
                         },
+                        [](const Unpublish&) { return std::string(); },  // of the way back only: back_text
                         [](const Settle& s) {
                           std::string rows;
                           for (const auto& [id, state] : s.marks) rows += row("mark", fmt::format("{} {}", id, release::name_of(state)));
@@ -50,6 +51,24 @@ std::string step_rows(const Step& step, const std::optional<SourceText>& source,
                         [](const Prune& s) { return row("prune", listed(s.ids)); },
                     },
                     step);
+}
+
+// What is done with a host if anything fails from the switch on.
+std::string back_text(const Plan& plan, std::size_t index) {
+  std::vector<std::string> parts;
+  for (const Round& round : plan.undo) {
+    for (const HostSteps& host : round.hosts) {
+      if (host.host != index) continue;
+      for (const Step& step : host.steps) {
+        if (const auto* publish = std::get_if<Publish>(&step)) parts.push_back("current -> " + release::Layout::link_target(publish->id));
+        if (const auto* unpublish = std::get_if<Unpublish>(&step)) {
+          parts.push_back(unpublish->target.empty() ? "current is removed" : "current -> " + unpublish->target);
+        }
+        if (const auto* task = std::get_if<RunTask>(&step)) parts.push_back(task->task);
+      }
+    }
+  }
+  return parts.empty() ? std::string() : row("if that fails", listed(parts));
 }
 
 std::string host_text(const Plan& plan, std::size_t index, const std::optional<SourceText>& source) {
@@ -62,7 +81,7 @@ std::string host_text(const Plan& plan, std::size_t index, const std::optional<S
       for (const Step& step : host.steps) text += step_rows(step, source, round.phase);
     }
   }
-  return text;
+  return text + back_text(plan, index);
 }
 
 }  // namespace

@@ -30,6 +30,7 @@ std::string name_of(const Step& step) {
                         [](const RunTask& task) -> std::string { return "task " + task.task; },
                         [](const Seal&) -> std::string { return "seal"; },
                         [](const Publish&) -> std::string { return "publish"; },
+                        [](const Unpublish&) -> std::string { return "unpublish"; },
                         [](const Settle&) -> std::string { return "settle"; },
                         [](const Prune&) -> std::string { return "prune"; },
                     },
@@ -47,17 +48,18 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
           },
           [&](const RunTask& s) {
             auto environment = s.environment;
-            environment["REVISION"] = values.revision;
+            environment.try_emplace("REVISION", values.revision);  // a task of the way back has its own
             return host::task(s.task, s.run, s.folder, environment);
           },
           [&](const Seal& s) { return host::seal(layout, with_revision(s.info, values), facts); },
           [&](const Publish& s) { return host::publish(layout, s.id, facts, s.expected_live); },
+          [&](const Unpublish& s) { return host::unpublish(layout, facts, s.expected_live, s.target); },
           [&](const Settle& s) {
             std::vector<host::Command> commands;
             for (const auto& [id, state] : s.marks) commands.push_back(host::mark(layout, id, state, facts));
             LogEntry entry = s.entry;
             entry.revision = values.revision;
-            commands.push_back(host::log(layout, json_line(entry), revisions_line(entry)));
+            commands.push_back(host::log(layout, json_line(entry), entry.result == "good" ? revisions_line(entry) : std::string()));
             return joined("settle", commands);
           },
           [&](const Prune& s) { return host::prune(layout, s.ids); },

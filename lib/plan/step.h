@@ -44,6 +44,10 @@ struct Publish {
   std::string id;
   std::string expected_live;  // what preflight saw; empty: no release was live
 };
+struct Unpublish {  // `current` as it was before there was a release of ours
+  std::string expected_live;
+  std::string target;  // the link's raw text then; empty: there was none
+};
 struct Settle {  // the records after a switch, and the audit lines
   std::vector<std::pair<std::string, release::State>> marks;  // release id, its new state
   LogEntry entry;
@@ -52,7 +56,7 @@ struct Prune {
   std::vector<std::string> ids;
 };
 
-using Step = std::variant<Prepare, Unpack, Link, RunTask, Seal, Publish, Settle, Prune>;
+using Step = std::variant<Prepare, Unpack, Link, RunTask, Seal, Publish, Unpublish, Settle, Prune>;
 
 // As people read it: "unpack", "task migrate".
 std::string name_of(const Step& step);

@@ -11,6 +11,21 @@ std::string joined(const std::vector<std::string>& words, std::string_view separ
   return fmt::format("{}", fmt::join(words, separator));
 }
 
+std::string newest_live(const std::vector<PlannedHost>& hosts) {
+  std::string newest;
+  for (const auto& each : hosts) newest = std::max(newest, each.facts.live);
+  return newest;
+}
+
+std::string revision_of(const std::vector<PlannedHost>& hosts, const std::string& release) {
+  for (const auto& host : hosts) {
+    for (const auto& each : host.facts.releases) {
+      if (each.id == release) return each.revision;
+    }
+  }
+  return {};
+}
+
 std::map<std::string, std::string> environment_of(const TaskScene& scene, const PlannedHost* host) {
   std::map<std::string, std::string> environment = scene.recipe.vars;
   if (host != nullptr) {
@@ -20,25 +35,27 @@ std::map<std::string, std::string> environment_of(const TaskScene& scene, const 
   environment["APPLICATION"] = scene.recipe.application;
   environment["STAGE"] = scene.recipe.stage;
   environment["DEPLOY_ACTION"] = scene.action;
-  environment["RELEASE"] = scene.release;
-  environment["RELEASE_PATH"] = scene.release.empty() ? std::string() : scene.layout.release(scene.release);
+  const bool back = scene.place == TaskScene::Place::before;
+  const std::string live = host != nullptr ? host->facts.live : newest_live(scene.hosts);
+  const std::string& release = back ? live : scene.release;
+  environment["RELEASE"] = release;
+  environment["RELEASE_PATH"] = release.empty() ? std::string() : scene.layout.release(release);
   environment["CURRENT_PATH"] = scene.layout.current();
   environment["SHARED_PATH"] = scene.layout.shared();
   if (host != nullptr) {
     environment["HOST"] = host->host.name;
     environment["ROLES"] = joined(host->host.roles, " ");
-    environment["PREVIOUS_RELEASE"] = host->facts.live;
-  } else {
-    std::string newest;
-    for (const auto& each : scene.hosts) newest = std::max(newest, each.facts.live);
-    environment["PREVIOUS_RELEASE"] = newest;
   }
+  environment["PREVIOUS_RELEASE"] = back ? scene.release : live;
+  if (back) environment["REVISION"] = revision_of(scene.hosts, live);
   return environment;
 }
 
 std::string folder_of(const TaskScene& scene, const recipe::Task& task, const PlannedHost& host) {
   std::string folder;
-  if (scene.place == TaskScene::Place::release) {
+  if (scene.place == TaskScene::Place::before) {
+    folder = scene.layout.release(host.facts.live);
+  } else if (scene.place == TaskScene::Place::release) {
     folder = scene.layout.release(scene.release);
   } else if (!host.facts.live.empty()) {
     folder = scene.layout.current();
@@ -92,7 +109,7 @@ Result<std::vector<Round>> hook_rounds(const TaskScene& scene, recipe::HookPoint
     if (where.empty() && task.once) return std::unexpected(nowhere_to_run(task, std::string(recipe::name_of(point))));
     for (const std::size_t i : where) {
       const PlannedHost& host = scene.hosts[i];
-      if (host.already) continue;
+      if (host.already || (scene.place == TaskScene::Place::before && host.facts.live.empty())) continue;
       RunTask step{task.name, task.run, folder_of(scene, task, host), environment_of(scene, &host), task.timeout};
       round.hosts.push_back({i, {std::move(step)}});
     }

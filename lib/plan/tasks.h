@@ -18,7 +18,8 @@ struct TaskScene {
   std::string release;  // empty: not chosen yet (before_connect)
   const std::vector<PlannedHost>& hosts;
   // Where commands run, by host: inside the release, or what stands before there is one.
-  enum class Place { release, live_or_home } place = Place::release;
+  // `before`: in the release that each host ran before, which is RELEASE then; hosts that ran none are left out.
+  enum class Place { release, live_or_home, before } place = Place::release;
 };
 
 // One round for each task of the hook point, in the recipe's order: every host has finished a task before the next one begins.

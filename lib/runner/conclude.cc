@@ -15,6 +15,7 @@ using event::Outcome;
 
 HostEnd end_of(const plan::PlannedHost& host, const HostRun& run, bool went_well) {
   if (host.already) return HostEnd::already;
+  if (run.undone == HostRun::Undone::yes || run.undone == HostRun::Undone::link_only) return HostEnd::undone;
   switch (run.switched) {
     case HostRun::Switched::no: return HostEnd::unchanged;
     case HostRun::Switched::unknown: return HostEnd::unknown;
@@ -23,11 +24,17 @@ HostEnd end_of(const plan::PlannedHost& host, const HostRun& run, bool went_well
   return HostEnd::unknown;
 }
 
-Outcome outcome_of(const RunState& state, bool all_settled) {
+Outcome outcome_of(const plan::Plan& plan, const RunState& state) {
   if (!state.failed() && !state.interrupted) return Outcome::done;
-  if (state.switch_begun()) return state.interrupted && all_settled ? Outcome::interrupted : Outcome::partial;
+  const bool settled = state.all_settled(plan);
+  bool back = true;  // every host that was switched, and all that belongs to it
+  for (const HostRun& run : state.hosts) {
+    const bool switched = run.switched != HostRun::Switched::no;
+    if (switched && run.undone != HostRun::Undone::yes) back = false;
+  }
+  if (!back) return state.interrupted && settled ? Outcome::interrupted : Outcome::partial;
   if (state.interrupted) return Outcome::interrupted;
-  return Outcome::failed;
+  return state.switch_begun() ? Outcome::rolled_back : Outcome::failed;
 }
 
 std::string ssh_command(const inventory::Host& host) {
@@ -80,11 +87,7 @@ event::Report conclude(const plan::Plan& plan, const RunState& state, double sec
   report.release = plan.release;
   report.seconds = seconds;
   report.errors = state.errors;
-  bool all_settled = true;
-  for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
-    all_settled = all_settled && (state.hosts[i].settled || plan.hosts[i].already);
-  }
-  report.outcome = outcome_of(state, all_settled);
+  report.outcome = outcome_of(plan, state);
   for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
     const HostRun& run = state.hosts[i];
     event::HostReport host;
@@ -92,7 +95,7 @@ event::Report conclude(const plan::Plan& plan, const RunState& state, double sec
     host.end = end_of(plan.hosts[i], run, report.outcome == Outcome::done);
     host.live_before = plan.hosts[i].facts.live;
     if (run.switched == HostRun::Switched::yes) host.live_after = plan.release;
-    if (run.switched == HostRun::Switched::no) host.live_after = host.live_before;
+    if (run.switched == HostRun::Switched::no || host.end == HostEnd::undone) host.live_after = host.live_before;
     host.seconds = run.seconds;
     host.bytes = run.bytes;
     host.error = run.error;

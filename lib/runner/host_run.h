@@ -15,6 +15,8 @@ struct HostRun {
   bool prepared = false;  // the release's folder is there
   enum class Switched { no, yes, unknown } switched = Switched::no;
   bool settled = false;   // the records say that the release is good
+  // What came of taking a switched host back: `current` is as before, and whether the tasks after it went well too.
+  enum class Undone { not_needed, no, link_only, yes } undone = Undone::not_needed;
   std::optional<Error> error;  // the first one
   double seconds = 0;          // spent in steps
   std::uint64_t bytes = 0;     // of payload sent

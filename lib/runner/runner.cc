@@ -29,6 +29,13 @@ bool RunState::switch_begun() const {
   return std::any_of(hosts.begin(), hosts.end(), [](const HostRun& run) { return run.switched != HostRun::Switched::no; });
 }
 
+bool RunState::all_settled(const plan::Plan& plan) const {
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    if (!hosts[i].settled && !plan.hosts[i].already) return false;
+  }
+  return true;
+}
+
 Runner::Runner(const plan::Plan& plan, TaskGroup& group, transfer::Artifact* artifact, const Emitter& emit, std::stop_token stop)
     : plan_(plan), group_(group), artifact_(artifact), emit_(emit), stop_(std::move(stop)), values_{{}, plan.revision} {
   state_.hosts.resize(plan.hosts.size());
@@ -112,10 +119,11 @@ void Runner::learn_payload() {
 void Runner::mark_failed(const std::string& json_line) {
   std::vector<std::size_t> prepared;
   for (std::size_t i = 0; i < state_.hosts.size(); ++i) {
-    if (state_.hosts[i].prepared) prepared.push_back(i);
+    const HostRun& run = state_.hosts[i];
+    if (run.prepared && run.switched == HostRun::Switched::no) prepared.push_back(i);
   }
   group_.run(prepared, [&](std::size_t index, Station& station) {
-    if (station.lost) return;  // it stays `preparing` or `ready` there, which the next success removes as well
+    if (station.lost || !station.transport) return;  // it stays `preparing` or `ready` there, which the next success removes as well
     const plan::PlannedHost& host = plan_.hosts[index];
     host::Command command{"mark failed", host::mark(plan_.layout, plan_.release, release::State::failed, host.facts).text +
                                              host::log(plan_.layout, json_line, {}).text};
@@ -138,7 +146,7 @@ void Runner::run_failed_hooks() {
       if (state_.hosts[work.host].prepared || plan_.action == "rollback") reachable.hosts.push_back(work);
     }
     group_.run(hosts_of(reachable), [&](std::size_t index, Station& station) {
-      if (station.lost) return;
+      if (station.lost || !station.transport) return;
       const auto work = std::find_if(reachable.hosts.begin(), reachable.hosts.end(), [&](const auto& w) { return w.host == index; });
       HostRun unused = state_.hosts[index];
       auto done = exec_step(context, plan_.hosts[index], *station.transport, round.phase, work->steps.front(), unused);

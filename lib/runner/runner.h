@@ -2,6 +2,8 @@
 #pragma once
 
 #include <atomic>
+#include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <vector>
@@ -24,7 +26,12 @@ struct RunState {
 
   [[nodiscard]] bool failed() const;
   [[nodiscard]] bool switch_begun() const;  // on any host
+  // Every host that the plan changes serves the release for good: from here on nothing is taken back.
+  [[nodiscard]] bool all_settled(const plan::Plan& plan) const;
 };
+
+// A new session with a host of the plan whose old one is gone.
+using Reconnect = std::function<Result<std::unique_ptr<ssh::Transport>>(std::size_t host)>;
 
 class Runner {
  public:
@@ -34,7 +41,11 @@ class Runner {
   // Runs the rounds until one fails or a stop is asked for. Stops are looked at between steps, and end running tasks; a switch
   // that was begun is finished on its host.
   void run();
-  // After a run that did not go well and switched no host: the release is marked failed where its folder was made.
+  // After a run that switched hosts and was not settled on all: every host that was switched, or may have been, goes back to what it
+  // ran, its tasks run there, and the records say so. What can't be done is an error of the run; the rest is done all the same.
+  // No stop ends it, but each part has a limit in time.
+  void undo(const Reconnect& reconnect);
+  // After a run that did not go well: the release is marked failed on the hosts that have its folder and were not switched.
   void mark_failed(const std::string& json_line);
   // The recipe's `failed` hooks, on the hosts that have the release's folder. What fails here is a warning.
   void run_failed_hooks();
@@ -46,6 +57,8 @@ class Runner {
   void leave();
   bool run_round(const plan::Round& round);
   void run_steps(const plan::HostSteps& work, event::Phase phase, Station& station);
+  void undo_round(const plan::Round& round, const Reconnect& reconnect);
+  Result<void> undo_step(std::size_t host, const plan::Step& step, Station& station, const Reconnect& reconnect);
   void warn(const std::string& host, std::string text) const { emit_(event::Warning{host, std::move(text)}); }
   void learn_payload();
 

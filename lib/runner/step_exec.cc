@@ -158,7 +158,7 @@ Result<void> exec_local(const plan::LocalTask& task, event::Phase phase, const p
   call.argv = {"/bin/sh", "-e", "-c", "kirikae_run=$KIRIKAE_RUN; unset KIRIKAE_RUN; eval \"$kirikae_run\""};
   call.folder = task.folder;
   call.environment = task.environment;
-  call.environment["REVISION"] = values.revision;
+  call.environment.try_emplace("REVISION", values.revision);
   call.environment["KIRIKAE_RUN"] = task.run;
   call.deadline = task.timeout ? Deadline::in(*task.timeout) : Deadline::never();
   call.stop = std::move(stop);

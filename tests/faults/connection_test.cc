@@ -24,6 +24,7 @@ void check_truth(const Ran& ran, const World& world, const std::string& before, 
         REQUIRE(host.version() == wanted_version);
         break;
       case 1:
+      case 3:
       case 5:
         REQUIRE(host.live() == before);
         break;
@@ -136,35 +137,70 @@ TEST_CASE(
   REQUIRE(world.broken_invariants().empty());
 }
 
-TEST_CASE("a connection that is lost while 'current' is switched is told as unknown, with the command that finds out") {
-  // mv halts at the switch of the second host, before or after the rename, until the test has cut the connection.
-  const bool renamed = GENERATE(false, true);
+namespace {
+
+// Two hosts with a release; in the next deploy mv halts at the switch of the second one, once, before or after the rename.
+struct LostSwitch {
+  explicit LostSwitch(bool renamed) {
+    world.write_app("1");
+    REQUIRE(world.deploy({"production"}).status == 0);
+    before = world.host(1).live();
+    relay = &world.relay(1);
+    world.write_recipe();
+    const std::string halted = (world / "halted").string();
+    const std::string halt = "touch " + halted + "; sleep 300";
+    shims.write("mv",
+                "#!/bin/sh\n[ -e " + halted + " ] || case $*,$SSH_CONNECTION in *.current-*,*' 127.0.0.2 '*) " +
+                    (renamed ? "/bin/mv \"$@\"; " + halt : halt) + " ;; esac\nexec /bin/mv \"$@\"\n",
+                0755);
+    world.write_app("2");
+  }
+  // Deploys; when the switch halts, the connection is cut and `then` happens.
+  Ran deploy(const std::function<void()>& then = [] {}) {
+    Running running = world.start({"production"});
+    REQUIRE(eventually([&] { return std::filesystem::exists(world / "halted") || running.has_ended(); },
+                       std::chrono::seconds(60)));
+    relay->cut();
+    then();
+    return running.wait();
+  }
+
   const TempDir shims;
-  World world({.hosts = 2, .path = shims.path().string() + ":/usr/bin:/bin"});
-  world.write_app("1");
-  REQUIRE(world.deploy({"production"}).status == 0);
-  const std::string before = world.host(1).live();
-  Relay& relay = world.relay(1);
-  world.write_recipe();
-  const std::string halt = "touch " + (world / "halted").string() + "; sleep 300";
-  shims.write("mv",
-              "#!/bin/sh\ncase $*,$SSH_CONNECTION in *.current-*,*' 127.0.0.2 '*) " +
-                  (renamed ? "/bin/mv \"$@\"; " + halt : halt) + " ;; esac\nexec /bin/mv \"$@\"\n",
-              0755);
-  world.write_app("2");
-  Running running = world.start({"production"});
-  REQUIRE(eventually([&] { return std::filesystem::exists(world / "halted") || running.has_ended(); },
-                     std::chrono::seconds(60)));
-  relay.cut();
-  const Ran ran = running.wait();
+  World world{{.hosts = 2, .path = shims.path().string() + ":/usr/bin:/bin"}};
+  Relay* relay = nullptr;
+  std::string before;
+};
+
+}  // namespace
+
+TEST_CASE("a connection that is lost while 'current' is switched: over a new one, the host is taken back") {
+  const bool renamed = GENERATE(false, true);
+  LostSwitch lost(renamed);
+  const Ran ran = lost.deploy();
+  INFO(ran);
+  REQUIRE(ran.status == 3);
+  for (const auto& host : lost.world.hosts()) {
+    REQUIRE(host.live() == lost.before);
+    REQUIRE(host.state(host.releases().back()) == "failed");
+  }
+  REQUIRE(lost.world.broken_invariants(true).empty());
+  REQUIRE(lost.world.deploy({"production"}).status == 0);
+  REQUIRE(lost.world.host(1).version() == "2");
+  REQUIRE(lost.world.broken_invariants().empty());
+}
+
+TEST_CASE("a host that is lost for good while 'current' is switched is told as unknown, with the command that finds out") {
+  LostSwitch lost(true);
+  const World& world = lost.world;
+  const Ran ran = lost.deploy([&] { lost.relay->refuse(1000); });
+  lost.relay->refuse(0);
   INFO(ran);
   REQUIRE(ran.status == 6);
-  REQUIRE(world.host(0).version() == "2");
-  REQUIRE(world.host(1).version() == (renamed ? "2" : "1"));
+  REQUIRE(world.host(0).live() == lost.before);
+  REQUIRE(world.host(1).version() == "2");
   REQUIRE_THAT(ran.out, ContainsSubstring("unknown"));
   REQUIRE_THAT(ran.err, ContainsSubstring("readlink"));
   REQUIRE(world.broken_invariants(true).empty());
-  std::filesystem::remove(shims.path() / "mv");
   const Ran found = world.type(advice_with(ran, "readlink"));
   INFO(found);
   REQUIRE(found.status == 0);
@@ -172,7 +208,7 @@ TEST_CASE("a connection that is lost while 'current' is switched is told as unkn
   const Ran back = world.type(advice_with(ran, "rollback"));
   INFO(back);
   REQUIRE(back.status == 0);
-  for (const auto& host : world.hosts()) REQUIRE(host.live() == before);
+  for (const auto& host : world.hosts()) REQUIRE(host.live() == lost.before);
   REQUIRE(world.deploy({"production"}).status == 0);
   REQUIRE(world.broken_invariants().empty());
 }

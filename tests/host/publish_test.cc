@@ -157,8 +157,8 @@ TEST_CASE("An undo of the first release takes current away, and only what it kno
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   Switching one(shell);
-  const auto unpublish = [&](const std::optional<std::string>& expected) {
-    return one.site.control.run(host::unpublish(one.site.layout(), expected));
+  const auto unpublish = [&](const std::optional<std::string>& expected, const std::string& target = {}) {
+    return one.site.control.run(host::unpublish(one.site.layout(), one.facts, expected, target));
   };
   CHECK(unpublish(id1).status == 0);  // nothing there: done
   REQUIRE(one.publish(id1).status == 0);
@@ -167,6 +167,14 @@ TEST_CASE("An undo of the first release takes current away, and only what it kno
   CHECK(unpublish(id1).status == 0);
   CHECK_FALSE(one.site.disk.exists("current"));
   CHECK(one.site.disk.list("releases") == std::vector<std::string>{id1, id2});
+  // Where another tool's release served before.
+  REQUIRE(one.publish(id1).status == 0);
+  CHECK(unpublish(id2, "releases/7").status == 4);
+  CHECK(unpublish(id1, "releases/7").status == 0);
+  CHECK(one.site.disk.link("current") == "releases/7");
+  CHECK(unpublish(id1, "releases/7").status == 0);  // again: it is so already
+  CHECK(one.site.disk.list("") == std::vector<std::string>{".kirikae", "current", "releases", "shared"});
+  REQUIRE(unpublish(std::nullopt).status == 0);
   one.site.disk.make_folder("srv/app/current");
   CHECK(unpublish(std::nullopt).status == 1);
 }

@@ -80,22 +80,30 @@ TEST_CASE("a signal while hosts are asked is exit 130, and no host is touched") 
   REQUIRE(world.host(0).untouched());
 }
 
-TEST_CASE("a signal during after_publish is exit 6 with what to do; every host runs the new release") {
+TEST_CASE("a signal during after_publish takes every host back, with its hooks, and is exit 130") {
   World world({.hosts = 2});
   world.write_app("1");
   REQUIRE(world.deploy({"production"}).status == 0);
   const std::string first = world.host(0).live();
   world.write_app("2");
-  world.write_recipe(waiting_hook("after_publish"));
+  world.write_recipe(
+      "tasks:\n  wait: 'if [ \"$DEPLOY_ACTION\" = undo ]; then echo \"$RELEASE\" >\"$SHARED_PATH/back\"; exit 0; fi; echo "
+      "$$ >\"$SHARED_PATH/pid.new\"; mv \"$SHARED_PATH/pid.new\" \"$SHARED_PATH/pid\"; sleep 300; sleep 300'\n"
+      "hooks: {after_publish: wait}\n");
   Running running = world.start({"production"});
   const auto hooks = wait_for_hooks(world);
-  running.signal(SIGINT);
+  running.signal(GENERATE(SIGINT, SIGTERM));
   const Ran ran = running.wait();
   INFO(ran);
-  REQUIRE(ran.status == 6);
+  REQUIRE(ran.status == 130);
   REQUIRE(all_gone(hooks));
-  REQUIRE_THAT(ran.err, ContainsSubstring("deploy rollback production --to " + first));
-  for (const auto& host : world.hosts()) REQUIRE(host.version() == "2");
+  REQUIRE_THAT(ran.out, ContainsSubstring("undone"));
+  for (const auto& host : world.hosts()) {
+    REQUIRE(host.live() == first);
+    REQUIRE(host.version() == "1");
+    REQUIRE(host.state(host.releases().back()) == "failed");
+    REQUIRE(host.read("shared/back") == first + "\n");
+  }
   REQUIRE(world.broken_invariants().empty());
 }
 

@@ -51,7 +51,8 @@ TEST_CASE("Publish tells apart whatever is live, a release, and none") {
   CHECK(has(publish(layout, "20261122013000", facts, ""), "kk_expect=''\n"));
   CHECK(has(publish(layout, "20261122013000", facts, "20261121013000"), "kk_expect='20261121013000'\n"));
   CHECK(has(publish(layout, "20261122013000", facts, ""), "kk_wanted='releases/20261122013000'\n"));
-  CHECK(has(unpublish(layout, "20261121013000"), "kk_expect='20261121013000'\nkk_unpublish\n"));
+  CHECK(has(unpublish(layout, facts, "20261121013000", "releases/7"),
+            "kk_wanted='releases/7'\nkk_mv='h'\nkk_expect='20261121013000'\nkk_unpublish\n"));
 }
 
 TEST_CASE("A missing file's name is told twice: as it is, and as the answer has it") {

@@ -36,6 +36,7 @@ app[01,02] (2 hosts)
   run here       announce (publish, on this machine, once)
   mark           20261123050000 good
   prune          20261120000000, 20261121000000
+  if that fails  current -> releases/20261122000000, restart
 
 db1
   make           releases/20261123050000
@@ -47,6 +48,7 @@ db1
   switch         current -> releases/20261123050000 (now none)
   run here       announce (publish, on this machine, once)
   mark           20261123050000 good
+  if that fails  current is removed
 
 nothing was changed
 )");

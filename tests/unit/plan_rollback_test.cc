@@ -22,6 +22,7 @@ app1
   run here       announce (publish, on this machine, once)
   mark           20261121000000 good
   mark           20261122000000 bad
+  if that fails  current -> releases/20261122000000, restart
 
 app2
   nothing        it runs 20261121000000 already

@@ -1,0 +1,54 @@
+#include <algorithm>
+#include <iterator>
+
+#include "plan/log_line.h"
+#include "plan/plan.h"
+#include "plan/tasks.h"
+
+namespace kirikae::plan {
+namespace {
+
+using event::Phase;
+
+template <class Make>
+Round on_changing_hosts(const Plan& plan, Make make) {
+  Round round{Phase::undo, std::nullopt, {}};
+  for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
+    if (!plan.hosts[i].already) round.hosts.push_back({i, {make(plan.hosts[i].facts)}});
+  }
+  return round;
+}
+
+// The new release has failed. A rollback's target and what it left are again what they were; a release that had no record keeps
+// the one that the rollback may have given it.
+Step settle(const Plan& plan, const release::Facts& facts, std::int64_t now, const std::string& operator_name) {
+  Settle settle;
+  if (plan.action == "deploy") settle.marks.emplace_back(plan.release, release::State::failed);
+  for (const auto& release : facts.releases) {
+    const bool touched = plan.action == "rollback" && (release.id == plan.release || release.id == facts.live);
+    if (touched && release.state) settle.marks.emplace_back(release.id, *release.state);
+  }
+  settle.entry = {now,        plan.action,   plan.application, plan.stage, plan.release,
+                  facts.live, plan.revision, operator_name,    "undone"};
+  return settle;
+}
+
+}  // namespace
+
+Result<std::vector<Round>> build_undo(const recipe::Recipe& recipe, const Plan& plan, std::int64_t now,
+                                      const std::string& operator_name) {
+  std::vector<Round> rounds;
+  rounds.push_back(on_changing_hosts(plan, [&](const release::Facts& facts) -> Step {
+    if (facts.live.empty()) return Unpublish{plan.release, facts.current_target};
+    return Publish{facts.live, plan.release};
+  }));
+  TaskScene scene{recipe, plan.layout, "undo", plan.release, plan.hosts};
+  scene.place = TaskScene::Place::before;
+  TRY_ASSIGN(auto hooks, hook_rounds(scene, recipe::HookPoint::after_publish, Phase::undo));
+  std::move(hooks.begin(), hooks.end(), std::back_inserter(rounds));
+  rounds.push_back(
+      on_changing_hosts(plan, [&](const release::Facts& facts) { return settle(plan, facts, now, operator_name); }));
+  return rounds;
+}
+
+}  // namespace kirikae::plan

@@ -1,0 +1,229 @@
+// The way back: what every host is told, and what is reported, when something fails from the switch on.
+#include <algorithm>
+
+#include "run_world.h"
+#include "support/catch.h"
+#include "support/process.h"
+
+using namespace kirikae;
+using namespace kirikae::test;
+using event::HostEnd;
+using event::Outcome;
+using recipe::HookPoint;
+
+namespace {
+
+using Names = std::vector<std::string>;
+
+struct UndoWorld : RunWorld {
+  explicit UndoWorld(int count) : RunWorld(count) { hook(HookPoint::after_publish, "restart"); }
+
+  // What a host was told from its n-th command `first` on.
+  [[nodiscard]] Names told_from(std::size_t host, const std::string& first, int nth = 1) const {
+    const Names names = hosts[host]->names();
+    auto at = names.begin();
+    for (; at != names.end(); ++at) {
+      if (*at == first && --nth == 0) break;
+    }
+    return {at, names.end()};
+  }
+  [[nodiscard]] std::string text_of(std::size_t host, const std::string& command, int nth) const {
+    for (const auto& call : hosts[host]->calls()) {
+      if (call.name == command && --nth == 0) return call.text;
+    }
+    return {};
+  }
+  // `host` begins `command` when the others have, and then `what` happens.
+  void last_at(std::size_t host, const std::string& command, const std::function<void()>& what = [] {}) {
+    hosts[host]->before_each([this, command, what](const FakeCall& call) {
+      if (call.name != command) return;
+      for (std::size_t i = 0; i < hosts.size(); ++i) eventually([&] { return was_told(i, command); });
+      what();
+    });
+  }
+};
+
+bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
+
+}  // namespace
+
+TEST_CASE("a switch that fails on one host takes the others back, tasks and records too") {
+  UndoWorld world(3);
+  world.hosts[1]->answer("publish", {.exit = {1, ""}, .err = "can't replace\n"});
+  world.last_at(1, "publish");
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::rolled_back);
+  for (const std::size_t i : {0, 2}) {
+    CHECK(report.hosts[i].end == HostEnd::undone);
+    CHECK(report.hosts[i].live_after == world.live);
+    CHECK(world.told_from(i, "publish") == Names{"publish", "publish", "task restart", "settle"});
+    CHECK(has(world.text_of(i, "publish", 2), "kk_release='" + world.live + "'"));
+    CHECK(has(world.text_of(i, "publish", 2), "kk_expect='" + report.release + "'"));
+    CHECK(has(world.text_of(i, "settle", 1), "kk_to='failed'"));
+    CHECK(has(world.text_of(i, "settle", 1), R"("result":"undone")"));
+    CHECK(has(world.text_of(i, "settle", 1), "kk_line=''"));
+  }
+  CHECK(report.hosts[1].end == HostEnd::unchanged);
+  CHECK(world.told_from(1, "publish") == Names{"publish", "mark failed"});
+  CHECK(report.advice.empty());
+}
+
+TEST_CASE("a task after the switch that fails takes every host back; the tasks there know what they are for") {
+  UndoWorld world(2);
+  world.hosts[1]->answer_once("task restart", {.exit = {1, ""}, .err = "no such service\n"});
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::rolled_back);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(report.hosts[i].end == HostEnd::undone);
+    CHECK(world.told_from(i, "publish", 2) == Names{"publish", "task restart", "settle"});
+    const auto task = world.text_of(i, "task restart", 2);
+    CHECK(has(task, "DEPLOY_ACTION='undo'"));
+    CHECK(has(task, "export RELEASE='" + world.live + "'"));
+    CHECK(has(task, "PREVIOUS_RELEASE='" + report.release + "'"));
+    CHECK(has(task, "kk_folder='/srv/shop/releases/" + world.live + "'"));
+  }
+  REQUIRE(report.hosts[1].error);
+  CHECK(has(report.hosts[1].error->message, "no such service"));
+}
+
+TEST_CASE("a host that is lost in the switch is asked over a new connection, and taken back") {
+  UndoWorld world(2);
+  world.hosts[1]->answer_once("publish", {.lose = true});
+  world.last_at(1, "publish");
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::rolled_back);
+  CHECK(report.hosts[1].end == HostEnd::undone);
+  CHECK(report.hosts[1].live_after == world.live);
+  CHECK(world.told_from(1, "publish", 2) == Names{"publish", "task restart", "settle"});
+}
+
+TEST_CASE("a host that is lost on its way back is reached once more; each part of the way may be done twice") {
+  const std::string command = GENERATE("publish", "task restart", "settle");
+  INFO(command);
+  UndoWorld world(2);
+  world.hosts[0]->answer_once("task restart", {.exit = {1, ""}});
+  world.last_at(0, "task restart");
+  int seen = 0;
+  world.hosts[1]->before_each([&](const FakeCall& call) {
+    if (call.name == "task restart" && ++seen == 1) world.hosts[1]->answer_once(command, {.lose = true});
+  });
+  CHECK(world.deploy().outcome == Outcome::rolled_back);
+  Names way = {"publish", "task restart", "settle"};
+  way.insert(std::find(way.begin(), way.end(), command), command);
+  CHECK(world.told_from(1, "publish", 2) == way);
+}
+
+TEST_CASE("a host that can't be reached any more is left to a person, the others go back") {
+  UndoWorld world(3);
+  world.hosts[1]->answer("publish", {.lose = true});
+  world.last_at(1, "publish", [&] { world.hosts[1]->refuse_connections(Error(ErrorCode::connect, "no route to host")); });
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::partial);
+  CHECK(report.hosts[0].end == HostEnd::undone);
+  CHECK(report.hosts[1].end == HostEnd::unknown);
+  CHECK(report.hosts[1].live_after.empty());
+  CHECK(report.hosts[2].end == HostEnd::undone);
+  REQUIRE(report.errors.size() == 1);
+  CHECK(has(to_text(report.errors[0]), "no route to host"));
+  REQUIRE(report.advice.size() >= 2);
+  CHECK(has(report.advice[0], "readlink"));
+  CHECK(has(report.advice[1], "--to " + world.live + " --hosts web2"));
+}
+
+TEST_CASE("a way back that a host refuses is left to a person, with the others taken back") {
+  UndoWorld world(2);
+  world.hosts[0]->answer_once("publish", {});
+  world.hosts[0]->answer("publish", {.exit = {4, ""}, .err = "somebody else has deployed\n"});
+  world.hosts[1]->answer_once("task restart", {.exit = {1, ""}});
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::partial);
+  CHECK(report.hosts[0].end == HostEnd::switched_then_failed);
+  CHECK(report.hosts[1].end == HostEnd::undone);
+  CHECK(world.told_from(0, "publish", 2) == Names{"publish"});
+  REQUIRE(report.errors.size() == 1);
+  CHECK(has(report.errors[0].message, "somebody else has deployed"));
+}
+
+TEST_CASE("a task that fails on the way back, too, is 'partial': the release serves again, its task has not run") {
+  UndoWorld world(2);
+  world.hosts[0]->answer("task restart", {.exit = {1, ""}});
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::partial);
+  CHECK(report.hosts[0].end == HostEnd::undone);
+  CHECK(report.hosts[0].live_after == world.live);
+  CHECK(report.hosts[1].end == HostEnd::undone);
+  REQUIRE(report.errors.size() == 1);
+  CHECK(report.errors[0].host == "web1");
+}
+
+TEST_CASE("records that can't be written on the way back are a warning") {
+  UndoWorld world(1);
+  world.hosts[0]->answer_once("task restart", {.exit = {1, ""}});
+  world.hosts[0]->answer("settle", {.exit = {1, ""}, .err = "no room\n"});
+  CHECK(world.deploy().outcome == Outcome::rolled_back);
+  const auto warnings = world.events.all<event::Warning>();
+  CHECK(std::any_of(warnings.begin(), warnings.end(), [](const auto& w) { return has(w.text, "no room"); }));
+}
+
+TEST_CASE("a first deploy that fails after its switch takes `current` away, or gives it back to what was there") {
+  UndoWorld world(1);
+  const bool foreign = GENERATE(false, true);
+  world.hosts[0]->answer("facts", {.out = facts_text("", {}, foreign ? "target=releases/7\n" : "")});
+  world.hosts[0]->answer_once("task restart", {.exit = {1, ""}});
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::rolled_back);
+  CHECK(report.hosts[0].live_after.empty());
+  CHECK(world.told_from(0, "unpublish") == Names{"unpublish", "settle"});
+  CHECK(has(world.text_of(0, "unpublish", 1), foreign ? "kk_wanted='releases/7'" : "kk_wanted=''"));
+}
+
+TEST_CASE("a stop from the switch on lets switches that were begun end, then takes all back") {
+  const std::string step = GENERATE("publish", "task restart");
+  INFO(step);
+  UndoWorld world(2);
+  world.last_at(0, step, [&] { world.stop.request_stop(); });
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::interrupted);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(report.hosts[i].end == HostEnd::undone);
+    CHECK(report.hosts[i].live_after == world.live);
+    CHECK(world.told_from(i, "publish", 2) == Names{"publish", "task restart", "settle"});
+  }
+}
+
+TEST_CASE("a stop whose way back fails is 'partial'") {
+  UndoWorld world(2);
+  world.last_at(0, "task restart", [&] { world.stop.request_stop(); });
+  int seen = 0;
+  world.hosts[1]->before_each([&](const FakeCall& call) {
+    if (call.name == "publish" && ++seen == 1) world.hosts[1]->answer_once("publish", {.exit = {1, ""}});
+  });
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::partial);
+  CHECK(report.hosts[1].end == HostEnd::switched_then_failed);
+}
+
+TEST_CASE("what fails when every host is settled is not taken back") {
+  UndoWorld world(1);
+  world.hook(HookPoint::after_prune, "sweep");
+  world.hosts[0]->answer("task sweep", {.exit = {1, ""}});
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::partial);
+  CHECK(world.times_told(0, "publish") == 1);
+}
+
+TEST_CASE("a rollback that fails after its switch goes forward again to what ran, and marks nothing as bad or failed") {
+  UndoWorld world(2);
+  world.hosts[0]->answer_once("task restart", {.exit = {1, ""}});
+  world.last_at(0, "task restart");
+  const auto report = world.rollback();
+  CHECK(report.outcome == Outcome::rolled_back);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(world.hosts[i]->names() == Names{"facts", "publish", "task restart", "publish", "task restart", "settle"});
+    CHECK(report.hosts[i].live_after == world.live);
+    const auto settle = world.text_of(i, "settle", 1);
+    CHECK(has(settle, "kk_release='" + world.live + "'\nkk_to='good'"));
+    CHECK_FALSE(has(settle, "'bad'"));
+    CHECK_FALSE(has(settle, "'failed'"));
+  }
+}
