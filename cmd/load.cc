@@ -82,6 +82,9 @@ std::expected<deploy::Request, Errors> load_request(const Options& options) {
   request.hosts = *std::move(selected);
   request.revision = options.revision;
   request.operator_name = operator_name();
+  request.job_url = job_url();
+  request.lock_wait = options.lock_wait;
+  request.despite_freeze = options.despite_freeze;
   return request;
 }
 

@@ -55,6 +55,17 @@ std::string operator_name() {
   return person + '@' + machine_name();
 }
 
+std::string job_url() {
+  const std::string server = variable("GITHUB_SERVER_URL"), repository = variable("GITHUB_REPOSITORY");
+  if (const std::string run = variable("GITHUB_RUN_ID"); !run.empty() && !server.empty() && !repository.empty()) {
+    return server + '/' + repository + "/actions/runs/" + run;
+  }
+  for (const char* name : {"CI_JOB_URL", "BUILD_URL", "BUILDKITE_BUILD_URL", "CIRCLE_BUILD_URL"}) {
+    if (std::string url = variable(name); !url.empty()) return url;
+  }
+  return {};
+}
+
 Result<std::string> cache_folder() {
   const std::string cache = variable("XDG_CACHE_HOME");
   if (cache.starts_with('/'))

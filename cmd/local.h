@@ -21,6 +21,9 @@ std::string home_folder();
 // `ada@laptop`: the person that a CI job runs for, where it says so, at this machine.
 std::string operator_name();
 
+// Where the CI job that we run in can be looked at; empty: none is known.
+std::string job_url();
+
 // For spool files: $XDG_CACHE_HOME/kirikae or ~/.cache/kirikae. Error (local): neither is known.
 Result<std::string> cache_folder();
 

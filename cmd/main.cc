@@ -25,6 +25,8 @@ event::Outcome outcome_of(ErrorCode code) {
     case ErrorCode::auth:
     case ErrorCode::host_key:
       return event::Outcome::unreachable;
+    case ErrorCode::locked:
+      return event::Outcome::locked;
     case ErrorCode::cancelled:
       return event::Outcome::interrupted;
     case ErrorCode::internal:
@@ -58,6 +60,10 @@ Ended run_verb(const Call& call) {
       return run_plan(call);
     case Verb::releases:
       return run_releases(call);
+    case Verb::lock:
+      return run_lock(call);
+    case Verb::unlock:
+      return run_unlock(call);
     case Verb::init:
       return run_init(call);
     case Verb::config:

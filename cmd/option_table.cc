@@ -7,8 +7,13 @@
 namespace kirikae::cmd {
 namespace {
 
-const std::vector<Verb> running = {Verb::deploy, Verb::rollback, Verb::plan, Verb::releases};
-const std::vector<Verb> reading_recipe = {Verb::deploy, Verb::rollback, Verb::plan, Verb::releases, Verb::config};
+const std::vector<Verb> running = {Verb::deploy,   Verb::rollback, Verb::plan,
+                                   Verb::releases, Verb::lock,     Verb::unlock};
+const std::vector<Verb> reading_recipe = [] {
+  auto verbs = running;
+  verbs.push_back(Verb::config);
+  return verbs;
+}();
 
 }  // namespace
 
@@ -20,6 +25,8 @@ std::span<const VerbRow> verb_rows() {
       VerbRow{Verb::plan, "plan", "plan STAGE [options]", "read the hosts, print what would change, change nothing"},
       VerbRow{Verb::releases, "releases", "releases STAGE [options]",
               "list the releases on the hosts and their states"},
+      VerbRow{Verb::lock, "lock", "lock STAGE -m WHY [options]", "freeze the hosts: nobody deploys until they are unlocked"},
+      VerbRow{Verb::unlock, "unlock", "unlock STAGE [options]", "end a freeze; with --force, take a run's lock away"},
       VerbRow{Verb::config, "config", "config STAGE [options]", "print the recipe of a stage, merged and interpolated"},
       VerbRow{Verb::init, "init", "init [APPLICATION]", "write a commented starter recipe, deploy.yml"},
       VerbRow{Verb::help, "help", "help [VERB | recipe]", "explain a verb, or every key of the recipe"},
@@ -50,6 +57,18 @@ std::span<const OptionRow> option_rows() {
                 {"what is recorded as the revision (default: the", "source's git commit, or the archive's checksum)"}},
       OptionRow{
           "-n,--dry-run", "", "Running", {Verb::deploy, Verb::rollback}, {"print what would change, change nothing"}},
+      OptionRow{"--lock-wait",
+                "TIME",
+                "Running",
+                {Verb::deploy, Verb::rollback},
+                {"wait so long for somebody else's deploy to end: 90s, 10m", "(default: don't wait)"}},
+      OptionRow{"--despite-freeze", "", "Running", {Verb::rollback}, {"although the hosts are frozen"}},
+      OptionRow{"-m,--message", "TEXT", "Running", {Verb::lock}, {"why; everybody is told who is kept out"}},
+      OptionRow{"--force",
+                "",
+                "Running",
+                {Verb::unlock},
+                {"also the lock of a run that is still at work; it is kept", "from changing anything more"}},
       OptionRow{"--yes",
                 "",
                 "Running",

@@ -11,6 +11,7 @@
 #include <variant>
 
 #include "core/suggestion.h"
+#include "recipe/rules.h"
 
 namespace kirikae::cmd {
 namespace {
@@ -165,6 +166,18 @@ Result<void> take_output(const Parsed& parsed, Output& into) {
   return {};
 }
 
+Result<void> take_duration(const Parsed& parsed, std::string_view name, std::chrono::seconds& into) {
+  std::string text;
+  TRY(take_value(parsed, name, text));
+  if (text.empty()) return {};
+  const auto duration = recipe::to_duration(text);
+  if (!duration) {
+    return std::unexpected(usage_error(fmt::format("'--{} {}' is no time", name, text), "write it as 90s, 10m or 1h"));
+  }
+  into = *duration;
+  return {};
+}
+
 bool given(const Parsed& parsed, const OptionRow& row) {
   const std::string name(long_name(row));
   if (row.value.empty()) return parsed.flags.find(name)->second;
@@ -195,11 +208,15 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
   TRY(take_value(parsed, "to", options.to));
   TRY(take_value(parsed, "revision", options.revision));
   TRY(take_output(parsed, options.output));
+  TRY(take_duration(parsed, "lock-wait", options.lock_wait));
+  TRY(take_value(parsed, "message", options.message));
   const auto flag = [&](std::string_view name) { return parsed.flags.find(name)->second; };
   options.yes = flag("yes");
   options.quiet = flag("quiet");
   options.verbose = flag("verbose");
   options.dry_run = flag("dry-run");
+  options.despite_freeze = flag("despite-freeze");
+  options.force = flag("force");
   if (options.quiet && options.verbose)
     return std::unexpected(usage_error("'--quiet' and '--verbose' exclude each other"));
   return {};

@@ -1,6 +1,7 @@
 // Options: what the command line says, checked. options.cc is the only file that knows CLI11.
 #pragma once
 
+#include <chrono>
 #include <span>
 #include <string>
 #include <string_view>
@@ -10,7 +11,7 @@
 
 namespace kirikae::cmd {
 
-enum class Verb { stages, deploy, rollback, plan, releases, init, config, help, version };
+enum class Verb { stages, deploy, rollback, plan, releases, lock, unlock, init, config, help, version };
 
 enum class Output { automatic, plain, tty };
 
@@ -24,6 +25,10 @@ struct Options {
   std::vector<std::string> sets;  // key=value
   std::string to;
   std::string revision;
+  std::chrono::seconds lock_wait{0};
+  bool despite_freeze = false;
+  std::string message;   // of lock
+  bool force = false;    // of unlock
   bool dry_run = false;  // of rollback; `deploy -n` is the verb plan
   bool yes = false;
   bool quiet = false;

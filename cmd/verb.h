@@ -30,6 +30,8 @@ Ended run_deploy(const Call& call);
 Ended run_rollback(const Call& call);
 Ended run_plan(const Call& call);
 Ended run_releases(const Call& call);
+Ended run_lock(const Call& call);
+Ended run_unlock(const Call& call);
 Ended run_init(const Call& call);
 Ended run_config(const Call& call);
 Ended run_help(const Call& call);

@@ -20,6 +20,16 @@ std::string_view verb_description(Verb verb) {
     case Verb::releases:
       return "Lists the releases that the hosts have, newest first, with their states\n"
              "(preparing, ready, good, bad, failed), who made them, and which is live.\n";
+    case Verb::lock:
+      return "Freezes the hosts of a stage: deploys are refused there, with your name and your\n"
+             "reason, until somebody says 'deploy unlock'. A rollback goes on with\n"
+             "--despite-freeze. What is under way is not stopped.\n"
+             "(Every deploy and rollback locks its hosts by itself, for as long as it runs.)\n";
+    case Verb::unlock:
+      return "Says who has frozen the hosts, and ends that. With --force, the lock of a run\n"
+             "that is still at work goes, too: that run then changes nothing more and fails.\n"
+             "A run that has died needs none of this: its lock ends with it, within a minute\n"
+             "where its network vanished.\n";
     case Verb::config:
       return "Prints the recipe of one stage as it is understood: defaults filled in, the\n"
              "stage's overrides merged, values interpolated. Connects to nothing.\n";
@@ -51,6 +61,11 @@ std::string_view verb_examples(Verb verb) {
              "  deploy plan production --roles db --set keep_releases=2\n";
     case Verb::releases:
       return "  deploy releases production\n";
+    case Verb::lock:
+      return "  deploy lock production -m 'database is being moved'\n";
+    case Verb::unlock:
+      return "  deploy unlock production\n"
+             "  deploy unlock production --force --hosts app07.example.com\n";
     case Verb::config:
       return "  deploy config staging\n"
              "  deploy config staging --set user=ada\n";
@@ -81,7 +96,8 @@ std::string_view exit_codes_text() {
   return "  0 done                     5 no connection, login or trusted host key\n"
          "  1 failed, none switched    6 partial: a person is needed\n"
          "  2 usage or recipe          70 a bug         130 interrupted\n"
-         "  3 failed after a switch, and all hosts are back at what they ran\n";
+         "  3 failed after a switch, and all hosts are back at what they ran\n"
+         "  4 locked or frozen by somebody else\n";
 }
 
 }  // namespace kirikae::cmd

@@ -16,6 +16,7 @@ enum class ErrorCode {
   connect,    // no connection, or the SSH handshake failed
   auth,       // the host refused every key
   host_key,   // the host's key is unknown, changed or revoked
+  locked,     // somebody else has the hosts' lock, or has frozen them
   preflight,  // the host answers, but can't take or roll back a release; nothing was written
   remote,     // a command on a host ended with a status other than 0, or by a signal
   lost,       // the connection broke, or a command ended without a trustworthy status

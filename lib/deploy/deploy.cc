@@ -57,7 +57,7 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   auto source = transfer::examine(request.recipe.source, with.stop);
   if (!source) return run.end_early({source.error()});
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  const OpenedHosts opened = open_hosts(request, with, group, run.emit());
+  const OpenedHosts opened = open_hosts(request, with, group, run.emit(), run.lock());
   const plan::DeployInput input = input_of(request, with, *source, opened);
   if (auto problems = problems_of(opened, plan::preflight_deploy(input)); !problems.empty()) {
     return run.end_early(problems, opened.hosts);
@@ -75,7 +75,7 @@ event::Report rollback(const Request& request, const std::optional<std::string>&
   Run run(request, with, "rollback");
   if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  const OpenedHosts opened = open_hosts(request, with, group, run.emit());
+  const OpenedHosts opened = open_hosts(request, with, group, run.emit(), run.lock());
   const plan::RollbackInput input = input_of(request, to, with, opened);
   if (auto problems = problems_of(opened, plan::preflight_rollback(input)); !problems.empty()) {
     return run.end_early(problems, opened.hosts);
@@ -91,7 +91,7 @@ Reading plan_deploy(const Request& request, const Surroundings& with) {
   auto source = transfer::examine(request.recipe.source, with.stop);
   if (!source) return reading(run.end_early({source.error()}));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  const OpenedHosts opened = open_hosts(request, with, group, run.emit());
+  const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened.hosts));
   const plan::DeployInput input = input_of(request, with, *source, opened);
   auto plan = plan::build_deploy(input);
@@ -107,7 +107,7 @@ Reading plan_deploy(const Request& request, const Surroundings& with) {
 Reading plan_rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with) {
   Run run(request, with, "plan");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  const OpenedHosts opened = open_hosts(request, with, group, run.emit());
+  const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const plan::RollbackInput input = input_of(request, to, with, opened);
   if (auto problems = problems_of(opened, plan::preflight_rollback(input)); !problems.empty()) {
     return reading(run.end_early(problems, opened.hosts));
@@ -120,7 +120,7 @@ Reading plan_rollback(const Request& request, const std::optional<std::string>& 
 Reading releases(const Request& request, const Surroundings& with) {
   Run run(request, with, "releases");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  const OpenedHosts opened = open_hosts(request, with, group, run.emit());
+  const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const auto answered = opened.answered();
   std::string text = answered.empty() ? std::string() : plan::releases_text(answered);
   if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened.hosts), std::move(text));

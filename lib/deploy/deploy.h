@@ -1,6 +1,7 @@
 // The use cases: what each verb does, start to end. They return a report and emit events; nothing is printed here.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <optional>
 #include <stop_token>
@@ -20,6 +21,9 @@ struct Request {
   std::vector<inventory::Host> other_hosts;  // of the stage, not selected: named in the drift warning
   std::string revision;                      // --revision; empty: found out from the source
   std::string operator_name;                 // user@machine, for records and logs
+  std::string job_url;                       // of the CI job; empty: none
+  std::chrono::seconds lock_wait{0};         // how long to wait for the hosts' lock
+  bool despite_freeze = false;               // of a rollback
 };
 
 struct Surroundings {
@@ -42,5 +46,9 @@ struct Reading {
 Reading plan_deploy(const Request& request, const Surroundings& with);
 Reading plan_rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with);
 Reading releases(const Request& request, const Surroundings& with);
+
+// `deploy lock` and `deploy unlock`: the freeze, and by `force` the run lock of whoever has it.
+Reading freeze(const Request& request, const std::string& why, const Surroundings& with);
+Reading unlock(const Request& request, bool force, const Surroundings& with);
 
 }  // namespace kirikae::deploy

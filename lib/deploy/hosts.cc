@@ -1,8 +1,12 @@
 #include "deploy/hosts.h"
 
 #include <algorithm>
+#include <condition_variable>
+#include <mutex>
 #include <numeric>
+#include <random>
 
+#include "core/fold.h"
 #include "host/command.h"
 
 namespace kirikae::deploy {
@@ -11,32 +15,153 @@ namespace {
 using namespace std::chrono_literals;
 using event::Phase;
 
-constexpr std::size_t longest_answer = 8 << 20;  // bytes of facts; thousands of releases take a tenth of it
+using Indexes = std::vector<std::size_t>;
 
-Result<release::Facts> ask_facts(const recipe::Recipe& recipe, ssh::Transport& transport, std::stop_token stop) {
+// What opening has come to. Each host's thread writes its own host's entries only.
+struct Opening {
+  const Request& request;
+  const Surroundings& with;
+  runner::TaskGroup& group;
+  const runner::Emitter& emit;
+  OpenedHosts opened{};
+  std::vector<std::optional<release::LockRefusal>> refusals{};
+  std::vector<std::string> identities{};
+  std::vector<double> starts{};
+
+  void tell(std::size_t i, std::string_view state) const { emit(event::HostState{request.hosts[i].name, std::string(state)}); }
+  void fail(std::size_t i, Error error) { opened.errors[i] = std::move(error).on(request.hosts[i].name); }
+};
+
+void connect(Opening& opening, std::size_t i, runner::Station& station) {
+  const inventory::Host& host = opening.request.hosts[i];
+  opening.starts[i] = opening.emit.seconds();
+  opening.emit(event::StepStarted{host.name, Phase::connect, "connect"});
+  const auto tell = [&](std::string_view state) { opening.tell(i, state); };
+  auto transport = opening.with.connector.connect({host.name, host.address, host.port, host.user}, tell,
+                                                  {Deadline::never(), opening.with.stop});
+  if (!transport) return opening.fail(i, std::move(transport).error());
+  station.transport = *std::move(transport);
+  opening.identities[i] = station.transport->identity();
+}
+
+void take_facts(Opening& opening, std::size_t i, const std::string& answer) {
+  auto facts = release::parse_facts(answer);
+  if (!facts) return opening.fail(i, std::move(facts).error());
+  facts->host = opening.request.hosts[i].name;
+  opening.opened.hosts[i].facts = *std::move(facts);
+}
+
+void ask_facts(Opening& opening, std::size_t i, runner::Station& station) {
+  constexpr std::size_t longest_answer = 8 << 20;  // bytes; thousands of releases take a tenth of it
+  if (station.lost) return opening.fail(i, *station.lost);
+  opening.tell(i, "reading its state");
   std::string answer, complaint;
   const auto hear = [&](ssh::Stream stream, std::string_view bytes) {
     std::string& text = stream == ssh::Stream::out ? answer : complaint;
     if (text.size() < longest_answer) text += bytes;
   };
+  const recipe::Recipe& recipe = opening.request.recipe;
   const auto command = host::facts(release::Layout(recipe.deploy_to), recipe.shared.files);
-  TRY_ASSIGN(const ssh::Exit ended, transport.exec(command, hear, {Deadline::in(60s), std::move(stop)}));
-  if (!ended.ok()) return std::unexpected(Error(ErrorCode::remote, "reading the host's state failed: " + complaint));
-  return release::parse_facts(answer);
+  auto ended = station.transport->exec(command, hear, {Deadline::in(60s), opening.with.stop});
+  if (!ended) return opening.fail(i, std::move(ended).error());
+  if (!ended->ok()) return opening.fail(i, Error(ErrorCode::remote, "reading the host's state failed: " + complaint));
+  take_facts(opening, i, answer);
 }
 
-Result<release::Facts> open_one(const Request& request, const Surroundings& with, const inventory::Host& host,
-                                runner::Station& station, const runner::Emitter& emit) {
-  const auto tell = [&](std::string_view state) { emit(event::HostState{host.name, std::string(state)}); };
-  const ssh::Target target{host.name, host.address, host.port, host.user};
-  TRY_ASSIGN(station.transport, with.connector.connect(target, tell, {Deadline::never(), with.stop}));
-  tell("reading its state");
-  TRY_ASSIGN(auto facts, ask_facts(request.recipe, *station.transport, with.stop));
-  facts.host = host.name;
-  return facts;
+void lock_and_ask(Opening& opening, const LockWish& wish, std::size_t i, runner::Station& station) {
+  if (station.lost) return opening.fail(i, *station.lost);
+  opening.tell(i, "reading its state");
+  auto tried = try_lock(opening.request, wish, i, opening.with.unix_now(), *station.transport, opening.with.stop);
+  if (!tried) return opening.fail(i, std::move(tried).error());
+  opening.refusals[i] = tried->refusal;
+  if (tried->refusal) return;
+  take_facts(opening, i, tried->facts);
+  release::Facts& facts = opening.opened.hosts[i].facts;
+  if (facts.locked) {
+    facts.lock_token = token_of(wish, i);
+    facts.lock.reset();  // it is ours
+  } else if (!opening.opened.errors[i] && facts.problems.empty()) {
+    facts.problems.push_back("no lock can be made in '" + release::Layout(opening.request.recipe.deploy_to).own() +
+                             "': its file system has no hard links, or it is not writable");
+  }
+}
+
+void unlock(Opening& opening, const LockWish& wish, const Indexes& hosts) {
+  opening.group.run(hosts, [&](std::size_t i, runner::Station& station) {
+    if (station.lost || !opening.opened.hosts[i].facts.locked) return;
+    const auto command = host::unlock(release::Layout(opening.request.recipe.deploy_to), token_of(wish, i));
+    const auto ignore = [](ssh::Stream, std::string_view) {};
+    // Should that fail, the end of the session frees it.
+    (void)station.transport->exec(command, ignore, {Deadline::in(30s), {}});
+    opening.opened.hosts[i].facts = {};
+  });
+}
+
+// One order for everybody, whatever they call the hosts: first one host alone, then all others at once. So of several runs one is
+// first on the first host and meets nobody later.
+bool lock_once(Opening& opening, const LockWish& wish, const Indexes& order) {
+  const auto lock = [&](std::size_t i, runner::Station& station) { lock_and_ask(opening, wish, i, station); };
+  const auto refused = [&] {
+    return std::any_of(opening.refusals.begin(), opening.refusals.end(), [](const auto& refusal) { return refusal.has_value(); });
+  };
+  opening.group.run({order.front()}, lock);
+  if (!refused() && !opening.opened.any_error()) opening.group.run(Indexes(order.begin() + 1, order.end()), lock);
+  if (!refused()) return true;
+  unlock(opening, wish, order);
+  return false;
+}
+
+// Somebody else's lock may go by itself; a freeze, or a tree that is named twice, doesn't.
+bool may_wait(const Opening& opening) {
+  return std::all_of(opening.refusals.begin(), opening.refusals.end(), [](const auto& refusal) {
+    return !refusal || (!refusal->frozen && refusal->same_as.empty());
+  });
+}
+
+// False: asked to stop.
+bool pause(std::chrono::milliseconds time, const std::stop_token& stop) {
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock lock(mutex);
+  never.wait_for(lock, stop, time, [] { return false; });
+  return !stop.stop_requested();
+}
+
+void lock_all(Opening& opening, const LockWish& wish) {
+  Indexes order(opening.request.hosts.size());
+  std::iota(order.begin(), order.end(), std::size_t{0});
+  std::sort(order.begin(), order.end(), [&](std::size_t a, std::size_t b) {
+    return std::tie(opening.identities[a], opening.request.hosts[a].name) <
+           std::tie(opening.identities[b], opening.request.hosts[b].name);
+  });
+  const Deadline deadline = Deadline::in(opening.request.lock_wait);
+  std::minstd_rand random(std::random_device{}());
+  std::uniform_int_distribution<int> spread(300, 1500);  // milliseconds, so that those who wait together don't come back together
+  std::string told;
+  while (!lock_once(opening, wish, order)) {
+    if (opening.opened.any_error() || !may_wait(opening) || deadline.passed()) break;
+    for (std::size_t i = 0; i < order.size(); ++i) {
+      if (!opening.refusals[i]) continue;
+      const std::string who = release::to_text(opening.refusals[i]->lock.value_or(release::LockHolder{}));
+      opening.tell(i, "waiting for the lock of " + who);
+      if (told != who) opening.emit(event::Warning{opening.request.hosts[i].name, "waiting for the lock of " + who});
+      told = who;
+    }
+    if (!pause(std::chrono::milliseconds(spread(random)), opening.with.stop)) break;
+    opening.refusals.assign(order.size(), std::nullopt);
+  }
+  for (std::size_t i = 0; i < order.size(); ++i) {
+    if (opening.refusals[i] && !opening.opened.errors[i]) {
+      opening.fail(i, refusal_error(*opening.refusals[i], opening.request, opening.request.hosts[i].name));
+    }
+  }
 }
 
 }  // namespace
+
+bool OpenedHosts::any_error() const {
+  return std::any_of(errors.begin(), errors.end(), [](const auto& error) { return error.has_value(); });
+}
 
 std::vector<Error> OpenedHosts::all_errors() const {
   std::vector<Error> all;
@@ -54,31 +179,34 @@ std::vector<plan::HostFacts> OpenedHosts::answered() const {
   return those;
 }
 
-OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit) {
+OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit,
+                       const std::optional<LockWish>& lock) {
   const std::size_t count = request.hosts.size();
-  OpenedHosts opened;
-  for (const auto& host : request.hosts) opened.hosts.push_back({host, {}});
-  opened.errors.resize(count);
+  Opening opening{request, with, group, emit};
+  for (const auto& host : request.hosts) opening.opened.hosts.push_back({host, {}});
+  opening.opened.errors.resize(count);
+  opening.refusals.resize(count);
+  opening.identities.resize(count);
+  opening.starts.resize(count);
   std::vector<std::string> names;
   for (const auto& host : request.hosts) names.push_back(host.name);
   const double start = emit.seconds();
-  emit(event::PhaseStarted{Phase::connect, std::move(names)});
-  std::vector<std::size_t> all(count);
+  emit(event::PhaseStarted{Phase::connect, names});
+  Indexes all(count);
   std::iota(all.begin(), all.end(), std::size_t{0});
-  group.run(all, [&](std::size_t i, runner::Station& station) {
-    const double host_start = emit.seconds();
-    emit(event::StepStarted{request.hosts[i].name, Phase::connect, "connect"});
-    auto facts = open_one(request, with, request.hosts[i], station, emit);
-    if (facts) {
-      opened.hosts[i].facts = *std::move(facts);
-    } else {
-      opened.errors[i] = std::move(facts).error().on(request.hosts[i].name);
-    }
-    emit(event::StepFinished{request.hosts[i].name, Phase::connect, "connect", emit.seconds() - host_start, opened.errors[i]});
-  });
-  const auto failed = std::count_if(opened.errors.begin(), opened.errors.end(), [](const auto& e) { return e.has_value(); });
+  group.run(all, [&](std::size_t i, runner::Station& station) { connect(opening, i, station); });
+  if (lock && !opening.opened.any_error()) {
+    lock_all(opening, *lock);
+  } else {
+    std::erase_if(all, [&](std::size_t i) { return opening.opened.errors[i].has_value(); });
+    group.run(all, [&](std::size_t i, runner::Station& station) { ask_facts(opening, i, station); });
+  }
+  for (std::size_t i = 0; i < count; ++i) {
+    emit(event::StepFinished{names[i], Phase::connect, "connect", emit.seconds() - opening.starts[i], opening.opened.errors[i]});
+  }
+  const auto failed = opening.opened.all_errors().size();
   emit(event::PhaseFinished{Phase::connect, emit.seconds() - start, static_cast<int>(failed)});
-  return opened;
+  return std::move(opening.opened);
 }
 
 }  // namespace kirikae::deploy

@@ -1,10 +1,11 @@
-// The beginning of every verb: all hosts connected at the same time, and what each says about itself.
+// The beginning of every verb: all hosts connected at the same time, locked where the verb writes, and what each says about itself.
 #pragma once
 
 #include <optional>
 #include <vector>
 
 #include "deploy/deploy.h"
+#include "deploy/lock.h"
 #include "plan/plan.h"
 #include "runner/emitter.h"
 #include "runner/task_group.h"
@@ -14,10 +15,13 @@ namespace kirikae::deploy {
 struct OpenedHosts {
   std::vector<plan::HostFacts> hosts;                // as in the request; facts are empty where there is an error
   std::vector<std::optional<Error>> errors;          // likewise
+  [[nodiscard]] bool any_error() const;
   [[nodiscard]] std::vector<Error> all_errors() const;
   [[nodiscard]] std::vector<plan::HostFacts> answered() const;  // those without an error
 };
-// Emits the connect phase. Each host's session stays in the group.
-OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit);
+// Emits the connect phase. Each host's session stays in the group, and with it the lock, until the session is closed. Where one host
+// can't be connected, none is locked: the run can't begin, but it shall know everything that is in its way.
+OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit,
+                       const std::optional<LockWish>& lock);
 
 }  // namespace kirikae::deploy

@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <filesystem>
 
+#include "core/digest.h"
 #include "core/fold.h"
 #include "core/shell_quote.h"
 #include "plan/log_line.h"
@@ -27,7 +28,7 @@ std::string command_for(const recipe::Recipe& recipe) {
 }  // namespace
 
 Run::Run(const Request& request, const Surroundings& with, std::string verb)
-    : request_(request), with_(with), verb_(std::move(verb)), emit_(with.events) {
+    : request_(request), with_(with), token_(random_hex(8)), verb_(std::move(verb)), emit_(with.events) {
   std::vector<event::HostInfo> hosts;
   for (const auto& host : request.hosts) hosts.push_back({host.name, host.roles});
   emit_(event::RunStarted{verb_, request.recipe.application, request.recipe.stage, std::move(hosts)});
@@ -35,6 +36,8 @@ Run::Run(const Request& request, const Surroundings& with, std::string verb)
     emit_(event::Warning{"", "not selected, and left with the release that they run: " + fold_names(names_of(request.other_hosts))});
   }
 }
+
+LockWish Run::lock() const { return {token_, verb_ + ' ' + request_.recipe.stage, request_.despite_freeze}; }
 
 Result<void> Run::before_connect() {
   const release::Layout layout(request_.recipe.deploy_to);
@@ -53,7 +56,7 @@ event::Report Run::carry_out(const plan::Plan& plan, runner::TaskGroup& group, t
   const runner::RunState& state = runner.state();
   if (state.failed() || state.interrupted) {
     if (state.switch_begun() && !state.all_settled(plan)) {
-      runner.undo([&](std::size_t host) { return reconnect(plan.hosts[host].host); });
+      runner.undo([&](std::size_t host) { return reconnect(host); });
     }
     if (plan.action == "deploy") {
       runner.mark_failed(plan::json_line({with_.unix_now(), plan.action, plan.application, plan.stage, plan.release, {},
@@ -64,11 +67,19 @@ event::Report Run::carry_out(const plan::Plan& plan, runner::TaskGroup& group, t
   return finish(runner::conclude(plan, state, emit_.seconds(), command_for(request_.recipe)));
 }
 
-// For the way back: the host has some time to answer again.
-Result<std::unique_ptr<ssh::Transport>> Run::reconnect(const inventory::Host& host) const {
+// For the way back: the host has some time to answer again. The lock is taken anew, which ends what the old connection may have
+// left at work there.
+Result<std::unique_ptr<ssh::Transport>> Run::reconnect(std::size_t index) const {
   using namespace std::chrono_literals;
+  const inventory::Host& host = request_.hosts[index];
   const auto tell = [&](std::string_view state) { emit_(event::HostState{host.name, std::string(state)}); };
-  return with_.connector.connect({host.name, host.address, host.port, host.user}, tell, {Deadline::in(60s), {}});
+  TRY_ASSIGN(auto transport,
+             with_.connector.connect({host.name, host.address, host.port, host.user}, tell, {Deadline::in(60s), {}}));
+  LockWish wish = lock();
+  wish.despite_freeze = true;
+  TRY_ASSIGN(const LockTry tried, try_lock(request_, wish, index, with_.unix_now(), *transport, {}));
+  if (tried.refusal) return std::unexpected(refusal_error(*tried.refusal, request_, host.name));
+  return transport;
 }
 
 // Tasks on hosts need a release; those of this machine (an announcement) don't.

@@ -19,6 +19,8 @@ class Run {
 
   [[nodiscard]] const runner::Emitter& emit() const { return emit_; }
 
+  // What the run wants the hosts' lock for.
+  [[nodiscard]] LockWish lock() const;
   // `before_connect`: tasks of this machine, before any host is connected.
   Result<void> before_connect();
   // Carries out a plan and everything that follows from its end.
@@ -32,10 +34,11 @@ class Run {
   event::Report finish(event::Report report);
   event::Report blank(const std::vector<plan::HostFacts>& hosts, event::HostEnd end) const;
   void local_failed_hooks();
-  Result<std::unique_ptr<ssh::Transport>> reconnect(const inventory::Host& host) const;
+  Result<std::unique_ptr<ssh::Transport>> reconnect(std::size_t host) const;
 
   const Request& request_;
   const Surroundings& with_;
+  const std::string token_;  // of the lock
   std::string verb_;
   runner::Emitter emit_;
 };

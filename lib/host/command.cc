@@ -32,6 +32,12 @@ std::string record(const ReleaseInfo& info) {
          shell_assign("kk_by", one_line(info.by, longest_value)) + shell_assign("kk_previous", info.previous);
 }
 
+std::string lock_values(const LockInfo& info) {
+  return shell_assign("kk_token", info.token) + shell_assign("kk_name", one_line(info.name, longest_value)) +
+         shell_assign("kk_by", one_line(info.by, longest_value)) + shell_assign("kk_since", one_line(info.since, longest_value)) +
+         shell_assign("kk_what", one_line(info.what, longest_value)) + shell_assign("kk_url", one_line(info.url, longest_value));
+}
+
 std::string sync_with(const release::Facts& facts) {
   return shell_assign("kk_syncfs", facts.sync_file_system ? "yes" : "no");
 }
@@ -66,6 +72,28 @@ Command facts(const release::Layout& layout, const std::vector<std::string>& sha
     arguments.push_back(percent_encoded(file));
   }
   return {"facts", paths(layout) + call("kk_facts", arguments)};
+}
+
+Command lock(const release::Layout& layout, const LockInfo& info, bool despite_freeze) {
+  return {"lock", paths(layout) + lock_values(info) + shell_assign("kk_despite", despite_freeze ? "yes" : "no") + call("kk_lock")};
+}
+
+std::string hold(const release::Layout& layout, const std::string& token) {
+  return shell_assign("kk_root", layout.root()) + shell_assign("kk_own", layout.own()) + shell_assign("kk_token", token);
+}
+
+Command unlock(const release::Layout& layout, const std::string& token) {
+  return {"unlock", hold(layout, token) + call("kk_unlock")};
+}
+
+std::string guard(const release::Layout& layout, const std::string& token) { return hold(layout, token) + call("kk_guard"); }
+
+Command freeze(const release::Layout& layout, const LockInfo& info) {
+  return {"freeze", paths(layout) + lock_values(info) + call("kk_freeze")};
+}
+
+Command thaw(const release::Layout& layout, bool run_lock) {
+  return {"unlock", paths(layout) + call("kk_thaw", {run_lock ? "yes" : "no"})};
 }
 
 Command prepare(const release::Layout& layout, const ReleaseInfo& info) {

@@ -29,6 +29,29 @@ std::string start_line();
 // that was never deployed to stays untouched. Output: release::parse_facts.
 Command facts(const release::Layout& layout, const std::vector<std::string>& shared_files);
 
+// Who takes the run lock, or freezes. All texts are one line.
+struct LockInfo {
+  std::string token;  // of the run and, behind a dot, of the host in it: hex digits
+  std::string name;   // of the host, as the run calls it
+  std::string by;     // user@machine
+  std::string since;  // UTC, as people read it
+  std::string what;   // "deploy production", or why
+  std::string url;    // of the CI job; empty: none
+};
+// Takes the run lock for the control shell that runs it (which has been told `hold` before). Status 0: the output has
+// `locked=yes`, or there can't be a lock, and the facts have the problem. 3, 7 and 8: lib/host/lock.sh; the output is for
+// release::parse_holder.
+Command lock(const release::Layout& layout, const LockInfo& info, bool despite_freeze);
+// Assignments for the control shell's `hold` (ssh::Transport::hold): which lock it frees when it ends.
+std::string hold(const release::Layout& layout, const std::string& token);
+// Frees the lock, if it is the control shell's.
+Command unlock(const release::Layout& layout, const std::string& token);
+// In front of a step's text: it ends with status 9, and nothing is done, where the lock is not ours any more.
+std::string guard(const release::Layout& layout, const std::string& token);
+Command freeze(const release::Layout& layout, const LockInfo& info);
+// Ends the freeze; `run_lock`: the run lock goes as well, whoever has it.
+Command thaw(const release::Layout& layout, bool run_lock);
+
 // Makes the tree where it is missing, the release's folder, and its record `preparing`. Fails if the release exists.
 struct ReleaseInfo {
   std::string id;

@@ -7,6 +7,7 @@
 #   p PID    the step's group leader        x N     the step ended with status N
 #   r S PID  relay of stream S (o, e)       d S     that relay has met its end of file
 #   t        a second of drain has passed   k       the killed group is gone
+#   b        ten seconds have passed, while a lock is held
 # So the order of things is the order of lines, and only the main loop writes frames.
 
 # A frame in one write(2): it may stand in the midst of a step's output. bash writes line by line; printenv doesn't.
@@ -91,7 +92,7 @@ kk_control() {
   kk_prefix=$kk_setsid
   # A shell's background jobs ignore INT and QUIT; where env can undo that, a step doesn't.
   env --default-signal=INT,QUIT true 2>/dev/null && kk_prefix="$kk_setsid env --default-signal=INT,QUIT"
-  kk_want=0
+  kk_want=0 kk_silent=0 kk_pulse_pid='' kk_shell=$$
   kk_idle
   kk_quit=
   # There too: what rc files have said before must not pass for the first step's.
@@ -119,6 +120,7 @@ kk_control() {
         ;;
       t) kk_tick ;;
       k) kk_kill='done' && kk_settle ;;
+      b) kk_pulse ;;
     esac
   done
 }
@@ -128,28 +130,63 @@ kk_idle() {
 }
 
 kk_client() {
+  kk_silent=0
   if [ "$kk_want" -gt 0 ]; then
     kk_text="$kk_text$1$kk_nl"
     kk_want=$((kk_want - 1))
-    [ "$kk_want" -gt 0 ] || kk_start
+    [ "$kk_want" -gt 0 ] || "$kk_then"
     return
   fi
   case $1 in
     'ping '*[!0-9]*) kk_gone ;;
     'ping '*) kk_frame "pong ${1#ping }" ;;
     'cancel '*) [ "${1#cancel }" != "$kk_id" ] || kk_end_step ;;
-    'step '*)
+    'step '* | 'hold '*)
       kk_line=${1#step }
+      kk_then=kk_start
+      case $1 in hold*) kk_line="0 ${1#hold }" kk_then=kk_hold ;; esac
       kk_next=${kk_line%% *}
       kk_want=${kk_line#* }
       case $kk_line in *' '*' '*) kk_want='' ;; esac
       case $kk_next in '' | *[!0-9]*) kk_want='' ;; esac
       case $kk_want in '' | *[!0-9]*) kk_want=0 && kk_gone ;; esac
       kk_text=
-      [ "$kk_want" -gt 0 ] || kk_start
+      [ "$kk_want" -gt 0 ] || "$kk_then"
       ;;
     *) kk_gone ;;
   esac
+}
+
+# From now on this shell may hold a lock: kk_text says which, as assignments. However it ends, it frees it; and it ends when the
+# client has been silent for a minute.
+kk_hold() {
+  eval "$kk_text"
+  [ -z "$kk_pulse_pid" ] || return 0
+  (
+    exec 3<&-
+    while kill -0 "$kk_shell" 2>/dev/null; do
+      sleep 10
+      echo b >&6
+    done
+  ) >/dev/null 2>&1 &
+  kk_pulse_pid=$!
+}
+
+kk_pulse() {
+  kk_silent=$((kk_silent + 1))
+  if [ "$kk_silent" -gt 6 ]; then
+    kk_gone
+  elif [ "$kk_silent" = 1 ]; then
+    kk_beat
+  fi
+}
+
+kk_exit() {
+  if [ -n "$kk_pulse_pid" ]; then
+    kk_unlock
+    kill -KILL "$kk_pulse_pid" 2>/dev/null
+  fi
+  exit 0
 }
 
 kk_start() {
@@ -183,7 +220,7 @@ kk_lead() {
   # of itself when `set -e` ends that.
   exec 7>&2 2>/dev/null
   # shellcheck disable=SC2086,SC2016
-  KIRIKAE_SCRIPT=$K KIRIKAE_STEP=$kk_text $kk_prefix /bin/sh -c 'eval "$KIRIKAE_SCRIPT"; kk_step; eval "$kk_text"' \
+  KIRIKAE_SCRIPT=$K KIRIKAE_STEP=$kk_text KIRIKAE_SHELL=$kk_shell $kk_prefix /bin/sh -c 'eval "$KIRIKAE_SCRIPT"; kk_step; eval "$kk_text"' \
     </dev/null 2>&7 6>&6 7>&- &
   wait $!
   echo "x $?" >&6
@@ -194,7 +231,8 @@ kk_step() {
   echo "p $$" >&6
   exec 6>&-
   kk_text=$KIRIKAE_STEP
-  unset KIRIKAE_SCRIPT KIRIKAE_STEP
+  kk_shell=$KIRIKAE_SHELL
+  unset KIRIKAE_SCRIPT KIRIKAE_STEP KIRIKAE_SHELL
   set -e
 }
 
@@ -299,12 +337,12 @@ kk_settle() {
   kk_idle
   kk_frame "end $kk_f $kk_s"
   kk_frame "end $kk_f" >&2
-  [ -z "$kk_quit" ] || exit 0
+  [ -z "$kk_quit" ] || kk_exit
 }
 
 # The client has gone or makes no sense: nothing of it stays behind.
 kk_gone() {
-  [ -n "$kk_id" ] || exit 0
+  [ -n "$kk_id" ] || kk_exit
   kk_quit=y
   kk_end_step
 }

@@ -10,6 +10,7 @@ kk_facts() (
   echo "system=$(uname -s)"
   kk_facts_current
   kk_facts_releases
+  kk_facts_lock
   while [ $# -ge 2 ]; do
     [ -e "$kk_shared/$1" ] || printf 'missing=%s\n' "$2"
     shift 2

@@ -9,7 +9,7 @@ std::string_view script() {
   static const std::string whole = [] {
     std::string text;
     for (const auto* name :
-         {"common", "control", "facts", "prepare", "receive", "link", "task", "seal", "publish", "log", "prune"}) {
+         {"common", "lock", "control", "facts", "prepare", "receive", "link", "task", "seal", "publish", "log", "prune"}) {
       text += embedded_script(name);
     }
     return text;

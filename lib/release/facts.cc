@@ -74,7 +74,20 @@ Result<ReleaseOnHost> read_release(std::string_view text) {
   return release;
 }
 
+// lock_by, frozen_since ...: `by` comes first. False: it is no such line.
+bool read_holder(std::string_view prefix, std::string_view key, std::string_view value, std::optional<LockHolder>& holder) {
+  if (!key.starts_with(prefix)) return false;
+  key.remove_prefix(prefix.size());
+  if (!holder) holder.emplace();
+  if (key == "by") holder->by = without_torn_end(value);
+  if (key == "since") holder->since = without_torn_end(value);
+  if (key == "what") holder->what = without_torn_end(value);
+  if (key == "url") holder->url = without_torn_end(value);
+  return true;
+}
+
 Result<void> read_line(std::string_view key, std::string_view value, Facts& facts) {
+  if (read_holder("lock_", key, value, facts.lock) || read_holder("frozen_", key, value, facts.frozen)) return {};
   if (key == "live") {
     if (!is_release_id(value)) return std::unexpected(not_ours("the live release has no release id"));
     facts.live = value;
@@ -143,6 +156,10 @@ Result<Facts> parse_facts(std::string_view output) {
       begun = true;
       continue;
     }
+    if (!begun && key == "locked") {  // the lock's own answer stands before that of the facts
+      facts.locked = value == "yes";
+      continue;
+    }
     if (!begun) return std::unexpected(not_ours("it doesn't begin as ours"));
     has_clock = has_clock || key == "clock";
     TRY(read_line(key, value, facts));
@@ -156,6 +173,35 @@ Result<Facts> parse_facts(std::string_view output) {
     return std::unexpected(not_ours("a release is there twice"));
   }
   return facts;
+}
+
+std::string to_text(const LockHolder& holder) {
+  std::string text = holder.by.empty() ? "somebody" : holder.by;
+  if (!holder.since.empty()) text += " since " + holder.since;
+  if (!holder.what.empty()) text += " (" + holder.what + ")";
+  if (!holder.url.empty()) text += ", " + holder.url;
+  return text;
+}
+
+Result<LockRefusal> parse_lock_refusal(std::string_view output) {
+  LockRefusal refusal;
+  while (!output.empty()) {
+    const auto newline = std::min(output.find('\n'), output.size());
+    const auto line = output.substr(0, newline);
+    output.remove_prefix(std::min(newline + 1, output.size()));
+    const auto equals = line.find('=');
+    if (equals == std::string_view::npos || line.size() > longest_value || !is_plain(line)) {
+      return std::unexpected(not_ours("what it says of its lock is no 'key=value'"));
+    }
+    const auto key = line.substr(0, equals);
+    const auto value = line.substr(equals + 1);
+    if (key == "lock_host") {
+      refusal.same_as = without_torn_end(value);
+    } else if (!read_holder("lock_", key, value, refusal.lock)) {
+      read_holder("frozen_", key, value, refusal.frozen);
+    }
+  }
+  return refusal;
 }
 
 }  // namespace kirikae::release

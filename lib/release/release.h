@@ -28,6 +28,16 @@ struct ReleaseOnHost {
   std::string deployed_by;     // from the record
 };
 
+// Who holds a host's run lock, or has frozen it.
+struct LockHolder {
+  std::string by;     // user@machine
+  std::string since;  // UTC, as people read it
+  std::string what;   // "deploy production"; of a freeze: why
+  std::string url;    // of the CI job; empty: none
+};
+// `ada@ci since 2026-11-23 10:00:00 UTC (deploy production)`, and the URL behind a comma.
+std::string to_text(const LockHolder& holder);
+
 // What one host answered in preflight.
 struct Facts {
   std::string host;  // whose answer it is: a name for messages, set by who asked
@@ -49,10 +59,22 @@ struct Facts {
   std::uint64_t free_inodes = 0;     // 0: the file system doesn't say
   std::int64_t clock = 0;            // the host's unix seconds when it answered
   std::string system;                // `uname -s`
+  bool locked = false;               // the run lock is ours
+  std::string lock_token;            // with which it is; set by who took it
+  std::optional<LockHolder> lock;    // whose it is, where somebody alive holds it; ours, once it is ours
+  std::optional<LockHolder> frozen;
 };
 // From the output of the host function `facts` (host/command.h); unknown keys are ignored, hostile text is refused.
 // Error code lost: what came is no answer of our script.
 Result<Facts> parse_facts(std::string_view output);
+
+// What a host answered that has refused the run lock.
+struct LockRefusal {
+  std::optional<LockHolder> lock;
+  std::optional<LockHolder> frozen;
+  std::string same_as;  // the name under which this very run has locked it already
+};
+Result<LockRefusal> parse_lock_refusal(std::string_view output);
 
 // The newest release id on any host, empty where there is none.
 std::string newest_release(const std::vector<Facts>& hosts);

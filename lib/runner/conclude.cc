@@ -117,6 +117,7 @@ event::Outcome outcome_before_writing(const std::vector<Error>& errors, bool int
       case ErrorCode::timeout: outcome = event::worse(outcome, Outcome::unreachable); break;
       case ErrorCode::usage:
       case ErrorCode::recipe: outcome = event::worse(outcome, Outcome::usage); break;
+      case ErrorCode::locked: outcome = event::worse(outcome, Outcome::locked); break;
       case ErrorCode::internal: outcome = event::worse(outcome, Outcome::bug); break;
       default: break;
     }

@@ -127,6 +127,7 @@ void Runner::mark_failed(const std::string& json_line) {
     const plan::PlannedHost& host = plan_.hosts[index];
     host::Command command{"mark failed", host::mark(plan_.layout, plan_.release, release::State::failed, host.facts).text +
                                              host::log(plan_.layout, json_line, {}).text};
+    if (!host.facts.lock_token.empty()) command.text = host::guard(plan_.layout, host.facts.lock_token) + command.text;
     const auto ignore = [](ssh::Stream, std::string_view) {};
     auto done = station.transport->exec(command, ignore, {Deadline::in(std::chrono::seconds(30)), {}});
     if (!done || !done->ok()) warn(host.host.name, "the failed release could not be marked; the next deploy removes it all the same");

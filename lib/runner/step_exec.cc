@@ -80,7 +80,8 @@ void note_end(const Step& step, const Result<ssh::Exit>& ended, HostRun& run) {
   if (std::holds_alternative<plan::Publish>(step)) {
     // The host reads `current` back before it answers (lib/host/publish.sh): 1 and 4 mean that it is what it was.
     if (ended->ok()) run.switched = HostRun::Switched::yes;
-    if (ended->status == 1 || ended->status == 4) run.switched = HostRun::Switched::no;
+    // 9: the lock was not ours any more (lib/host/lock.sh).
+    if (ended->status == 1 || ended->status == 4 || ended->status == 9) run.switched = HostRun::Switched::no;
   }
   if (std::holds_alternative<plan::Settle>(step) && ended->ok()) run.settled = true;
 }
@@ -106,7 +107,8 @@ class ProgressReporter {
 
 Result<ssh::Exit> run_on_host(const StepContext& context, const plan::PlannedHost& host, ssh::Transport& transport, const Step& step,
                               Listener& listener, HostRun& run) {
-  const auto command = plan::command_for(step, context.plan.layout, host.facts, context.values);
+  auto command = plan::command_for(step, context.plan.layout, host.facts, context.values);
+  if (!host.facts.lock_token.empty()) command.text = host::guard(context.plan.layout, host.facts.lock_token) + command.text;
   const auto hear = [&](ssh::Stream stream, std::string_view bytes) { listener.hear(stream == ssh::Stream::err, bytes); };
   if (std::holds_alternative<plan::Unpack>(step)) {
     const ssh::Wait wait{deadline_of(step), context.stop};

@@ -26,6 +26,13 @@ constexpr milliseconds patience_for_newline{40};
 constexpr std::size_t noise_limit = 2000;
 constexpr std::size_t read_size = 65536;
 
+// The number of lines, and the lines.
+std::string counted(std::string_view text) {
+  const bool whole = text.empty() || text.ends_with('\n');
+  const auto lines = std::ranges::count(text, '\n') + (whole ? 0 : 1);
+  return fmt::format("{}\n{}{}", lines, text, whole ? "" : "\n");
+}
+
 std::string new_nonce() { return random_hex(16); }
 
 }  // namespace
@@ -43,10 +50,10 @@ void ControlShell::start_step(std::uint64_t id, std::string_view text) {
   id_ = id;
   begun_ = err_ended_ = false;
   status_.reset();
-  const bool whole = text.empty() || text.ends_with('\n');
-  const auto lines = std::ranges::count(text, '\n') + (whole ? 0 : 1);
-  queue_ += fmt::format("step {} {}\n{}{}", id, lines, text, whole ? "" : "\n");
+  queue_ += fmt::format("step {} {}", id, counted(text));
 }
+
+void ControlShell::hold(std::string_view text) { queue_ += "hold " + counted(text); }
 
 void ControlShell::cancel_step() { queue_ += fmt::format("cancel {}\n", id_); }
 void ControlShell::ping(std::uint64_t number) { queue_ += fmt::format("ping {}\n", number); }

@@ -28,6 +28,7 @@ class ControlShell {
 
   // `id` is greater than the last one, and that one has ended.
   void start_step(std::uint64_t id, std::string_view text);
+  void hold(std::string_view text);
   void cancel_step();
   void ping(std::uint64_t number);
   void quit();  // also ends the input

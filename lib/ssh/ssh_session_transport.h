@@ -22,6 +22,8 @@ class SshSessionTransport final : public Transport {
   Result<Exit> exec(const host::Command& command, const OutputFn& on_output, const Wait& wait) override;
   Result<Exit> send(const host::Command& command, ByteSource& data, const std::function<void(std::uint64_t)>& on_sent,
                     const OutputFn& on_output, const Wait& wait) override;
+  void hold(const std::string& text) override { control_->hold(text); }
+  [[nodiscard]] std::string identity() const override { return session_->host_key(); }
   Result<void> idle(const Waker& until) override;
   void close() override;
 

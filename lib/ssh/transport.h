@@ -44,6 +44,12 @@ class Transport {
   virtual Result<Exit> send(const host::Command& command, ByteSource& data, const std::function<void(std::uint64_t)>& on_sent,
                             const OutputFn& on_output, const Wait& wait) = 0;
 
+  // Tells the control shell which lock it frees when it ends (host::hold); nothing is waited for.
+  virtual void hold(const std::string& text) = 0;
+
+  // What the host is known by, whatever it is called: its key's blob.
+  [[nodiscard]] virtual std::string identity() const = 0;
+
   // Keeps the session alive (keepalive, heartbeat, answers) until the waker is woken. Error: lost, as soon as it is noticed.
   virtual Result<void> idle(const Waker& until) = 0;
 

@@ -40,7 +40,7 @@ class Recorder final : public event::Sink {
 // What a host says about itself: `releases` are lines such as "20261122000000 good".
 inline std::string facts_text(const std::string& live, const std::vector<std::string>& releases,
                               const std::string& more = {}) {
-  std::string text = "facts=1\nclock=1795410000\nsystem=Linux\n";
+  std::string text = "locked=yes\nfacts=1\nclock=1795410000\nsystem=Linux\n";
   if (!live.empty()) text += "live=" + live + "\n";
   for (const auto& release : releases) text += "release=" + release + "\n";
   return text + more +

@@ -95,6 +95,7 @@ TEST_CASE("a host that is lost in the switch is asked over a new connection, and
   CHECK(report.hosts[1].end == HostEnd::undone);
   CHECK(report.hosts[1].live_after == world.live);
   CHECK(world.told_from(1, "publish", 2) == Names{"publish", "task restart", "settle"});
+  CHECK(has(world.text_of(1, "facts", 2), "kk_lock\n"));
 }
 
 TEST_CASE("a host that is lost on its way back is reached once more; each part of the way may be done twice") {
@@ -109,7 +110,8 @@ TEST_CASE("a host that is lost on its way back is reached once more; each part o
   });
   CHECK(world.deploy().outcome == Outcome::rolled_back);
   Names way = {"publish", "task restart", "settle"};
-  way.insert(std::find(way.begin(), way.end(), command), command);
+  // The lock is taken anew, and the step done again.
+  way.insert(std::find(way.begin(), way.end(), command), {command, "facts"});
   CHECK(world.told_from(1, "publish", 2) == way);
 }
 

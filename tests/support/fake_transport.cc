@@ -81,6 +81,16 @@ FakeAnswer FakeHost::begin(FakeCall call) {
   return answer;
 }
 
+void FakeHost::note_hold(const std::string& text) {
+  const std::scoped_lock lock(mutex_);
+  held_ = text;
+}
+
+std::string FakeHost::held() const {
+  const std::scoped_lock lock(mutex_);
+  return held_;
+}
+
 void FakeHost::note_payload(std::string_view bytes) {
   const std::scoped_lock lock(mutex_);
   calls_.back().payload += bytes;

@@ -57,11 +57,13 @@ class FakeHost {
   [[nodiscard]] std::vector<FakeCall> calls() const;
   [[nodiscard]] std::vector<std::string> names() const;  // of the calls
   [[nodiscard]] bool closed() const;
+  [[nodiscard]] std::string held() const;  // the last text of hold()
 
  private:
   friend class FakeTransport;
   friend class FakeConnector;
   FakeAnswer begin(FakeCall call);
+  void note_hold(const std::string& text);
   void note_payload(std::string_view bytes);
 
   mutable std::mutex mutex_;
@@ -71,6 +73,7 @@ class FakeHost {
   std::function<void(const FakeCall&)> hook_;
   std::optional<Error> refusal_;
   std::vector<FakeCall> calls_;
+  std::string held_;
   bool lost_ = false;
   bool closed_ = false;
   const std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();  // of the transport's thread
@@ -86,6 +89,8 @@ class FakeTransport final : public ssh::Transport {
   Result<ssh::Exit> send(const host::Command& command, ByteSource& data,
                          const std::function<void(std::uint64_t)>& on_sent, const ssh::OutputFn& on_output,
                          const ssh::Wait& wait) override;
+  void hold(const std::string& text) override { host_->note_hold(text); }
+  [[nodiscard]] std::string identity() const override { return name_; }
   Result<void> idle(const Waker& until) override;
   void close() override;
 

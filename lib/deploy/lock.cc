@@ -1,0 +1,69 @@
+#include "deploy/lock.h"
+
+#include <fmt/chrono.h>
+#include <fmt/format.h>
+
+#include <ctime>
+
+namespace kirikae::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t longest_answer = 8 << 20;  // bytes of facts; thousands of releases take a tenth of it
+
+// lib/host/lock.sh
+constexpr int held_status = 3;
+constexpr int frozen_status = 7;
+constexpr int same_run_status = 8;
+
+}  // namespace
+
+std::string token_of(const LockWish& wish, std::size_t index) { return fmt::format("{}.{:x}", wish.token, index); }
+
+std::string utc_text(std::int64_t unix_seconds) {
+  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(unix_seconds)));
+}
+
+Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size_t index, std::int64_t now, ssh::Transport& transport,
+                         std::stop_token stop) {
+  const release::Layout layout(request.recipe.deploy_to);
+  const std::string token = token_of(wish, index);
+  const host::LockInfo info{token, request.hosts[index].name, request.operator_name, utc_text(now), wish.what, request.job_url};
+  host::Command command = host::facts(layout, request.recipe.shared.files);
+  command.text = host::lock(layout, info, wish.despite_freeze).text + command.text;
+  std::string answer, complaint;
+  const auto hear = [&](ssh::Stream stream, std::string_view bytes) {
+    std::string& text = stream == ssh::Stream::out ? answer : complaint;
+    if (text.size() < longest_answer) text += bytes;
+  };
+  transport.hold(host::hold(layout, token));
+  TRY_ASSIGN(const ssh::Exit ended, transport.exec(command, hear, {Deadline::in(60s), std::move(stop)}));
+  if (ended.ok()) return LockTry{std::nullopt, std::move(answer)};
+  if (ended.status == held_status || ended.status == frozen_status || ended.status == same_run_status) {
+    TRY_ASSIGN(auto refusal, release::parse_lock_refusal(answer));
+    return LockTry{std::move(refusal), {}};
+  }
+  return std::unexpected(Error(ErrorCode::remote, "reading the host's state failed: " + complaint));
+}
+
+Error refusal_error(const release::LockRefusal& refusal, const Request& request, const std::string& host) {
+  const std::string& stage = request.recipe.stage;
+  if (!refusal.same_as.empty()) {
+    return Error(ErrorCode::preflight,
+                 fmt::format("'{}' and '{}' are the same folder of the same host", host, refusal.same_as),
+                 "name it only once in the stage's hosts")
+        .on(host);
+  }
+  if (refusal.frozen) {
+    return Error(ErrorCode::locked, "frozen by " + release::to_text(*refusal.frozen),
+                 fmt::format("'deploy unlock {}' ends that{}", stage,
+                             "; a rollback may go on with --despite-freeze"))
+        .on(host);
+  }
+  return Error(ErrorCode::locked, "locked by " + release::to_text(refusal.lock.value_or(release::LockHolder{})),
+               "wait for it with --lock-wait 10m; it ends with its run, a minute after a run that vanished")
+      .on(host);
+}
+
+}  // namespace kirikae::deploy

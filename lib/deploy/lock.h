@@ -1,0 +1,36 @@
+// The run lock of a set of hosts: all of them or none.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "deploy/deploy.h"
+#include "host/command.h"
+#include "ssh/transport.h"
+
+namespace kirikae::deploy {
+
+struct LockWish {
+  std::string token;  // of the run: hex digits
+  std::string what;   // "deploy production"
+  bool despite_freeze = false;
+};
+
+// The token under which the run has host `index` of its request.
+std::string token_of(const LockWish& wish, std::size_t index);
+
+// `2026-11-23 10:00:00 UTC`
+std::string utc_text(std::int64_t unix_seconds);
+
+struct LockTry {
+  std::optional<release::LockRefusal> refusal;  // none: it is ours, or it can't be made there
+  std::string facts;                            // the answer, for release::parse_facts
+};
+// One round trip: the lock, and what the host says about itself under it. Errors: of the transport; remote.
+Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size_t host, std::int64_t now, ssh::Transport& transport,
+                         std::stop_token stop);
+
+// Why the run can't have the host. Code locked; preflight where two names lead to the same tree.
+Error refusal_error(const release::LockRefusal& refusal, const Request& request, const std::string& host);
+
+}  // namespace kirikae::deploy

@@ -1,0 +1,224 @@
+# shellcheck shell=sh
+# The run lock, `.kirikae/lock`, and the freeze, `.kirikae/frozen`: files with a line for each value. The lock is made whole,
+# by link(2), and is held by a control shell: kk_shell is its process id. docs/design.md has the rules.
+
+# kk_l_* from the file $1; fails where it isn't there. A token that isn't one of ours reads as `none`.
+kk_read_lock() {
+  kk_l_token='' kk_l_host='' kk_l_pid='' kk_l_start='' kk_l_boot='' kk_l_space='' kk_l_machine='' kk_l_made=''
+  kk_l_by='' kk_l_since='' kk_l_what='' kk_l_url=''
+  [ -f "$1" ] && [ -r "$1" ] || return 1
+  {
+    while IFS=' ' read -r kk_key kk_v; do
+      case $kk_key in
+        token) kk_l_token=$kk_v ;;
+        host) kk_l_host=$kk_v ;;
+        pid) kk_l_pid=$kk_v ;;
+        start) kk_l_start=$kk_v ;;
+        boot) kk_l_boot=$kk_v ;;
+        space) kk_l_space=$kk_v ;;
+        machine) kk_l_machine=$kk_v ;;
+        made) kk_l_made=$kk_v ;;
+        by) kk_l_by=$kk_v ;;
+        since) kk_l_since=$kk_v ;;
+        what) kk_l_what=$kk_v ;;
+        url) kk_l_url=$kk_v ;;
+      esac
+    done <"$1"
+  } 2>/dev/null || return 1
+  case $kk_l_token in '' | *[!0-9a-f.]*) kk_l_token=none ;; esac
+  case $kk_l_pid in '' | *[!0-9]*) kk_l_pid=0 ;; esac
+}
+
+# Whose it is, as lines of the answer.
+kk_say_lock() {
+  for kk_key in by since what url; do
+    eval "kk_say ${1}_$kk_key \"\$kk_l_$kk_key\" 300"
+  done
+}
+
+# What tells this system, and this view of its processes, from others. Empty where there is no /proc.
+kk_here() {
+  kk_boot='' kk_space='' kk_machine=$(uname -n)
+  { IFS= read -r kk_boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || :
+  kk_space=$(readlink /proc/self/ns/pid 2>/dev/null) || :
+}
+
+# kk_s: when process $1 began, by /proc; fails where there is no such process.
+kk_began() {
+  { IFS= read -r kk_s <"/proc/$1/stat"; } 2>/dev/null || return 1
+  kk_s=${kk_s##*') '}
+  case $kk_s in [XZ]*) return 1 ;; esac
+  # shellcheck disable=SC2086
+  set -- $kk_s
+  shift 19 2>/dev/null || return 1
+  kk_s=$1
+}
+
+# Whether the holder of the lock that was read lives. Where its process can't be seen: whether it has been heard of in the last
+# minute, since its client's heartbeats touch the file.
+kk_lock_alive() {
+  kk_here
+  if [ -n "$kk_boot" ] && [ -O "$1" ]; then
+    if [ "$kk_l_boot:$kk_l_space" = "$kk_boot:$kk_space" ]; then
+      kk_began "$kk_l_pid" && [ "$kk_s" = "$kk_l_start" ]
+      return
+    fi
+    # Started again since.
+    [ -z "$kk_l_boot" ] || [ "$kk_l_boot" = "$kk_boot" ] || [ "$kk_l_machine" != "$kk_machine" ] || return 1
+  fi
+  [ -z "$(find "$1" -mmin +1 2>/dev/null)" ]
+}
+
+# The folders for it; kk_made says which of them were not there.
+kk_lock_folders() {
+  kk_made=none
+  if [ ! -d "$kk_own" ]; then
+    kk_made=own
+    if [ ! -d "$kk_root" ]; then
+      kk_made=root
+      mkdir -p "$kk_root" 2>/dev/null || return 1
+    fi
+    mkdir "$kk_own" 2>/dev/null || [ -d "$kk_own" ] || return 1
+  fi
+  [ -d "$kk_own/tmp" ] || mkdir -m 700 "$kk_own/tmp" 2>/dev/null || [ -d "$kk_own/tmp" ]
+}
+
+kk_write_lock() {
+  kk_here
+  kk_s=
+  kk_began "$kk_shell" || :
+  (
+    umask 022
+    set -C
+    printf '%s %s\n' token "$kk_token" host "$kk_name" pid "$kk_shell" start "$kk_s" boot "$kk_boot" space "$kk_space" \
+      machine "$kk_machine" made "$kk_made" by "$kk_by" since "$kk_since" what "$kk_what" url "$kk_url" >"$kk_mine"
+  ) 2>/dev/null
+}
+
+# Ends with 0: it is ours, and `locked=yes` says so; or it can't be made, for a reason that the facts tell. 3: somebody has it;
+# 7: frozen; 8: this very run has it, under another host's name. The answer says whose it is.
+kk_lock() {
+  if kk_read_lock "$kk_own/frozen" && [ "$kk_despite" != yes ]; then
+    kk_say_lock frozen
+    exit 7
+  fi
+  kk_mine=
+  for kk_try in 1 2 3; do
+    # A lock that is freed at the same moment may take the folders with it.
+    kk_lock_folders || break
+    kk_mine="$kk_own/tmp/lock.$kk_token.$$"
+    kk_write_lock && break
+    kk_mine=
+  done
+  [ -n "$kk_mine" ] || return 0
+  kk_try=0
+  kk_got=$(kk_lock_try) || kk_try=$?
+  rm -f "$kk_mine"
+  printf %s "${kk_got:+$kk_got$kk_nl}"
+  [ "$kk_try" = 0 ] || exit "$kk_try"
+}
+
+kk_lock_try() {
+  kk_tries=0
+  until ln "$kk_mine" "$kk_own/lock" 2>/dev/null; do
+    kk_tries=$((kk_tries + 1))
+    if ! kk_read_lock "$kk_own/lock"; then
+      # Freed in between; or there can't be one here.
+      [ "$kk_tries" -lt 10 ] || return 0
+      continue
+    fi
+    if [ "$kk_l_token" = "$kk_token" ]; then
+      [ "$kk_l_pid" != "$kk_shell" ] || break
+      # The same run over an older connection: what it may still do has to be over.
+      kk_evict && continue
+    elif [ "${kk_l_token%.*}" = "${kk_token%.*}" ]; then
+      kk_say lock_host "$kk_l_host" 300
+      return 8
+    elif ! kk_lock_alive "$kk_own/lock" && kk_take_over && [ "$kk_tries" -lt 50 ]; then
+      continue
+    fi
+    kk_read_lock "$kk_own/lock" || continue
+    kk_say_lock lock
+    return 3
+  done
+  echo locked=yes
+}
+
+# The right to remove a dead holder's lock is a link of its own name, so that one alone has it; and then the lock is looked at
+# again, since another may have done all that before.
+kk_take_over() {
+  kk_right="$kk_own/tmp/taken.$kk_l_token"
+  kk_dead=$kk_l_token
+  if ! ln "$kk_mine" "$kk_right" 2>/dev/null; then
+    # Its owner may have died, too.
+    kk_read_lock "$kk_right" && ! kk_lock_alive "$kk_right" && rm -f "$kk_right"
+    return 0
+  fi
+  if kk_read_lock "$kk_own/lock" && [ "$kk_l_token" = "$kk_dead" ]; then rm -f "$kk_own/lock"; fi
+  rm -f "$kk_right"
+}
+
+kk_evict() {
+  kk_i=0
+  while kk_read_lock "$kk_own/lock" && [ "$kk_l_token" = "$kk_token" ] && [ "$kk_l_pid" != "$kk_shell" ]; do
+    if ! kk_lock_alive "$kk_own/lock"; then
+      kk_take_over
+      continue
+    fi
+    [ "$kk_i" -lt 100 ] || return 1
+    [ "$kk_i" != 0 ] || kill -TERM "$kk_l_pid" 2>/dev/null
+    sleep 0.1 2>/dev/null || {
+      sleep 1
+      kk_i=$((kk_i + 9))
+    }
+    kk_i=$((kk_i + 1))
+  done
+}
+
+# Only by its holder. Folders that were made for it go with it, if nothing else has come into them.
+kk_unlock() {
+  kk_read_lock "$kk_own/lock" && [ "$kk_l_token:$kk_l_pid" = "$kk_token:$kk_shell" ] || return 0
+  rm -f "$kk_own/lock"
+  case $kk_l_made in
+    own) rmdir "$kk_own/tmp" "$kk_own" ;;
+    root) rmdir "$kk_own/tmp" "$kk_own" "$kk_root" ;;
+  esac 2>/dev/null || :
+}
+
+kk_beat() {
+  kk_read_lock "$kk_own/lock" && [ "$kk_l_token:$kk_l_pid" = "$kk_token:$kk_shell" ] || return 0
+  touch -c "$kk_own/lock" 2>/dev/null
+}
+
+# Before every step that writes: whoever has slept through the loss of the lock changes nothing any more.
+kk_guard() {
+  kk_read_lock "$kk_own/lock" && [ "$kk_l_token" = "$kk_token" ] && return
+  if [ -n "$kk_l_by" ]; then
+    echo "the lock of '$kk_root' is no longer ours, $kk_l_by has it ($kk_l_what): nothing was changed" >&2
+  else
+    echo "the lock of '$kk_root' is no longer ours: nothing was changed; look, and run again" >&2
+  fi
+  exit 9
+}
+
+# For the facts: whose lock there is, dead holders' not counted, and the freeze.
+kk_facts_lock() {
+  if kk_read_lock "$kk_own/lock" && kk_lock_alive "$kk_own/lock"; then kk_say_lock lock; fi
+  if kk_read_lock "$kk_own/frozen"; then kk_say_lock frozen; fi
+}
+
+# The freeze.
+kk_freeze() {
+  kk_lock_folders || kk_fail "can't make '$kk_own/tmp': check the owner of '$kk_root'"
+  kk_mine="$kk_own/tmp/frozen.$$"
+  rm -f "$kk_mine"
+  kk_token='' kk_name='' kk_shell=0
+  kk_write_lock && mv -f "$kk_mine" "$kk_own/frozen" ||
+    kk_fail "can't write '$kk_own/frozen': check its owner and the room on the disk"
+}
+
+# $1 yes: the run lock of whoever has it goes, too.
+kk_thaw() {
+  rm -f "$kk_own/frozen" || kk_fail "can't remove '$kk_own/frozen': check its owner"
+  [ "$1" != yes ] || rm -f "$kk_own/lock" || kk_fail "can't remove '$kk_own/lock': check its owner"
+}

@@ -1,0 +1,220 @@
+// The run lock and the freeze, as docs/design.md describes them.
+#include <signal.h>
+#include <sys/stat.h>
+
+#include <chrono>
+#include <filesystem>
+#include <memory>
+#include <thread>
+
+#include "host/control.h"
+#include "support/catch.h"
+#include "support/process.h"
+
+namespace kirikae::test {
+
+namespace {
+
+host::LockInfo info(const std::string& token) {
+  return {token, "web1", "ada@desk", "2026-11-23 10:00:00 UTC", "deploy production", "https://ci.example/7"};
+}
+
+// One client's session with the host.
+struct Client {
+  Client(const Shell& shell, const Disk& a_disk, std::string a_token)
+      : disk(a_disk), token(std::move(a_token)), control(std::make_unique<Control>(shell, a_disk)) {}
+
+  Ended lock(bool despite_freeze = false) const {
+    hold(token);
+    return control->run(host::lock(disk.layout(), info(token), despite_freeze));
+  }
+  void hold(const std::string& of) const {
+    const std::string text = host::hold(disk.layout(), of);
+    control->say("hold " + std::to_string(std::count(text.begin(), text.end(), '\n')) + "\n" + text);
+  }
+  Ended guarded() const { return control->run(host::guard(disk.layout(), token) + "echo written\n"); }
+  [[nodiscard]] bool has_it() const { return disk.read(".kirikae/lock").find("token " + token + "\n") != std::string::npos; }
+
+  const Disk& disk;
+  std::string token;
+  std::unique_ptr<Control> control;
+};
+
+pid_t holder_of(const Disk& disk) {
+  const std::string text = disk.read(".kirikae/lock");
+  const auto at = text.find("\npid ");
+  return at == std::string::npos ? -1 : static_cast<pid_t>(std::stol(text.substr(at + 5)));
+}
+
+bool freed(const Disk& disk) {
+  return eventually([&] { return !disk.exists(".kirikae/lock"); });
+}
+
+}  // namespace
+
+TEST_CASE("The first to come has the lock, the next is told whose it is; freed, it leaves no folder behind that it made") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  const Client first(shell, disk, "aa.0");
+  const Client second(shell, disk, "bb.0");
+  Ended ended = first.lock();
+  INFO(ended);
+  CHECK(ended.status == 0);
+  CHECK(ended.out == "locked=yes\n");
+  CHECK(first.lock().status == 0);  // its answer was lost: it has it all the same
+  ended = second.lock();
+  INFO(ended);
+  CHECK(ended.status == 3);
+  CHECK(ended.out ==
+        "lock_by=ada@desk\nlock_since=2026-11-23 10:00:00 UTC\nlock_what=deploy production\nlock_url=https://ci.example/7\n");
+  CHECK(first.guarded().out == "written\n");
+  const Ended fenced = second.guarded();
+  CHECK(fenced.status == 9);
+  CHECK(fenced.out.empty());
+  CHECK(fenced.err.find("ada@desk has it (deploy production): nothing was changed") != std::string::npos);
+  CHECK(second.control->run(host::unlock(disk.layout(), "bb.0")).status == 0);
+  CHECK(second.control->run(host::unlock(disk.layout(), "aa.0")).status == 0);  // it knows the token, but isn't the holder
+  CHECK(first.has_it());
+  CHECK(first.control->run(host::unlock(disk.layout(), "aa.0")).status == 0);
+  CHECK_FALSE(disk.exists(""));
+  CHECK(second.lock().status == 0);
+  CHECK(second.has_it());
+}
+
+TEST_CASE("The lock ends with its control shell, however that ends") {
+  const auto shell = GENERATE(from_range(shells()));
+  const std::string how = GENERATE("quit", "end of input", "hang-up", "TERM");
+  INFO(shell << ", " << how);
+  const Disk disk;
+  const Client client(shell, disk, "aa.0");
+  REQUIRE(client.lock().status == 0);
+  client.control->begin(90, "sleep 600\n");
+  if (how == "quit") client.control->say("quit\n");
+  if (how == "end of input") client.control->close_input();
+  if (how == "hang-up") client.control->hang_up();
+  if (how == "TERM") ::kill(holder_of(disk), SIGTERM);
+  CHECK(freed(disk));
+  CHECK(eventually([&] { return !disk.exists(""); }));
+}
+
+TEST_CASE("A lock whose holder was killed outright is taken over at once, by one of many") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  {
+    const Client dead(shell, disk, "dead.0");
+    REQUIRE(dead.lock().status == 0);
+    ::kill(holder_of(disk), SIGKILL);
+    dead.control->wait();
+  }
+  REQUIRE(disk.exists(".kirikae/lock"));
+  std::vector<std::unique_ptr<Client>> clients;
+  for (int i = 0; i < 20; ++i) clients.push_back(std::make_unique<Client>(shell, disk, "a" + std::to_string(i) + ".0"));
+  std::vector<int> status(clients.size());
+  {
+    std::vector<std::jthread> threads;
+    for (std::size_t i = 0; i < clients.size(); ++i) {
+      threads.emplace_back([&, i] { status[i] = clients[i]->lock().status; });
+    }
+  }
+  CHECK(std::count(status.begin(), status.end(), 0) == 1);
+  CHECK(std::count(status.begin(), status.end(), 3) == static_cast<long>(clients.size()) - 1);
+  for (std::size_t i = 0; i < clients.size(); ++i) CHECK((clients[i]->guarded().status == 0) == (status[i] == 0));
+  CHECK(disk.list(".kirikae/tmp").empty());
+}
+
+TEST_CASE("A lock of before the host's last start is dead; one of a machine that can't be looked into, after a minute's silence") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  const Client client(shell, disk, "aa.0");
+  REQUIRE(client.lock().status == 0);
+  std::string text = disk.read(".kirikae/lock");
+  const auto boot = text.find("boot ") + 5;
+  REQUIRE(text[boot] != '\n');
+  text[boot] = text[boot] == '0' ? '1' : '0';
+  text.replace(text.find("token aa.0"), 10, "token cc.0");
+  const Client taker(shell, disk, "bb.0");
+  SECTION("started again") {
+    disk.write("srv/app/.kirikae/lock", text);
+    CHECK(taker.lock().status == 0);
+  }
+  SECTION("elsewhere") {
+    text.replace(text.find("machine "), text.find('\n', text.find("machine ")) - text.find("machine "), "machine elsewhere");
+    disk.write("srv/app/.kirikae/lock", text);
+    CHECK(taker.lock().status == 3);
+    std::filesystem::last_write_time(disk.path(".kirikae/lock"),
+                                     std::filesystem::file_time_type::clock::now() - std::chrono::minutes(3));
+    CHECK(taker.lock().status == 0);
+  }
+}
+
+TEST_CASE("The same run over a new connection ends what the old one left at work, and has the lock") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  const Client before(shell, disk, "aa.0");
+  REQUIRE(before.lock().status == 0);
+  before.control->begin(90, "echo $$; exec sleep 600\n");
+  REQUIRE(before.control->wait_for_output("\n"));
+  const pid_t old = holder_of(disk);
+  const Client now(shell, disk, "aa.0");
+  const Ended ended = now.lock();
+  INFO(ended);
+  CHECK(ended.status == 0);
+  CHECK_FALSE(is_running(old));
+  CHECK(holder_of(disk) != old);
+  CHECK(now.guarded().status == 0);
+}
+
+TEST_CASE("A run that meets itself under another name is told which") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  const Client one(shell, disk, "aa.0");
+  const Client other(shell, disk, "aa.1");
+  REQUIRE(one.lock().status == 0);
+  const Ended ended = other.lock();
+  CHECK(ended.status == 8);
+  CHECK(ended.out == "lock_host=web1\n");
+}
+
+TEST_CASE("A freeze keeps everybody out but those who come despite it, and outlives its maker") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  {
+    const Control maker(shell, disk);
+    auto why = info({});
+    why.what = "database\nis being moved";
+    CHECK(const_cast<Control&>(maker).run(host::freeze(disk.layout(), why)).status == 0);
+  }
+  const Client client(shell, disk, "aa.0");
+  const Ended ended = client.lock();
+  CHECK(ended.status == 7);
+  CHECK(ended.out.find("frozen_by=ada@desk\n") == 0);
+  CHECK(ended.out.find("frozen_what=database\n") != std::string::npos);
+  CHECK(client.lock(true).status == 0);
+  CHECK(client.control->run(host::thaw(disk.layout(), false)).status == 0);
+  CHECK(client.has_it());
+  CHECK(client.control->run(host::thaw(disk.layout(), true)).status == 0);
+  CHECK(client.guarded().status == 9);
+  CHECK_FALSE(disk.exists(".kirikae/frozen"));
+}
+
+TEST_CASE("A client that is silent for a minute loses the lock, and its step is ended", "[slow]") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  const Client client(shell, disk, "aa.0");
+  REQUIRE(client.lock().status == 0);
+  client.control->begin(90, "exec sleep 600\n");
+  const auto from = std::chrono::steady_clock::now();
+  CHECK(eventually([&] { return !disk.exists(".kirikae/lock"); }, std::chrono::seconds(90)));
+  const auto after = std::chrono::steady_clock::now() - from;
+  CHECK(after > std::chrono::seconds(55));
+  CHECK(after < std::chrono::seconds(80));
+}
+
+}  // namespace kirikae::test
