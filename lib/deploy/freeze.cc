@@ -92,7 +92,9 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
   }
   if (!busy.empty()) return {run.end_early(busy, opened.hosts), folded(lines)};
   const auto command = host::thaw(release::Layout(request.recipe.deploy_to), force);
-  if (auto errors = on_all(opened, run, group, command); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
+  if (auto errors = on_all(opened, run, group, command); !errors.empty()) {
+    return {run.end_early(errors, opened.hosts), folded(lines)};
+  }
   return {run.end_well(opened.hosts, event::HostEnd::unchanged), folded(lines)};
 }
 

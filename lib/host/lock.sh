@@ -3,6 +3,7 @@
 # by link(2), and is held by a control shell: kk_shell is its process id. docs/design.md has the rules.
 
 # kk_l_* from the file $1; fails where it isn't there. A token that isn't one of ours reads as `none`.
+# shellcheck disable=SC2034 # kk_say_lock reads some of them by name
 kk_read_lock() {
   kk_l_token='' kk_l_host='' kk_l_pid='' kk_l_start='' kk_l_boot='' kk_l_space='' kk_l_machine='' kk_l_made=''
   kk_l_by='' kk_l_since='' kk_l_what='' kk_l_url=''

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <map>
+#include <regex>
 #include <stdexcept>
 #include <string>
 #include <vector>
@@ -16,6 +17,17 @@ struct Ended {
   int status = 0;
   std::string out, err;
 };
+
+// The first group of every match; ^ and $ are those of lines.
+inline std::vector<std::string> matches(const std::string& text, const std::string& pattern) {
+  const std::regex expression(pattern, std::regex::multiline);
+  std::vector<std::string> found;
+  for (auto match = std::sregex_iterator(text.begin(), text.end(), expression); match != std::sregex_iterator();
+       ++match) {
+    found.push_back((*match)[1]);
+  }
+  return found;
+}
 
 class Cli {
  public:

@@ -1,7 +1,6 @@
 #include <algorithm>
 #include <fstream>
 #include <iterator>
-#include <regex>
 
 #include "cli.h"
 #include "support/catch.h"
@@ -14,16 +13,6 @@ std::string manual() {
   return {std::istreambuf_iterator<char>(file), std::istreambuf_iterator<char>()};
 }
 
-std::vector<std::string> matches(const std::string& text, const std::string& pattern) {
-  const std::regex expression(pattern, std::regex::multiline);
-  std::vector<std::string> found;
-  for (auto match = std::sregex_iterator(text.begin(), text.end(), expression); match != std::sregex_iterator();
-       ++match) {
-    found.push_back((*match)[1]);
-  }
-  return found;
-}
-
 TEST_CASE("every verb and option of the help has its entry in the manual page and the other way round") {
   const Cli deploy;
   const std::string help = deploy({"--help"}).out;
@@ -31,7 +20,7 @@ TEST_CASE("every verb and option of the help has its entry in the manual page an
   const auto options = matches(help, "^  (?:-.,|   ) (--[a-z-]+)");
   const auto verbs = matches(help, "^  ([a-z]+) {2,}[a-z]");
   REQUIRE(options.size() > 10);
-  REQUIRE(verbs.size() == 7);
+  REQUIRE(verbs.size() > 8);
   for (const std::string& option : options) {
     CAPTURE(option);
     CHECK(page.find("**" + option + "**") != std::string::npos);
@@ -52,7 +41,7 @@ TEST_CASE("every exit code of the help has its entry in the manual page") {
   const std::string help = deploy({"--help"}).out;
   const std::string codes = help.substr(help.find("Exit codes:"), help.find("Examples:") - help.find("Exit codes:"));
   const auto listed = matches(codes, "([0-9]+) [a-z]");
-  CHECK(listed == std::vector<std::string>{"0", "5", "1", "6", "2", "70", "130", "3"});
+  CHECK(listed == std::vector<std::string>{"0", "5", "1", "6", "2", "70", "130", "3", "4"});
   for (const std::string& code : listed) CHECK(manual().find("\n**" + code + "**\n") != std::string::npos);
 }
 

@@ -1,0 +1,170 @@
+// The run lock and the freeze, as those who meet them see them.
+#include <csignal>
+
+#include "support/catch.h"
+#include "support/farm.h"
+#include "support/process.h"
+
+using namespace kirikae::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+constexpr const char* held_up =
+    "tasks:\n  wait: 'until [ -e \"$SHARED_PATH/go\" ]; do touch \"$SHARED_PATH/here\"; sleep 0.1; done'\nhooks: {build: wait}\n";
+
+// A first release is live, and a deploy of the second is at work in its build hook, until let_go().
+struct Busy {
+  Busy() : world({.hosts = 2}) {
+    world.write_app("1");
+    REQUIRE(world.deploy({"production"}).status == 0);
+    first = world.host(0).live();
+    world.write_app("2");
+    world.write_recipe(held_up);
+    world.environment = {"USER=ada", "CI_JOB_URL=https://ci.example/jobs/7"};
+    running.emplace(world.start({"production"}));
+    for (const auto& host : world.hosts()) {
+      REQUIRE(eventually([&] { return host.exists("shared/here"); }, std::chrono::seconds(60)));
+    }
+    world.environment = {"USER=bob"};
+  }
+  void let_go() const {
+    for (const auto& host : world.hosts()) host.write("shared/go", "");
+  }
+
+  World world;
+  std::string first;
+  std::optional<Running> running;
+};
+
+bool no_lock_left(const World& world) {
+  return eventually([&] {
+    return std::ranges::none_of(world.hosts(), [](const auto& host) { return host.exists(".kirikae/lock"); });
+  });
+}
+
+}  // namespace
+
+TEST_CASE("whoever comes second is told who has the lock, ends with 4 and has changed nothing; the first isn't disturbed") {
+  Busy busy;
+  const World& world = busy.world;
+  const std::string before = world.host(1).read(".kirikae/lock");
+  const auto verb = GENERATE(as<std::vector<std::string>>{}, std::vector<std::string>{"production"},
+                             std::vector<std::string>{"rollback", "production"});
+  const Ran second = world.deploy(verb);
+  INFO(second);
+  CHECK(second.status == 4);
+  CHECK_THAT(second.err, ContainsSubstring("locked by ada@"));
+  CHECK_THAT(second.err, ContainsSubstring(" UTC (deploy production), https://ci.example/jobs/7"));
+  CHECK_THAT(second.err, ContainsSubstring("--lock-wait 10m"));
+  CHECK_THAT(second.out, ContainsSubstring("locked in "));
+  CHECK(world.host(1).read(".kirikae/lock") == before);
+  busy.let_go();
+  const Ran ran = busy.running->wait();
+  INFO(ran);
+  CHECK(ran.status == 0);
+  CHECK(world.host(1).version() == "2");
+  CHECK(no_lock_left(world));
+  CHECK(world.broken_invariants().empty());
+}
+
+TEST_CASE("with --lock-wait the second waits for its turn, and says for whom") {
+  Busy busy;
+  const World& world = busy.world;
+  Running second = world.start({"production", "--lock-wait", "2m"});
+  REQUIRE(eventually([&] { return second.err().find("waiting for the lock of ada@") != std::string::npos; },
+                     std::chrono::seconds(60)));
+  busy.let_go();
+  CHECK(busy.running->wait().status == 0);
+  const std::string between = world.host(0).live();
+  const Ran ran = second.wait();
+  INFO(ran);
+  CHECK(ran.status == 0);
+  CHECK(world.host(0).live() >= between);
+  CHECK(world.host(0).live() == world.host(1).live());
+  CHECK(world.host(0).releases().size() == 3);
+  CHECK(no_lock_left(world));
+}
+
+TEST_CASE("a wait that is interrupted, or too short, changes nothing") {
+  Busy busy;
+  const World& world = busy.world;
+  const Ran late = world.deploy({"production", "--lock-wait", "1s"});
+  INFO(late);
+  CHECK(late.status == 4);
+  Running waiting = world.start({"production", "--lock-wait", "10m"});
+  REQUIRE(eventually([&] { return waiting.err().find("waiting for the lock") != std::string::npos; }, std::chrono::seconds(60)));
+  waiting.signal(SIGINT);
+  const Ran stopped = waiting.wait();
+  INFO(stopped);
+  CHECK(stopped.status == 130);
+  busy.let_go();
+  CHECK(busy.running->wait().status == 0);
+  CHECK(world.host(0).releases().size() == 2);
+}
+
+TEST_CASE("a freeze keeps deploys out until it is ended; a rollback may go on despite it") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string first = world.host(0).live();
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string second = world.host(0).live();
+  world.environment = {"USER=ada"};
+  const Ran frozen = world.deploy({"lock", "production", "-m", "database is being moved"});
+  INFO(frozen);
+  REQUIRE(frozen.status == 0);
+  CHECK_THAT(frozen.out, ContainsSubstring(": frozen\n"));
+  world.environment = {"USER=bob"};
+  const Ran kept_out = world.deploy({"production", "--lock-wait", "10m"});
+  INFO(kept_out);
+  CHECK(kept_out.status == 4);  // at once: a freeze is not waited for
+  CHECK_THAT(kept_out.err, ContainsSubstring("frozen by ada@"));
+  CHECK_THAT(kept_out.err, ContainsSubstring("(database is being moved)"));
+  CHECK_THAT(kept_out.err, ContainsSubstring("deploy unlock production"));
+  CHECK(world.deploy({"lock", "production", "-m", "me too"}).status == 4);
+  CHECK(world.deploy({"rollback", "production"}).status == 4);
+  CHECK(world.host(0).live() == second);
+  CHECK(world.deploy({"rollback", "production", "--despite-freeze"}).status == 0);
+  CHECK(world.host(0).live() == first);
+  const Ran thawed = world.deploy({"production", "unlock"});
+  INFO(thawed);
+  CHECK(thawed.status == 0);
+  CHECK_THAT(thawed.out, ContainsSubstring("was frozen by ada@"));
+  CHECK_THAT(thawed.out, ContainsSubstring("(database is being moved)"));
+  CHECK_THAT(world.deploy({"unlock", "production"}).out, ContainsSubstring("was neither frozen nor locked"));
+  CHECK(world.deploy({"production"}).status == 0);
+  CHECK(world.broken_invariants().empty());
+}
+
+TEST_CASE("unlock leaves a run's lock alone; with --force the run is kept from writing any further") {
+  Busy busy;
+  const World& world = busy.world;
+  const Ran refused = world.deploy({"unlock", "production"});
+  INFO(refused);
+  CHECK(refused.status == 4);
+  CHECK_THAT(refused.err, ContainsSubstring("locked by a run: ada@"));
+  CHECK(world.host(0).exists(".kirikae/lock"));
+  const Ran forced = world.deploy({"unlock", "production", "--force"});
+  INFO(forced);
+  CHECK(forced.status == 0);
+  CHECK_THAT(forced.out, ContainsSubstring("was locked by ada@"));
+  busy.let_go();
+  const Ran ran = busy.running->wait();
+  INFO(ran);
+  CHECK(ran.status == 1);
+  CHECK_THAT(ran.err, ContainsSubstring("is no longer ours"));
+  for (const auto& host : world.hosts()) CHECK(host.live() == busy.first);
+  const Ran again = world.deploy({"production"});
+  INFO(again);
+  CHECK(again.status == 0);
+  CHECK(world.host(1).version() == "2");
+  CHECK(world.broken_invariants().empty());
+}
+
+TEST_CASE("a freeze needs a reason") {
+  World world;
+  const Ran ran = world.deploy({"lock", "production"});
+  CHECK(ran.status == 2);
+  CHECK_THAT(ran.err, ContainsSubstring("a freeze needs a reason"));
+}
