@@ -145,7 +145,8 @@ TEST_CASE("a stop that is asked for before the switch ends the run as interrupte
   for (std::size_t i = 0; i < 2; ++i) {
     CHECK_FALSE(world.was_told(i, "publish"));
     CHECK(report.hosts[i].end == HostEnd::unchanged);
-    CHECK(report.hosts[i].live_after == world.live);
+    const bool unread = step == "facts" && i == 1;  // the first host is locked and read alone
+    CHECK(report.hosts[i].live_after == (unread ? "" : world.live));
     CHECK(world.times_told(i, "mark failed") == (step == "facts" ? 0 : 1));
   }
 }
