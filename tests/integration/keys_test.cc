@@ -1,0 +1,180 @@
+// Every key of the recipe makes a difference that can be seen: in the output, the exit code or on the hosts.
+#include <algorithm>
+
+#include "probe.h"
+#include "recipe/recipe.h"
+#include "recipe/schema.h"
+#include "support/catch.h"
+#include "support/process.h"
+
+using namespace kirikae::test;
+namespace recipe = kirikae::recipe;
+
+namespace {
+
+// The paths of all keys that hold a value, not those of maps.
+void walk(std::span<const recipe::Key> keys, const std::string& at, std::vector<std::string>& all) {
+  for (const recipe::Key& key : keys) {
+    const std::string path = at.empty() ? std::string(key.name) : at + '.' + std::string(key.name);
+    if (key.keys.empty()) {
+      all.push_back(path);
+    } else {
+      walk(key.keys, path, all);
+    }
+  }
+}
+
+std::string hook(const std::string& point, const std::string& task = "told") {
+  return "tasks: {told: 'echo told', here: {run: 'echo here', local: true}, fail: exit 3}\nhooks: {" + point + ": " + task + "}\n";
+}
+
+std::string told(const std::string& more) { return "tasks: {told: {run: 'echo told \"$x\"; pwd'" + more + "}}\nhooks: {build: told}\n"; }
+
+const std::vector<std::string> rollback = {"rollback", "production"};
+
+std::vector<Probe> value_probes() {
+  return {
+      {.what = "application", .more = {"--set", "application=store"}},
+      {.what = "deploy_to", .more = {"--set", "deploy_to=@DEPLOY_TO@/inner"}},
+      {.what = "keep_releases", .more = {"--set", "keep_releases=1"}, .before = 2},
+      {.what = "user", .more = {"--set", "user=nobody-that-exists"}},
+      {.what = "confirm", .more = {"--set", "confirm=true"}},
+      {.what = "vars.*", .without = told(""), .more = {"--set", "vars.x=1"}},
+      {.what = "env.*", .without = told(""), .more = {"--set", "env.x=1"}},
+      {.what = "source.directory", .more = {"--set", "source.directory=app/pages"}},
+      {.what = "source.exclude", .with = "source: {directory: app, exclude: [\"*.ini\"]}\n"},
+      {.what = "source.archive", .with = "source: {archive: other.tar}\n"},
+      {.what = "source.sha256", .without = "source: {archive: other.tar}\n",
+       .with = "source: {archive: other.tar, sha256: " + std::string(64, '0') + "}\n"},
+      {.what = "shared.directories", .with = "shared: {directories: [log]}\n"},
+      {.what = "shared.files", .with = "shared: {files: [.env]}\n"},
+      {.what = "copied", .without = "tasks: {make: 'echo once >>made'}\nhooks: {build: make}\n",
+       .with = "copied: [made]\ntasks: {make: 'echo once >>made'}\nhooks: {build: make}\n", .before = 1},
+      {.what = "stages.*.hosts.*.address", .hosts = "[127.0.0.1]"},
+      {.what = "stages.*.hosts.*.roles", .without = told(", roles: app"), .with = told(", roles: app"), .hosts = "[{address: 127.0.0.1, roles: app}, {address: 127.0.0.2, roles: db}]"},
+      {.what = "stages.*.hosts.*.primary", .without = told(", once: true"), .with = told(", once: true"),
+       .hosts = "[127.0.0.1, {address: 127.0.0.2, primary: true}]"},
+      {.what = "stages.*.hosts.*.port", .hosts = "[{address: 127.0.0.1, port: 1}, 127.0.0.2]"},
+      {.what = "stages.*.hosts.*.user", .hosts = "[{address: 127.0.0.1, user: nobody-that-exists}, 127.0.0.2]"},
+      {.what = "stages.*.hosts.*.vars.*", .without = told(""),        .hosts = "[{address: 127.0.0.1, vars: {x: 1}}, 127.0.0.2]"},
+  };
+}
+
+std::vector<Probe> task_probes() {
+  return {
+      {.what = "tasks.*.run", .without = told(""), .with = "tasks: {told: echo else}\nhooks: {build: told}\n"},
+      {.what = "tasks.*.roles", .without = told(""), .with = told(", roles: app"), .hosts = "[{address: 127.0.0.1, roles: app}, {address: 127.0.0.2, roles: db}]"},
+      {.what = "tasks.*.once", .without = told(""), .with = told(", once: true")},
+      {.what = "tasks.*.local", .without = told(""), .with = told(", local: true")},
+      {.what = "tasks.*.timeout", .without = "tasks: {told: {run: sleep 3}}\nhooks: {build: told}\n",
+       .with = "tasks: {told: {run: sleep 3, timeout: 1s}}\nhooks: {build: told}\n"},
+      {.what = "tasks.*.dir", .without = told(""), .with = told(", dir: pages")},
+  };
+}
+
+std::vector<Probe> hook_probes() {
+  std::vector<Probe> all;
+  for (int i = 0; i < recipe::hook_point_count; ++i) {
+    const std::string point(recipe::name_of(static_cast<recipe::HookPoint>(i)));
+    Probe probe{.what = "hooks." + point, .without = hook("after_build", "[]"), .with = hook(point)};
+    if (point == "before_connect") probe.with = hook(point, "here");
+    if (point == "failed") {
+      probe.without = hook("build", "fail");
+      probe.with = hook("build: fail, failed");
+    }
+    if (point == "after_rollback") {
+      probe.words = rollback;
+      probe.before = 2;
+    }
+    all.push_back(std::move(probe));
+  }
+  return all;
+}
+
+std::vector<Probe> ssh_probes() {
+  return {
+      {.what = "ssh.port", .more = {"--set", "ssh.port=1"}},
+      {.what = "ssh.known_hosts", .more = {"--set", "ssh.known_hosts=nowhere"}},
+      {.what = "ssh.identity", .more = {"--set", "ssh.identity=nowhere"}},
+      // With one session at a time nobody meets anybody.
+      {.what = "ssh.parallel",
+       .without = "tasks: {meet: 'mkdir @MEET@ 2>/dev/null || echo met; sleep 1; rmdir @MEET@ 2>/dev/null || true'}\nhooks: {build: meet}\n",
+       .more = {"--set", "ssh.parallel=1"}},
+  };
+}
+
+// These need hosts of another kind than the others; each has a test of its own below.
+const std::vector<std::string> alone = {"ssh.connect_timeout", "ssh.keepalive"};
+
+std::string replaced(std::string text, const std::string& what, const std::string& by) {
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) text.replace(at, what.size(), by);
+  return text;
+}
+
+void check(const std::vector<Probe>& probes) {
+  World world({.hosts = 2});
+  world.write_app("1");
+  REQUIRE(run_program({"tar", "-C", (world.site() / "app").string(), "-cf", (world.site() / "other.tar").string(), "VERSION"}).status == 0);
+  const auto filled = [&](std::string text) {
+    return replaced(replaced(std::move(text), "@DEPLOY_TO@", world.deploy_to()), "@MEET@", (world / "meet").string());
+  };
+  for (Probe probe : probes) {
+    CAPTURE(probe.what);
+    probe.without = filled(probe.without);
+    probe.with = filled(probe.with);
+    for (auto& word : probe.more) word = filled(word);
+    CHECK_FALSE(difference(world, probe).empty());
+  }
+}
+
+}  // namespace
+
+TEST_CASE("every key of the table of keys is tried out by a test of this file") {
+  std::vector<std::string> keys, tried = alone;
+  walk(recipe::recipe_keys(), "", keys);
+  for (const auto& probes : {value_probes(), task_probes(), hook_probes(), ssh_probes()}) {
+    for (const Probe& probe : probes) tried.push_back(probe.what);
+  }
+  std::sort(keys.begin(), keys.end());
+  std::sort(tried.begin(), tried.end());
+  CHECK(keys == tried);
+}
+
+TEST_CASE("two runs of the same recipe on hosts of the same state look alike, so that a difference means something") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  CHECK(difference(world, {.what = "nothing", .without = hook("build"), .with = hook("build")}).empty());
+  CHECK(difference(world, {.what = "nothing", .words = rollback, .before = 2}).empty());
+}
+
+TEST_CASE("every key that holds a value makes a difference") { check(value_probes()); }
+TEST_CASE("every key of a task makes a difference") { check(task_probes()); }
+TEST_CASE("every hook makes a difference") { check(hook_probes()); }
+TEST_CASE("every key of ssh makes a difference") { check(ssh_probes()); }
+
+TEST_CASE("connect_timeout is how long a host that takes the connection and says nothing is waited for") {
+  World world;
+  world.write_app("1");
+  auto& relay = world.relay(0);
+  relay.freeze();
+  world.write_recipe();
+  const Ran ran = world.deploy({"production", "--set", "ssh.connect_timeout=1s"});
+  INFO(ran);
+  CHECK(ran.status == 5);
+  CHECK(ran.seconds < 9);  // the default is ten seconds
+}
+
+TEST_CASE("keepalive is how soon a host that has vanished is noticed") {
+  World world;
+  world.write_app("1");
+  auto& relay = world.relay(0);
+  world.write_recipe("tasks: {wait: 'touch \"$SHARED_PATH/here\"; sleep 300'}\nhooks: {build: wait}\n");
+  Running running = world.start({"production", "--set", "ssh.keepalive=1s"});
+  REQUIRE(eventually([&] { return world.host(0).exists("shared/here"); }, std::chrono::seconds(60)));
+  relay.freeze();
+  const auto from = std::chrono::steady_clock::now();
+  const Ran ran = running.wait();
+  INFO(ran);
+  CHECK(ran.status == 1);
+  CHECK(std::chrono::steady_clock::now() - from < std::chrono::seconds(40));  // with the default of 15 s, 45 s and more
+}
