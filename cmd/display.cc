@@ -1,11 +1,16 @@
 #include "display.h"
 
+#include <fmt/format.h>
 #include <unistd.h>
 
+#include <atomic>
+#include <cerrno>
 #include <chrono>
+#include <cstring>
 #include <utility>
 
 #include "ui/ask.h"
+#include "ui/json.h"
 #include "ui/plain.h"
 #include "ui/terminal.h"
 #include "ui/tty.h"
@@ -19,7 +24,7 @@ ui::Level level_of(const Options& options) {
 }
 
 bool live(const Options& options) {
-  if (options.output == Output::plain || !ui::can_redraw(STDOUT_FILENO)) return false;
+  if (options.output == Output::plain || options.output == Output::json || !ui::can_redraw(STDOUT_FILENO)) return false;
   return options.output == Output::tty || !options.quiet;
 }
 
@@ -27,7 +32,18 @@ std::function<void(std::string_view)> writer(int fd) {
   return [fd](std::string_view text) { ui::write_all(fd, text); };
 }
 
+double unix_now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
+
+std::atomic<int> json_error = 0;  // errno
+
+void write_json(std::string_view line) {
+  if (!ui::write_all(STDOUT_FILENO, line)) json_error = errno;
+}
+
 std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading) {
+  if (options.output == Output::json) {
+    return std::make_unique<ui::Json>(write_json, ui::JsonStamp{ui::new_run_id(unix_now()), unix_now}, reading);
+  }
   ui::PlainLook look;
   look.level = level_of(options);
   look.reading = reading;
@@ -47,9 +63,17 @@ std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading
 Display::Display(const Options& options, bool reading, std::stop_token stop)
     : stop_(stop), renderer_(make_renderer(options, reading)), queue_(*renderer_), told_(std::move(stop), [this] {
         queue_.emit_at_once(
-            {0,
+            {seconds(),
              event::Warning{"", "stopping: what is under way is ended in good order; a second signal stops at once"}});
       }) {}
+
+double Display::seconds() const {
+  return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();
+}
+
+void Display::answer(std::string text, std::string json) {
+  queue_.emit({seconds(), event::Answer{std::move(text), std::move(json)}});
+}
 
 std::function<Secret(const std::string&)> Display::asker() {
   if (!ui::can_ask()) return {};
@@ -57,6 +81,20 @@ std::function<Secret(const std::string&)> Display::asker() {
     const ui::Queue::Pause pause(queue_);
     return ui::ask_secret(question, stop_);
   };
+}
+
+void show_json_end(std::string_view verb, std::span<const Error> errors, event::Outcome outcome) {
+  event::Report report;
+  report.verb = verb;
+  report.outcome = outcome;
+  report.errors.assign(errors.begin(), errors.end());
+  ui::Json json(write_json, {ui::new_run_id(unix_now()), unix_now});
+  json.show({0, event::RunFinished{std::move(report)}});
+}
+
+std::optional<Error> json_failure() {
+  if (json_error == 0 || json_error == EPIPE) return {};
+  return Error(ErrorCode::local, fmt::format("standard output can't be written: {}", std::strerror(json_error)));
 }
 
 }  // namespace kirikae::cmd

@@ -1,11 +1,15 @@
 // Display: what shows a run to the person or the log, chosen by the command line and the terminal.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <memory>
+#include <optional>
+#include <span>
 #include <stop_token>
 #include <string>
 
+#include "core/error.h"
 #include "core/secret.h"
 #include "options.h"
 #include "ui/queue.h"
@@ -20,14 +24,25 @@ class Display {
   Display(const Options& options, bool reading, std::stop_token stop);
 
   [[nodiscard]] event::Sink& sink() { return queue_; }
+  // What a verb that reads has come to, as an event; for readers that take it so.
+  void answer(std::string text, std::string json);
   // Asks for a passphrase while the display holds still. Empty where nobody can be asked.
   [[nodiscard]] std::function<Secret(const std::string&)> asker();
 
  private:
+  [[nodiscard]] double seconds() const;  // since the display began, which is when the run did
+
   std::stop_token stop_;
+  const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::unique_ptr<ui::Renderer> renderer_;
   ui::Queue queue_;
   std::stop_callback<std::function<void()>> told_;  // says that the first ^C was heard
 };
+
+// The end of a call that never came to a run, as the run_finished event that every stream of JSON ends with.
+void show_json_end(std::string_view verb, std::span<const Error> errors, event::Outcome outcome);
+
+// Error (local): standard output didn't take the JSON. None where its reader has left.
+std::optional<Error> json_failure();
 
 }  // namespace kirikae::cmd

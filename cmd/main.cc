@@ -7,6 +7,7 @@
 #include <exception>
 #include <span>
 
+#include "display.h"
 #include "options.h"
 #include "signals.h"
 #include "ui/ending.h"
@@ -41,9 +42,16 @@ event::Outcome outcome_of(ErrorCode code) {
   return event::Outcome::bug;
 }
 
-int fail(std::span<const Error> errors) {
+// How standard output ends where nothing was displayed.
+struct Ending {
+  bool json = false;
+  std::string_view verb{};
+};
+
+int fail(std::span<const Error> errors, const Ending& ending) {
   auto worst = event::Outcome::failed;
   for (const Error& error : errors) worst = event::worse(worst, outcome_of(error.code));
+  if (ending.json) show_json_end(ending.verb, errors, worst);
   ui::write_all(STDERR_FILENO, ui::errors_text({errors.begin(), errors.end()}));
   return event::exit_code(worst);
 }
@@ -76,6 +84,13 @@ Ended run_verb(const Call& call) {
   return std::unexpected(Errors{{ErrorCode::internal, "a verb without a function"}});
 }
 
+std::string_view name_of(Verb verb) {
+  for (const VerbRow& row : verb_rows()) {
+    if (row.verb == verb) return row.name;
+  }
+  return {};
+}
+
 void say_bug(const char* what) {
   ui::restore_terminal();
   ui::write_all(
@@ -99,10 +114,10 @@ void say_bug(const char* what) {
 
 int run(int argc, char** argv) {
   const auto options = parse_options(argc, argv);
-  if (!options) return fail(std::span(&options.error(), 1));
+  if (!options) return fail(std::span(&options.error(), 1), {wants_json(argc, argv)});
   const Signals signals;
   const Ended ended = run_verb({*options, signals.stop()});
-  if (!ended) return fail(ended.error());
+  if (!ended) return fail(ended.error(), {options->output == Output::json, name_of(options->verb)});
   ui::write_all(STDERR_FILENO, ui::problems_text(*ended));
   return event::exit_code(ended->outcome);
 }
@@ -115,7 +130,10 @@ int main(int argc, char** argv) {
   try {
     return kirikae::cmd::run(argc, argv);
   } catch (const std::exception& error) {
+    using kirikae::Error, kirikae::ErrorCode, kirikae::event::Outcome;
+    const Error bug(ErrorCode::internal, error.what());
+    if (kirikae::cmd::wants_json(argc, argv)) kirikae::cmd::show_json_end({}, std::span(&bug, 1), Outcome::bug);
     kirikae::cmd::say_bug(error.what());
-    return kirikae::event::exit_code(kirikae::event::Outcome::bug);
+    return kirikae::event::exit_code(Outcome::bug);
   }
 }

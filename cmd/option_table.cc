@@ -80,7 +80,7 @@ std::span<const OptionRow> option_rows() {
                 "KIND",
                 "Output",
                 running,
-                {"plain (lines), tty (live display) or auto (default:", "tty on a terminal)"}},
+                {"plain (lines), json (an event a line), tty (live display)", "or auto (default: tty on a terminal)"}},
       OptionRow{"-h,--help", "", "Other", {}, {"this text; with a verb, about that verb"}},
       OptionRow{"--version", "", "Other", {}, {"the version"}},
   };

@@ -157,10 +157,10 @@ Result<void> take_output(const Parsed& parsed, Output& into) {
   std::string text;
   TRY(take_value(parsed, "output", text));
   const std::map<std::string, Output> kinds = {
-      {"", Output::automatic}, {"auto", Output::automatic}, {"plain", Output::plain}, {"tty", Output::tty}};
+      {"", Output::automatic}, {"auto", Output::automatic}, {"plain", Output::plain}, {"tty", Output::tty}, {"json", Output::json}};
   const auto found = kinds.find(text);
   if (found == kinds.end()) {
-    return std::unexpected(usage_error(fmt::format("unknown output '{}'", text), "it is one of auto, plain, tty"));
+    return std::unexpected(usage_error(fmt::format("unknown output '{}'", text), "it is one of auto, plain, tty, json"));
   }
   into = found->second;
   return {};
@@ -228,6 +228,15 @@ std::vector<std::string> verb_names() {
   std::vector<std::string> names;
   for (const VerbRow& row : verb_rows()) names.emplace_back(row.name);
   return names;
+}
+
+bool wants_json(int argc, const char* const* argv) {
+  for (int i = 1; i < argc; ++i) {
+    const std::string_view word = argv[i];
+    if (word == "--") return false;
+    if (word == "--output=json" || (word == "--output" && i + 1 < argc && std::string_view(argv[i + 1]) == "json")) return true;
+  }
+  return false;
 }
 
 Result<Options> parse_options(int argc, const char* const* argv) {

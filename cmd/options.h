@@ -13,7 +13,7 @@ namespace kirikae::cmd {
 
 enum class Verb { stages, deploy, rollback, plan, releases, lock, unlock, init, config, help, version };
 
-enum class Output { automatic, plain, tty };
+enum class Output { automatic, plain, tty, json };
 
 struct Options {
   Verb verb = Verb::stages;
@@ -55,6 +55,9 @@ std::span<const OptionRow> option_rows();
 
 // Errors (usage): unknown options and verbs, with the nearest name; missing, doubled or misplaced options.
 Result<Options> parse_options(int argc, const char* const* argv);
+
+// `--output json` stands in a command line, which may be wrong otherwise.
+bool wants_json(int argc, const char* const* argv);
 
 // "'deploy', 'rollback', 'plan' …": for messages that list what there is.
 std::vector<std::string> verb_names();

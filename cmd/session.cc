@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <ctime>
+#include <type_traits>
 #include <utility>
 
 #include "display.h"
@@ -39,7 +40,9 @@ auto with_surroundings(const Call& call, bool reading, const deploy::Request& re
   Display display(call.options, reading, call.stop);
   const auto connector = ssh::make_connector(ssh_settings(request.recipe.ssh, display.asker()));
   const auto now = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
-  return work(request, deploy::Surroundings{*connector, display.sink(), now, *std::move(cache), call.stop});
+  auto ended = work(request, deploy::Surroundings{*connector, display.sink(), now, *std::move(cache), call.stop});
+  if constexpr (std::is_same_v<decltype(ended), deploy::Reading>) display.answer(ended.text, ended.json);
+  return ended;
 }
 
 }  // namespace
@@ -59,7 +62,8 @@ Ended read_hosts(const Call& call, const Read& read) {
   auto reading = with_surroundings(call, true, *request, read);
   if (!reading) return std::unexpected(std::move(reading).error());
   event::Report report = std::move(reading->report);
-  if (auto failed = show_text(reading->text)) {
+  auto failed = call.options.output == Output::json ? json_failure() : show_text(reading->text);
+  if (failed) {
     report.errors.push_back(*std::move(failed));
     report.outcome = event::worse(report.outcome, event::Outcome::failed);
   }

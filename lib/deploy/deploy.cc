@@ -46,7 +46,9 @@ std::vector<Error> problems_of(const OpenedHosts& opened, std::vector<Error> pre
 }
 
 // What a reading verb returns: the text only where there is something to say.
-Reading reading(event::Report report, std::string text = {}) { return {std::move(report), std::move(text)}; }
+Reading reading(event::Report report, std::string text = {}, std::string json = {}) {
+  return {std::move(report), std::move(text), std::move(json)};
+}
 
 }  // namespace
 
@@ -99,9 +101,9 @@ Reading plan_deploy(const Request& request, const Surroundings& with) {
   std::string text = plan::to_text(*plan, plan::SourceText{source->files, source->bytes});
   // The plan stands; what would keep it from being carried out is told with it.
   if (auto problems = plan::preflight_deploy(input); !problems.empty()) {
-    return reading(run.end_early(problems, opened.hosts), std::move(text));
+    return reading(run.end_early(problems, opened.hosts), std::move(text), plan::to_json(*plan));
   }
-  return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text));
+  return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text), plan::to_json(*plan));
 }
 
 Reading plan_rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with) {
@@ -114,7 +116,8 @@ Reading plan_rollback(const Request& request, const std::optional<std::string>& 
   }
   auto plan = plan::build_rollback(input);
   if (!plan) return reading(run.end_early({plan.error()}, opened.hosts));
-  return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), plan::to_text(*plan, std::nullopt));
+  return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), plan::to_text(*plan, std::nullopt),
+                 plan::to_json(*plan));
 }
 
 Reading releases(const Request& request, const Surroundings& with) {
@@ -123,8 +126,11 @@ Reading releases(const Request& request, const Surroundings& with) {
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const auto answered = opened.answered();
   std::string text = answered.empty() ? std::string() : plan::releases_text(answered);
-  if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened.hosts), std::move(text));
-  return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text));
+  std::string json = plan::releases_json(answered);
+  if (auto errors = opened.all_errors(); !errors.empty()) {
+    return reading(run.end_early(errors, opened.hosts), std::move(text), std::move(json));
+  }
+  return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text), std::move(json));
 }
 
 }  // namespace kirikae::deploy

@@ -39,9 +39,11 @@ event::Report deploy(const Request& request, const Surroundings& with);
 event::Report rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with);
 
 // The verbs that only read. `text` is what goes to standard output, complete; the report has the hosts that couldn't be read.
+// `json`: the same as data for programs, a JSON document that docs/events.md describes; empty where there is none.
 struct Reading {
   event::Report report;
   std::string text;
+  std::string json{};
 };
 Reading plan_deploy(const Request& request, const Surroundings& with);
 Reading plan_rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with);

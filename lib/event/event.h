@@ -73,12 +73,16 @@ struct Warning {
   std::string host;  // empty: the run as a whole
   std::string text;
 };
+struct Answer {      // of a verb that reads: what it was asked for
+  std::string text;  // as people read it
+  std::string json;  // the same as data, a JSON document; empty: there is none
+};
 struct RunFinished {
   Report report;
 };
 
 using Any = std::variant<RunStarted, ReleaseChosen, PhaseStarted, PhaseFinished, HostState, StepStarted, StepFinished, Output,
-                         Progress, Warning, RunFinished>;
+                         Progress, Warning, Answer, RunFinished>;
 
 struct Event {
   double at = 0;  // seconds since the run began

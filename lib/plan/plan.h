@@ -104,4 +104,8 @@ std::string to_text(const Plan& plan, const std::optional<SourceText>& source);
 // `deploy releases`: one line for each release, newest first, with the hosts that have it.
 std::string releases_text(const std::vector<HostFacts>& hosts);
 
+// Both as data: JSON documents.
+std::string to_json(const Plan& plan);
+std::string releases_json(const std::vector<HostFacts>& hosts);
+
 }  // namespace kirikae::plan

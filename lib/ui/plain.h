@@ -43,6 +43,7 @@ class Plain : public Renderer {
   void on(const event::Output& e);
   void on(const event::Progress&) {}
   void on(const event::Warning& e);
+  void on(const event::Answer&) {}  // goes to standard output by itself
   void on(const event::RunFinished& e);
 
   [[nodiscard]] bool chatty() const;  // shows more than failures, warnings and the end

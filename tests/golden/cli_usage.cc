@@ -69,7 +69,7 @@ TEST_CASE("a wrong command line is exit code 2 and says what would be right") {
             "error: option '--hosts' has an empty name in 'a,,b'\n  see 'deploy --help'\n"},
       Wrong{{"production", "--set", "port"},
             "error: '--set port' is no KEY=VALUE\n  write it as '--set keep_releases=3'\n"},
-      Wrong{{"production", "--output", "json"}, "error: unknown output 'json'\n  it is one of auto, plain, tty\n"},
+      Wrong{{"production", "--output", "xml"}, "error: unknown output 'xml'\n  it is one of auto, plain, tty, json\n"},
       Wrong{{"production", "-qv"}, "error: '--quiet' and '--verbose' exclude each other\n  see 'deploy --help'\n"},
       Wrong{{"production", "--yes=perhaps"},
             "error: an option that takes no value was given one\n  see 'deploy --help'\n"},

@@ -1,0 +1,219 @@
+// Each exit code of the built program, with the JSON that tells the same.
+#include <csignal>
+
+#include "support/catch.h"
+#include "support/events.h"
+#include "support/farm.h"
+#include "support/process.h"
+
+using namespace kirikae::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+// The run as its JSON has it; checked: every line is valid, all lines are of one run, times rise, and the end agrees with
+// the exit code.
+Events told(const Ran& ran, const std::string& outcome) {
+  const Events events = validated_events(ran.out);
+  double at = 0;
+  for (const auto& event : events) {
+    CHECK(event["run"] == events.front()["run"]);
+    CHECK(event["at"].get<double>() >= at - 0.2);  // threads hand events over in turn
+    at = event["at"];
+  }
+  CHECK(events.back()["outcome"] == outcome);
+  CHECK(events.back()["exit_code"] == ran.status);
+  CHECK(only(events, "run_finished").size() == 1);
+  return events;
+}
+
+const char* const failing_hooks = R"(tasks:
+  build: '[ "$fail_at" != build ] || { echo "no compiler here"; echo "really" >&2; exit 3; }'
+  restart: '[ "$fail_at" != restart ] || [ "$DEPLOY_ACTION" = undo ] || exit 4'
+  meddle: 'if [ "$fail_at" = meddle ]; then ln -sfn elsewhere "$CURRENT_PATH"; exit 5; fi'
+vars: {fail_at: nowhere}
+hooks: {build: build, after_publish: [restart, meddle]}
+)";
+
+Ran deploy_failing_at(const World& world, const std::string& where) {
+  return world.deploy({"production", "--output", "json", "--set", "fail_at=" + where});
+}
+
+}  // namespace
+
+TEST_CASE("exit code 0: a deploy, a rollback and verbs that read") {
+  World world({.hosts = 2});
+  world.write_recipe("tasks: {greet: 'printf \"h\\303\\244llo \\377 ##[error]x\\n\"'}\nhooks: {build: greet}\n");
+  world.write_app("1");
+  const Ran first = world.deploy({"production", "--output", "json"});
+  INFO(first);
+  REQUIRE(first.status == 0);
+  CHECK(first.err.empty());
+  const Events events = told(first, "done");
+  CHECK(events.front()["event"] == "run_started");
+  CHECK(events.front()["hosts"].size() == 2);
+  CHECK(only(events, "release_chosen").at(0)["release"] == world.host(0).live());
+  const Events output = only(events, "output");
+  REQUIRE(output.size() == 2);
+  CHECK(output[0]["line"] == "h\u00e4llo \ufffd ##[error]x");
+  CHECK(first.out.find("##[") == std::string::npos);
+  CHECK(events.back()["hosts"][1]["end"] == "switched");
+  CHECK(events.back()["hosts"][1]["live_after"] == world.host(1).live());
+  CHECK(events.back()["hosts"][1]["bytes"] > 0);
+
+  world.write_app("2");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string second = world.host(0).live();
+
+  const Ran plan = world.deploy({"plan", "production", "--output", "json"});
+  INFO(plan);
+  REQUIRE(plan.status == 0);
+  const Events planned = told(plan, "done");
+  const auto result = only(planned, "result").at(0);
+  CHECK_THAT(result["text"].get<std::string>(), ContainsSubstring("nothing was changed"));
+  CHECK(result["data"]["action"] == "deploy");
+  CHECK(result["data"]["hosts"][1]["live"] == second);
+  CHECK(result["data"]["hosts"][1]["steps"].size() > 3);
+
+  const Ran releases = world.deploy({"releases", "production", "--output=json"});
+  REQUIRE(releases.status == 0);
+  const auto data = only(told(releases, "done"), "result").at(0)["data"];
+  CHECK(data["hosts"][0]["host"] == "127.0.0.1");
+  CHECK(data["hosts"][0]["live"] == second);
+  CHECK(data["hosts"][0]["releases"][0]["id"] == second);
+  CHECK(data["hosts"][0]["releases"][0]["state"] == "good");
+
+  const Ran back = world.deploy({"rollback", "production", "--output", "json"});
+  INFO(back);
+  REQUIRE(back.status == 0);
+  const Events rolled = told(back, "done");
+  CHECK(rolled.front()["verb"] == "rollback");
+  CHECK(rolled.back()["hosts"][0]["live_before"] == second);
+  CHECK(rolled.back()["hosts"][0]["live_after"] == world.host(0).live());
+}
+
+TEST_CASE("exit codes 1, 3 and 6: failed before the switch, taken back, and not taken back") {
+  World world({.hosts = 2});
+  world.write_recipe(failing_hooks);
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string first = world.host(0).live();
+  world.write_app("2");
+
+  const Ran failed = deploy_failing_at(world, "build");
+  INFO(failed);
+  REQUIRE(failed.status == 1);
+  const Events events = told(failed, "failed");
+  CHECK(events.back()["hosts"][0]["end"] == "unchanged");
+  CHECK(events.back()["hosts"][0]["error"]["code"] == "remote");
+  const Events output = only(events, "output");
+  REQUIRE(output.size() >= 2);
+  CHECK(output[0]["step"] == "task build");
+  CHECK_THAT(failed.err, ContainsSubstring("error: "));
+
+  const Ran taken_back = deploy_failing_at(world, "restart");
+  INFO(taken_back);
+  REQUIRE(taken_back.status == 3);
+  const Events back = told(taken_back, "rolled_back");
+  CHECK(back.back()["hosts"][0]["end"] == "undone");
+  CHECK(back.back()["hosts"][1]["live_after"] == first);
+
+  const Ran partial = deploy_failing_at(world, "meddle");
+  INFO(partial);
+  REQUIRE(partial.status == 6);
+  CHECK(!told(partial, "partial").back()["advice"].empty());
+}
+
+TEST_CASE("exit code 2: the command line, the recipe and a missing answer, told in one line of JSON") {
+  World world;
+  world.write_app("1");
+  struct Wrong {
+    std::vector<std::string> arguments;
+    std::string code, verb;
+  };
+  for (const Wrong& wrong : {Wrong{{"production", "--output", "json", "--frobnicate"}, "usage", ""},
+                             Wrong{{"--output=json"}, "usage", ""},
+                             Wrong{{"rollback", "produktion", "--output", "json"}, "usage", "rollback"},
+                             Wrong{{"production", "--output", "json", "--set", "ssh.prot=1"}, "recipe", "deploy"},
+                             Wrong{{"production", "--output", "json", "--set", "confirm=true"}, "usage", "deploy"}}) {
+    const Ran ran = world.deploy(wrong.arguments);
+    INFO(ran);
+    REQUIRE(ran.status == 2);
+    const Events events = told(ran, "usage");
+    REQUIRE(events.size() == 1);
+    CHECK(events[0]["errors"].at(0)["code"] == wrong.code);
+    CHECK(events[0]["verb"] == wrong.verb);
+    CHECK_THAT(ran.err, ContainsSubstring("error: "));
+  }
+  REQUIRE(world.host(0).untouched());
+}
+
+TEST_CASE("exit codes 4 and 130: a host is locked by another run, which is then interrupted") {
+  World world;
+  world.write_recipe(
+      "tasks: {wait: 'echo $$ >\"$SHARED_PATH/pid.new\"; mv \"$SHARED_PATH/pid.new\" \"$SHARED_PATH/pid\"; sleep 300; sleep 300'}\n"
+      "hooks: {build: wait}\n");
+  world.write_app("1");
+  Running running = world.start({"production", "--output", "json"});
+  REQUIRE(eventually([&] { return world.host(0).exists("shared/pid"); }, std::chrono::seconds(60)));
+
+  const Ran locked = world.deploy({"production", "--output", "json"});
+  INFO(locked);
+  REQUIRE(locked.status == 4);
+  CHECK(told(locked, "locked").back()["hosts"][0]["error"]["code"] == "locked");
+
+  running.signal(SIGINT);
+  const Ran stopped = running.wait();
+  INFO(stopped);
+  REQUIRE(stopped.status == 130);
+  const Events events = told(stopped, "interrupted");
+  CHECK_THAT(only(events, "warning").at(0)["text"].get<std::string>(), ContainsSubstring("stopping"));
+  CHECK(events.back()["hosts"][0]["end"] == "unchanged");
+}
+
+TEST_CASE("exit code 5: a host can't be reached, or refuses the key, or shows another host key") {
+  World world;
+  world.write_app("1");
+  std::string code;
+  SECTION("no server") {
+    code = "connect";
+    world.write_recipe("", "[\"127.0.0.1:1\"]");
+  }
+  SECTION("no key that the host takes") {
+    code = "auth";
+    world.write_recipe("", "[{address: \"127.0.0.1\", user: nobody-of-that-name}]");
+  }
+  SECTION("a host key that isn't known") {
+    code = "host_key";
+    world.write_recipe("");
+    std::filesystem::resize_file(world.known_hosts(), 0);
+  }
+  const Ran ran = world.deploy({"production", "--output", "json"});
+  INFO(ran);
+  REQUIRE(ran.status == 5);
+  CHECK(told(ran, "unreachable").back()["hosts"][0]["error"]["code"] == code);
+  REQUIRE(world.host(0).untouched());
+}
+
+// The fault is a real one: descriptors for one of the two things that watching signals needs, and none for the other.
+TEST_CASE("exit code 70: what the program isn't made for") {
+  World world;
+  const Ran ran = world.type("ulimit -n 4; exec deploy production --output json");
+  INFO(ran);
+  REQUIRE(ran.status == 70);
+  CHECK_THAT(ran.err, ContainsSubstring("this is a bug of deploy"));
+  CHECK(told(ran, "bug").size() == 1);
+}
+
+TEST_CASE("JSON that can't be written is a failure of a verb that reads, and none of a deploy") {
+  World world;
+  world.write_app("1");
+  const Ran deployed = world.type("deploy production --output json >/dev/full");
+  INFO(deployed);
+  CHECK(deployed.status == 0);
+  CHECK(world.host(0).version() == "1");
+  const Ran read = world.type("deploy releases production --output json >/dev/full");
+  INFO(read);
+  CHECK(read.status == 1);
+  CHECK_THAT(read.err, ContainsSubstring("standard output can't be written"));
+}
