@@ -131,10 +131,11 @@ TEST_CASE("exit code 2: the command line, the recipe and a missing answer, told 
     std::vector<std::string> arguments;
     std::string code, verb;
   };
+  world.write("wrong.yml", "keep_relases: 3\n" + world.read("site/deploy.yml"));
   for (const Wrong& wrong : {Wrong{{"production", "--output", "json", "--frobnicate"}, "usage", ""},
                              Wrong{{"--output=json"}, "usage", ""},
                              Wrong{{"rollback", "produktion", "--output", "json"}, "usage", "rollback"},
-                             Wrong{{"production", "--output", "json", "--set", "ssh.prot=1"}, "recipe", "deploy"},
+                             Wrong{{"production", "--output", "json", "--recipe", "wrong.yml"}, "recipe", "deploy"},
                              Wrong{{"production", "--output", "json", "--set", "confirm=true"}, "usage", "deploy"}}) {
     const Ran ran = world.deploy(wrong.arguments);
     INFO(ran);
