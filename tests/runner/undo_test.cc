@@ -71,6 +71,7 @@ TEST_CASE("a switch that fails on one host takes the others back, tasks and reco
 TEST_CASE("a task after the switch that fails takes every host back; the tasks there know what they are for") {
   UndoWorld world(2);
   world.hosts[1]->answer_once("task restart", {.exit = {1, ""}, .err = "no such service\n"});
+  world.last_at(1, "task restart");
   const auto report = world.deploy();
   CHECK(report.outcome == Outcome::rolled_back);
   for (std::size_t i = 0; i < 2; ++i) {
