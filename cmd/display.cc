@@ -9,6 +9,7 @@
 #include <cstring>
 #include <utility>
 
+#include "local.h"
 #include "ui/ask.h"
 #include "ui/json.h"
 #include "ui/plain.h"
@@ -49,6 +50,8 @@ std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading
   look.reading = reading;
   look.palette = ui::Palette(ui::may_colour(STDOUT_FILENO) && options.output != Output::plain);
   if (!live(options)) {
+    look.groups = ui::CiGroups(ci_system(options.output == Output::plain),
+                               [] { return static_cast<std::int64_t>(unix_now()); });
     return std::make_unique<ui::Plain>(
         ui::Streams{writer(reading ? STDERR_FILENO : STDOUT_FILENO), writer(STDERR_FILENO)}, look);
   }

@@ -7,6 +7,8 @@
 #include <cstdlib>
 #include <vector>
 
+#include "ui/terminal.h"
+
 namespace kirikae::cmd {
 namespace {
 
@@ -64,6 +66,12 @@ std::string job_url() {
     if (std::string url = variable(name); !url.empty()) return url;
   }
   return {};
+}
+
+ui::Ci ci_system(bool plain) {
+  if (!plain && ui::is_terminal(STDOUT_FILENO)) return ui::Ci::none;
+  if (variable("GITHUB_ACTIONS") == "true") return ui::Ci::github;
+  return variable("GITLAB_CI") == "true" ? ui::Ci::gitlab : ui::Ci::none;
 }
 
 Result<std::string> cache_folder() {

@@ -11,6 +11,7 @@
 #include "recipe/load.h"
 #include "recipe/recipe.h"
 #include "ssh/ssh_connector.h"
+#include "ui/ci.h"
 
 namespace kirikae::cmd {
 
@@ -23,6 +24,9 @@ std::string operator_name();
 
 // Where the CI job that we run in can be looked at; empty: none is known.
 std::string job_url();
+
+// The CI system that reads our output: one runs us, and standard output is its log or is to look like one (`plain`).
+ui::Ci ci_system(bool plain);
 
 // For spool files: $XDG_CACHE_HOME/kirikae or ~/.cache/kirikae. Error (local): neither is known.
 Result<std::string> cache_folder();

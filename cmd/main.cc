@@ -8,6 +8,7 @@
 #include <span>
 
 #include "display.h"
+#include "local.h"
 #include "options.h"
 #include "signals.h"
 #include "ui/ending.h"
@@ -42,17 +43,18 @@ event::Outcome outcome_of(ErrorCode code) {
   return event::Outcome::bug;
 }
 
-// How standard output ends where nothing was displayed.
+// How a call ends where nothing was displayed.
 struct Ending {
   bool json = false;
   std::string_view verb{};
+  ui::Ci ci = ui::Ci::none;
 };
 
 int fail(std::span<const Error> errors, const Ending& ending) {
   auto worst = event::Outcome::failed;
   for (const Error& error : errors) worst = event::worse(worst, outcome_of(error.code));
   if (ending.json) show_json_end(ending.verb, errors, worst);
-  ui::write_all(STDERR_FILENO, ui::errors_text({errors.begin(), errors.end()}));
+  ui::write_all(STDERR_FILENO, ui::errors_text({errors.begin(), errors.end()}, ending.ci));
   return event::exit_code(worst);
 }
 
@@ -114,11 +116,12 @@ void say_bug(const char* what) {
 
 int run(int argc, char** argv) {
   const auto options = parse_options(argc, argv);
-  if (!options) return fail(std::span(&options.error(), 1), {wants_json(argc, argv)});
+  if (!options) return fail(std::span(&options.error(), 1), {wants_json(argc, argv), {}, ci_system(false)});
+  const ui::Ci ci = ci_system(options->output == Output::plain);
   const Signals signals;
   const Ended ended = run_verb({*options, signals.stop()});
-  if (!ended) return fail(ended.error(), {options->output == Output::json, name_of(options->verb)});
-  ui::write_all(STDERR_FILENO, ui::problems_text(*ended));
+  if (!ended) return fail(ended.error(), {options->output == Output::json, name_of(options->verb), ci});
+  ui::write_all(STDERR_FILENO, ui::problems_text(*ended, ci));
   return event::exit_code(ended->outcome);
 }
 

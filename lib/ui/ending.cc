@@ -67,7 +67,7 @@ std::string end_table(const event::Report& report, std::size_t columns, const Pa
   return '\n' + table_text(heads, rows, columns) + last_line(report, palette);
 }
 
-std::string errors_text(const std::vector<Error>& errors) {
+std::string errors_text(const std::vector<Error>& errors, Ci ci) {
   SharedText shared;
   for (const Error& error : errors) {
     Error bare = error;
@@ -76,22 +76,26 @@ std::string errors_text(const std::vector<Error>& errors) {
   }
   std::string text;
   for (const auto& part : shared.parts()) {
-    text += part.hosts.empty() ? fmt::format("error: {}\n", part.text)
-                               : fmt::format("error: [{}] {}\n", names_text(part.hosts), part.text);
+    const std::string error =
+        part.hosts.empty() ? part.text : fmt::format("[{}] {}", names_text(part.hosts), part.text);
+    const std::string annotated = annotation(ci, "error", error);
+    text += annotated.empty() ? fmt::format("error: {}\n", error) : annotated;
   }
   return text;
 }
 
-std::string problems_text(const event::Report& report) {
+std::string problems_text(const event::Report& report, Ci ci) {
   std::vector<Error> errors = report.errors;
   for (const event::HostReport& host : report.hosts) {
     if (!host.error) continue;
     errors.push_back(*host.error);
     errors.back().host = host.host;
   }
-  std::string text = errors_text(errors);
+  std::string text = errors_text(errors, ci);
   if (!report.advice.empty()) text += "what to do:\n";
-  for (const std::string& command : report.advice) text += fmt::format("  {}\n", sanitize_line(command));
+  for (const std::string& command : report.advice) {
+    text += without_commands(ci, fmt::format("  {}\n", sanitize_line(command)));
+  }
   return text;
 }
 

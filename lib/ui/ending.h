@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "event/outcome.h"
+#include "ui/ci.h"
 #include "ui/terminal.h"
 
 namespace kirikae::ui {
@@ -15,11 +16,12 @@ namespace kirikae::ui {
 // `columns`: how wide a line may be, 0: as wide as it gets. The last line alone for a run that never came to its hosts.
 std::string end_table(const event::Report& report, std::size_t columns, const Palette& palette);
 
-// Errors as they stand last on standard error, each with its hint; one that many hosts share is one, and names them.
-std::string errors_text(const std::vector<Error>& errors);
+// Errors as they stand last on standard error, each with its hint; one that many hosts share is one, and names them. An annotation each
+// where a CI system shows those.
+std::string errors_text(const std::vector<Error>& errors, Ci ci = Ci::none);
 
 // All errors of a report, then the commands that a person may need. Empty where all is well.
-std::string problems_text(const event::Report& report);
+std::string problems_text(const event::Report& report, Ci ci = Ci::none);
 
 // `[web[1-3]]`, or the first names and a count where that would be long.
 std::string names_text(const std::vector<std::string>& names);

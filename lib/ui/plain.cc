@@ -31,16 +31,17 @@ void Plain::set_widths(std::size_t longest_line, std::size_t table_width) {
 
 bool Plain::chatty() const { return look_.level == Level::verbose || (look_.level == Level::normal && !look_.reading); }
 
+void Plain::say(const std::string& text) { streams_.out(without_commands(look_.groups.ci(), text)); }
+
 void Plain::line(const std::string& hosts, const std::string& text) {
-  streams_.out(
-      fmt::format("{} {}\n", look_.palette.faint('[' + (hosts.empty() ? "local" : sanitize_line(hosts)) + ']'), text));
+  say(fmt::format("{} {}\n", look_.palette.faint('[' + (hosts.empty() ? "local" : sanitize_line(hosts)) + ']'), text));
 }
 
 void Plain::on(const event::RunStarted& e) {
   if (!chatty()) return;
   std::vector<std::string> names;
   for (const auto& host : e.hosts) names.push_back(host.name);
-  streams_.out(fmt::format("{} {} {} {}: {} ({})\n", e.verb, sanitize_line(e.application),
+  say(fmt::format("{} {} {} {}: {} ({})\n", e.verb, sanitize_line(e.application),
                            e.verb == "rollback" ? "on" : "to", sanitize_line(e.stage), plural(names.size()),
                            names_text(names)));
 }
@@ -48,32 +49,35 @@ void Plain::on(const event::RunStarted& e) {
 void Plain::on(const event::ReleaseChosen& e) {
   if (!chatty()) return;
   const std::string revision = e.revision.empty() ? "" : fmt::format(", revision {}", sanitize_line(e.revision));
-  streams_.out(fmt::format("release {}{}\n", sanitize_line(e.release), revision));
+  say(fmt::format("release {}{}\n", sanitize_line(e.release), revision));
 }
 
 void Plain::on(const event::PhaseStarted& e) {
   phase_ = PhaseState{e.phase, e.hosts, {}};
   if (!chatty()) return;
-  streams_.out(e.hosts.empty() ? fmt::format("{}: on this machine\n", event::name_of(e.phase))
-                               : fmt::format("{}: {}\n", event::name_of(e.phase), plural(e.hosts.size())));
+  streams_.out(look_.groups.begin(fmt::format(
+      "{}: {}", event::name_of(e.phase), e.hosts.empty() ? "on this machine" : plural(e.hosts.size()))));
 }
 
-// "done" is said of hosts only where all went well: after a failure the others may have stopped half-way.
+// "done" is said of hosts only where all went well: after a failure the others may have stopped half-way. What has failed is
+// never folded away.
 void Plain::on(const event::PhaseFinished& e) {
   if (!phase_) return;
   const PhaseState phase = std::move(*phase_);
   phase_.reset();
   const std::string name(event::name_of(e.phase));
   if (!phase.failures.parts().empty() || e.failed_hosts > 0) {
+    streams_.out(look_.groups.end());
     show_failures(phase);
     if (e.failed_hosts > 0 && (chatty() || !look_.reading)) {
-      streams_.out(fmt::format("{}: {} {} in {}\n", name, plural(static_cast<std::size_t>(e.failed_hosts)),
+      say(fmt::format("{}: {} {} in {}\n", name, plural(static_cast<std::size_t>(e.failed_hosts)),
                                look_.palette.bad("failed"), seconds_text(e.seconds)));
     }
     return;
   }
   if (!chatty()) return;
   line(names_text(phase.hosts), fmt::format("{}: {} in {}", name, look_.palette.good("done"), seconds_text(e.seconds)));
+  streams_.out(look_.groups.end());
 }
 
 void Plain::show_failures(const PhaseState& phase) {
@@ -111,11 +115,13 @@ void Plain::on(const event::Output& e) {
 
 void Plain::on(const event::Warning& e) {
   const std::string host = e.host.empty() ? "" : '[' + sanitize_line(e.host) + "] ";
+  if (look_.groups.ci() == Ci::github) return streams_.err(annotation(Ci::github, "warning", host + sanitize_text(e.text)));
   streams_.err(fmt::format("{}{} {}\n", host, look_.palette.warning("warning:"), sanitize_text(e.text)));
 }
 
 void Plain::on(const event::RunFinished& e) {
-  if (!look_.reading) streams_.out(end_table(e.report, look_.table_width, look_.palette));
+  streams_.out(look_.groups.end());
+  if (!look_.reading) say(end_table(e.report, look_.table_width, look_.palette));
 }
 
 }  // namespace kirikae::ui

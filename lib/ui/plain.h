@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "ui/ci.h"
 #include "ui/renderer.h"
 #include "ui/shared_text.h"
 #include "ui/terminal.h"
@@ -17,6 +18,7 @@ struct PlainLook {
   bool reading = false;          // a verb that only reads: warnings, no table; all the rest by Level::verbose only
   std::size_t longest_line = 0;  // columns after which an output line is cut; 0: never
   std::size_t table_width = 0;   // columns that the table may take; 0: any number
+  CiGroups groups{};             // a phase is one; warnings are annotations
 };
 
 class Plain : public Renderer {
@@ -47,6 +49,7 @@ class Plain : public Renderer {
   void on(const event::RunFinished& e);
 
   [[nodiscard]] bool chatty() const;  // shows more than failures, warnings and the end
+  void say(const std::string& text);  // whatever is in it, no CI system takes it for a command
   void line(const std::string& hosts, const std::string& text);
   void show_failures(const PhaseState& phase);
 

@@ -41,7 +41,8 @@ class Cli {
     call.folder = folder.path().string();
     call.environment = std::move(environment);
     call.environment["HOME"] = folder.path().string();
-    call.environment["SSH_AUTH_SOCK"] = "";
+    for (const char* name : {"SSH_AUTH_SOCK", "XDG_CACHE_HOME", "XDG_STATE_HOME"}) call.environment[name] = "";
+    for (const char* name : {"GITHUB_ACTIONS", "GITLAB_CI"}) call.environment.try_emplace(name, "");
     call.deadline = Deadline::in(std::chrono::seconds(30));
     Ended ended;
     call.on_output = [&](bool is_error, std::string_view bytes) { (is_error ? ended.err : ended.out) += bytes; };
