@@ -2,7 +2,6 @@
 #pragma once
 
 #include <cstdint>
-#include <functional>
 #include <string>
 #include <string_view>
 
@@ -21,7 +20,7 @@ std::string annotation(Ci ci, std::string_view severity, std::string_view text);
 class CiGroups {
  public:
   CiGroups() = default;
-  CiGroups(Ci ci, std::function<std::int64_t()> unix_now) : ci_(ci), unix_now_(std::move(unix_now)) {}
+  CiGroups(Ci ci, std::int64_t (*unix_now)()) : ci_(ci), unix_now_(unix_now) {}
 
   [[nodiscard]] Ci ci() const { return ci_; }
   // `title` is harmless. Without a CI system it is the line itself.
@@ -31,7 +30,7 @@ class CiGroups {
 
  private:
   Ci ci_ = Ci::none;
-  std::function<std::int64_t()> unix_now_;
+  std::int64_t (*unix_now_)() = nullptr;
   int count_ = 0;
   bool open_ = false;
 };

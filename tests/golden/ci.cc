@@ -19,7 +19,7 @@ std::string log_of(Ci ci, const Script& script, ui::Level level = ui::Level::nor
   ui::PlainLook look;
   look.level = level;
   look.reading = reading;
-  look.groups = ui::CiGroups(ci, [] { return 1795311000; });
+  look.groups = ui::CiGroups(ci, [] { return std::int64_t{1795311000}; });
   const auto write = [&](std::string_view text) { log += text; };
   ui::Plain plain({write, write}, look);
   for (const Event& event : script.events()) plain.show(event);
@@ -41,9 +41,9 @@ Script failing(const std::string& said) {
 
 TEST_CASE("in GitHub Actions a phase is a group, warnings are annotations, and what failed is not folded away") {
   CHECK(log_of(Ci::github, failing("::error::boo")) ==
-        R"(deploy shop to production: 2 hosts (web1.example.com web2.example.com)
+        R"(deploy shop to production: 2 hosts (web[1,2].example.com)
 ::group::upload: 2 hosts
-[web1.example.com web2.example.com] upload: done in 1.2 s
+[web[1,2].example.com] upload: done in 1.2 s
 ::endgroup::
 ::group::build: 2 hosts
 [web1.example.com] ::error::boo
@@ -62,9 +62,9 @@ deploy shop to production: failed in 1.9 s, release 20261122013000
 
 TEST_CASE("in GitLab CI a phase is a collapsed section of its own name") {
   CHECK(log_of(Ci::gitlab, failing("::error::boo")) ==
-        "deploy shop to production: 2 hosts (web1.example.com web2.example.com)\n"
+        "deploy shop to production: 2 hosts (web[1,2].example.com)\n"
         "\x1b[0Ksection_start:1795311000:deploy_1[collapsed=true]\r\x1b[0Kupload: 2 hosts\n"
-        "[web1.example.com web2.example.com] upload: done in 1.2 s\n"
+        "[web[1,2].example.com] upload: done in 1.2 s\n"
         "\x1b[0Ksection_end:1795311000:deploy_1\r\x1b[0K\n"
         "\x1b[0Ksection_start:1795311000:deploy_2[collapsed=true]\r\x1b[0Kbuild: 2 hosts\n"
         "[web1.example.com] ::error::boo\n"
