@@ -19,6 +19,8 @@
 namespace kirikae::cmd {
 namespace {
 
+constexpr std::chrono::milliseconds patience(1000);  // with a terminal that takes nothing
+
 ui::Level level_of(const Options& options) {
   if (options.quiet) return ui::Level::quiet;
   return options.verbose ? ui::Level::verbose : ui::Level::normal;
@@ -58,7 +60,8 @@ std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading
   const auto errors = ui::is_terminal(STDERR_FILENO) ? nullptr : writer(STDERR_FILENO);
   return std::make_unique<ui::Tty>(
       writer(STDOUT_FILENO), errors,
-      ui::TtyLook{look, [] { return ui::size_of(STDOUT_FILENO); }, std::chrono::steady_clock::now});
+      ui::TtyLook{look, [] { return ui::size_of(STDOUT_FILENO); }, std::chrono::steady_clock::now,
+                  [] { return ui::in_foreground(STDOUT_FILENO); }});
 }
 
 }  // namespace
@@ -68,7 +71,12 @@ Display::Display(const Options& options, bool reading, std::stop_token stop)
         queue_.emit_at_once(
             {seconds(),
              event::Warning{"", "stopping: what is under way is ended in good order; a second signal stops at once"}});
-      }) {}
+      }) {
+  using Hold = ui::Queue::Hold;
+  if (!live(options)) return;
+  drawer_.emplace([this] { stopped_.emplace(queue_, Hold::release, patience); }, [this] { stopped_.reset(); },
+                  [this] { stopped_.emplace(queue_, Hold::freeze, patience); });
+}
 
 double Display::seconds() const {
   return std::chrono::duration<double>(std::chrono::steady_clock::now() - start_).count();

@@ -12,6 +12,7 @@
 #include "core/error.h"
 #include "core/secret.h"
 #include "options.h"
+#include "signals.h"
 #include "ui/queue.h"
 #include "ui/renderer.h"
 
@@ -36,6 +37,8 @@ class Display {
   const std::chrono::steady_clock::time_point start_ = std::chrono::steady_clock::now();
   std::unique_ptr<ui::Renderer> renderer_;
   ui::Queue queue_;
+  std::optional<ui::Queue::Pause> stopped_;             // while ^Z has the program stopped, or it ends
+  std::optional<Drawer> drawer_;                        // of a live display
   std::stop_callback<std::function<void()>> told_;  // says that the first ^C was heard
 };
 

@@ -7,7 +7,9 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <mutex>
 #include <system_error>
+#include <utility>
 
 #include "event/outcome.h"
 #include "ui/terminal.h"
@@ -22,7 +24,21 @@ sigset_t watched() {
   return set;
 }
 
+std::mutex drawer_mutex;
+Drawer* drawer = nullptr;  // under drawer_mutex
+
 }  // namespace
+
+Drawer::Drawer(std::function<void()> let_go, std::function<void()> take_back, std::function<void()> freeze)
+    : let_go_(std::move(let_go)), take_back_(std::move(take_back)), freeze_(std::move(freeze)) {
+  const std::scoped_lock lock(drawer_mutex);
+  drawer = this;
+}
+
+Drawer::~Drawer() {
+  const std::scoped_lock lock(drawer_mutex);
+  drawer = nullptr;
+}
 
 Signals::Signals() {
   std::signal(SIGPIPE, SIG_IGN);
@@ -38,6 +54,20 @@ Signals::~Signals() {
   thread_.join();
 }
 
+// By the signal's own doing, which stops nobody who has no shell to bring him back.
+void Signals::sleep_until_continued() {
+  const std::scoped_lock lock(drawer_mutex);
+  if (drawer != nullptr) drawer->let_go_();
+  ui::restore_terminal();
+  sigset_t set;
+  sigemptyset(&set);
+  sigaddset(&set, SIGTSTP);
+  ::kill(::getpid(), SIGTSTP);
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);  // here we stop
+  pthread_sigmask(SIG_BLOCK, &set, nullptr);
+  if (drawer != nullptr) drawer->take_back_();
+}
+
 void Signals::watch() {
   for (;;) {
     std::array<pollfd, 2> fds = {pollfd{fd_.get(), POLLIN, 0}, pollfd{end_.fd(), POLLIN, 0}};
@@ -46,9 +76,10 @@ void Signals::watch() {
     signalfd_siginfo info{};
     if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) continue;
     if (info.ssi_signo == SIGTSTP) {
-      ui::restore_terminal();
-      ::kill(::getpid(), SIGSTOP);
+      sleep_until_continued();
     } else if (!stop_.request_stop()) {
+      const std::scoped_lock lock(drawer_mutex);
+      if (drawer != nullptr) drawer->freeze_();
       ui::restore_terminal();
       ui::write_all(STDERR_FILENO,
                     "\nerror: stopped at once: hosts may be in the middle of a step\n  'deploy releases STAGE' shows "

@@ -1,7 +1,8 @@
 // Signals: turns SIGINT, SIGTERM and SIGHUP into a stop request. The first asks; the second ends the program on the
-// spot.
+// spot. SIGTSTP (^Z) stops it with the terminal as it was found.
 #pragma once
 
+#include <functional>
 #include <stop_token>
 #include <thread>
 
@@ -24,11 +25,29 @@ class Signals {
 
  private:
   void watch();
+  static void sleep_until_continued();
 
   std::stop_source stop_;
   Fd fd_;
   Waker end_;
   std::jthread thread_;
+};
+
+// Whoever draws on the terminal, for as long as it does. One per process: there is one terminal.
+class Drawer {
+ public:
+  // On the thread that hears signals. `let_go`: before ^Z stops the program; what was drawn is gone from the screen.
+  // `take_back`: it goes on. `freeze`: the program ends at once; nothing is drawn any more.
+  Drawer(std::function<void()> let_go, std::function<void()> take_back, std::function<void()> freeze);
+  ~Drawer();  // waits for a call under way
+  Drawer(const Drawer&) = delete;
+  Drawer& operator=(const Drawer&) = delete;
+  Drawer(Drawer&&) = delete;
+  Drawer& operator=(Drawer&&) = delete;
+
+ private:
+  friend class Signals;
+  std::function<void()> let_go_, take_back_, freeze_;
 };
 
 }  // namespace kirikae::cmd

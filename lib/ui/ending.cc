@@ -40,6 +40,59 @@ std::string last_line(const event::Report& report, const Palette& palette) {
   return text + '\n';
 }
 
+using Rows = std::vector<std::vector<std::string>>;
+
+constexpr std::size_t most_rows = 12;  // of a table with a row for each host
+
+std::string sent_text(std::uint64_t bytes) { return bytes == 0 ? "" : size_text(bytes); }
+
+Rows rows_of_all(const std::vector<event::HostReport>& hosts) {
+  Rows rows;
+  for (const event::HostReport& host : hosts) {
+    rows.push_back({sanitize_line(host.host), "", std::string(event::name_of(host.end)), sanitize_line(host.live_after),
+                    fmt::format("{:.1f}", host.seconds), sent_text(host.bytes),
+                    host.error ? short_text(*host.error) : ""});
+  }
+  return rows;
+}
+
+// Hosts that ended alike.
+struct Alike {
+  event::HostEnd end;
+  std::string release, error, first_error;
+  std::vector<std::string> names;
+  double least = 0, most = 0;  // seconds
+  std::uint64_t bytes = 0;
+};
+
+// Those with an error stand last, next to what is said of them below; else in the order of their first hosts. Errors
+// need the room of the sizes.
+Rows folded_rows(const std::vector<event::HostReport>& hosts) {
+  std::vector<Alike> all;
+  for (const event::HostReport& host : hosts) {
+    const std::string error = host.error ? short_text(*host.error) : "", general = without_host(error, host.host);
+    auto alike = std::ranges::find_if(all, [&](const Alike& each) {
+      return each.end == host.end && each.release == host.live_after && each.error == general;
+    });
+    if (alike == all.end())
+      alike = all.insert(all.end(), {host.end, host.live_after, general, error, {}, host.seconds, host.seconds, 0});
+    alike->names.push_back(host.host);
+    alike->least = std::min(alike->least, host.seconds);
+    alike->most = std::max(alike->most, host.seconds);
+    alike->bytes += host.bytes;
+  }
+  std::ranges::stable_sort(all, [](const Alike& a, const Alike& b) { return a.error.empty() && !b.error.empty(); });
+  const bool any_error = std::ranges::any_of(all, [](const Alike& each) { return !each.error.empty(); });
+  Rows rows;
+  for (const Alike& each : all) {
+    const std::string least = fmt::format("{:.1f}", each.least), most = fmt::format("{:.1f}", each.most);
+    rows.push_back({names_text(each.names), std::to_string(each.names.size()), std::string(event::name_of(each.end)),
+                    sanitize_line(each.release), least == most ? most : least + "-" + most, any_error ? "" : sent_text(each.bytes),
+                    each.names.size() > 1 ? each.error : each.first_error});
+  }
+  return rows;
+}
+
 }  // namespace
 
 std::string seconds_text(double seconds) {
@@ -57,13 +110,9 @@ std::string names_text(const std::vector<std::string>& names) {
 
 std::string end_table(const event::Report& report, std::size_t columns, const Palette& palette) {
   if (report.hosts.empty() || report.outcome == event::Outcome::usage) return last_line(report, palette);
-  const std::vector<Column> heads = {{"host"}, {"state"}, {"release"}, {"seconds", true}, {"sent", true}, {"error"}};
-  std::vector<std::vector<std::string>> rows;
-  for (const event::HostReport& host : report.hosts) {
-    rows.push_back({sanitize_line(host.host), std::string(event::name_of(host.end)), sanitize_line(host.live_after),
-                    fmt::format("{:.1f}", host.seconds), host.bytes == 0 ? "" : size_text(host.bytes),
-                    host.error ? short_text(*host.error) : ""});
-  }
+  const auto rows = report.hosts.size() > most_rows ? folded_rows(report.hosts) : rows_of_all(report.hosts);
+  const std::vector<Column> heads = {{"host"},          {"hosts", true}, {"state"}, {"release"},
+                                     {"seconds", true}, {"sent", true},  {"error"}};
   return '\n' + table_text(heads, rows, columns) + last_line(report, palette);
 }
 

@@ -12,7 +12,9 @@
 
 namespace kirikae::ui {
 
-// Host, state, release, seconds, bytes, error, and a last line that sums the run up. Lines end with a newline.
+// Host, state, release, seconds, bytes, error, and a last line that sums the run up. Of more than twelve hosts those that
+// ended alike share a row: how many, the fewest and the most seconds, the sum of the bytes
+// where nothing failed. Lines end with a newline.
 // `columns`: how wide a line may be, 0: as wide as it gets. The last line alone for a run that never came to its hosts.
 std::string end_table(const event::Report& report, std::size_t columns, const Palette& palette);
 

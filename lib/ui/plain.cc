@@ -109,8 +109,12 @@ void Plain::on(const event::StepFinished& e) {
 }
 
 void Plain::on(const event::Output& e) {
+  show_output(e.host.empty() ? std::vector<std::string>() : std::vector{e.host}, e.line);
+}
+
+void Plain::show_output(const std::vector<std::string>& hosts, const std::string& text) {
   if (!chatty()) return;
-  line(e.host, shortened(sanitize_line(e.line), look_.longest_line));
+  line(names_text(hosts), shortened(sanitize_line(text), look_.longest_line));
 }
 
 void Plain::on(const event::Warning& e) {

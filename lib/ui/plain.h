@@ -25,6 +25,8 @@ class Plain : public Renderer {
  public:
   Plain(Streams streams, PlainLook look) : streams_(std::move(streams)), look_(look) {}
   void show(const event::Event& event) override;
+  // A line that several hosts have printed alike; of this machine where there are none.
+  void show_output(const std::vector<std::string>& hosts, const std::string& text);
   // The terminal's width changed.
   void set_widths(std::size_t longest_line, std::size_t table_width);
 

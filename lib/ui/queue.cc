@@ -1,6 +1,5 @@
 #include "ui/queue.h"
 
-#include <chrono>
 #include <utility>
 #include <variant>
 
@@ -51,8 +50,9 @@ void Queue::run() {
     changed_.wait_for(lock, std::chrono::milliseconds(100),
                       [this] { return ending_ || pauses_ > 0 || !events_.empty(); });
     if (pauses_ > 0) {
+      const bool release = std::exchange(release_, false);
       lock.unlock();
-      renderer_.suspend();
+      if (release) renderer_.suspend();
       lock.lock();
       parked_ = true;
       accepted_.notify_all();
@@ -70,11 +70,12 @@ void Queue::run() {
   }
 }
 
-Queue::Pause::Pause(Queue& queue) : queue_(queue) {
+Queue::Pause::Pause(Queue& queue, Hold hold, std::chrono::milliseconds patience) : queue_(queue) {
   std::unique_lock lock(queue_.mutex_);
   ++queue_.pauses_;
+  if (hold == Hold::release) queue_.release_ = true;
   queue_.changed_.notify_one();
-  queue_.accepted_.wait(lock, [this] { return queue_.parked_; });
+  queue_.accepted_.wait_for(lock, patience, [this] { return queue_.parked_; });
 }
 
 Queue::Pause::~Pause() {

@@ -2,6 +2,7 @@
 // reader of our output has stopped reading and the queue is full.
 #pragma once
 
+#include <chrono>
 #include <condition_variable>
 #include <cstddef>
 #include <mutex>
@@ -28,10 +29,14 @@ class Queue : public event::Sink {
   // Never waits, whatever the limit: for the few events that come from where waiting would be a deadlock.
   void emit_at_once(event::Event event);
 
-  // While one lives, the renderer has let go of the screen and shows nothing. For questions.
+  // While one lives, the renderer shows nothing. `release`: and has let go of the screen, for questions; `freeze`: what it
+  // showed stays, for a program that is about to end. `patience`: for how long a renderer is waited for whose terminal
+  // takes nothing.
+  enum class Hold { release, freeze };
   class Pause {
    public:
-    explicit Pause(Queue& queue);
+    explicit Pause(Queue& queue, Hold hold = Hold::release,
+                   std::chrono::milliseconds patience = std::chrono::hours(24));
     ~Pause();
     Pause(const Pause&) = delete;
     Pause& operator=(const Pause&) = delete;
@@ -53,6 +58,7 @@ class Queue : public event::Sink {
   std::vector<event::Event> events_;
   std::size_t size_ = 0;
   int pauses_ = 0;
+  bool release_ = false;  // asked for by a pause
   bool parked_ = false;
   bool ending_ = false;
   std::jthread thread_;

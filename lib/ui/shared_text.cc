@@ -9,8 +9,9 @@ namespace {
 
 bool in_name(char c) { return std::isalnum(static_cast<unsigned char>(c)) != 0 || c == '.' || c == '-' || c == '_'; }
 
-// Whole names only: `web1` is no part of `web10` nor of `web1.example.com`.
-std::string generalised(const std::string& text, const std::string& host) {
+}  // namespace
+
+std::string without_host(const std::string& text, const std::string& host) {
   std::string general;
   std::size_t from = 0;
   for (std::size_t at = 0; !host.empty() && (at = text.find(host, at)) != std::string::npos;) {
@@ -25,10 +26,8 @@ std::string generalised(const std::string& text, const std::string& host) {
   return general + text.substr(from);
 }
 
-}  // namespace
-
 void SharedText::add(const std::string& host, const std::string& text) {
-  const std::string general = generalised(text, host);
+  const std::string general = without_host(text, host);
   auto same = std::ranges::find_if(
       entries_, [&](const Entry& entry) { return entry.general == general && entry.hosts.empty() == host.empty(); });
   if (same == entries_.end()) same = entries_.insert(entries_.end(), {text, general, {}});

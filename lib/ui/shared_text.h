@@ -26,4 +26,7 @@ class SharedText {
   std::vector<Entry> entries_;
 };
 
+// The text with the host's name as HOST: whole names only, `web1` is no part of `web10` nor of `web1.example.com`.
+std::string without_host(const std::string& text, const std::string& host);
+
 }  // namespace kirikae::ui

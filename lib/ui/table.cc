@@ -24,6 +24,13 @@ std::string table_text(const std::vector<Column>& heads, const std::vector<std::
     width[i] = std::max(width[i], display_width(heads[i].title));
     used.push_back(i);
   }
+  if (used.size() > 1 && columns > 0) {
+    constexpr std::size_t least = 16, wanted_last = 30;
+    std::size_t others = std::min(width[used.back()], wanted_last);
+    for (const std::size_t i : used) others += i == used.front() ? 0 : i == used.back() ? 2 : width[i] + 2;
+    std::size_t& first = width[used.front()];
+    first = std::min(first, std::max(least, columns > others ? columns - others : 0));
+  }
   std::string text;
   const auto add = [&](const auto& cell_of) {
     std::string line;
@@ -34,7 +41,7 @@ std::string table_text(const std::vector<Column>& heads, const std::vector<std::
       const bool last = i == used.back();
       line += last && columns > at + 3
                   ? padded(cut(cell, columns - at), std::min(width[i], columns - at), heads[i].right)
-                  : padded(cell, width[i], heads[i].right);
+                  : padded(cut(cell, width[i]), width[i], heads[i].right);
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + '\n';

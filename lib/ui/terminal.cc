@@ -29,6 +29,11 @@ bool can_redraw(int fd) {
   return is_terminal(fd) && kind != nullptr && *kind != '\0' && std::string_view(kind) != "dumb";
 }
 
+bool in_foreground(int fd) {
+  const pid_t group = ::tcgetpgrp(fd);
+  return group < 0 || group == ::getpgrp();
+}
+
 bool may_colour(int fd) { return can_redraw(fd) && !set("NO_COLOR"); }
 
 Size size_of(int fd) {

@@ -14,6 +14,8 @@ struct Size {
 bool is_terminal(int fd);
 // A terminal that understands cursor movement: not TERM=dumb, nor unset.
 bool can_redraw(int fd);
+// Whether we are what the person at it works with: not a job in the background. True where that isn't known.
+bool in_foreground(int fd);
 // Not where NO_COLOR is set.
 bool may_colour(int fd);
 // 80 × 24 where it isn't known.
@@ -31,6 +33,7 @@ class Palette {
   [[nodiscard]] std::string bad(std::string_view text) const { return paint("31", text); }
   [[nodiscard]] std::string warning(std::string_view text) const { return paint("33", text); }
   [[nodiscard]] std::string faint(std::string_view text) const { return paint("2", text); }
+  [[nodiscard]] std::string strong(std::string_view text) const { return paint("1", text); }
 
  private:
   [[nodiscard]] std::string paint(std::string_view code, std::string_view text) const;

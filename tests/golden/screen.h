@@ -11,7 +11,7 @@
 namespace kirikae::golden {
 
 // Knows what the live display may use: CR, LF, cursor up, erase to the end of the line or screen, cursor off and on,
-// colours; and throws at anything else. One byte is one column. Lines wrap.
+// where frames begin and end, colours; and throws at anything else. One byte is one column. Lines wrap.
 class Screen {
  public:
   Screen(std::size_t columns, std::size_t rows) : columns_(columns), rows_(rows), lines_(1) {}
@@ -55,8 +55,11 @@ class Screen {
       case 'm':
         break;
       default:
-        if (parameters != "?25") throw std::runtime_error("unexpected sequence ESC" + sequence.substr(1));
-        cursor_shown_ = sequence.back() == 'h';
+        if (parameters == "?25") {
+          cursor_shown_ = sequence.back() == 'h';
+        } else if (parameters != "?2026") {
+          throw std::runtime_error("unexpected sequence ESC" + sequence.substr(1));
+        }
     }
     return end;
   }

@@ -70,7 +70,7 @@ TEST_CASE("the second ^C ends the program on the spot with the cursor shown") {
   deploy.recipe(stubborn);
   Pty terminal = at_terminal(deploy, {"staging"});
   REQUIRE(terminal.says("holding"));
-  REQUIRE(terminal.says("0 of 1 host done"));
+  REQUIRE(terminal.says("this machine  task hold"));
   terminal.type("\x03");
   REQUIRE(terminal.says("stopping: "));
   terminal.type("\x03");
