@@ -66,7 +66,10 @@ void Runner::enter(event::Phase phase, const plan::Round& round) {
 
 void Runner::leave() {
   if (!phase_) return;
-  const auto failed = std::count_if(state_.hosts.begin(), state_.hosts.end(), [](const HostRun& run) { return run.error.has_value(); });
+  const bool back = *phase_ == event::Phase::undo;  // what failed before it is no failure of the way back
+  const auto failed = std::count_if(state_.hosts.begin(), state_.hosts.end(), [back](const HostRun& run) {
+    return back ? run.undone == HostRun::Undone::no || run.undone == HostRun::Undone::link_only : run.error.has_value();
+  });
   emit_(event::PhaseFinished{*phase_, emit_.seconds() - phase_start_, static_cast<int>(failed)});
   phase_.reset();
 }

@@ -284,9 +284,7 @@ Error SshSessionTransport::ended_error(const Following& following, const std::st
           why.code,
           fmt::format("'{}' on {} took longer than {}; {}", step, place, duration_text(following.after), there), hint);
     case ErrorCode::cancelled:
-      return said_of_host(
-          why.code,
-          fmt::format("'{}' on {} was stopped after {}; {}", step, place, duration_text(following.after), there), hint);
+      return said_of_host(why.code, fmt::format("'{}' on {} was stopped; {}", step, place, there), hint);
     default:
       return std::move(why).on(session_->target().name);  // the source's own words
   }

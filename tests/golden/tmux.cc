@@ -13,6 +13,7 @@
 #include <map>
 #include <set>
 #include <stdexcept>
+#include <utility>
 
 #include "core/subprocess.h"
 #include "support/catch.h"
@@ -181,18 +182,44 @@ std::string Tmux::coloured() const {
   return without_trailing_blanks(text);
 }
 
-bool same_as_golden(const std::string& name, const std::string& text) {
-  const std::filesystem::path file = std::string(KIRIKAE_SOURCE_DIR) + "/tests/golden/" + name + ".txt";
+namespace {
+
+std::filesystem::path golden_file(const std::string& name) {
+  return std::string(KIRIKAE_SOURCE_DIR) + "/tests/golden/" + name + ".txt";
+}
+
+std::string golden(const std::string& name) {
+  std::ifstream in(golden_file(name), std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+bool writing() {
   const char* mode = std::getenv("KIRIKAE_GOLDEN");
-  if (mode != nullptr && std::string_view(mode) == "write") {
-    std::ofstream(file, std::ios::binary | std::ios::trunc) << text;
+  return mode != nullptr && std::string_view(mode) == "write";
+}
+
+}  // namespace
+
+bool same_as_golden(const std::string& name, const std::string& text) {
+  if (writing()) {
+    std::ofstream(golden_file(name), std::ios::binary | std::ios::trunc) << text;
     return true;
   }
-  std::ifstream in(file, std::ios::binary);
-  const std::string wanted{std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  if (text != wanted)
-    UNSCOPED_INFO(file.filename().string() << " is\n" << wanted << "--- and the screen shows\n" << text << "---");
+  const std::string wanted = golden(name);
+  if (text != wanted) UNSCOPED_INFO(name << ".txt is\n" << wanted << "--- and the screen shows\n" << text << "---");
   return text == wanted;
+}
+
+bool comes_to_golden(const std::string& name, const std::function<std::string()>& look) {
+  const std::string wanted = golden(name);
+  const bool write = writing();
+  std::string text = look();
+  if (write) {  // what doesn't change any more
+    test::eventually([&] { return std::exchange(text, look()) == text; }, patience);
+  } else {
+    test::eventually([&] { return (text = look()) == wanted; }, patience);
+  }
+  return same_as_golden(name, text);
 }
 
 }  // namespace kirikae::golden

@@ -59,5 +59,7 @@ class Tmux {
 // Whether `text` is what the golden file says: tests/golden/NAME.txt. Where the environment has KIRIKAE_GOLDEN=write, the
 // file is written instead.
 bool same_as_golden(const std::string& name, const std::string& text);
+// For a screen that others write to: it has forty seconds to become what the golden file says. `look` captures it.
+bool comes_to_golden(const std::string& name, const std::function<std::string()>& look);
 
 }  // namespace kirikae::golden

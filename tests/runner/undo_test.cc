@@ -43,6 +43,14 @@ struct UndoWorld : RunWorld {
   }
 };
 
+// How many hosts failed on the way back, as those who watch are told.
+int failed_in_undo(const RunWorld& world) {
+  for (const auto& finished : world.events.all<event::PhaseFinished>()) {
+    if (finished.phase == event::Phase::undo) return finished.failed_hosts;
+  }
+  return -1;
+}
+
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
@@ -66,6 +74,7 @@ TEST_CASE("a switch that fails on one host takes the others back, tasks and reco
   CHECK(report.hosts[1].end == HostEnd::unchanged);
   CHECK(world.told_from(1, "publish") == Names{"publish", "mark failed"});
   CHECK(report.advice.empty());
+  CHECK(failed_in_undo(world) == 0);
 }
 
 TEST_CASE("a task after the switch that fails takes every host back; the tasks there know what they are for") {
@@ -145,12 +154,14 @@ TEST_CASE("a way back that a host refuses is left to a person, with the others t
   CHECK(world.told_from(0, "publish", 2) == Names{"publish"});
   REQUIRE(report.errors.size() == 1);
   CHECK(has(report.errors[0].message, "somebody else has deployed"));
+  CHECK(failed_in_undo(world) == 1);
 }
 
 TEST_CASE("a task that fails on the way back, too, is 'partial': the release serves again, its task has not run") {
   UndoWorld world(2);
   world.hosts[0]->answer("task restart", {.exit = {1, ""}});
   const auto report = world.deploy();
+  CHECK(failed_in_undo(world) == 1);
   CHECK(report.outcome == Outcome::partial);
   CHECK(report.hosts[0].end == HostEnd::undone);
   CHECK(report.hosts[0].live_after == world.live);

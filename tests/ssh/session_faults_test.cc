@@ -275,8 +275,7 @@ TEST_CASE("what a stop or a deadline ends is gone on the host, and the texts say
     std::stop_source stop;
     const auto error = error_of_step_that(*session, [&] { stop.request_stop(); }, within(20s, stop.get_token()), hang);
     CHECK(error.code == ErrorCode::cancelled);
-    CHECK(error.message.starts_with("'migrate' on 'web1' was stopped after "));
-    CHECK(error.message.ends_with(" s; it was ended there"));
+    CHECK(error.message == "'migrate' on 'web1' was stopped; it was ended there");
   }
   SECTION("a deadline") {
     const auto error = error_of_step_that(*session, [] {}, within(1500ms), hang);
