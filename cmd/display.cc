@@ -12,6 +12,7 @@
 #include "local.h"
 #include "ui/ask.h"
 #include "ui/json.h"
+#include "ui/lines.h"
 #include "ui/plain.h"
 #include "ui/terminal.h"
 #include "ui/tty.h"
@@ -51,6 +52,10 @@ std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading
   look.level = level_of(options);
   look.reading = reading;
   look.palette = ui::Palette(ui::may_colour(STDOUT_FILENO) && options.output != Output::plain);
+  if (options.verb == Verb::run) {
+    ui::LinesLook lines{look.level, look.palette, ui::Palette(ui::may_colour(STDERR_FILENO)), options.group};
+    return std::make_unique<ui::Lines>(ui::Streams{writer(STDOUT_FILENO), writer(STDERR_FILENO)}, lines);
+  }
   if (!live(options)) {
     look.groups = ui::CiGroups(ci_system(options.output == Output::plain),
                                [] { return static_cast<std::int64_t>(unix_now()); });

@@ -74,6 +74,8 @@ Ended run_verb(const Call& call) {
       return run_lock(call);
     case Verb::unlock:
       return run_unlock(call);
+    case Verb::run:
+      return run_run(call);
     case Verb::init:
       return run_init(call);
     case Verb::config:
@@ -122,7 +124,7 @@ int run(int argc, char** argv) {
   const Ended ended = run_verb({*options, signals.stop()});
   if (!ended) return fail(ended.error(), {options->output == Output::json, name_of(options->verb), ci});
   ui::write_all(STDERR_FILENO, ui::problems_text(*ended, ci));
-  return event::exit_code(ended->outcome);
+  return event::exit_code(*ended);
 }
 
 }  // namespace

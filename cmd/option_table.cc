@@ -8,7 +8,8 @@ namespace kirikae::cmd {
 namespace {
 
 const std::vector<Verb> running = {Verb::deploy,   Verb::rollback, Verb::plan,
-                                   Verb::releases, Verb::lock,     Verb::unlock};
+                                   Verb::releases, Verb::lock,     Verb::unlock,
+                                   Verb::run};
 const std::vector<Verb> reading_recipe = [] {
   auto verbs = running;
   verbs.push_back(Verb::config);
@@ -27,6 +28,7 @@ std::span<const VerbRow> verb_rows() {
               "list the releases on the hosts and their states"},
       VerbRow{Verb::lock, "lock", "lock STAGE -m WHY [options]", "freeze the hosts: nobody deploys until they are unlocked"},
       VerbRow{Verb::unlock, "unlock", "unlock STAGE [options]", "end a freeze; with --force, take a run's lock away"},
+      VerbRow{Verb::run, "run", "run STAGE [options] -- COMMAND", "run a command on all hosts of a stage at the same time"},
       VerbRow{Verb::config, "config", "config STAGE [options]", "print the recipe of a stage, merged and interpolated"},
       VerbRow{Verb::init, "init", "init [APPLICATION]", "write a commented starter recipe, deploy.yml"},
       VerbRow{Verb::help, "help", "help [VERB | recipe]", "explain a verb, or every key of the recipe"},
@@ -69,11 +71,13 @@ std::span<const OptionRow> option_rows() {
                 "Running",
                 {Verb::unlock},
                 {"also the lock of a run that is still at work; it is kept", "from changing anything more"}},
+      OptionRow{"--timeout", "TIME", "Running", {Verb::run}, {"end the command on a host after that time: 90s, 10m"}},
       OptionRow{"--yes",
                 "",
                 "Running",
                 {Verb::deploy, Verb::rollback},
                 {"answer the question of a stage with 'confirm: true'"}},
+      OptionRow{"--group", "", "Output", {Verb::run}, {"each host's output in one piece, at the end; hosts that", "said the same share one"}},
       OptionRow{"-q,--quiet", "", "Output", running, {"only errors, warnings and the end"}},
       OptionRow{"-v,--verbose", "", "Output", running, {"every step of every host as well"}},
       OptionRow{"--output",

@@ -25,6 +25,7 @@ Error usage_error(std::string message, std::string hint = see_help) {
 // Values as CLI11 fills them in; the words in their order.
 struct Parsed {
   std::vector<std::string> words;
+  std::vector<std::string> after;  // `--`, nothing of which is an option
   std::map<std::string, std::vector<std::string>, std::less<>> values;  // by long name, without the dashes
   std::map<std::string, bool, std::less<>> flags;
 };
@@ -45,6 +46,10 @@ std::string unknown_option_hint(const std::string& typed) {
 Result<Parsed> parse_words(int argc, const char* const* argv) {
   CLI::App app;
   Parsed parsed;
+  const std::span<const char* const> all(argv, static_cast<std::size_t>(argc));
+  const auto dashes = std::ranges::find(all, std::string_view("--"));
+  if (dashes != all.end()) parsed.after.assign(dashes + 1, all.end());
+  argc = static_cast<int>(dashes - all.begin());
   app.set_help_flag();
   app.allow_extras();
   app.add_option("words", parsed.words);
@@ -72,7 +77,7 @@ Result<Parsed> parse_words(int argc, const char* const* argv) {
     return std::unexpected(usage_error(text));
   }
   for (const std::string& extra : app.remaining()) {
-    if (!extra.starts_with('-') || extra == "--") continue;
+    if (!extra.starts_with('-')) continue;
     return std::unexpected(usage_error(fmt::format("unknown option '{}'", extra), unknown_option_hint(extra)));
   }
   return parsed;
@@ -96,8 +101,19 @@ Error unknown_verb(const std::vector<std::string>& words) {
                      fmt::format("verbs: {}", fmt::join(names, ", ")));
 }
 
-// `VERB STAGE`, `STAGE VERB`, `STAGE`, or nothing.
-Result<void> take_words(const std::vector<std::string>& words, Options& options) {
+bool names_verb(const std::vector<std::string>& words, Verb verb) {
+  return std::any_of(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(words.size(), 2)),
+                     [&](const auto& word) { return find_verb(word) != nullptr && find_verb(word)->verb == verb; });
+}
+
+// `VERB STAGE`, `STAGE VERB`, `STAGE`, or nothing; behind `--` the command of `run`, else words that look like options.
+Result<void> take_words(const Parsed& parsed, Options& options) {
+  std::vector<std::string> words = parsed.words;
+  if (names_verb(words, Verb::run)) {
+    options.command = parsed.after;
+  } else {
+    words.insert(words.end(), parsed.after.begin(), parsed.after.end());
+  }
   if (words.empty()) return {};
   std::vector<std::string> rest = words;
   const VerbRow* row = nullptr;
@@ -178,6 +194,17 @@ Result<void> take_duration(const Parsed& parsed, std::string_view name, std::chr
   return {};
 }
 
+Result<void> take_timeout(const Parsed& parsed, std::optional<std::chrono::seconds>& into) {
+  std::chrono::seconds time{0};
+  TRY(take_duration(parsed, "timeout", time));
+  if (time.count() > 0) {
+    into = time;
+  } else if (!parsed.values.find("timeout")->second.empty()) {
+    return std::unexpected(usage_error("'--timeout' of nothing would end every command", "write it as 90s, 10m or 1h"));
+  }
+  return {};
+}
+
 bool given(const Parsed& parsed, const OptionRow& row) {
   const std::string name(long_name(row));
   if (row.value.empty()) return parsed.flags.find(name)->second;
@@ -210,7 +237,9 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
   TRY(take_output(parsed, options.output));
   TRY(take_duration(parsed, "lock-wait", options.lock_wait));
   TRY(take_value(parsed, "message", options.message));
+  TRY(take_timeout(parsed, options.timeout));
   const auto flag = [&](std::string_view name) { return parsed.flags.find(name)->second; };
+  options.group = flag("group");
   options.yes = flag("yes");
   options.quiet = flag("quiet");
   options.verbose = flag("verbose");
@@ -255,7 +284,7 @@ Result<Options> parse_options(int argc, const char* const* argv) {
     }
     return options;
   }
-  TRY(take_words(parsed.words, options));
+  TRY(take_words(parsed, options));
   TRY(take_options(parsed, options));
   if (options.verb == Verb::deploy && options.stage.empty()) options.verb = Verb::stages;
   if (options.verb != Verb::stages) TRY(refuse_misplaced(parsed, options.verb));

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -11,7 +12,7 @@
 
 namespace kirikae::cmd {
 
-enum class Verb { stages, deploy, rollback, plan, releases, lock, unlock, init, config, help, version };
+enum class Verb { stages, deploy, rollback, plan, releases, lock, unlock, run, init, config, help, version };
 
 enum class Output { automatic, plain, tty, json };
 
@@ -31,6 +32,9 @@ struct Options {
   bool force = false;    // of unlock
   bool dry_run = false;  // of rollback; `deploy -n` is the verb plan
   bool yes = false;
+  std::vector<std::string> command;                // of run: the words after `--`
+  std::optional<std::chrono::seconds> timeout;     // of run
+  bool group = false;                              // of run
   bool quiet = false;
   bool verbose = false;
   Output output = Output::automatic;

@@ -56,6 +56,16 @@ Ended change_hosts(const Call& call, const Change& change) {
   return with_surroundings(call, false, *request, change);
 }
 
+Ended visit_hosts(const Call& call, const Change& visit) {
+  if (call.options.output == Output::tty) {
+    return std::unexpected(Errors{Error(ErrorCode::usage, "'--output tty' has no meaning here: what commands print comes as lines",
+                                        "leave it out")});
+  }
+  auto request = load_request(call.options);
+  if (!request) return std::unexpected(std::move(request).error());
+  return with_surroundings(call, true, *request, visit);
+}
+
 Ended read_hosts(const Call& call, const Read& read) {
   auto request = load_request(call.options);
   if (!request) return std::unexpected(std::move(request).error());

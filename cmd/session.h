@@ -14,6 +14,9 @@ using Read = std::function<deploy::Reading(const deploy::Request&, const deploy:
 // Asks first where the stage says `confirm: true`.
 Ended change_hosts(const Call& call, const Change& change);
 
+// Without a question: what is done there has been typed on purpose.
+Ended visit_hosts(const Call& call, const Change& visit);
+
 // Prints what was read to standard output.
 Ended read_hosts(const Call& call, const Read& read);
 

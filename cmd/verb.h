@@ -32,6 +32,7 @@ Ended run_plan(const Call& call);
 Ended run_releases(const Call& call);
 Ended run_lock(const Call& call);
 Ended run_unlock(const Call& call);
+Ended run_run(const Call& call);
 Ended run_init(const Call& call);
 Ended run_config(const Call& call);
 Ended run_help(const Call& call);

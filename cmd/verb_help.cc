@@ -30,6 +30,13 @@ std::string_view verb_description(Verb verb) {
              "that is still at work goes, too: that run then changes nothing more and fails.\n"
              "A run that has died needs none of this: its lock ends with it, within a minute\n"
              "where its network vanished.\n";
+    case Verb::run:
+      return "Runs a command on all hosts of the stage at the same time, in 'current' (or in the\n"
+             "home folder where there is none), with the environment that tasks have, by\n"
+             "/bin/sh -e and without standard input. One word behind '--' is shell text;\n"
+             "several are a program and its arguments, which arrive there as they are.\n"
+             "Exit code: the worst that came of a host; 255 where it was not reached or lost,\n"
+             "124 at the timeout. Locks nothing: for what must not meet a deploy, use a task.\n";
     case Verb::config:
       return "Prints the recipe of one stage as it is understood: defaults filled in, the\n"
              "stage's overrides merged, values interpolated. Connects to nothing.\n";
@@ -66,6 +73,10 @@ std::string_view verb_examples(Verb verb) {
     case Verb::unlock:
       return "  deploy unlock production\n"
              "  deploy unlock production --force --hosts app07.example.com\n";
+    case Verb::run:
+      return "  deploy run production -- uptime\n"
+             "  deploy run production --roles app -- 'du -sh log | cut -f1'\n"
+             "  deploy run production --group --timeout 30s -- cat REVISION\n";
     case Verb::config:
       return "  deploy config staging\n"
              "  deploy config staging --set user=ada\n";

@@ -29,10 +29,11 @@ class Run {
   event::Report end_early(const std::vector<Error>& errors, const std::vector<plan::HostFacts>& hosts = {});
   // It went well without anything to carry out.
   event::Report end_well(const std::vector<plan::HostFacts>& hosts, event::HostEnd end);
+  // For a verb that has its own way: a report of all hosts without errors, and the event that ends the run.
+  [[nodiscard]] event::Report blank(const std::vector<plan::HostFacts>& hosts, event::HostEnd end) const;
+  event::Report finish(event::Report report);
 
  private:
-  event::Report finish(event::Report report);
-  event::Report blank(const std::vector<plan::HostFacts>& hosts, event::HostEnd end) const;
   void local_failed_hooks();
   Result<std::unique_ptr<ssh::Transport>> reconnect(std::size_t host) const;
 

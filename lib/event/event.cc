@@ -13,6 +13,7 @@ std::string_view name_of(Phase phase) {
     case Phase::verify: return "verify";
     case Phase::prune: return "prune";
     case Phase::undo: return "undo";
+    case Phase::run: return "run";
   }
   return "?";
 }
@@ -31,6 +32,8 @@ int exit_code(Outcome outcome) {
   }
   return 70;
 }
+
+int exit_code(const Report& report) { return report.exit_code.value_or(exit_code(report.outcome)); }
 
 std::string_view name_of(Outcome outcome) {
   switch (outcome) {

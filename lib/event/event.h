@@ -13,8 +13,9 @@
 
 namespace kirikae::event {
 
-// The phases of a run, in order. connect covers preflight too; lock, verify and undo have their place in the order.
-enum class Phase { connect, lock, upload, link, build, publish, verify, prune, undo };
+// The phases of a run, in order. connect covers preflight too; lock, verify and undo have their place in the order. run is
+// of the verbs that carry out commands and no deploy.
+enum class Phase { connect, lock, upload, link, build, publish, verify, prune, undo, run };
 std::string_view name_of(Phase phase);
 
 struct HostInfo {

@@ -58,6 +58,10 @@ struct Report {
   std::vector<HostReport> hosts;   // in recipe order
   std::vector<Error> errors;       // of the run as a whole (local tasks, the source, no rollback candidate)
   std::vector<std::string> advice; // exact commands a person may need, one a line
+  std::optional<int> exit_code;    // where it is not the outcome's: of `run`, what the hosts' commands came to
 };
+
+// The report's own, else its outcome's.
+int exit_code(const Report& report);
 
 }  // namespace kirikae::event

@@ -130,6 +130,13 @@ Command task(const std::string& name, const std::string& run, const std::string&
   return {"task " + name, text + call("kk_task") + ")\n"};
 }
 
+Command run(const release::Layout& layout, const std::string& text, const std::map<std::string, std::string>& environment) {
+  // What is live is found out before the environment changes PATH.
+  std::string step = "(\n" + paths(layout) + shell_assign("kk_run", text) + call("kk_read_current");
+  for (const auto& [key, value] : environment) step += "export " + shell_assign(key, value);
+  return {"run", step + call("kk_run_live") + ")\n"};
+}
+
 Command seal(const release::Layout& layout, const ReleaseInfo& info, const release::Facts& facts) {
   return {"seal", paths(layout) + sync_with(facts) + record(info) + call("kk_seal")};
 }

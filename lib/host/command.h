@@ -78,6 +78,10 @@ Command link(const release::Layout& layout, const ReleaseInfo& info, const std::
 Command task(const std::string& name, const std::string& run, const std::string& folder,
              const std::map<std::string, std::string>& environment);
 
+// A command that somebody typed: `sh -e` in `current`, or in the home folder where there is none. RELEASE, RELEASE_PATH and
+// REVISION are of what is live there, whatever `environment` says.
+Command run(const release::Layout& layout, const std::string& text, const std::map<std::string, std::string>& environment);
+
 // Syncs the release's data to disk, then its record becomes `ready`, with what `info` says by now.
 Command seal(const release::Layout& layout, const ReleaseInfo& info, const release::Facts& facts);
 

@@ -26,6 +26,8 @@ std::string revision_of(const std::vector<PlannedHost>& hosts, const std::string
   return {};
 }
 
+}  // namespace
+
 std::map<std::string, std::string> environment_of(const TaskScene& scene, const PlannedHost* host) {
   std::map<std::string, std::string> environment = scene.recipe.vars;
   if (host != nullptr) {
@@ -50,6 +52,8 @@ std::map<std::string, std::string> environment_of(const TaskScene& scene, const 
   if (back) environment["REVISION"] = revision_of(scene.hosts, live);
   return environment;
 }
+
+namespace {
 
 std::string folder_of(const TaskScene& scene, const recipe::Task& task, const PlannedHost& host) {
   std::string folder;

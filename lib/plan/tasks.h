@@ -26,6 +26,9 @@ struct TaskScene {
 // Hosts with `already` are left out. Errors (usage): a `once` task that no selected host may run.
 Result<std::vector<Round>> hook_rounds(const TaskScene& scene, recipe::HookPoint point, event::Phase phase);
 
+// What a command finds in its environment; `host` null: a command of this machine.
+std::map<std::string, std::string> environment_of(const TaskScene& scene, const PlannedHost* host);
+
 // Indexes of the hosts that run `task`; empty where no role matches.
 std::vector<std::size_t> hosts_of(const recipe::Task& task, const std::vector<PlannedHost>& hosts);
 

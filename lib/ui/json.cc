@@ -151,7 +151,7 @@ Object object_of(const event::RunFinished& e) {
           {"stage", report.stage},
           {"release", report.release},
           {"outcome", word_for(report.outcome)},
-          {"exit_code", event::exit_code(report.outcome)},
+          {"exit_code", event::exit_code(report)},
           {"seconds", rounded(report.seconds)},
           {"hosts", array_of(report.hosts)},
           {"errors", array_of(report.errors)},

@@ -195,4 +195,34 @@ TEST_CASE("A task has its environment, its folder, and ends at its first failure
   CHECK(ended.out.find("cmdline") == std::string::npos);
 }
 
+TEST_CASE("A command that somebody typed runs in what is live, or at home where nothing is") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  const auto run = [&](const std::string& text, const std::map<std::string, std::string>& environment = {}) {
+    return site.control.run(host::run(site.layout(), text, environment));
+  };
+  const std::string say = "pwd; echo \"$RELEASE|$RELEASE_PATH|$REVISION\"";
+  auto ended = run("[ \"$(pwd)\" = \"$HOME\" ] && echo home; echo \"$RELEASE|$RELEASE_PATH|$REVISION\"", {{"RELEASE", "x"}});
+  INFO(ended);
+  CHECK(ended.out == "home\n||\n");
+  CHECK_FALSE(site.disk.exists(""));
+  site.make(id1, {{"index.html", "one\n"}});
+  site.publish(id1);
+  const std::string path = site.disk.path("releases/" + id1);
+  // PATH is the command's own, and doesn't keep us from finding out what is live.
+  ended = run("cd -P .; " + say, {{"RELEASE", "x"}, {"REVISION", "x"}, {"PATH", "/nowhere"}});
+  INFO(ended);
+  CHECK(ended.out == path + "\n" + id1 + "|" + path + "|revision-of-" + id1 + "\n");
+  CHECK(run("env | grep -c -e KIRIKAE -e ^kk_ -e ^K= || :").out == "0\n");
+  CHECK(run("false\necho no").status == 1);
+  CHECK(run("kill -9 $$").status == 137);
+  // Not somewhere else instead.
+  fs::remove_all(site.disk.path("releases"));
+  ended = run("echo no");
+  CHECK(ended.status == 1);
+  CHECK(ended.out.empty());
+  CHECK(ended.err.find("can't enter '" + site.disk.path("current") + "'\n") != std::string::npos);
+}
+
 }  // namespace kirikae::test

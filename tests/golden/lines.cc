@@ -1,0 +1,76 @@
+// What `run` shows: ui::Lines, as whole text.
+#include "ui/lines.h"
+
+#include "script.h"
+#include "support/catch.h"
+
+namespace kirikae::golden {
+namespace {
+
+struct Shown {
+  std::string out, err;
+};
+
+Shown show(const Script& script, ui::LinesLook look) {
+  Shown shown;
+  ui::Lines lines(
+      {[&](std::string_view text) { shown.out += text; }, [&](std::string_view text) { shown.err += text; }}, look);
+  for (const Event& event : script.events()) lines.show(event);
+  return shown;
+}
+
+Script three_hosts() {
+  Script script;
+  script.start("run", {"web1", "web2", "db1"}).begin(Phase::run);
+  const auto say = [&](const std::string& host, event::Channel channel, const std::string& line) {
+    script.add(event::Output{host, "run", channel, line});
+  };
+  say("web2", event::Channel::out, "up 3 days");
+  say("db1", event::Channel::err, "no such file");
+  say("db1", event::Channel::out, "up \x1b[31m1\x1b[0m day\x1b]0;title\x07");
+  say("web1", event::Channel::out, "up 3 days");
+  script.add(event::Warning{"web1", "slow"});
+  script.fail("db1", Phase::run, "run", 0.1, Error(ErrorCode::remote, "the command ended with status 2"));
+  script.end(Phase::run, 0.2, 1);
+  event::Report report;
+  report.verb = "run";
+  return script.add(event::RunFinished{report});
+}
+
+TEST_CASE("what hosts print comes as lines with the host in front, on the stream that it was printed on") {
+  const Shown shown = show(three_hosts(), {});
+  CHECK(shown.out == "[web2] up 3 days\n[db1] up 1 day\n[web1] up 3 days\n");
+  CHECK(shown.err == "[db1] no such file\n[web1] warning: slow\n");
+}
+
+TEST_CASE("grouped, hosts that printed the same share a block, in the recipe's order") {
+  const Shown shown = show(three_hosts(), {.grouped = true});
+  CHECK(shown.out == "== web[1,2] (2 hosts)\nup 3 days\n== db1\nup 1 day\n");
+  CHECK(shown.err == "[web1] warning: slow\n== db1\nno such file\n");
+}
+
+TEST_CASE("grouped, no host takes more than a megabyte of memory, and what is left out is said") {
+  Script script;
+  script.start("run", {"web1", "web2"}).begin(Phase::run);
+  const std::string line(1000, 'x');
+  for (int i = 0; i < 2000; ++i) script.output("web1", "run", line);
+  script.output("web2", "run", "short");
+  script.add(event::RunFinished{});
+  const Shown shown = show(script, {.grouped = true});
+  CHECK(shown.out.size() < (1 << 20) + 200);
+  CHECK(
+      shown.out.find("\n(and more: a megabyte of each host is kept; without --group all is shown)\n== web2\nshort\n") !=
+      std::string::npos);
+}
+
+TEST_CASE("quiet, only warnings are left of it; verbose, the steps as well") {
+  CHECK(show(three_hosts(), {.level = ui::Level::quiet}).out.empty());
+  CHECK(show(three_hosts(), {.level = ui::Level::quiet}).err == "[web1] warning: slow\n");
+  const Shown shown = show(three_hosts(), {.level = ui::Level::verbose});
+  CHECK(shown.out == "[web2] up 3 days\n[db1] up 1 day\n[web1] up 3 days\n");
+  CHECK(shown.err.find("run shop to production: 3 hosts") == 0);
+  CHECK(shown.err.find("[db1] run: failed in ") != std::string::npos);
+}
+
+}  // namespace
+}  // namespace kirikae::golden
