@@ -16,6 +16,7 @@ using event::Outcome;
 HostEnd end_of(const plan::PlannedHost& host, const HostRun& run, bool went_well) {
   if (host.already) return HostEnd::already;
   if (run.undone == HostRun::Undone::yes || run.undone == HostRun::Undone::link_only) return HostEnd::undone;
+  if (run.foreign && run.switched != HostRun::Switched::no) return HostEnd::unknown;
   switch (run.switched) {
     case HostRun::Switched::no: return HostEnd::unchanged;
     case HostRun::Switched::unknown: return HostEnd::unknown;
@@ -48,14 +49,16 @@ std::string on_host(const inventory::Host& host, const std::string& remote) {
 }
 
 // What a person does about hosts that were switched, or may have been, when not all is well.
-std::vector<std::string> advice_for(const plan::Plan& plan, const event::Report& report, const std::string& command) {
+std::vector<std::string> advice_for(const plan::Plan& plan, const RunState& state, const event::Report& report,
+                                    const std::string& command) {
   std::vector<std::string> advice;
   std::map<std::string, std::vector<std::string>> back;  // release that was live before -> hosts
   for (std::size_t i = 0; i < report.hosts.size(); ++i) {
     const event::HostReport& host = report.hosts[i];
     if (host.end == HostEnd::unknown) {
-      advice.push_back(on_host(plan.hosts[i].host, "readlink " + shell_word(plan.layout.current())) +
-                       "  # may run " + plan.release + " or " + (host.live_before.empty() ? "none" : host.live_before));
+      const std::string either = "may run " + plan.release + " or " + (host.live_before.empty() ? "none" : host.live_before);
+      advice.push_back(on_host(plan.hosts[i].host, "readlink " + shell_word(plan.layout.current())) + "  # " +
+                       (state.hosts[i].foreign ? "somebody else has switched it: look first" : either));
     }
     if (host.end != HostEnd::switched_then_failed && host.end != HostEnd::switched && host.end != HostEnd::unknown) continue;
     if (host.live_before.empty()) {
@@ -96,12 +99,13 @@ event::Report conclude(const plan::Plan& plan, const RunState& state, double sec
     host.live_before = plan.hosts[i].facts.live;
     if (run.switched == HostRun::Switched::yes) host.live_after = plan.release;
     if (run.switched == HostRun::Switched::no || host.end == HostEnd::undone) host.live_after = host.live_before;
+    if (run.foreign) host.live_after.clear();
     host.seconds = run.seconds;
     host.bytes = run.bytes;
     host.error = run.error;
     report.hosts.push_back(std::move(host));
   }
-  if (report.outcome == Outcome::partial) report.advice = advice_for(plan, report, command);
+  if (report.outcome == Outcome::partial) report.advice = advice_for(plan, state, report, command);
   return report;
 }
 

@@ -97,10 +97,12 @@ Result<void> Runner::undo_step(std::size_t index, const plan::Step& step, Statio
   const plan::PlannedHost& host = plan_.hosts[index];
   const StepContext context{plan_, artifact_, values_, emit_, {}};
   HostRun scratch = state_.hosts[index];
+  scratch.foreign = false;
   Result<void> done = std::unexpected(Error(ErrorCode::lost, "the connection was lost").on(host.host.name));
   for (int attempt = 0; attempt < 3; ++attempt) {
     if (station.transport && !station.lost) {
       done = exec_step(context, host, *station.transport, event::Phase::undo, step, scratch);
+      state_.hosts[index].foreign = scratch.foreign;
       if (done || done.error().code != ErrorCode::lost) return done;
     }
     station.transport.reset();
