@@ -82,7 +82,7 @@ void lock_and_ask(Opening& opening, const LockWish& wish, std::size_t i, runner:
     facts.lock.reset();  // it is ours
   } else if (!opening.opened.errors[i] && facts.problems.empty()) {
     facts.problems.push_back("no lock can be made in '" + release::Layout(opening.request.recipe.deploy_to).own() +
-                             "': its file system has no hard links, or it is not writable");
+                             "': its file system is full or has no hard links, or it is not writable");
   }
 }
 

@@ -85,10 +85,13 @@ Command run(const release::Layout& layout, const std::string& text, const std::m
 // Syncs the release's data to disk, then its record becomes `ready`, with what `info` says by now.
 Command seal(const release::Layout& layout, const ReleaseInfo& info, const release::Facts& facts);
 
-// Switches `current` to `id`: unique temporary link, rename, read back. Refuses a `current` that is no link, and (unless
+// Switches `current` to `id`, and notes first that a rollback leaves `left` for it, where that is not empty: unique temporary link, rename, read back. Refuses a `current` that is no link, and (unless
 // `expected_live` is nullopt) one that isn't what preflight saw.
 Command publish(const release::Layout& layout, const std::string& id, const release::Facts& facts,
-                const std::optional<std::string>& expected_live);
+                const std::optional<std::string>& expected_live, const std::string& left = {});
+
+// That note goes: all went well, or the way back is done.
+Command end_rollback(const release::Layout& layout);
 
 // The undo of a first release: `current` becomes a link to `target`, whatever that is, or goes where that is empty. Done where it
 // is so already. Refuses as publish does.

@@ -175,6 +175,8 @@ kk_hold() {
 kk_pulse() {
   kk_silent=$((kk_silent + 1))
   if [ "$kk_silent" -gt 6 ]; then
+    # For a client that wakes up late: these are the last words of its step.
+    [ -z "$kk_id" ] || echo 'the client has been silent for a minute: its step is ended here, and its lock is free' >&2
     kk_gone
   elif [ "$kk_silent" = 1 ]; then
     kk_beat

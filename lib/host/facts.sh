@@ -9,6 +9,7 @@ kk_facts() (
   echo "clock=$(date +%s)"
   echo "system=$(uname -s)"
   kk_facts_current
+  kk_facts_rollback
   kk_facts_releases
   kk_facts_lock
   while [ $# -ge 2 ]; do
@@ -42,6 +43,14 @@ kk_facts_current() {
 }
 
 # No process is started for a release: there may be many.
+# A rollback to the live release that nobody has said to have gone well: what it left.
+kk_facts_rollback() {
+  kk_i='' kk_v=''
+  { IFS=' ' read -r kk_i kk_v <"$kk_own/rollback"; } 2>/dev/null || return 0
+  [ -n "$kk_live" ] && [ "$kk_v" = "$kk_live" ] || return 0
+  if [ "$kk_i" = none ] || kk_is_id "$kk_i"; then echo "unsettled=$kk_i"; fi
+}
+
 kk_facts_releases() {
   for kk_d in "$kk_releases"/*; do
     kk_i=${kk_d##*/}

@@ -16,7 +16,21 @@ kk_publish() {
   [ "$kk_live" != "$kk_release" ] || return 0
   kk_current_expected
   kk_sweep_links
+  [ -z "$kk_leaves" ] || kk_begin_rollback
   kk_replace
+  [ -n "$kk_leaves" ] || kk_end_rollback
+}
+
+# A rollback that dies behind its switch leaves a release that was good before, too. So it says first what it leaves, and for what.
+kk_begin_rollback() {
+  kk_file="$kk_own/tmp/rollback.$$"
+  printf '%s %s\n' "$kk_leaves" "$kk_release" >"$kk_file" && mv -f "$kk_file" "$kk_own/rollback" && return
+  rm -f "$kk_file"
+  kk_fail "can't write '$kk_own/rollback'; 'current' is unchanged: check its owner and the room on the disk"
+}
+
+kk_end_rollback() {
+  [ ! -e "$kk_own/rollback" ] || rm -f "$kk_own/rollback"
 }
 
 # `current` becomes a link to kk_wanted: a link under a name that nobody can guess, renamed over it, and read back.

@@ -25,11 +25,18 @@ Round on_changing_hosts(Phase phase, const Plan& plan, Make make) {
   return round;
 }
 
+// What a host leaves for the target; or has left, where an earlier rollback has died behind its switch.
+const std::string& left_by(const Plan& plan, const release::Facts& facts) {
+  return facts.live == plan.release ? facts.unsettled : facts.live;
+}
+
 // The release that a host leaves behind is bad, unless the target is newer: then nothing is condemned.
 Step settle(const RollbackInput& input, const Plan& plan, const PlannedHost& host) {
   Settle settle;
   settle.marks.emplace_back(plan.release, release::State::good);
-  if (host.facts.live > plan.release) settle.marks.emplace_back(host.facts.live, release::State::bad);
+  const std::string& left = left_by(plan, host.facts);
+  const bool there = std::any_of(host.facts.releases.begin(), host.facts.releases.end(), [&](const auto& r) { return r.id == left; });
+  if (there && left > plan.release) settle.marks.emplace_back(left, release::State::bad);
   settle.entry = {input.now,       plan.action,   plan.application,    plan.stage, plan.release,
                   host.facts.live, plan.revision, input.operator_name, "good"};
   return settle;
@@ -44,7 +51,8 @@ Result<void> add_rounds(const RollbackInput& input, Plan& plan) {
   };
   TRY(hooks(HookPoint::before_publish));
   plan.rounds.push_back(on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) -> Step {
-    return Publish{plan.release, host.facts.live};
+    const std::string& left = left_by(plan, host.facts);
+    return Publish{plan.release, host.facts.live, left.empty() ? "none" : left};
   }));
   TRY(hooks(HookPoint::after_publish));
   TRY(hooks(HookPoint::after_rollback));
@@ -84,7 +92,7 @@ Result<Plan> build_rollback(const RollbackInput& input) {
   TRY_ASSIGN(plan.release, input.to ? release::named_release(facts, *input.to) : release::previous_release(facts));
   plan.revision = revision_of(facts.front(), plan.release);
   for (const auto& host : input.hosts) {
-    plan.hosts.push_back({host.host, host.facts, host.facts.live == plan.release});
+    plan.hosts.push_back({host.host, host.facts, host.facts.live == plan.release && host.facts.unsettled.empty()});
   }
   TRY(add_rounds(input, plan));
   const TaskScene scene{input.recipe, plan.layout, plan.action, plan.release, plan.hosts};

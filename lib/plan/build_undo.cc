@@ -25,7 +25,7 @@ Step settle(const Plan& plan, const release::Facts& facts, std::int64_t now, con
   Settle settle;
   if (plan.action == "deploy") settle.marks.emplace_back(plan.release, release::State::failed);
   for (const auto& release : facts.releases) {
-    const bool touched = plan.action == "rollback" && (release.id == plan.release || release.id == facts.live);
+    const bool touched = plan.action == "rollback" && (release.id == plan.release || release.id == facts.live || release.id == facts.unsettled);
     if (touched && release.state) settle.marks.emplace_back(release.id, *release.state);
   }
   settle.entry = {now,        plan.action,   plan.application, plan.stage, plan.release,

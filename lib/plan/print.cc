@@ -39,6 +39,7 @@ std::string step_rows(const Step& step, const std::optional<SourceText>& source,
                         [&](const RunTask& s) { return row("run", fmt::format("{} ({})", s.task, event::name_of(phase))); },
                         [](const Seal&) { return std::string(); },
                         [](const Publish& s) {
+                          if (s.id == s.expected_live) return row("finish", "the rollback to " + s.id + ", which has died behind its switch");
                           return row("switch", fmt::format("current -> {} (now {})", release::Layout::link_target(s.id),
                                                            s.expected_live.empty() ? "none" : s.expected_live));
                         },

@@ -52,11 +52,12 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
             return host::task(s.task, s.run, s.folder, environment);
           },
           [&](const Seal& s) { return host::seal(layout, with_revision(s.info, values), facts); },
-          [&](const Publish& s) { return host::publish(layout, s.id, facts, s.expected_live); },
+          [&](const Publish& s) { return host::publish(layout, s.id, facts, s.expected_live, s.left); },
           [&](const Unpublish& s) { return host::unpublish(layout, facts, s.expected_live, s.target); },
           [&](const Settle& s) {
             std::vector<host::Command> commands;
             for (const auto& [id, state] : s.marks) commands.push_back(host::mark(layout, id, state, facts));
+            if (s.entry.action == "rollback") commands.push_back(host::end_rollback(layout));
             LogEntry entry = s.entry;
             entry.revision = values.revision;
             commands.push_back(host::log(layout, json_line(entry), entry.result == "good" ? revisions_line(entry) : std::string()));

@@ -43,6 +43,7 @@ struct Seal {  // data synced to disk, then the record `ready`
 struct Publish {
   std::string id;
   std::string expected_live;  // what preflight saw; empty: no release was live
+  std::string left{};         // by a rollback, a release id or `none`; empty: it is none
 };
 struct Unpublish {  // `current` as it was before there was a release of ours
   std::string expected_live;

@@ -105,6 +105,9 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
     facts.current_is_directory = value == "directory";
   } else if (key == "target") {
     facts.current_target = value;
+  } else if (key == "unsettled") {
+    if (value != "none" && !is_release_id(value)) return std::unexpected(not_ours("what a rollback left has no release id"));
+    facts.unsettled = value;
   } else if (key == "problem") {
     facts.problems.emplace_back(without_torn_end(value));
   } else if (key == "mv") {

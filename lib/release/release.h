@@ -43,6 +43,7 @@ struct Facts {
   std::string host;  // whose answer it is: a name for messages, set by who asked
   std::string live;  // release id that `current` points to; empty: none
   bool current_is_directory = false;
+  std::string unsettled;  // a rollback to `live` has died behind its switch: the id that it left, or `none`
   std::string current_target;              // raw link text where it points to none of our releases; else empty
   std::vector<ReleaseOnHost> releases;     // ascending by id; only directories that bear a release id
   std::vector<std::string> missing_files;  // shared files that are not there, as the recipe names them
@@ -80,7 +81,7 @@ Result<LockRefusal> parse_lock_refusal(std::string_view output);
 std::string newest_release(const std::vector<Facts>& hosts);
 
 // The rollback target: the newest good release older than the live one (the newest live one where hosts differ), present and
-// good on every host. Error (preflight): no candidate; says what was looked for and what each host has.
+// good on every host. Where a rollback to the live one has died (Facts::unsettled), that one again. Error (preflight): no candidate; says what was looked for and what each host has.
 Result<std::string> previous_release(const std::vector<Facts>& hosts);
 // `deploy rollback --to ID`: errors where it is missing on a host, or not complete there (preparing, failed).
 Result<std::string> named_release(const std::vector<Facts>& hosts, std::string_view id);

@@ -80,6 +80,8 @@ Result<std::string> previous_release(const std::vector<Facts>& hosts) {
     return std::unexpected(no_target("no release is live, so there is none to go back to",
                                      "name the release to switch to with --to", hosts));
   }
+  const bool died = std::any_of(hosts.begin(), hosts.end(), [&](const auto& host) { return host.live == live && !host.unsettled.empty(); });
+  if (died && std::all_of(hosts.begin(), hosts.end(), [&](const auto& host) { return is_good(host, live); })) return live;
   const auto& releases = hosts.front().releases;
   for (auto candidate = releases.rbegin(); candidate != releases.rend(); ++candidate) {
     const auto& id = candidate->id;

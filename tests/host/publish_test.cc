@@ -80,6 +80,28 @@ TEST_CASE("current resolves to a release at every instant of a switch") {
   CHECK(missed == 0);
 }
 
+TEST_CASE("What a rollback leaves is noted before its switch, until somebody says that it is over") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Switching one(shell);
+  REQUIRE(one.publish(id2).status == 0);
+  const auto back = [&] { return one.site.control.run(host::publish(one.site.layout(), id1, one.facts, id2, id2)); };
+  REQUIRE(back().status == 0);
+  CHECK(one.site.facts().unsettled == id2);
+  SECTION("it went well") {
+    REQUIRE(one.site.control.run(host::end_rollback(one.site.layout())).status == 0);
+    CHECK(one.site.control.run(host::end_rollback(one.site.layout())).status == 0);
+  }
+  SECTION("the way back") { REQUIRE(one.publish(id2, id1).status == 0); }
+  SECTION("somebody else's switch") {
+    REQUIRE(one.site.disk.link("current") == "releases/" + id1);
+    one.site.make(id3, {{"v", "3"}});
+    REQUIRE(one.publish(id3, id1).status == 0);
+  }
+  CHECK(one.site.facts().unsettled.empty());
+  CHECK_FALSE(one.site.disk.exists(".kirikae/rollback"));
+}
+
 TEST_CASE("Publish refuses a current that isn't what preflight saw, with a status of its own") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);

@@ -47,7 +47,7 @@ TEST_CASE("Shared directories are told ancestors first, with the counts that kee
 TEST_CASE("Publish tells apart whatever is live, a release, and none") {
   release::Facts facts;
   facts.mv = "h";
-  CHECK(has(publish(layout, "20261122013000", facts, std::nullopt), "kk_mv='h'\nkk_expect='any'\nkk_publish\n"));
+  CHECK(has(publish(layout, "20261122013000", facts, std::nullopt), "kk_mv='h'\nkk_expect='any'\nkk_leaves=''\nkk_publish\n"));
   CHECK(has(publish(layout, "20261122013000", facts, ""), "kk_expect=''\n"));
   CHECK(has(publish(layout, "20261122013000", facts, "20261121013000"), "kk_expect='20261121013000'\n"));
   CHECK(has(publish(layout, "20261122013000", facts, ""), "kk_wanted='releases/20261122013000'\n"));

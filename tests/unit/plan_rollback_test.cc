@@ -8,8 +8,10 @@ using namespace kirikae::test;
 TEST_CASE("a rollback takes the same release on all hosts, leaves hosts that run it alone, and condemns what it leaves") {
   const auto recipe = shop_recipe();
   const std::vector<release::ReleaseOnHost> both = {good("20261121000000"), good("20261122000000")};
+  auto app3 = a_host("app3", {"app"}, "20261121000000", both);
+  app3.facts.unsettled = "20261122000000";  // an earlier rollback has died there behind its switch
   const auto plan = plan::build_rollback({recipe,
-                                          {a_host("app1", {"app"}, "20261122000000", both), a_host("app2", {"app"}, "20261121000000", both)},
+                                          {a_host("app1", {"app"}, "20261122000000", both), a_host("app2", {"app"}, "20261121000000", both), app3},
                                           now,
                                           std::nullopt,
                                           "ann@laptop"});
@@ -26,6 +28,14 @@ app1
 
 app2
   nothing        it runs 20261121000000 already
+
+app3
+  finish         the rollback to 20261121000000, which has died behind its switch
+  run            restart (publish)
+  run here       announce (publish, on this machine, once)
+  mark           20261121000000 good
+  mark           20261122000000 bad
+  if that fails  current -> releases/20261121000000, restart
 
 nothing was changed
 )");

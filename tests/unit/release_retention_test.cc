@@ -87,6 +87,20 @@ TEST_CASE("The previous release is the newest good one before the live one that 
   }
 }
 
+TEST_CASE("A rollback that has died behind its switch is finished before another goes further back") {
+  const auto previous = [](std::vector<Facts> all) { return previous_release(all).value_or("error"); };
+  auto all = hosts({"1g 2g* 3g", "1g 2g* 3g"});
+  CHECK(previous(all) == id(1));
+  all[1].unsettled = id(3);
+  CHECK(previous(all) == id(2));
+  all[0] = host("1g 2g 3g*");  // not yet switched there
+  CHECK(previous(all) == id(2));
+  all[0] = host("1g 2g 4g*");
+  CHECK(previous(all) == id(2));
+  all[0] = host("1g 2b*");  // bad on another host
+  CHECK(previous(all) == id(1));
+}
+
 TEST_CASE("Without a previous release the error says what was looked for and what each host has") {
   const struct {
     std::vector<std::string> hosts;
