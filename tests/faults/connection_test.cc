@@ -259,7 +259,8 @@ TEST_CASE("a server that dies under the session fails the deploy, and the next r
   REQUIRE(world.host(0).live().empty());
   const auto pid = static_cast<pid_t>(std::stol(world.host(0).read("shared/pid")));
   REQUIRE(eventually([&] { return ::kill(pid, 0) != 0; }, std::chrono::seconds(30)));
-  const Ran again = world.deploy({"production", "--set", "wait=no"});
+  // The host may still be busy with ending the hook, and then it is still locked.
+  const Ran again = world.deploy({"production", "--set", "wait=no", "--lock-wait", "1m"});
   INFO(again);
   REQUIRE(again.status == 0);
   REQUIRE(world.broken_invariants().empty());

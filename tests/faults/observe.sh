@@ -1,7 +1,8 @@
 #!/bin/sh
 # tests/faults/observe.sh TREE [crashed]: looks at one deploy_to as it lies on disk and prints every invariant that doesn't hold
 # there; status 1 if there is one. It knows the layout and the test application (MANIFEST) and shares no code with the tool.
-# crashed: a run has just died there; what it was busy with may lie about until the next run.
+# crashed: a run has just died there; what it was busy with may lie about until the next run. A lock is waited for, since it goes
+# when the host has noticed the end of its holder.
 set -u
 crashed=${2-no}
 LC_ALL=C
@@ -25,6 +26,12 @@ is_id() {
 # Every file as it left the operator's machine.
 is_complete() {
   [ -f "releases/$1/MANIFEST" ] && [ -s "releases/$1/REVISION" ] && (cd "releases/$1" && sha256sum --check --quiet MANIFEST >/dev/null 2>&1)
+}
+
+# The lock's holder is the process that it names.
+is_dead() {
+  pid=$(sed -n 's/^pid //p' .kirikae/lock 2>/dev/null)
+  [ -n "$pid" ] && ! kill -0 "$pid" 2>/dev/null
 }
 
 # 1. `current` resolves to a complete release, or does not exist.
@@ -62,6 +69,8 @@ for record in .kirikae/releases/*; do
   [ -e "$record" ] || continue
   id=${record##*/}
   is_id "$id" || { say "'$record' is no record"; continue; }
+  case $(sed -n 's/^previous //p' "$record") in '' | [0-9]*) ;; *) say "the record of $id has an odd line 'previous'" ;; esac
+  [ ! -s "$record" ] || [ -z "$(tail -c 1 "$record")" ] || say "the record of $id is torn"
   case $(state_of "$id") in
     ready | good | bad) [ -d "releases/$id" ] || say "the record of $id says '$(state_of "$id")', but the release is gone" ;;
   esac
@@ -81,7 +90,17 @@ for each in * .[!.]*; do
     *) say "'$each' lies about" ;;
   esac
 done
+tries=0
+while [ -e .kirikae/lock ] && [ "$tries" -lt 300 ]; do
+  if [ "$crashed" = crashed ] && is_dead; then break; fi
+  sleep 0.05
+  tries=$((tries + 1))
+done
 for each in .kirikae/*; do
+  case $crashed:$each in
+    crashed:.kirikae/lock) ! is_dead || continue ;;
+    crashed:.kirikae/rollback) continue ;;
+  esac
   case ${each#.kirikae/} in
     releases | tmp | log.jsonl | '*') ;;
     *) say "'$each' lies about" ;;
@@ -92,6 +111,9 @@ done
 if [ -s .kirikae/log.jsonl ]; then
   [ -z "$(tail -c 1 .kirikae/log.jsonl)" ] || say "the last line of log.jsonl is torn"
   ! grep -v '^{.*}$' .kirikae/log.jsonl >/dev/null || say "log.jsonl has a line that is no object"
+fi
+if [ -s revisions.log ]; then
+  [ -z "$(tail -c 1 revisions.log)" ] || say "the last line of revisions.log is torn"
 fi
 
 # 6. A link into shared/ leads there.

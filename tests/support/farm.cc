@@ -156,6 +156,7 @@ World::World(Options options) {
   } else {
     fs::create_directory_symlink("/proc/self/fd/9", folder_.path() / "srv");
   }
+  shims_ = options.shims;
   write_enter(options);
   start_servers(options);
   write_known_hosts();
@@ -169,7 +170,7 @@ void World::start_servers(const Options& options) {
   server.config = options.sshd_config;
   server.home = options.home;
   if (!options.path.empty()) server.environment["PATH"] = options.path;
-  if (options.hosts > 1 || !options.login_shell.empty() || !options.path.empty())
+  if (options.hosts > 1 || options.shims || !options.login_shell.empty() || !options.path.empty())
     server.login_shell = (folder_.path() / "enter").string();
   if (options.own_servers) {
     for (const auto& host : hosts_) {
@@ -187,12 +188,12 @@ void World::start_servers(const Options& options) {
 }
 
 void World::write_enter(const Options& options) const {
-  std::string text = "#!/bin/sh\n";
-  if (options.hosts > 1) {
-    text += "host=${SSH_CONNECTION#* * }\nexec 9<" + (folder_.path() / "hosts").string() + "/\"${host% *}\"\n";
-  }
+  std::string text = "#!/bin/sh\nhost=${SSH_CONNECTION#* * }\nhost=${host% *}\n";
+  if (options.hosts > 1) text += "exec 9<" + (folder_.path() / "hosts").string() + "/\"$host\"\n";
   if (!options.path.empty()) text += "PATH=" + options.path + "\nexport PATH\n";
-  text += "exec " + (options.login_shell.empty() ? std::string("/bin/sh") : options.login_shell) + " \"$@\"\n";
+  const std::string shim =
+      options.shims ? KIRIKAE_HOST_SHIM " " + (folder_.path() / "shims").string() + "/\"$host\" " : std::string();
+  text += "exec " + shim + (options.login_shell.empty() ? std::string("/bin/sh") : options.login_shell) + " \"$@\"\n";
   folder_.write("enter", text, 0755);
 }
 
@@ -297,7 +298,32 @@ Running World::launch(const std::vector<std::string>& argv, const std::vector<st
 Running World::start(const std::vector<std::string>& arguments) const {
   std::vector<std::string> argv{KIRIKAE_DEPLOY};
   argv.insert(argv.end(), arguments.begin(), arguments.end());
-  return launch(argv, environment_of_program());
+  Running running = launch(argv, environment_of_program());
+  for (std::size_t i = 0; shims_ && i < hosts_.size(); ++i)
+    std::ofstream(shim_folder(i) / "client") << running.pid() << "\n" << std::flush;
+  return running;
+}
+
+fs::path World::shim_folder(std::size_t index) const {
+  const fs::path folder = folder_.path() / "shims" / hosts_.at(index).name();
+  fs::create_directories(folder);
+  return folder;
+}
+
+void World::break_at(std::size_t index, int nth, std::string_view kind) const {
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    for (const char* file : {"operations", "fault", "fired", "client"}) fs::remove(shim_folder(i) / file);
+  }
+  std::ofstream(shim_folder(index) / "fault") << kind << ' ' << nth << "\n";
+}
+
+bool World::has_broken(std::size_t index) const { return fs::exists(shim_folder(index) / "fired"); }
+
+std::vector<std::string> World::steps(std::size_t index) const {
+  std::vector<std::string> names;
+  std::ifstream in(shim_folder(index) / "operations");
+  for (std::string line; std::getline(in, line);) names.push_back(line);
+  return names;
 }
 
 Ran World::type(std::string_view line) const {

@@ -93,6 +93,7 @@ class World {
     std::string path{};         // PATH of the sessions; empty: the server's
     std::vector<std::string> sshd_config{};
     std::map<std::string, std::string> home{};  // files of HOME on the hosts
+    bool shims = false;  // tests/shim stands between sshd and each host's shell: see break_at()
   };
 
   World() : World(Options{}) {}
@@ -133,6 +134,12 @@ class World {
   // From now on the recipe leads to host `index` by a relay; call it before write_recipe().
   Relay& relay(std::size_t index);
 
+  // With `shims`: what tests/shim/host_shim.cc calls `kind` happens on host `index` at the `nth` step (from 1) that comes to it
+  // from now on, once. Steps are counted on all hosts anew.
+  void break_at(std::size_t index, int nth, std::string_view kind) const;
+  [[nodiscard]] bool has_broken(std::size_t index) const;
+  [[nodiscard]] std::vector<std::string> steps(std::size_t index) const;  // the last line of each, as a name
+
   // tests/faults/observe.sh on all hosts: an empty text means that every invariant holds.
   // `crashed`: a run has just died, and what it was busy with may lie about.
   [[nodiscard]] std::string broken_invariants(bool crashed = false) const;
@@ -143,6 +150,7 @@ class World {
     int port;
   };
   void start_servers(const Options& options);
+  [[nodiscard]] std::filesystem::path shim_folder(std::size_t index) const;
   void write_enter(const Options& options) const;
   void write_known_hosts() const;
   [[nodiscard]] std::string host_list() const;
@@ -155,6 +163,7 @@ class World {
   std::vector<FarmHost> hosts_;
   std::vector<std::unique_ptr<Relay>> relays_;
   int port_ = 0;
+  bool shims_ = false;
   mutable int runs_ = 0;
 };
 

@@ -219,6 +219,12 @@ std::vector<pid_t> SshdFixture::server_processes(bool listener) const {
   return servers;
 }
 
+std::vector<pid_t> SshdFixture::session_processes() const {
+  auto found = descendants();
+  std::erase_if(found, [&](pid_t pid) { return pid == pid_ || process_name(pid).starts_with("sshd"); });
+  return found;
+}
+
 void SshdFixture::pause() const {
   for (const pid_t pid : server_processes()) ::kill(pid, SIGSTOP);
 }

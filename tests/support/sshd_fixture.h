@@ -64,6 +64,8 @@ class SshdFixture {
   [[nodiscard]] pid_t pid() const { return pid_; }
   // The server's processes, one or two for each connection; `listener` too.
   [[nodiscard]] std::vector<pid_t> server_processes(bool listener = false) const;
+  // What sessions have started and what still runs, but for the server's own processes.
+  [[nodiscard]] std::vector<pid_t> session_processes() const;
   // Stops (SIGSTOP) and continues the processes that serve connections: TCP goes on, SSH is silent.
   void pause() const;
   void resume() const;

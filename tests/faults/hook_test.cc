@@ -1,0 +1,88 @@
+// Hooks that misbehave on one of two hosts: each fails the run where it should, is ended with all it has started, and the next run
+// converges.
+#include <csignal>
+
+#include "faults/rig.h"
+#include "support/catch.h"
+#include "support/process.h"
+
+using namespace kirikae::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+
+// `command` with the second host's hook in that mood at that point. Exit status 1 is wanted before the switch, 3 after it.
+Ran misbehave(Rig& rig, Rig::Command command, const std::string& mood, const std::string& at, const std::string& limit = "5m") {
+  rig.prepare(command);
+  rig.settings = {"mood=" + mood, "at=" + at, "bad_host=127.0.0.2", "limit=" + limit};
+  const Ran ran = rig.world.deploy(rig.arguments(command));
+  INFO(mood << " at " << at << ": " << ran);
+  rig.check_truth(ran, false);
+  CHECK(ran.status == (mood == "good-daemon" ? 0 : at == "build" ? 1 : 3));
+  CHECK(ran.peak_kilobytes < 100'000);
+  return ran;
+}
+
+void stop_daemon(const Rig& rig) {
+  const auto pid = static_cast<pid_t>(std::stol(rig.world.host(1).read("shared/daemon")));
+  CHECK(::kill(pid, SIGKILL) == 0);  // it has outlived the run
+}
+
+// What may be done where in a run: a rollback has no build hook.
+std::vector<std::pair<Rig::Command, std::string>> places() {
+  return {{Rig::Command::deploy, "build"}, {Rig::Command::deploy, "after_publish"}, {Rig::Command::rollback, "after_publish"}};
+}
+
+}  // namespace
+
+TEST_CASE("a hook that hangs is ended by its limit, wherever it runs, and the next run converges") {
+  Rig rig(2);
+  for (const auto& [command, at] : places()) {
+    const std::string mood = at == "build" ? "deaf" : "hang";
+    const Ran ran = misbehave(rig, command, mood, at, "1s");
+    INFO(ran);
+    CHECK_THAT(ran.err, ContainsSubstring("took longer than 1.") && ContainsSubstring("it was ended there"));
+    rig.check_convergence(command, Rig::End::not_done);
+  }
+  rig.check_nothing_runs();
+}
+
+TEST_CASE("a hook that a signal kills, or that fails, fails the run, wherever it runs, and the next run converges") {
+  Rig rig(2);
+  for (const auto& [command, at] : places()) {
+    const Ran killed = misbehave(rig, command, "signal", at);
+    INFO(killed);
+    CHECK_THAT(killed.err, ContainsSubstring("was ended by signal KILL"));
+    rig.check_convergence(command, Rig::End::not_done);
+    const Ran failed = misbehave(rig, command, "fail", at);
+    INFO(failed);
+    CHECK_THAT(failed.err, ContainsSubstring("ended with status 3"));
+    rig.check_convergence(command, Rig::End::not_done);
+  }
+  rig.check_nothing_runs();
+}
+
+TEST_CASE("a hook that prints 100 MB before it fails is a failure like any other, wherever it runs") {
+  Rig rig(2);
+  for (const auto& [command, at] : places()) {
+    const Ran ran = misbehave(rig, command, "noisy", at);
+    CHECK_THAT(ran.err.substr(0, 2000), ContainsSubstring("ended with status 3"));
+    rig.check_convergence(command, Rig::End::not_done);
+  }
+  rig.check_nothing_runs();
+}
+
+TEST_CASE("a daemon that holds a hook's output open holds nothing up: not the deploy, not the way back, not the lock") {
+  Rig rig(2);
+  for (const auto& [command, at] : places()) {
+    for (const std::string mood : {"daemon", "good-daemon"}) {
+      const Ran ran = misbehave(rig, command, mood, at);
+      INFO(ran);
+      CHECK(ran.seconds < 30);
+      stop_daemon(rig);
+      rig.check_convergence(command, mood == "daemon" ? Rig::End::not_done : Rig::End::done);
+    }
+  }
+  rig.check_nothing_runs();
+}

@@ -1,0 +1,49 @@
+// Rig: three hosts with shims and hooks, for runs in which something breaks at a chosen step of a chosen host. After each run it
+// checks that what the run says is what is there, that every invariant holds, and that the same command once more converges.
+#pragma once
+
+#include <functional>
+#include <string>
+#include <vector>
+
+#include "support/farm.h"
+
+namespace kirikae::test {
+
+class Rig {
+ public:
+  enum class Command { deploy, rollback };
+
+  // `all_hooks`: bin/hook runs at every point between upload and prune, not only at build and after_publish. `first` is done before
+  // the first deploy.
+  explicit Rig(int hosts = 3, bool all_hooks = false, const std::function<void(World&)>& first = {});
+
+  // A fault at the `nth` step of host `host`. Returns false where the run had no such step; then it went well.
+  bool run(Command command, std::size_t host, int nth, const std::string& kind);
+
+  // The parts of run(), for tests that do something else in between. prepare() makes something to do: a new version to deploy, or a
+  // release to go back from.
+  void prepare(Command command);
+  [[nodiscard]] std::vector<std::string> arguments(Command command) const;
+  // What the run says of each host, and its exit status, against the disks.
+  void check_truth(const Ran& ran, bool crashed) const;
+  // What `deploy releases` says, against the disks.
+  void check_releases() const;
+  // The same command again, if it is needed, and everything is well. done_but_broken: it may have left the lock of a dead holder.
+  enum class End { done, done_but_broken, not_done };
+  void check_convergence(Command command, End end);
+
+  // Once all runs have ended, so have all processes that they have started on hosts.
+  void check_nothing_runs() const;
+
+  World world;
+  // --set for the next run, until one has converged: `mood`, `at`, `bad_host` and `limit` of the hooks.
+  std::vector<std::string> settings;
+
+ private:
+  int version_ = 0;
+  bool crashed_before_ = false;  // the run at hand follows on one that may have left anything
+  std::string before_, target_;  // release ids: live before the run; what a rollback goes to
+};
+
+}  // namespace kirikae::test
