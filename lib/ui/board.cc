@@ -1,9 +1,8 @@
 #include "ui/board.h"
 
-#include <fmt/format.h>
-
 #include <algorithm>
 
+#include "ui/ending.h"
 #include "ui/sanitize.h"
 
 namespace kirikae::ui {
@@ -37,8 +36,7 @@ BoardHost* Board::find(const std::string& name) {
 }
 
 void Board::on(const event::RunStarted& e, double) {
-  title_ = fmt::format("{} {} {} {}", e.verb, sanitize_line(e.application), e.verb == "rollback" ? "on" : "to",
-                       sanitize_line(e.stage));
+  title_ = title_text(e.verb, e.application, e.stage);
   for (const auto& info : e.hosts) {
     index_[info.name] = hosts_.size();
     hosts_.emplace_back().name = sanitize_line(info.name);

@@ -33,9 +33,8 @@ std::string painted_outcome(event::Outcome outcome, const Palette& palette) {
 }
 
 std::string last_line(const event::Report& report, const Palette& palette) {
-  std::string text =
-      fmt::format("{} {} {} {}: {} in {}", report.verb, report.application, report.verb == "rollback" ? "on" : "to",
-                  report.stage, painted_outcome(report.outcome, palette), seconds_text(report.seconds));
+  std::string text = fmt::format("{}: {} in {}", title_text(report.verb, report.application, report.stage),
+                                 painted_outcome(report.outcome, palette), seconds_text(report.seconds));
   if (!report.release.empty()) text += fmt::format(", release {}", report.release);
   return text + '\n';
 }
@@ -94,6 +93,11 @@ Rows folded_rows(const std::vector<event::HostReport>& hosts) {
 }
 
 }  // namespace
+
+std::string title_text(const std::string& verb, const std::string& application, const std::string& stage) {
+  const char* towards = verb == "deploy" || verb == "plan" ? "to" : "on";
+  return fmt::format("{} {} {} {}", sanitize_line(verb), sanitize_line(application), towards, sanitize_line(stage));
+}
 
 std::string seconds_text(double seconds) {
   if (seconds < 59.95) return fmt::format("{:.1f} s", seconds);

@@ -28,6 +28,9 @@ std::string problems_text(const event::Report& report, Ci ci = Ci::none);
 // `[web[1-3]]`, or the first names and a count where that would be long.
 std::string names_text(const std::vector<std::string>& names);
 
+// "deploy shop to production", "rollback shop on production".
+std::string title_text(const std::string& verb, const std::string& application, const std::string& stage);
+
 // "0.4 s", "2 min 05 s".
 std::string seconds_text(double seconds);
 

@@ -41,9 +41,7 @@ void Plain::on(const event::RunStarted& e) {
   if (!chatty()) return;
   std::vector<std::string> names;
   for (const auto& host : e.hosts) names.push_back(host.name);
-  say(fmt::format("{} {} {} {}: {} ({})\n", e.verb, sanitize_line(e.application),
-                           e.verb == "rollback" ? "on" : "to", sanitize_line(e.stage), plural(names.size()),
-                           names_text(names)));
+  say(fmt::format("{}: {} ({})\n", title_text(e.verb, e.application, e.stage), plural(names.size()), names_text(names)));
 }
 
 void Plain::on(const event::ReleaseChosen& e) {

@@ -68,7 +68,7 @@ TEST_CASE("quiet, only warnings are left of it; verbose, the steps as well") {
   CHECK(show(three_hosts(), {.level = ui::Level::quiet}).err == "[web1] warning: slow\n");
   const Shown shown = show(three_hosts(), {.level = ui::Level::verbose});
   CHECK(shown.out == "[web2] up 3 days\n[db1] up 1 day\n[web1] up 3 days\n");
-  CHECK(shown.err.find("run shop to production: 3 hosts") == 0);
+  CHECK(shown.err.find("run shop on production: 3 hosts") == 0);
   CHECK(shown.err.find("[db1] run: failed in ") != std::string::npos);
 }
 

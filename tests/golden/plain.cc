@@ -246,6 +246,13 @@ error: [sql[1,2]] no route to sql10, nor to sql1.example.com
         "error: [web1.example.com] can't connect to 'web1.example.com'\n  try: ssh deploy@web1.example.com\n");
 }
 
+TEST_CASE("a run goes to a stage where it brings something, else it is on it") {
+  CHECK(ui::title_text("deploy", "shop", "production") == "deploy shop to production");
+  CHECK(ui::title_text("plan", "shop", "production") == "plan shop to production");
+  CHECK(ui::title_text("rollback", "shop", "production") == "rollback shop on production");
+  CHECK(ui::title_text("status", "shop", "production") == "status shop on production");
+}
+
 TEST_CASE("many hosts of different names are the first two and a count") {
   CHECK(ui::names_text({"alpha.example.com", "beta.example.com", "gamma.example.com", "delta.example.com"}) ==
         "alpha.example.com beta.example.com ... 4 hosts");
