@@ -52,8 +52,10 @@ std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading
   look.level = level_of(options);
   look.reading = reading;
   look.palette = ui::Palette(ui::may_colour(STDOUT_FILENO) && options.output != Output::plain);
-  if (options.verb == Verb::run) {
-    ui::LinesLook lines{look.level, look.palette, ui::Palette(ui::may_colour(STDERR_FILENO)), options.group};
+  if (options.verb == Verb::run || options.verb == Verb::logs) {
+    const ui::LinesLook lines{
+        look.level, look.palette, ui::Palette(ui::may_colour(STDERR_FILENO)), options.group,
+        ui::CiGroups(ci_system(options.output == Output::plain), [] { return static_cast<std::int64_t>(unix_now()); })};
     return std::make_unique<ui::Lines>(ui::Streams{writer(STDOUT_FILENO), writer(STDERR_FILENO)}, lines);
   }
   if (!live(options)) {
@@ -72,7 +74,8 @@ std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading
 }  // namespace
 
 Display::Display(const Options& options, bool reading, std::stop_token stop)
-    : stop_(stop), renderer_(make_renderer(options, reading)), queue_(*renderer_), told_(std::move(stop), [this] {
+    : stop_(stop), renderer_(make_renderer(options, reading)), queue_(*renderer_), told_(std::move(stop), [this, verb = options.verb] {
+        if (verb == Verb::logs) return;  // that is how following ends
         queue_.emit_at_once(
             {seconds(),
              event::Warning{"", "stopping: what is under way is ended in good order; a second signal stops at once"}});

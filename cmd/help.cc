@@ -44,7 +44,7 @@ std::string general_text() {
       "can fail is done on all hosts before any of them is switched to the release.\n"
       "\n"
       "Verbs:\n";
-  for (const VerbRow& row : verb_rows()) text += fmt::format("  {:<10} {}\n", row.name, row.text);
+  for (const VerbRow& row : verb_rows()) text += fmt::format("  {:<11} {}\n", row.name, row.text);
   text += options_text(nullptr);
   text += fmt::format("\nExit codes:\n{}\nExamples:\n{}", exit_codes_text(), examples_text());
   return text;

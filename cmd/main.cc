@@ -76,6 +76,16 @@ Ended run_verb(const Call& call) {
       return run_unlock(call);
     case Verb::run:
       return run_run(call);
+    case Verb::task:
+      return run_task(call);
+    case Verb::ssh:
+      return run_ssh(call);
+    case Verb::logs:
+      return run_logs(call);
+    case Verb::completion:
+      return run_completion(call);
+    case Verb::complete:
+      return run_complete(call);
     case Verb::init:
       return run_init(call);
     case Verb::config:

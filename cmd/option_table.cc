@@ -9,7 +9,14 @@ namespace {
 
 const std::vector<Verb> running = {Verb::deploy,   Verb::rollback, Verb::plan,
                                    Verb::releases, Verb::lock,     Verb::unlock,
-                                   Verb::run};
+                                   Verb::run,      Verb::task,     Verb::ssh,
+                                   Verb::logs};
+// Those with something to show while they run: `ssh` leaves everything to ssh.
+const std::vector<Verb> showing = [] {
+  auto verbs = running;
+  std::erase(verbs, Verb::ssh);
+  return verbs;
+}();
 const std::vector<Verb> reading_recipe = [] {
   auto verbs = running;
   verbs.push_back(Verb::config);
@@ -29,8 +36,12 @@ std::span<const VerbRow> verb_rows() {
       VerbRow{Verb::lock, "lock", "lock STAGE -m WHY [options]", "freeze the hosts: nobody deploys until they are unlocked"},
       VerbRow{Verb::unlock, "unlock", "unlock STAGE [options]", "end a freeze; with --force, take a run's lock away"},
       VerbRow{Verb::run, "run", "run STAGE [options] -- COMMAND", "run a command on all hosts of a stage at the same time"},
+      VerbRow{Verb::task, "task", "task STAGE [NAME] [options]", "run one task of the recipe, or list them"},
+      VerbRow{Verb::ssh, "ssh", "ssh STAGE [HOST] [options]", "a shell on a host, in the live release"},
+      VerbRow{Verb::logs, "logs", "logs STAGE [options]", "show the recipe's log files, as they grow"},
       VerbRow{Verb::config, "config", "config STAGE [options]", "print the recipe of a stage, merged and interpolated"},
       VerbRow{Verb::init, "init", "init [APPLICATION]", "write a commented starter recipe, deploy.yml"},
+      VerbRow{Verb::completion, "completion", "completion bash | zsh | fish", "print what makes a shell complete words of deploy"},
       VerbRow{Verb::help, "help", "help [VERB | recipe]", "explain a verb, or every key of the recipe"},
   };
   return rows;
@@ -62,7 +73,7 @@ std::span<const OptionRow> option_rows() {
       OptionRow{"--lock-wait",
                 "TIME",
                 "Running",
-                {Verb::deploy, Verb::rollback},
+                {Verb::deploy, Verb::rollback, Verb::task},
                 {"wait so long for somebody else's deploy to end: 90s, 10m", "(default: don't wait)"}},
       OptionRow{"--despite-freeze", "", "Running", {Verb::rollback}, {"although the hosts are frozen"}},
       OptionRow{"-m,--message", "TEXT", "Running", {Verb::lock}, {"why; everybody is told who is kept out"}},
@@ -75,15 +86,19 @@ std::span<const OptionRow> option_rows() {
       OptionRow{"--yes",
                 "",
                 "Running",
-                {Verb::deploy, Verb::rollback},
+                {Verb::deploy, Verb::rollback, Verb::task},
                 {"answer the question of a stage with 'confirm: true'"}},
+      OptionRow{"--list", "", "Output", {Verb::task}, {"the recipe's tasks, where they run, and in which hooks"}},
+      OptionRow{"-n,--lines", "LINES", "Output", {Verb::logs}, {"how many lines of what is there (default: 10)"}},
+      OptionRow{"-f,--follow", "", "Output", {Verb::logs}, {"go on until Ctrl-C; the default on a terminal"}},
+      OptionRow{"--no-follow", "", "Output", {Verb::logs}, {"end after what is there; the default elsewhere"}},
       OptionRow{"--group", "", "Output", {Verb::run}, {"each host's output in one piece, at the end; hosts that", "said the same share one"}},
-      OptionRow{"-q,--quiet", "", "Output", running, {"only errors, warnings and the end"}},
-      OptionRow{"-v,--verbose", "", "Output", running, {"every step of every host as well"}},
+      OptionRow{"-q,--quiet", "", "Output", showing, {"only errors, warnings and the end"}},
+      OptionRow{"-v,--verbose", "", "Output", showing, {"every step of every host as well"}},
       OptionRow{"--output",
                 "KIND",
                 "Output",
-                running,
+                showing,
                 {"plain (lines), json (an event a line), tty (live display)", "or auto (default: tty on a terminal)"}},
       OptionRow{"-h,--help", "", "Other", {}, {"this text; with a verb, about that verb"}},
       OptionRow{"--version", "", "Other", {}, {"the version"}},

@@ -30,16 +30,25 @@ struct Parsed {
   std::map<std::string, bool, std::less<>> flags;
 };
 
-std::string_view long_name(const OptionRow& row) {
-  const std::string_view name = row.flags;
-  return name.substr(name.find("--") + 2);
-}
-
 std::string unknown_option_hint(const std::string& typed) {
   std::vector<std::string> known;
   for (const OptionRow& row : option_rows()) known.push_back(fmt::format("--{}", long_name(row)));
   const auto near = nearest_name(typed.substr(0, typed.find('=')), known);
   return near ? fmt::format("did you mean '{}'? {}", *near, see_help) : see_help;
+}
+
+// A short name that two options have in common is the one's whose verb it is, else the first one's.
+std::string flags_for(const OptionRow& row, const VerbRow* verb) {
+  if (row.flags[1] == '-') return std::string(row.flags);
+  const auto fits = [&](const OptionRow& other) {
+    return verb != nullptr && std::ranges::find(other.verbs, verb->verb) != other.verbs.end();
+  };
+  const OptionRow* owner = nullptr;
+  for (const OptionRow& other : option_rows()) {
+    if (other.flags.substr(0, 3) != row.flags.substr(0, 3)) continue;
+    if (owner == nullptr || (fits(other) && !fits(*owner))) owner = &other;
+  }
+  return owner == &row ? std::string(row.flags) : fmt::format("--{}", long_name(row));
 }
 
 // Each option may stand before, between and after the words; a value is never taken for more than one.
@@ -53,12 +62,13 @@ Result<Parsed> parse_words(int argc, const char* const* argv) {
   app.set_help_flag();
   app.allow_extras();
   app.add_option("words", parsed.words);
+  const LooseLine line = read_loosely(std::vector<std::string>(argv + 1, argv + std::max(argc, 1)));
   for (const OptionRow& row : option_rows()) {
-    const std::string name(long_name(row));
+    const std::string name(long_name(row)), flags = flags_for(row, verb_of(line.words));
     if (row.value.empty()) {
-      app.add_flag(std::string(row.flags), parsed.flags[name]);
+      app.add_flag(flags, parsed.flags[name]);
     } else {
-      app.add_option(std::string(row.flags), parsed.values[name])
+      app.add_option(flags, parsed.values[name])
           ->expected(1)
           ->allow_extra_args(false)
           ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -83,15 +93,29 @@ Result<Parsed> parse_words(int argc, const char* const* argv) {
   return parsed;
 }
 
-const VerbRow* find_verb(std::string_view name) {
-  for (const VerbRow& row : verb_rows()) {
-    if (row.name == name) return &row;
-  }
-  return nullptr;
+// What people know from other tools.
+std::string_view meant_by(std::string_view word) {
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> habits = {{{"exec", "run"},
+                                                                                     {"invoke", "task"},
+                                                                                     {"shell", "ssh"},
+                                                                                     {"console", "ssh"},
+                                                                                     {"login", "ssh"},
+                                                                                     {"tail", "logs"},
+                                                                                     {"revert", "rollback"},
+                                                                                     {"list", "releases"},
+                                                                                     {"history", "releases"},
+                                                                                     {"completions", "completion"}}};
+  const auto habit = std::ranges::find(habits, word, &std::pair<std::string_view, std::string_view>::first);
+  return habit == habits.end() ? std::string_view() : habit->second;
 }
 
 Error unknown_verb(const std::vector<std::string>& words) {
   const auto names = verb_names();
+  for (const std::string& word : words) {
+    if (const auto meant = meant_by(word); !meant.empty()) {
+      return usage_error(fmt::format("unknown verb '{}'", word), fmt::format("did you mean '{}'? {}", meant, see_help));
+    }
+  }
   for (const std::string& word : words) {
     if (const auto near = nearest_name(word, names)) {
       return usage_error(fmt::format("unknown verb '{}'", word), fmt::format("did you mean '{}'? {}", *near, see_help));
@@ -101,35 +125,29 @@ Error unknown_verb(const std::vector<std::string>& words) {
                      fmt::format("verbs: {}", fmt::join(names, ", ")));
 }
 
-bool names_verb(const std::vector<std::string>& words, Verb verb) {
-  return std::any_of(words.begin(), words.begin() + static_cast<std::ptrdiff_t>(std::min<std::size_t>(words.size(), 2)),
-                     [&](const auto& word) { return find_verb(word) != nullptr && find_verb(word)->verb == verb; });
-}
-
 // `VERB STAGE`, `STAGE VERB`, `STAGE`, or nothing; behind `--` the command of `run`, else words that look like options.
 Result<void> take_words(const Parsed& parsed, Options& options) {
   std::vector<std::string> words = parsed.words;
-  if (names_verb(words, Verb::run)) {
+  if (const VerbRow* verb = verb_of(words); verb != nullptr && verb->verb == Verb::run) {
     options.command = parsed.after;
   } else {
     words.insert(words.end(), parsed.after.begin(), parsed.after.end());
   }
   if (words.empty()) return {};
   std::vector<std::string> rest = words;
-  const VerbRow* row = nullptr;
-  for (std::size_t i = 0; i < std::min<std::size_t>(words.size(), 2) && row == nullptr; ++i) {
-    row = find_verb(words[i]);
-    if (row != nullptr) rest.erase(rest.begin() + static_cast<std::ptrdiff_t>(i));
-  }
+  const VerbRow* row = verb_of(words);
+  if (row != nullptr) rest.erase(std::ranges::find(rest, row->name));
   if (row == nullptr && words.size() > 1) return std::unexpected(unknown_verb(words));
   options.verb = row == nullptr ? Verb::deploy : row->verb;
-  const bool takes_stage = options.verb != Verb::init && options.verb != Verb::help;
-  if (rest.size() > 1) {
+  const bool stage = takes_stage(options.verb), argument = takes_argument(options.verb);
+  const std::size_t most = (stage ? 1 : 0) + (argument ? 1 : 0);
+  if (rest.size() > most) {
     return std::unexpected(
-        usage_error(fmt::format("'{}' is one word too many", rest[1]),
+        usage_error(fmt::format("'{}' is one word too many", rest[most]),
                     fmt::format("usage: deploy {}", find_verb(row == nullptr ? "deploy" : row->name)->usage)));
   }
-  if (!rest.empty()) (takes_stage ? options.stage : options.argument) = rest[0];
+  if (stage && !rest.empty()) options.stage = rest[0];
+  if (argument && rest.size() == most) options.argument = rest.back();
   return {};
 }
 
@@ -169,14 +187,16 @@ Result<void> take_sets(const Parsed& parsed, std::vector<std::string>& into) {
   return {};
 }
 
+constexpr std::array<std::pair<std::string_view, Output>, 4> output_kinds = {
+    {{"auto", Output::automatic}, {"plain", Output::plain}, {"tty", Output::tty}, {"json", Output::json}}};
+
 Result<void> take_output(const Parsed& parsed, Output& into) {
   std::string text;
   TRY(take_value(parsed, "output", text));
-  const std::map<std::string, Output> kinds = {
-      {"", Output::automatic}, {"auto", Output::automatic}, {"plain", Output::plain}, {"tty", Output::tty}, {"json", Output::json}};
-  const auto found = kinds.find(text);
-  if (found == kinds.end()) {
-    return std::unexpected(usage_error(fmt::format("unknown output '{}'", text), "it is one of auto, plain, tty, json"));
+  if (text.empty()) return {};
+  const auto found = std::ranges::find(output_kinds, text, &std::pair<std::string_view, Output>::first);
+  if (found == output_kinds.end()) {
+    return std::unexpected(usage_error(fmt::format("unknown output '{}'", text), fmt::format("it is one of {}", fmt::join(output_names(), ", "))));
   }
   into = found->second;
   return {};
@@ -202,6 +222,18 @@ Result<void> take_timeout(const Parsed& parsed, std::optional<std::chrono::secon
   } else if (!parsed.values.find("timeout")->second.empty()) {
     return std::unexpected(usage_error("'--timeout' of nothing would end every command", "write it as 90s, 10m or 1h"));
   }
+  return {};
+}
+
+Result<void> take_lines(const Parsed& parsed, int& into) {
+  std::string text;
+  TRY(take_value(parsed, "lines", text));
+  if (text.empty()) return {};
+  const auto number = recipe::to_number(text);
+  if (!number || *number > 1'000'000) {
+    return std::unexpected(usage_error(fmt::format("'--lines {}' is no number of lines", text), "write it as --lines 100"));
+  }
+  into = *number;
   return {};
 }
 
@@ -239,7 +271,13 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
   TRY(take_value(parsed, "message", options.message));
   TRY(take_timeout(parsed, options.timeout));
   const auto flag = [&](std::string_view name) { return parsed.flags.find(name)->second; };
+  TRY(take_lines(parsed, options.lines));
   options.group = flag("group");
+  options.list = flag("list");
+  options.follow = flag("follow");
+  options.no_follow = flag("no-follow");
+  if (options.follow && options.no_follow)
+    return std::unexpected(usage_error("'--follow' and '--no-follow' exclude each other"));
   options.yes = flag("yes");
   options.quiet = flag("quiet");
   options.verbose = flag("verbose");
@@ -252,6 +290,12 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
 }
 
 }  // namespace
+
+std::vector<std::string> output_names() {
+  std::vector<std::string> names;
+  for (const auto& [name, kind] : output_kinds) names.emplace_back(name);
+  return names;
+}
 
 std::vector<std::string> verb_names() {
   std::vector<std::string> names;
@@ -269,6 +313,12 @@ bool wants_json(int argc, const char* const* argv) {
 }
 
 Result<Options> parse_options(int argc, const char* const* argv) {
+  if (argc > 1 && std::string_view(argv[1]) == "__complete") {  // what the scripts of `completion` ask
+    Options options;
+    options.verb = Verb::complete;
+    options.command.assign(argv + 2, argv + argc);
+    return options;
+  }
   TRY_ASSIGN(const Parsed parsed, parse_words(argc, argv));
   Options options;
   const auto flag = [&](std::string_view name) { return parsed.flags.find(name)->second; };

@@ -12,14 +12,15 @@
 
 namespace kirikae::cmd {
 
-enum class Verb { stages, deploy, rollback, plan, releases, lock, unlock, run, init, config, help, version };
+enum class Verb { stages, deploy, rollback, plan, releases, lock, unlock, run, task, ssh, logs, completion, complete, init, config, help, version };
 
 enum class Output { automatic, plain, tty, json };
 
 struct Options {
   Verb verb = Verb::stages;
   std::string stage;     // of the verbs that take one
-  std::string argument;  // init: the application; help: the topic; empty where none was given
+  // init: the application; help: the topic; task: its name; ssh: the host; completion: the shell. Empty where none was given.
+  std::string argument;
 
   std::string recipe;  // --recipe; empty: the nearest deploy.yml
   std::vector<std::string> hosts, roles, exclude;
@@ -32,9 +33,12 @@ struct Options {
   bool force = false;    // of unlock
   bool dry_run = false;  // of rollback; `deploy -n` is the verb plan
   bool yes = false;
-  std::vector<std::string> command;                // of run: the words after `--`
-  std::optional<std::chrono::seconds> timeout;     // of run
-  bool group = false;                              // of run
+  std::vector<std::string> command;             // of run: the words after `--`; of complete: the line to be completed
+  std::optional<std::chrono::seconds> timeout;  // of run
+  bool group = false;                           // of run
+  bool list = false;                            // of task
+  int lines = 10;                               // of logs
+  bool follow = false, no_follow = false;       // of logs
   bool quiet = false;
   bool verbose = false;
   Output output = Output::automatic;
@@ -55,13 +59,32 @@ struct OptionRow {
   std::vector<std::string_view> text;
 };
 std::span<const VerbRow> verb_rows();
+const VerbRow* find_verb(std::string_view name);  // null: there is none
+std::string_view long_name(const OptionRow& row);  // without the dashes
 std::span<const OptionRow> option_rows();
+
+// A command line as it stands, also unfinished: what is a word, what a value. No error: what isn't understood is passed over.
+struct LooseLine {
+  std::vector<std::string> words;                                     // before `--`
+  std::vector<std::pair<const OptionRow*, std::string>> values;       // in their order
+  const OptionRow* open = nullptr;                                    // the last option still wants its value
+  bool dashes = false;                                                // there was a `--`
+};
+LooseLine read_loosely(std::span<const std::string> arguments);
+// The verb that the words name, before or behind a stage; null: none.
+const VerbRow* verb_of(const std::vector<std::string>& words);
+// Whether the verb takes a stage; and what it takes besides.
+bool takes_stage(Verb verb);
+bool takes_argument(Verb verb);
 
 // Errors (usage): unknown options and verbs, with the nearest name; missing, doubled or misplaced options.
 Result<Options> parse_options(int argc, const char* const* argv);
 
 // `--output json` stands in a command line, which may be wrong otherwise.
 bool wants_json(int argc, const char* const* argv);
+
+// What --output takes.
+std::vector<std::string> output_names();
 
 // "'deploy', 'rollback', 'plan' …": for messages that list what there is.
 std::vector<std::string> verb_names();

@@ -19,7 +19,8 @@ namespace {
 Result<void> confirm(const Call& call, const deploy::Request& request) {
   if (!request.recipe.confirm || call.options.yes) return {};
   const std::string& stage = request.recipe.stage;
-  const std::string doing = call.options.verb == Verb::rollback ? "roll back" : "deploy to";
+  std::string doing = call.options.verb == Verb::rollback ? "roll back" : "deploy to";
+  if (call.options.verb == Verb::task) doing = fmt::format("run task {} on", call.options.argument);
   if (!ui::can_ask()) {
     return std::unexpected(Error(ErrorCode::usage,
                                  fmt::format("stage '{}' wants to be confirmed, and nobody can be asked here", stage),
@@ -63,7 +64,7 @@ Ended visit_hosts(const Call& call, const Change& visit) {
   }
   auto request = load_request(call.options);
   if (!request) return std::unexpected(std::move(request).error());
-  return with_surroundings(call, true, *request, visit);
+  return with_surroundings(call, false, *request, visit);
 }
 
 Ended read_hosts(const Call& call, const Read& read) {

@@ -68,6 +68,12 @@ void Signals::sleep_until_continued() {
   if (drawer != nullptr) drawer->take_back_();
 }
 
+void Signals::give_back() {
+  std::signal(SIGPIPE, SIG_DFL);
+  const sigset_t set = watched();
+  pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
+}
+
 void Signals::watch() {
   for (;;) {
     std::array<pollfd, 2> fds = {pollfd{fd_.get(), POLLIN, 0}, pollfd{end_.fd(), POLLIN, 0}};

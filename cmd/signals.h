@@ -23,6 +23,9 @@ class Signals {
 
   [[nodiscard]] std::stop_token stop() const { return stop_.get_token(); }
 
+  // Before another program takes this one's place: it starts with the signals as a shell would have started it.
+  static void give_back();
+
  private:
   void watch();
   static void sleep_until_continued();

@@ -37,6 +37,22 @@ std::string_view verb_description(Verb verb) {
              "several are a program and its arguments, which arrive there as they are.\n"
              "Exit code: the worst that came of a host; 255 where it was not reached or lost,\n"
              "124 at the timeout. Locks nothing: for what must not meet a deploy, use a task.\n";
+    case Verb::task:
+      return "Runs one task of the recipe by itself, in the live release of its hosts, with the\n"
+             "environment that it has in a deploy (DEPLOY_ACTION is 'task'), its roles, 'once',\n"
+             "'local', 'dir' and 'timeout'. Its hosts are locked meanwhile, and a freeze stops it.\n"
+             "Without a name, or with --list, lists the tasks.\n";
+    case Verb::ssh:
+      return "Opens a login shell on a host, in 'current' where there is one, by the ssh of this\n"
+             "machine, as the user and with the keys and known hosts of the recipe. HOST is a\n"
+             "name as --hosts takes it; without it, the primary host, or you are asked.\n";
+    case Verb::logs:
+      return "Shows the log files that the recipe names under 'logs', each line with its host in\n"
+             "front, and with its file where there are several. On a terminal (or with --follow)\n"
+             "goes on until Ctrl-C, also when files are rotated or not there yet.\n";
+    case Verb::completion:
+      return "Prints a script that makes your shell complete verbs, options, stages, hosts, roles\n"
+             "and tasks. They are read from the recipe; nothing is connected to.\n";
     case Verb::config:
       return "Prints the recipe of one stage as it is understood: defaults filled in, the\n"
              "stage's overrides merged, values interpolated. Connects to nothing.\n";
@@ -48,6 +64,7 @@ std::string_view verb_description(Verb verb) {
       return "Explains a verb; 'deploy help recipe' explains every key of deploy.yml.\n";
     case Verb::stages:
     case Verb::version:
+    case Verb::complete:
       break;
   }
   return "";
@@ -77,6 +94,19 @@ std::string_view verb_examples(Verb verb) {
       return "  deploy run production -- uptime\n"
              "  deploy run production --roles app -- 'du -sh log | cut -f1'\n"
              "  deploy run production --group --timeout 30s -- cat REVISION\n";
+    case Verb::task:
+      return "  deploy task production                 # which there are\n"
+             "  deploy task production migrate --lock-wait 5m\n";
+    case Verb::ssh:
+      return "  deploy ssh production\n"
+             "  deploy ssh production app07.example.com\n";
+    case Verb::logs:
+      return "  deploy logs production\n"
+             "  deploy logs production --roles app -n 100 --no-follow\n";
+    case Verb::completion:
+      return "  deploy completion bash >~/.local/share/bash-completion/completions/deploy\n"
+             "  deploy completion zsh >~/.zfunc/_deploy\n"
+             "  deploy completion fish >~/.config/fish/completions/deploy.fish\n";
     case Verb::config:
       return "  deploy config staging\n"
              "  deploy config staging --set user=ada\n";
@@ -88,6 +118,7 @@ std::string_view verb_examples(Verb verb) {
              "  deploy help recipe\n";
     case Verb::stages:
     case Verb::version:
+    case Verb::complete:
       break;
   }
   return "";

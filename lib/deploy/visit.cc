@@ -21,6 +21,7 @@ constexpr int lost_status = 255;
 
 // What came of one host. Written by the host's own thread.
 struct Visited {
+  bool connected = false;
   int status = 0;
   double seconds = 0;
   std::optional<Error> error;
@@ -43,6 +44,7 @@ class Visit {
       visited.error = std::move(connected).error();
       visited.status = lost_status;
     } else {
+      visited.connected = true;
       run(host, *station.transport, command, timeout, visited);
       // Others may wait for a place; and a shell that is kept for nothing takes memory there.
       station.transport->close();
@@ -140,7 +142,7 @@ event::Report report_of(const std::vector<Visited>& visits, const Run& run) {
 // All hosts, `parallel` of them at the same time.
 std::vector<Visited> visit_all(const Request& request, const Surroundings& with, const Run& run, int parallel,
                                const std::function<host::Command(const inventory::Host&)>& command,
-                               std::optional<std::chrono::seconds> timeout) {
+                               std::optional<std::chrono::seconds> timeout, bool tell_at_once = false) {
   std::vector<std::string> names;
   for (const auto& host : request.hosts) names.push_back(host.name);
   run.emit()(event::PhaseStarted{Phase::run, names});
@@ -150,6 +152,10 @@ std::vector<Visited> visit_all(const Request& request, const Surroundings& with,
   const Visit visit(with, run.emit());
   group.run(all_of(request), [&](std::size_t i, runner::Station& station) {
     visits[i] = visit(request.hosts[i], station, command(request.hosts[i]), timeout);
+    const auto& error = visits[i].error;
+    if (tell_at_once && error && error->code != ErrorCode::cancelled) {
+      run.emit()(event::Warning{request.hosts[i].name, "not followed any more: " + error->message});
+    }
   });
   const auto failed =
       std::count_if(visits.begin(), visits.end(), [](const Visited& visited) { return visited.error.has_value(); });
@@ -175,6 +181,29 @@ event::Report run_command(const Request& request, const TypedCommand& typed, con
     for (const Visited& visited : visits) report.exit_code = std::max(*report.exit_code, visited.status);
   }
   return run.finish(std::move(report));
+}
+
+event::Report show_logs(const Request& request, const LogWish& wish, const Surroundings& with) {
+  Run run(request, with, "logs");
+  if (request.recipe.logs.empty()) {
+    return run.end_early(
+        {Error(ErrorCode::usage, "the recipe names no log files", "for instance: logs: [log/production.log]")});
+  }
+  const auto command = [&](const inventory::Host&) {
+    return host::logs(release::Layout(request.recipe.deploy_to), request.recipe.logs, wish.follow, wish.lines);
+  };
+  // Whoever is followed keeps its place: all hosts have one.
+  const int places = wish.follow ? static_cast<int>(request.hosts.size()) : request.recipe.ssh.parallel;
+  auto visits = visit_all(request, with, run, places, command, std::nullopt, wish.follow);
+  for (Visited& visited : visits) {
+    if (!visited.error || !visited.connected) continue;
+    if (wish.follow && visited.error->code == ErrorCode::cancelled) {
+      visited.error.reset();
+    } else if (visited.error->code == ErrorCode::remote) {
+      visited.error->message = "not all of its log files could be shown";
+    }
+  }
+  return run.finish(report_of(visits, run));
 }
 
 }  // namespace kirikae::deploy

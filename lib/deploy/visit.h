@@ -18,4 +18,12 @@ struct TypedCommand {
 // its own (128 + n where signal n ended it), 124 at the timeout, 255 where no trustworthy one was had.
 event::Report run_command(const Request& request, const TypedCommand& command, const Surroundings& with);
 
+struct LogWish {
+  bool follow = false;
+  int lines = 10;  // of what is there
+};
+// `deploy logs`: the recipe's log files on every host. Following ends when it is asked to stop, which is its good end, or when no host
+// is left. Usage error: the recipe names none.
+event::Report show_logs(const Request& request, const LogWish& wish, const Surroundings& with);
+
 }  // namespace kirikae::deploy

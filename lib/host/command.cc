@@ -137,6 +137,11 @@ Command run(const release::Layout& layout, const std::string& text, const std::m
   return {"run", step + call("kk_run_live") + ")\n"};
 }
 
+Command logs(const release::Layout& layout, const std::vector<std::string>& patterns, bool follow, int lines) {
+  return {"logs", paths(layout) + shell_assign("kk_follow", follow ? "yes" : "no") +
+                      shell_assign("kk_lines", std::to_string(lines)) + call("kk_logs", patterns)};
+}
+
 Command seal(const release::Layout& layout, const ReleaseInfo& info, const release::Facts& facts) {
   return {"seal", paths(layout) + sync_with(facts) + record(info) + call("kk_seal")};
 }

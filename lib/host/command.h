@@ -25,6 +25,10 @@ struct Command {
 std::string_view script();
 std::string start_line();
 
+// The remote command of `ssh` for a person: a login shell in `current`, else in deploy_to, else at home. Every login shell passes it
+// on unharmed, whatever deploy_to is called.
+std::string interactive_line(const release::Layout& layout);
+
 // Reads everything: tools, room, clock, `current`, releases and their states, missing shared files. Changes nothing: a host
 // that was never deployed to stays untouched. Output: release::parse_facts.
 Command facts(const release::Layout& layout, const std::vector<std::string>& shared_files);
@@ -81,6 +85,10 @@ Command task(const std::string& name, const std::string& run, const std::string&
 // A command that somebody typed: `sh -e` in `current`, or in the home folder where there is none. RELEASE, RELEASE_PATH and
 // REVISION are of what is live there, whatever `environment` says.
 Command run(const release::Layout& layout, const std::string& text, const std::map<std::string, std::string>& environment);
+
+// Prints the last `lines` lines of files, and where `follow` is set what is added to them, until it is ended; one that isn't there is
+// told, and waited for. `patterns` as Recipe::logs.
+Command logs(const release::Layout& layout, const std::vector<std::string>& patterns, bool follow, int lines);
 
 // Syncs the release's data to disk, then its record becomes `ready`, with what `info` says by now.
 Command seal(const release::Layout& layout, const ReleaseInfo& info, const release::Facts& facts);

@@ -9,7 +9,7 @@ std::string_view script() {
   static const std::string whole = [] {
     std::string text;
     for (const auto* name :
-         {"common", "lock", "control", "facts", "prepare", "receive", "link", "task", "seal", "publish", "log", "prune"}) {
+         {"common", "lock", "control", "facts", "prepare", "receive", "link", "task", "seal", "publish", "log", "logs", "prune"}) {
       text += embedded_script(name);
     }
     return text;
@@ -20,6 +20,23 @@ std::string_view script() {
 // `dd` byte by byte: whatever reads ahead would take the first steps for its own. `sh -s` does.
 std::string start_line() {
   return R"(exec /bin/sh -c 'IFS= read -r n; K=$(dd bs=1 count="$n" 2>/dev/null); eval "$K"; kk_serve')";
+}
+
+// In it are no quotes, backslashes before quotes, newlines or `!`, which csh and fish read in their own ways.
+std::string interactive_line(const release::Layout& layout) {
+  constexpr std::string_view plain = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-";
+  std::string folder;
+  for (const char c : layout.root()) {
+    if (plain.find(c) != std::string_view::npos) {
+      folder += c;
+    } else {
+      const auto byte = static_cast<unsigned char>(c);
+      for (const int digit : {byte >> 6, (byte >> 3) & 7, byte & 7}) folder += std::to_string(digit);
+      folder.insert(folder.size() - 3, "\\0");
+    }
+  }
+  return "exec /bin/sh -c 'd=$(printf %b \"" + folder +
+         "\"); cd \"$d/current\" 2>/dev/null || cd \"$d\" 2>/dev/null || cd; exec \"${SHELL:-/bin/sh}\" -l'";
 }
 
 }  // namespace kirikae::host

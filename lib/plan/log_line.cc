@@ -7,8 +7,8 @@
 #include <nlohmann/json.hpp>
 
 namespace kirikae::plan {
-std::string json_line(const LogEntry& entry) {
-  const nlohmann::ordered_json line = {
+std::string json_line(const LogEntry& entry, const std::string& task) {
+  nlohmann::ordered_json line = {
       {"time", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(entry.time)))},
       {"action", entry.action},
       {"application", entry.application},
@@ -19,6 +19,7 @@ std::string json_line(const LogEntry& entry) {
       {"by", entry.by},
       {"result", entry.result},
   };
+  if (!task.empty()) line["task"] = task;
   return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 

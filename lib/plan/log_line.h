@@ -8,7 +8,7 @@ namespace kirikae::plan {
 
 struct LogEntry {
   std::int64_t time = 0;  // unix seconds, the operator's clock
-  std::string action;     // deploy | rollback
+  std::string action;     // deploy | rollback | task
   std::string application;
   std::string stage;
   std::string release;
@@ -17,8 +17,8 @@ struct LogEntry {
   std::string by;      // user@machine
   std::string result;  // good | failed | undone
 };
-// One line of JSON, without newline; text that is no UTF-8 is replaced.
-std::string json_line(const LogEntry& entry);
+// One line of JSON, without newline; text that is no UTF-8 is replaced. `task`: of the action `task`, which one.
+std::string json_line(const LogEntry& entry, const std::string& task = {});
 
 // The line for revisions.log, as Capistrano writes it; no newline.
 std::string revisions_line(const LogEntry& entry);

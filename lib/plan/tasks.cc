@@ -103,23 +103,28 @@ Result<std::vector<Round>> hook_rounds(const TaskScene& scene, recipe::HookPoint
   if (names == scene.recipe.hooks.end()) return rounds;
   for (const auto& name : names->second) {
     const recipe::Task& task = scene.recipe.tasks.at(name);
-    Round round{phase, std::nullopt, {}};
-    if (task.local) {
-      round.local = local_task(scene, task);
-      rounds.push_back(std::move(round));
-      continue;
+    if (task.once && !task.local && hosts_of(task, scene.hosts).empty()) {
+      return std::unexpected(nowhere_to_run(task, std::string(recipe::name_of(point))));
     }
-    const auto where = hosts_of(task, scene.hosts);
-    if (where.empty() && task.once) return std::unexpected(nowhere_to_run(task, std::string(recipe::name_of(point))));
-    for (const std::size_t i : where) {
-      const PlannedHost& host = scene.hosts[i];
-      if (host.already || (scene.place == TaskScene::Place::before && host.facts.live.empty())) continue;
-      RunTask step{task.name, task.run, folder_of(scene, task, host), environment_of(scene, &host), task.timeout};
-      round.hosts.push_back({i, {std::move(step)}});
-    }
-    if (!round.hosts.empty()) rounds.push_back(std::move(round));
+    if (auto round = task_round(scene, task, phase)) rounds.push_back(*std::move(round));
   }
   return rounds;
+}
+
+std::optional<Round> task_round(const TaskScene& scene, const recipe::Task& task, event::Phase phase) {
+  Round round{phase, std::nullopt, {}};
+  if (task.local) {
+    round.local = local_task(scene, task);
+    return round;
+  }
+  for (const std::size_t i : hosts_of(task, scene.hosts)) {
+    const PlannedHost& host = scene.hosts[i];
+    if (host.already || (scene.place == TaskScene::Place::before && host.facts.live.empty())) continue;
+    RunTask step{task.name, task.run, folder_of(scene, task, host), environment_of(scene, &host), task.timeout};
+    round.hosts.push_back({i, {std::move(step)}});
+  }
+  if (round.hosts.empty()) return std::nullopt;
+  return round;
 }
 
 }  // namespace kirikae::plan

@@ -26,6 +26,9 @@ struct TaskScene {
 // Hosts with `already` are left out. Errors (usage): a `once` task that no selected host may run.
 Result<std::vector<Round>> hook_rounds(const TaskScene& scene, recipe::HookPoint point, event::Phase phase);
 
+// The same for one task by itself. None: no host has a role of it, or a release to run it in.
+std::optional<Round> task_round(const TaskScene& scene, const recipe::Task& task, event::Phase phase);
+
 // What a command finds in its environment; `host` null: a command of this machine.
 std::map<std::string, std::string> environment_of(const TaskScene& scene, const PlannedHost* host);
 

@@ -30,6 +30,7 @@ class Parser {
       recipe.shared = {paths(*given, "directories"), paths(*given, "files")};
     }
     recipe.copied = paths(tree, "copied");
+    recipe.logs = paths(tree, "logs");
     if (const Node* given = tree.find("tasks")) tasks(*given, recipe);
     if (const Node* given = tree.find("hooks")) hooks(*given, recipe);
     const Node none;

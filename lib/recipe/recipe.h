@@ -85,6 +85,7 @@ struct Recipe {
   Source source;
   Shared shared;
   std::vector<std::string> copied;  // taken over from the live release before the build hooks; normalised like Shared
+  std::vector<std::string> logs;    // log files on the hosts, absolute or relative to `current`; with * ? [
   std::map<std::string, Task> tasks;
   std::map<HookPoint, std::vector<std::string>> hooks;  // task names, in order
   Ssh ssh;

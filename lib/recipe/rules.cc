@@ -144,6 +144,11 @@ std::string payload_path_rule(std::string_view value) {
   return {};
 }
 
+std::string log_path_rule(std::string_view value) {
+  if (value.starts_with('/')) return path_rule(value);
+  return inner_path_rule(value);
+}
+
 std::string local_path_rule(std::string_view value) {
   if (auto wrong = path_rule(value); !wrong.empty()) return wrong;
   if (value.front() != '~' || value.size() == 1 || value[1] == '/') return {};

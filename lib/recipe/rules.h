@@ -22,6 +22,7 @@ std::string role_rule(std::string_view value);
 std::string command_rule(std::string_view value);
 std::string inner_path_rule(std::string_view value);    // relative, no `..`: stays inside of its folder
 std::string payload_path_rule(std::string_view value);  // the same, and none of our own names in a release
+std::string log_path_rule(std::string_view value);      // absolute, or as inner_path_rule
 std::string local_path_rule(std::string_view value);    // a path of the operator's machine
 std::string pattern_rule(std::string_view value);       // one line of a .gitignore
 std::string sha256_rule(std::string_view value);

@@ -297,6 +297,12 @@ constexpr Key root_keys[] = {
      .summary = "Paths taken over from the live release before the build, such as installed dependencies.",
      .example = "copied: [node_modules]",
      .rule = payload_path_rule},
+    {.name = "logs",
+     .type = Type::texts,
+     .summary = "Log files for 'deploy logs', relative to the live release (as shared paths are) or absolute; with *, ? "
+                "and [ ] for several.",
+     .example = "logs: [log/production.log, /var/log/nginx/shop.*.log]",
+     .rule = log_path_rule},
     {.name = "tasks",
      .type = Type::named,
      .summary = "Commands by name. Text alone is short for 'run'.",

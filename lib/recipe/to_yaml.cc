@@ -180,6 +180,7 @@ std::string to_yaml(const Recipe& recipe) {
     out.close();
   }
   out.lists("copied", recipe.copied);
+  out.lists("logs", recipe.logs);
   if (!recipe.tasks.empty()) {
     out.open("tasks");
     for (const auto& [name, task] : recipe.tasks) write_task(out, task);

@@ -16,6 +16,7 @@ PlainLook reading_look(const LinesLook& look) {
   plain.level = look.level;
   plain.palette = look.err_palette;
   plain.reading = true;
+  plain.groups = look.groups;
   return plain;
 }
 
@@ -39,7 +40,7 @@ void Lines::show(const event::Event& event) {
 void Lines::show_output(const event::Output& output) {
   if (look_.level == Level::quiet) return;
   const bool out = output.channel == event::Channel::out;
-  const std::string line = sanitize_line(output.line);
+  const std::string line = without_commands(look_.groups.ci(), sanitize_line(output.line));
   if (look_.grouped) {
     Block& block = (out ? out_ : err_)[output.host];
     if (block.text.size() + line.size() < longest_block && !block.cut) {

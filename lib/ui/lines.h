@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "ui/ci.h"
 #include "ui/plain.h"
 #include "ui/renderer.h"
 
@@ -18,6 +19,7 @@ struct LinesLook {
   Palette err_palette{false};
   // At the end, in blocks with the hosts' names above: hosts that said the same share one.
   bool grouped = false;
+  CiGroups groups{};  // of the CI system, which must not take a host's lines for commands
 };
 
 class Lines : public Renderer {

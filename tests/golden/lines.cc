@@ -72,5 +72,15 @@ TEST_CASE("quiet, only warnings are left of it; verbose, the steps as well") {
   CHECK(shown.err.find("[db1] run: failed in ") != std::string::npos);
 }
 
+TEST_CASE("grouped lines of hosts, which stand alone, are no commands to a CI system") {
+  Script script;
+  script.start("run", {"web1"}).begin(Phase::run);
+  script.output("web1", "run", "  ::add-mask::x").output("web1", "run", "plain ##[group]y");
+  script.add(event::RunFinished{});
+  const auto now = [] { return std::int64_t{0}; };
+  CHECK(show(script, {.grouped = true, .groups = ui::CiGroups(ui::Ci::github, now)}).out ==
+        "== web1\n  \\x3a:add-mask::x\nplain ##\\x5bgroup]y\n");
+}
+
 }  // namespace
 }  // namespace kirikae::golden

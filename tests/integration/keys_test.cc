@@ -50,6 +50,7 @@ std::vector<Probe> value_probes() {
       {.what = "shared.files", .with = "shared: {files: [.env]}\n"},
       {.what = "copied", .without = "tasks: {make: 'echo once >>made'}\nhooks: {build: make}\n",
        .with = "copied: [made]\ntasks: {make: 'echo once >>made'}\nhooks: {build: make}\n", .before = 1},
+      {.what = "logs", .with = "logs: [VERSION]\n", .words = {"logs", "production"}, .before = 1},
       {.what = "stages.*.hosts.*.address", .hosts = "[127.0.0.1]"},
       {.what = "stages.*.hosts.*.roles", .without = told(", roles: app"), .with = told(", roles: app"), .hosts = "[{address: 127.0.0.1, roles: app}, {address: 127.0.0.2, roles: db}]"},
       {.what = "stages.*.hosts.*.primary", .without = told(", once: true"), .with = told(", once: true"),

@@ -4,6 +4,7 @@
 #include <sstream>
 
 #include "support/catch.h"
+#include "support/events.h"
 #include "support/farm.h"
 #include "support/process.h"
 
@@ -136,4 +137,20 @@ TEST_CASE("words behind '--' are for 'run' only, and 'run' needs some") {
     CHECK(ran.status == 2);
     CHECK(ran.err == text);
   }
+}
+
+TEST_CASE("programs read what a command printed, and the exit code, as events") {
+  World world;
+  const Ran ran = world.deploy({"run", "production", "--output", "json", "--", "echo hi; echo odd >&2; exit 9"});
+  INFO(ran);
+  CHECK(ran.status == 9);
+  const Events events = validated_events(ran.out);
+  const Events lines = only(events, "output");
+  REQUIRE(lines.size() == 2);
+  for (const auto& line : lines) {
+    CHECK(line["host"] == "127.0.0.1");
+    CHECK(line["line"] == (line["channel"] == "out" ? "hi" : "odd"));
+  }
+  CHECK(events.back()["outcome"] == "failed");
+  CHECK(events.back()["exit_code"] == 9);
 }

@@ -1,5 +1,8 @@
-// `deploy run` on hosts that are fakes.
+// `deploy run` and `deploy logs` on hosts that are fakes.
 #include "deploy/visit.h"
+
+#include <thread>
+
 #include "run_world.h"
 #include "support/catch.h"
 #include "support/process.h"
@@ -93,4 +96,40 @@ TEST_CASE("a stop ends what runs, begins nothing more, and is exit code 130") {
   CHECK(report.outcome == Outcome::interrupted);
   CHECK(event::exit_code(report) == 130);
   CHECK(report.hosts[1].error->code == ErrorCode::cancelled);
+}
+
+TEST_CASE("followed logs end well when they are told to, and a host that drops out is told at once") {
+  VisitWorld world(3);
+  world.request.recipe.logs = {"log/a.log", "it's.log"};
+  world.request.recipe.ssh.parallel = 1;  // whoever is followed keeps its place, and the others follow all the same
+  world.hosts[0]->answer("logs", {.out = "one\n", .hang = true});
+  world.hosts[1]->answer("logs", {.lose = true});
+  world.hosts[2]->answer("logs", {.hang = true});
+  std::jthread person([&] {
+    eventually([&] { return world.was_told(2, "logs") && !world.events.all<event::Warning>().empty(); });
+    world.stop.request_stop();
+  });
+  const auto report = deploy::show_logs(world.request, {true, 5}, world.surroundings());
+  CHECK(report.outcome == Outcome::failed);
+  CHECK(event::exit_code(report) == 1);
+  CHECK_FALSE(report.hosts[0].error);
+  CHECK(report.hosts[1].error->code == ErrorCode::lost);
+  REQUIRE(world.events.all<event::Warning>().size() == 1);
+  CHECK(world.events.all<event::Warning>()[0].host == "web2");
+  const std::string text = world.hosts[0]->calls()[0].text;
+  CHECK(text.find("kk_follow='yes'\nkk_lines='5'\nkk_logs 'log/a.log' 'it'\\''s.log'\n") != std::string::npos);
+}
+
+TEST_CASE("followed logs of healthy hosts end with exit code 0, however they were stopped") {
+  VisitWorld world(2);
+  world.request.recipe.logs = {"a.log"};
+  for (const auto& host : world.hosts) {
+    host->answer("logs", {.hang = true});
+    host->before_each([&](const FakeCall&) {
+      if (eventually([&] { return world.was_told(0, "logs") && world.was_told(1, "logs"); })) world.stop.request_stop();
+    });
+  }
+  const auto report = deploy::show_logs(world.request, {true, 10}, world.surroundings());
+  CHECK(report.outcome == Outcome::done);
+  CHECK(event::exit_code(report) == 0);
 }

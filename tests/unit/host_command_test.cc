@@ -74,4 +74,20 @@ TEST_CASE("The script is small, and the line that starts it has nothing that a l
   CHECK(line.find('\'', 17) == line.size() - 1);
 }
 
+TEST_CASE("The line that starts a person's shell has nothing in it that a login shell reads in its own way") {
+  const std::string line = interactive_line(release::Layout("/srv/it's \\ \"$(id)\" 100% !x ü"));
+  CHECK(line ==
+        R"(exec /bin/sh -c 'd=$(printf %b "/srv/it\0047s\0040\0134\0040\0042\0044\0050id\0051\0042\0040100\0045\0040\0041x\0040\0303\0274"); )"
+        R"(cd "$d/current" 2>/dev/null || cd "$d" 2>/dev/null || cd; exec "${SHELL:-/bin/sh}" -l')");
+}
+
+TEST_CASE("A command that somebody typed is told what is live before its environment is set") {
+  const auto command = run(layout, "echo 'x'", {{"PATH", "/bin"}});
+  CHECK(command.name == "run");
+  const auto live = command.text.find("\nkk_read_current\n"), path = command.text.find("\nexport PATH='/bin'\n");
+  CHECK(live < path);
+  CHECK(path < command.text.find("\nkk_run_live\n)\n"));
+  CHECK(has(command, R"(kk_run='echo '\''x'\''')"));
+}
+
 }  // namespace kirikae::host

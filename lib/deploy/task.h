@@ -1,0 +1,15 @@
+// `deploy task`: one task of the recipe by itself, in the live release of its hosts, under their lock.
+#pragma once
+
+#include "deploy/deploy.h"
+
+namespace kirikae::deploy {
+
+// Locks the hosts that the task runs on (all selected ones for a task of this machine), and leaves a line in their audit logs.
+// Usage error: none of the selected hosts has a role of the task. Nothing runs where one of them has no live release.
+event::Report run_task(const Request& request, const recipe::Task& task, const Surroundings& with);
+
+// What `deploy task STAGE` lists: each task, where it runs, and in which hooks.
+std::string tasks_text(const recipe::Recipe& recipe);
+
+}  // namespace kirikae::deploy

@@ -1,0 +1,65 @@
+// The recipe's log files, shown and followed.
+#include <unistd.h>
+
+#include "host/releases.h"
+#include "support/catch.h"
+#include "support/process.h"
+
+namespace kirikae::test {
+
+TEST_CASE("Log files are shown by their names and patterns, and what is missing is told") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  site.make(id1, {{"log/a.log", "1\n2\n3"}, {"log/-n it's $(id) [x].log", "odd\n"}, {"log/b.txt", "b\n"}});
+  site.publish(id1);
+  site.disk.write("elsewhere.log", "else\n");
+  const auto show = [&](const std::vector<std::string>& patterns, int lines = 10) {
+    return site.control.run(host::logs(site.layout(), patterns, false, lines));
+  };
+  auto ended = show({"log/a.log"}, 2);
+  INFO(ended);
+  CHECK(ended.status == 0);
+  CHECK(ended.out == "2\n3");
+  ended = show({"log/*.log", site.disk / "elsewhere.log"});
+  INFO(ended);
+  CHECK(ended.status == 0);
+  CHECK(ended.out == "log/-n it's $(id) [x].log: odd\nlog/a.log: 1\nlog/a.log: 2\nlog/a.log: 3\n" +
+                         (site.disk / "elsewhere.log") + ": else\n");
+  ended = show({"log/-n it's $(id) [x].log"});
+  INFO(ended);
+  CHECK(ended.out == "log/-n it's $(id) [x].log: odd\n");
+  ended = show({"log/$(touch pwned)", "log/b.txt", "nothing/*"}, 0);
+  INFO(ended);
+  CHECK(ended.status == 1);
+  CHECK(ended.out.empty());
+  CHECK(ended.err == "'log/$(touch pwned)' is not there\n'nothing/*' is not there\n");
+  CHECK_FALSE(site.disk.exists("pwned"));
+  CHECK_FALSE(site.disk.exists("current/pwned"));
+}
+
+TEST_CASE("Log files are followed, also those that come later, until the step is ended with all of it") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  site.make(id1, {{"log/a.log", "first\n"}});
+  site.publish(id1);
+  const std::string mark = "a" + std::to_string(::getpid()) + ".log";
+  site.disk.write("srv/app/current/log/" + mark, "marked\n");
+  site.control.begin(70, host::logs(site.layout(), {"log/a.log", "log/" + mark, "log/late.*"}, true, 10).text);
+  REQUIRE(site.control.wait_for_output("log/a.log: first\n"));
+  REQUIRE(site.control.wait_for_output(": marked\n"));
+  site.disk.write("srv/app/current/log/late.log", "from its beginning\n");
+  CHECK(site.control.wait_for_output("log/late.log: from its beginning\n"));
+  site.disk.write("srv/app/current/log/a.new", "rotated\n");
+  fs::rename(site.disk.path("current/log/a.new"), site.disk.path("current/log/a.log"));
+  CHECK(site.control.wait_for_output("log/a.log: rotated\n"));
+  site.control.say("cancel 70\n");
+  const auto ended = site.control.end(70);
+  INFO(ended);
+  CHECK(ended.status == 143);
+  CHECK(ended.err.find("'log/late.*' is not there yet: waiting for it\n") != std::string::npos);
+  CHECK(eventually([&] { return processes_with(mark).empty(); }));
+}
+
+}  // namespace kirikae::test
