@@ -11,7 +11,7 @@ Ended run_logs(const Call& call) {
   const Options& options = call.options;
   const bool follow = options.follow || (!options.no_follow && ui::is_terminal(STDOUT_FILENO));
   return visit_hosts(call, [&](const auto& request, const auto& with) -> event::Report {
-    return deploy::show_logs(request, {follow, options.lines}, with);
+    return deploy::show_logs(request, {follow, options.lines.value_or(10)}, with);
   });
 }
 

@@ -70,6 +70,14 @@ Ended run_verb(const Call& call) {
       return run_plan(call);
     case Verb::releases:
       return run_releases(call);
+    case Verb::check:
+      return run_check(call);
+    case Verb::status:
+      return run_status(call);
+    case Verb::audit:
+      return run_audit(call);
+    case Verb::prune:
+      return run_prune(call);
     case Verb::lock:
       return run_lock(call);
     case Verb::unlock:

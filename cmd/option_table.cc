@@ -7,10 +7,9 @@
 namespace kirikae::cmd {
 namespace {
 
-const std::vector<Verb> running = {Verb::deploy,   Verb::rollback, Verb::plan,
-                                   Verb::releases, Verb::lock,     Verb::unlock,
-                                   Verb::run,      Verb::task,     Verb::ssh,
-                                   Verb::logs};
+const std::vector<Verb> running = {Verb::deploy, Verb::rollback, Verb::plan,  Verb::releases, Verb::check,
+                                   Verb::status, Verb::audit,    Verb::prune, Verb::lock,     Verb::unlock,
+                                   Verb::run,    Verb::task,     Verb::ssh,   Verb::logs};
 // Those with something to show while they run: `ssh` leaves everything to ssh.
 const std::vector<Verb> showing = [] {
   auto verbs = running;
@@ -33,6 +32,10 @@ std::span<const VerbRow> verb_rows() {
       VerbRow{Verb::plan, "plan", "plan STAGE [options]", "read the hosts, print what would change, change nothing"},
       VerbRow{Verb::releases, "releases", "releases STAGE [options]",
               "list the releases on the hosts and their states"},
+      VerbRow{Verb::check, "check", "check STAGE [options]", "say what would keep a deploy from going through"},
+      VerbRow{Verb::status, "status", "status STAGE [options]", "what each host runs, since when, and what is not in order"},
+      VerbRow{Verb::audit, "audit", "audit STAGE [options]", "who did what on the hosts, and when"},
+      VerbRow{Verb::prune, "prune", "prune STAGE [options]", "remove old and failed releases now"},
       VerbRow{Verb::lock, "lock", "lock STAGE -m WHY [options]", "freeze the hosts: nobody deploys until they are unlocked"},
       VerbRow{Verb::unlock, "unlock", "unlock STAGE [options]", "end a freeze; with --force, take a run's lock away"},
       VerbRow{Verb::run, "run", "run STAGE [options] -- COMMAND", "run a command on all hosts of a stage at the same time"},
@@ -69,11 +72,11 @@ std::span<const OptionRow> option_rows() {
                 {Verb::deploy, Verb::plan},
                 {"what is recorded as the revision (default: the", "source's git commit, or the archive's checksum)"}},
       OptionRow{
-          "-n,--dry-run", "", "Running", {Verb::deploy, Verb::rollback}, {"print what would change, change nothing"}},
+          "-n,--dry-run", "", "Running", {Verb::deploy, Verb::rollback, Verb::prune}, {"print what would change, change nothing"}},
       OptionRow{"--lock-wait",
                 "TIME",
                 "Running",
-                {Verb::deploy, Verb::rollback, Verb::task},
+                {Verb::deploy, Verb::rollback, Verb::task, Verb::prune},
                 {"wait so long for somebody else's deploy to end: 90s, 10m", "(default: don't wait)"}},
       OptionRow{"--despite-freeze", "", "Running", {Verb::rollback}, {"although the hosts are frozen"}},
       OptionRow{"-m,--message", "TEXT", "Running", {Verb::lock}, {"why; everybody is told who is kept out"}},
@@ -86,13 +89,15 @@ std::span<const OptionRow> option_rows() {
       OptionRow{"--yes",
                 "",
                 "Running",
-                {Verb::deploy, Verb::rollback, Verb::task},
+                {Verb::deploy, Verb::rollback, Verb::task, Verb::prune},
                 {"answer the question of a stage with 'confirm: true'"}},
       OptionRow{"--list", "", "Output", {Verb::task}, {"the recipe's tasks, where they run, and in which hooks"}},
-      OptionRow{"-n,--lines", "LINES", "Output", {Verb::logs}, {"how many lines of what is there (default: 10)"}},
+      OptionRow{"-n,--lines", "LINES", "Output", {Verb::audit, Verb::logs}, {"so many entries (default: 30), or lines of each", "log file (default: 10)"}},
       OptionRow{"-f,--follow", "", "Output", {Verb::logs}, {"go on until Ctrl-C; the default on a terminal"}},
       OptionRow{"--no-follow", "", "Output", {Verb::logs}, {"end after what is there; the default elsewhere"}},
       OptionRow{"--group", "", "Output", {Verb::run}, {"each host's output in one piece, at the end; hosts that", "said the same share one"}},
+      OptionRow{"--keep", "N", "Running", {Verb::prune}, {"keep so many good releases (default: keep_releases)"}},
+      OptionRow{"--exit-code", "", "Output", {Verb::status}, {"exit with 1 where not all is as it should be"}},
       OptionRow{"-q,--quiet", "", "Output", showing, {"only errors, warnings and the end"}},
       OptionRow{"-v,--verbose", "", "Output", showing, {"every step of every host as well"}},
       OptionRow{"--output",

@@ -6,6 +6,7 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <map>
 #include <optional>
 #include <variant>
@@ -161,6 +162,18 @@ Result<void> take_value(const Parsed& parsed, std::string_view name, std::string
   return {};
 }
 
+// Left as it is where the option isn't given.
+Result<void> take_number(const Parsed& parsed, std::string_view name, int least, int most, int& into) {
+  std::string text;
+  TRY(take_value(parsed, name, text));
+  if (text.empty()) return {};
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
+  if (error != std::errc() || end != text.data() + text.size() || into < least || into > most) {
+    return std::unexpected(usage_error(fmt::format("'--{} {}' is no number from {} to {}", name, text, least, most)));
+  }
+  return {};
+}
+
 // Comma separated, and any number of times.
 Result<void> take_list(const Parsed& parsed, std::string_view name, std::vector<std::string>& into) {
   for (const std::string& value : parsed.values.find(name)->second) {
@@ -225,7 +238,7 @@ Result<void> take_timeout(const Parsed& parsed, std::optional<std::chrono::secon
   return {};
 }
 
-Result<void> take_lines(const Parsed& parsed, int& into) {
+Result<void> take_lines(const Parsed& parsed, std::optional<int>& into) {
   std::string text;
   TRY(take_value(parsed, "lines", text));
   if (text.empty()) return {};
@@ -269,6 +282,7 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
   TRY(take_output(parsed, options.output));
   TRY(take_duration(parsed, "lock-wait", options.lock_wait));
   TRY(take_value(parsed, "message", options.message));
+  if (!parsed.values.find("keep")->second.empty()) TRY(take_number(parsed, "keep", 1, 1000, options.keep.emplace()));
   TRY(take_timeout(parsed, options.timeout));
   const auto flag = [&](std::string_view name) { return parsed.flags.find(name)->second; };
   TRY(take_lines(parsed, options.lines));
@@ -278,6 +292,7 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
   options.no_follow = flag("no-follow");
   if (options.follow && options.no_follow)
     return std::unexpected(usage_error("'--follow' and '--no-follow' exclude each other"));
+  options.exit_code = flag("exit-code");
   options.yes = flag("yes");
   options.quiet = flag("quiet");
   options.verbose = flag("verbose");

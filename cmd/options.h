@@ -12,7 +12,10 @@
 
 namespace kirikae::cmd {
 
-enum class Verb { stages, deploy, rollback, plan, releases, lock, unlock, run, task, ssh, logs, completion, complete, init, config, help, version };
+enum class Verb {
+  stages, deploy, rollback, plan, releases, check, status, audit, prune, lock, unlock, run, task, ssh, logs,
+  completion, complete, init, config, help, version,
+};
 
 enum class Output { automatic, plain, tty, json };
 
@@ -31,13 +34,15 @@ struct Options {
   bool despite_freeze = false;
   std::string message;   // of lock
   bool force = false;    // of unlock
-  bool dry_run = false;  // of rollback; `deploy -n` is the verb plan
+  bool dry_run = false;  // of rollback and prune; `deploy -n` is the verb plan
+  std::optional<int> keep;   // of prune
+  bool exit_code = false;    // of status
   bool yes = false;
   std::vector<std::string> command;             // of run: the words after `--`; of complete: the line to be completed
   std::optional<std::chrono::seconds> timeout;  // of run
   bool group = false;                           // of run
   bool list = false;                            // of task
-  int lines = 10;                               // of logs
+  std::optional<int> lines;                     // of audit and logs
   bool follow = false, no_follow = false;       // of logs
   bool quiet = false;
   bool verbose = false;

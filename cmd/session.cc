@@ -11,6 +11,7 @@
 #include "local.h"
 #include "ssh/ssh_connector.h"
 #include "ui/ask.h"
+#include "ui/sanitize.h"
 
 namespace kirikae::cmd {
 namespace {
@@ -19,7 +20,9 @@ namespace {
 Result<void> confirm(const Call& call, const deploy::Request& request) {
   if (!request.recipe.confirm || call.options.yes) return {};
   const std::string& stage = request.recipe.stage;
-  std::string doing = call.options.verb == Verb::rollback ? "roll back" : "deploy to";
+  std::string doing = call.options.verb == Verb::rollback ? "roll back"
+                      : call.options.verb == Verb::prune  ? "remove old releases of"
+                                                          : "deploy to";
   if (call.options.verb == Verb::task) doing = fmt::format("run task {} on", call.options.argument);
   if (!ui::can_ask()) {
     return std::unexpected(Error(ErrorCode::usage,
@@ -67,18 +70,29 @@ Ended visit_hosts(const Call& call, const Change& visit) {
   return with_surroundings(call, false, *request, visit);
 }
 
-Ended read_hosts(const Call& call, const Read& read) {
+namespace {
+
+Ended read_hosts(const Call& call, const Read& read, bool ask) {
   auto request = load_request(call.options);
   if (!request) return std::unexpected(std::move(request).error());
+  if (auto confirmed = ask ? confirm(call, *request) : Result<void>(); !confirmed) {
+    return std::unexpected(Errors{std::move(confirmed).error()});
+  }
   auto reading = with_surroundings(call, true, *request, read);
   if (!reading) return std::unexpected(std::move(reading).error());
   event::Report report = std::move(reading->report);
-  auto failed = call.options.output == Output::json ? json_failure() : show_text(reading->text);
+  auto failed = call.options.output == Output::json ? json_failure() : show_text(ui::sanitize_text(reading->text));
   if (failed) {
     report.errors.push_back(*std::move(failed));
     report.outcome = event::worse(report.outcome, event::Outcome::failed);
   }
   return report;
 }
+
+}  // namespace
+
+Ended read_hosts(const Call& call, const Read& read) { return read_hosts(call, read, false); }
+
+Ended confirm_and_read(const Call& call, const Read& read) { return read_hosts(call, read, true); }
 
 }  // namespace kirikae::cmd

@@ -17,7 +17,10 @@ Ended change_hosts(const Call& call, const Change& change);
 // Without a question: what is done there has been typed on purpose.
 Ended visit_hosts(const Call& call, const Change& visit);
 
-// Prints what was read to standard output.
+// Prints what was read to standard output, made harmless for a terminal.
 Ended read_hosts(const Call& call, const Read& read);
+
+// The same for a verb that changes hosts: asks first where the stage says `confirm: true`.
+Ended confirm_and_read(const Call& call, const Read& read);
 
 }  // namespace kirikae::cmd

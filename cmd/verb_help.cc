@@ -20,6 +20,25 @@ std::string_view verb_description(Verb verb) {
     case Verb::releases:
       return "Lists the releases that the hosts have, newest first, with their states\n"
              "(preparing, ready, good, bad, failed), who made them, and which is live.\n";
+    case Verb::check:
+      return "Connects to every host and lists, for all of them at once, what would keep a\n"
+             "deploy from going through: connections and host keys, rights, room on the disk,\n"
+             "missing shared files and tools, wrong clocks. Warns of what dead runs have left,\n"
+             "of locks and freezes, and shows the environment that commands get. Changes\n"
+             "nothing. Every deploy does the same before it begins.\n";
+    case Verb::status:
+      return "Shows which release each host runs, since when and by whom, hosts that are alike\n"
+             "in one line; and what is not as it should be: hosts that differ, a 'current'\n"
+             "that leads elsewhere, releases that are not good or unfinished, locks of dead\n"
+             "runs, freezes.\n";
+    case Verb::audit:
+      return "Shows who did what on the hosts, when, and how it ended: deploys, rollbacks,\n"
+             "tasks, locks and prunes, the newest last. Entries that several hosts have alike\n"
+             "are one line.\n";
+    case Verb::prune:
+      return "Removes what the next deploy would remove, without a deploy: releases beyond\n"
+             "keep_releases, failed ones, and what runs that died have left. Never the live\n"
+             "one, nor the one that a rollback would go to. Locks the hosts; a freeze stops it.\n";
     case Verb::lock:
       return "Freezes the hosts of a stage: deploys are refused there, with your name and your\n"
              "reason, until somebody says 'deploy unlock'. A rollback goes on with\n"
@@ -85,6 +104,18 @@ std::string_view verb_examples(Verb verb) {
              "  deploy plan production --roles db --set keep_releases=2\n";
     case Verb::releases:
       return "  deploy releases production\n";
+    case Verb::check:
+      return "  deploy check production\n"
+             "  deploy check production --hosts 'app*'\n";
+    case Verb::status:
+      return "  deploy status production\n"
+             "  deploy status production --exit-code --quiet\n";
+    case Verb::audit:
+      return "  deploy audit production\n"
+             "  deploy audit production --lines 200 --hosts app01.example.com\n";
+    case Verb::prune:
+      return "  deploy prune production -n             # what would go\n"
+             "  deploy prune production --keep 2\n";
     case Verb::lock:
       return "  deploy lock production -m 'database is being moved'\n";
     case Verb::unlock:

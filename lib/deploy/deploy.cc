@@ -64,6 +64,7 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   if (auto problems = problems_of(opened, plan::preflight_deploy(input)); !problems.empty()) {
     return run.end_early(problems, opened.hosts);
   }
+  run.tell(plan::remarks_before_deploy(input));
   auto plan = plan::build_deploy(input);
   if (!plan) return run.end_early({plan.error()}, opened.hosts);
   auto encoding = encoding_from(plan::encoding_for(opened.hosts));

@@ -49,6 +49,15 @@ Reading plan_deploy(const Request& request, const Surroundings& with);
 Reading plan_rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with);
 Reading releases(const Request& request, const Surroundings& with);
 
+// What would keep a deploy from beginning, on every host, and what is worth knowing before one. Changes nothing.
+Reading check(const Request& request, const Surroundings& with);
+// `exit_code`: the report says failed where not all is as it should be.
+Reading status(const Request& request, bool exit_code, const Surroundings& with);
+// The last `lines` entries of the hosts' logs, merged.
+Reading audit(const Request& request, int lines, const Surroundings& with);
+// Removes what a deploy would remove, under the lock. `keep`: instead of the recipe's keep_releases.
+Reading prune(const Request& request, std::optional<int> keep, bool dry_run, const Surroundings& with);
+
 // `deploy lock` and `deploy unlock`: the freeze, and by `force` the run lock of whoever has it.
 Reading freeze(const Request& request, const std::string& why, const Surroundings& with);
 Reading unlock(const Request& request, bool force, const Surroundings& with);

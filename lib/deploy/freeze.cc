@@ -1,50 +1,40 @@
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <map>
+#include <functional>
 
 #include "core/fold.h"
+#include "deploy/ask.h"
 #include "deploy/run.h"
+#include "plan/log_line.h"
+#include "plan/preflight.h"
 
 namespace kirikae::deploy {
 namespace {
 
 using namespace std::chrono_literals;
 
-// The same command on every host.
-std::vector<Error> on_all(const OpenedHosts& opened, const Run& run, runner::TaskGroup& group, const host::Command& command) {
-  std::vector<std::optional<Error>> errors(opened.hosts.size());
-  std::vector<std::size_t> all;
-  for (std::size_t i = 0; i < opened.hosts.size(); ++i) all.push_back(i);
-  group.run(all, [&](std::size_t i, runner::Station& station) {
-    const std::string& name = opened.hosts[i].host.name;
-    run.emit()(event::HostState{name, command.name});
-    std::string said;
-    const auto hear = [&](ssh::Stream, std::string_view bytes) { said += bytes.substr(0, 2000); };
-    auto ended = station.transport->exec(command, hear, {Deadline::in(60s), {}});
-    if (!ended) {
-      errors[i] = std::move(ended).error().on(name);
-    } else if (!ended->ok()) {
-      errors[i] = Error(ErrorCode::remote, command.name + " failed: " + said).on(name);
-    }
-  });
-  std::vector<Error> those;
-  for (auto& error : errors) {
-    if (error) those.push_back(*std::move(error));
-  }
-  return those;
+// The same on every host, with a line in its audit where `logged` says so.
+std::vector<Error> on_all(OpenedHosts& opened, const Run& run, const Surroundings& with, runner::TaskGroup& group, const host::Command& command,
+                          const release::Layout& layout, const plan::LogEntry& entry,
+                          const std::function<bool(const release::Facts&)>& logged) {
+  const host::Command log = host::log(layout, plan::json_line(entry), {});
+  const auto both = [&](const plan::HostFacts& host) {
+    return host::Command{command.name, command.text + (logged(host.facts) ? log.text : std::string())};
+  };
+  constexpr std::size_t longest_answer = 64 * 1024;  // there is none
+  ask_all(opened, run, with, group, both, 60s, longest_answer, [](std::size_t, const std::string&) { return Result<void>(); });
+  return opened.all_errors();
+}
+
+plan::LogEntry entry_for(const Request& request, const Surroundings& with, const std::string& action, std::string detail) {
+  return {with.unix_now(), action, request.recipe.application, request.recipe.stage, {}, {}, {}, request.operator_name, "good",
+          std::move(detail)};
 }
 
 // Equal lines of several hosts are one line.
-std::string folded(const std::vector<std::pair<std::string, std::string>>& lines) {
-  std::vector<std::pair<std::string, std::vector<std::string>>> texts;
-  for (const auto& [host, text] : lines) {
-    auto same = std::find_if(texts.begin(), texts.end(), [&](const auto& each) { return each.first == text; });
-    if (same == texts.end()) same = texts.insert(texts.end(), {text, {}});
-    same->second.push_back(host);
-  }
+std::string lines_text(const std::vector<plan::Remark>& lines) {
   std::string all;
-  for (const auto& [text, hosts] : texts) all += fmt::format("{}: {}\n", fold_names(hosts), text);
+  for (const auto& [text, hosts] : plan::folded(lines)) all += fmt::format("{}: {}\n", fold_names(hosts), text);
   return all;
 }
 
@@ -53,9 +43,9 @@ std::string folded(const std::vector<std::pair<std::string, std::string>>& lines
 Reading freeze(const Request& request, const std::string& why, const Surroundings& with) {
   Run run(request, with, "lock");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
+  OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
-  std::vector<std::pair<std::string, std::string>> lines;
+  std::vector<plan::Remark> lines;
   std::vector<Error> taken;
   for (const auto& host : opened.hosts) {
     if (host.facts.frozen) {
@@ -63,39 +53,43 @@ Reading freeze(const Request& request, const std::string& why, const Surrounding
                             fmt::format("'deploy unlock {}' ends that", request.recipe.stage))
                           .on(host.host.name));
     }
-    lines.emplace_back(host.host.name, host.facts.lock ? "frozen; a run goes on until its end: " + release::to_text(*host.facts.lock)
-                                                       : std::string("frozen"));
+    lines.push_back({host.host.name, host.facts.lock ? "frozen; a run goes on until its end: " + release::to_text(*host.facts.lock)
+                                                     : std::string("frozen")});
   }
   if (!taken.empty()) return {run.end_early(taken, opened.hosts), {}};
   const host::LockInfo info{{}, {}, request.operator_name, utc_text(with.unix_now()), why, request.job_url};
-  const auto command = host::freeze(release::Layout(request.recipe.deploy_to), info);
-  if (auto errors = on_all(opened, run, group, command); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
-  return {run.end_well(opened.hosts, event::HostEnd::unchanged), folded(lines)};
+  const release::Layout layout(request.recipe.deploy_to);
+  const auto entry = entry_for(request, with, "lock", why);
+  const auto everywhere = [](const release::Facts&) { return true; };
+  if (auto errors = on_all(opened, run, with, group, host::freeze(layout, info), layout, entry, everywhere); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
+  return {run.end_well(opened.hosts, event::HostEnd::unchanged), lines_text(lines)};
 }
 
 Reading unlock(const Request& request, bool force, const Surroundings& with) {
   Run run(request, with, "unlock");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
+  OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
-  std::vector<std::pair<std::string, std::string>> lines;
+  std::vector<plan::Remark> lines;
   std::vector<Error> busy;
   for (const auto& [host, facts] : opened.hosts) {
-    if (facts.frozen) lines.emplace_back(host.name, "was frozen by " + release::to_text(*facts.frozen));
-    if (facts.lock && force) lines.emplace_back(host.name, "was locked by " + release::to_text(*facts.lock));
+    if (facts.frozen) lines.push_back({host.name, "was frozen by " + release::to_text(*facts.frozen)});
+    if (facts.lock && force) lines.push_back({host.name, "was locked by " + release::to_text(*facts.lock)});
     if (facts.lock && !force && !facts.frozen) {
       busy.push_back(Error(ErrorCode::locked, "not frozen, but locked by a run: " + release::to_text(*facts.lock),
                            "it ends with its run; --force takes it away from a run that you know to be stuck")
                          .on(host.name));
     }
-    if (!facts.frozen && !facts.lock) lines.emplace_back(host.name, "was neither frozen nor locked");
+    if (!facts.frozen && !facts.lock) lines.push_back({host.name, "was neither frozen nor locked"});
   }
-  if (!busy.empty()) return {run.end_early(busy, opened.hosts), folded(lines)};
-  const auto command = host::thaw(release::Layout(request.recipe.deploy_to), force);
-  if (auto errors = on_all(opened, run, group, command); !errors.empty()) {
-    return {run.end_early(errors, opened.hosts), folded(lines)};
+  if (!busy.empty()) return {run.end_early(busy, opened.hosts), lines_text(lines)};
+  const release::Layout layout(request.recipe.deploy_to);
+  const auto entry = entry_for(request, with, "unlock", force ? "by force" : "");
+  const auto affected = [&](const release::Facts& facts) { return facts.frozen || (force && facts.lock); };
+  if (auto errors = on_all(opened, run, with, group, host::thaw(layout, force), layout, entry, affected); !errors.empty()) {
+    return {run.end_early(errors, opened.hosts), lines_text(lines)};
   }
-  return {run.end_well(opened.hosts, event::HostEnd::unchanged), folded(lines)};
+  return {run.end_well(opened.hosts, event::HostEnd::unchanged), lines_text(lines)};
 }
 
 }  // namespace kirikae::deploy

@@ -44,10 +44,12 @@ void connect(Opening& opening, std::size_t i, runner::Station& station) {
   opening.identities[i] = station.transport->identity();
 }
 
-void take_facts(Opening& opening, std::size_t i, const std::string& answer) {
+void take_facts(Opening& opening, std::size_t i, const std::string& answer, std::int64_t asked) {
   auto facts = release::parse_facts(answer);
   if (!facts) return opening.fail(i, std::move(facts).error());
   facts->host = opening.request.hosts[i].name;
+  facts->asked = asked;
+  facts->answered = opening.with.unix_now();
   opening.opened.hosts[i].facts = *std::move(facts);
 }
 
@@ -62,20 +64,22 @@ void ask_facts(Opening& opening, std::size_t i, runner::Station& station) {
   };
   const recipe::Recipe& recipe = opening.request.recipe;
   const auto command = host::facts(release::Layout(recipe.deploy_to), recipe.shared.files);
+  const std::int64_t asked = opening.with.unix_now();
   auto ended = station.transport->exec(command, hear, {Deadline::in(60s), opening.with.stop});
   if (!ended) return opening.fail(i, std::move(ended).error());
   if (!ended->ok()) return opening.fail(i, Error(ErrorCode::remote, "reading the host's state failed: " + complaint));
-  take_facts(opening, i, answer);
+  take_facts(opening, i, answer, asked);
 }
 
 void lock_and_ask(Opening& opening, const LockWish& wish, std::size_t i, runner::Station& station) {
   if (station.lost) return opening.fail(i, *station.lost);
   opening.tell(i, "reading its state");
-  auto tried = try_lock(opening.request, wish, i, opening.with.unix_now(), *station.transport, opening.with.stop);
+  const std::int64_t asked = opening.with.unix_now();
+  auto tried = try_lock(opening.request, wish, i, asked, *station.transport, opening.with.stop);
   if (!tried) return opening.fail(i, std::move(tried).error());
   opening.refusals[i] = tried->refusal;
   if (tried->refusal) return;
-  take_facts(opening, i, tried->facts);
+  take_facts(opening, i, tried->facts, asked);
   release::Facts& facts = opening.opened.hosts[i].facts;
   if (facts.locked) {
     facts.lock_token = token_of(wish, i);

@@ -37,6 +37,12 @@ Run::Run(const Request& request, const Surroundings& with, std::string verb)
   }
 }
 
+void Run::tell(const std::vector<plan::Remark>& remarks) const {
+  for (const auto& [text, hosts] : plan::folded(remarks)) {
+    emit_(hosts.size() == 1 ? event::Warning{hosts.front(), text} : event::Warning{"", fold_names(hosts) + ": " + text});
+  }
+}
+
 LockWish Run::lock() const { return {token_, verb_ + ' ' + request_.recipe.stage, request_.despite_freeze}; }
 
 Result<void> Run::before_connect() {
@@ -50,7 +56,7 @@ Result<void> Run::before_connect() {
 }
 
 event::Report Run::carry_out(const plan::Plan& plan, runner::TaskGroup& group, transfer::Artifact* artifact) {
-  emit_(event::ReleaseChosen{plan.release, plan.revision});
+  if (!plan.release.empty()) emit_(event::ReleaseChosen{plan.release, plan.revision});
   runner::Runner runner(plan, group, artifact, emit_, with_.stop);
   runner.run();
   const runner::RunState& state = runner.state();
@@ -60,7 +66,7 @@ event::Report Run::carry_out(const plan::Plan& plan, runner::TaskGroup& group, t
     }
     if (plan.action == "deploy") {
       runner.mark_failed(plan::json_line({with_.unix_now(), plan.action, plan.application, plan.stage, plan.release, {},
-                                          plan.revision, request_.operator_name, "failed"}));
+                                          plan.revision, request_.operator_name, state.interrupted ? "interrupted" : "failed"}));
     }
     runner.run_failed_hooks();
   }

@@ -7,6 +7,7 @@
 #include "deploy/deploy.h"
 #include "deploy/hosts.h"
 #include "plan/plan.h"
+#include "plan/preflight.h"
 #include "runner/emitter.h"
 #include "runner/runner.h"
 
@@ -19,6 +20,8 @@ class Run {
 
   [[nodiscard]] const runner::Emitter& emit() const { return emit_; }
 
+  // Equal remarks of several hosts are one warning.
+  void tell(const std::vector<plan::Remark>& remarks) const;
   // What the run wants the hosts' lock for.
   [[nodiscard]] LockWish lock() const;
   // `before_connect`: tasks of this machine, before any host is connected.

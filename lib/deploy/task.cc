@@ -74,8 +74,9 @@ void write_audit(const plan::Plan& plan, const recipe::Task& task, const runner:
                                {},
                                {},
                                request.operator_name,
-                               failed ? "failed" : "good"};
-    host::Command command = host::log(plan.layout, plan::json_line(entry, task.name), {});
+                               failed ? "failed" : "good",
+                               task.name};
+    host::Command command = host::log(plan.layout, plan::json_line(entry), {});
     command.text = host::guard(plan.layout, host.facts.lock_token) + command.text;
     const auto ignore = [](ssh::Stream, std::string_view) {};
     const auto done = station.lost

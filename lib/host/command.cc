@@ -174,6 +174,10 @@ Command log(const release::Layout& layout, const std::string& json, const std::s
                      shell_assign("kk_line", one_line(revisions_line)) + call("kk_log")};
 }
 
+Command audit(const release::Layout& layout, int lines) {
+  return {"audit", shell_assign("kk_log_file", layout.log()) + call("kk_audit", {std::to_string(lines)})};
+}
+
 Command prune(const release::Layout& layout, const std::vector<std::string>& ids) {
   return {"prune", paths(layout) + call("kk_prune", ids)};
 }

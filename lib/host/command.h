@@ -112,6 +112,9 @@ Command mark(const release::Layout& layout, const std::string& id, release::Stat
 // Appends one line to log.jsonl and, where not empty, one to revisions.log (Capistrano's format). `json` is one line.
 Command log(const release::Layout& layout, const std::string& json, const std::string& revisions_line);
 
+// The last `lines` lines of log.jsonl, none where there is no such file.
+Command audit(const release::Layout& layout, int lines);
+
 // Removes releases and their records: record first marked failed, then renamed away, then deleted. Prints `removed=<id>` for
 // each; what can't be removed is named on standard error and the status is not 0, the rest is removed all the same.
 Command prune(const release::Layout& layout, const std::vector<std::string>& ids);

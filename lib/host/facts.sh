@@ -3,9 +3,10 @@
 
 # Arguments: shared files, each followed by its name as it is to be printed.
 kk_facts() (
+  echo facts=1
+  kk_facts_environment
   LC_ALL=C
   export LC_ALL
-  echo facts=1
   echo "clock=$(date +%s)"
   echo "system=$(uname -s)"
   kk_facts_current
@@ -23,6 +24,20 @@ kk_facts() (
 
 kk_problem() {
   kk_say problem "$1"
+}
+
+# What keeps a new release away, but no rollback.
+kk_payload_problem() {
+  kk_say payload_problem "$1"
+}
+
+# What commands see, as far as people ask about it. Not all of it: there may be secrets.
+kk_facts_environment() {
+  for kk_d in PATH HOME USER SHELL LANG LC_ALL TZ; do
+    eval "kk_v=\${$kk_d-}"
+    [ -z "$kk_v" ] || kk_say env "$kk_d=$kk_v" 1000
+  done
+  echo "umask=$(umask)"
 }
 
 # One line, without control characters, at most $3 bytes.
@@ -80,10 +95,18 @@ kk_facts_room() {
   else
     for kk_d in "$kk_root" "$kk_releases" "$kk_shared" "$kk_own" "$kk_states" "$kk_own/tmp"; do
       if [ ! -e "$kk_d" ] && [ ! -L "$kk_d" ]; then continue; fi
+      kk_v=problem
+      case $kk_d in "$kk_releases" | "$kk_shared") kk_v=payload_problem ;; esac
       if [ ! -d "$kk_d" ]; then
-        kk_problem "'$kk_d' is no directory: move it away"
+        kk_say "$kk_v" "'$kk_d' is no directory: move it away"
       elif [ ! -w "$kk_d" ] || [ ! -x "$kk_d" ]; then
-        kk_problem "'$kk_d' is not writable for '$(id -un)': give it to that user"
+        kk_say "$kk_v" "'$kk_d' is not writable for '$(id -un)': give it to that user"
+      fi
+    done
+    for kk_d in "$kk_own/log.jsonl" "$kk_root/revisions.log"; do
+      if [ ! -e "$kk_d" ] && [ ! -L "$kk_d" ]; then continue; fi
+      if [ ! -f "$kk_d" ] || [ ! -w "$kk_d" ]; then
+        kk_problem "'$kk_d' can't be appended to by '$(id -un)': give it to that user, or move it away"
       fi
     done
   fi
@@ -120,8 +143,11 @@ kk_facts_tools() {
   for kk_d in zstd gzip setsid; do
     ! command -v "$kk_d" >/dev/null || echo "$kk_d=yes"
   done
-  for kk_d in tar mkfifo tee readlink; do
+  for kk_d in mkfifo mktemp readlink sync; do
     command -v "$kk_d" >/dev/null || kk_problem "there is no '$kk_d' here: install it"
+  done
+  for kk_d in tar tee find chmod; do
+    command -v "$kk_d" >/dev/null || kk_payload_problem "there is no '$kk_d' here: install it"
   done
   for kk_d in openssl sha256sum shasum sha256; do
     if command -v "$kk_d" >/dev/null && kk_sum "$(kk_hash "$kk_d" </dev/null 2>/dev/null)"; then
@@ -129,7 +155,7 @@ kk_facts_tools() {
     fi
     kk_s=
   done
-  [ -n "$kk_s" ] || kk_problem "no tool computes sha-256 here: install openssl"
+  [ -n "$kk_s" ] || kk_payload_problem "no tool computes sha-256 here: install openssl"
   # Not tried out: that would flush a busy host's disks.
   case $(uname -s):$(sync --help 2>&1 </dev/null) in Linux:*" -f"* | Linux:*"[-df]"*) echo sync_fs=yes ;; esac
   kk_temporary || {

@@ -202,9 +202,11 @@ kk_guard() {
   exit 9
 }
 
-# For the facts: whose lock there is, dead holders' not counted, and the freeze.
+# For the facts: whose lock there is (`stale`: its holder is dead, and the next run takes it over), and the freeze.
 kk_facts_lock() {
-  if kk_read_lock "$kk_own/lock" && kk_lock_alive "$kk_own/lock"; then kk_say_lock lock; fi
+  if kk_read_lock "$kk_own/lock"; then
+    if kk_lock_alive "$kk_own/lock"; then kk_say_lock lock; else kk_say_lock stale; fi
+  fi
   if kk_read_lock "$kk_own/frozen"; then kk_say_lock frozen; fi
 }
 

@@ -108,48 +108,12 @@ Result<void> add_publishing(const DeployInput& input, Plan& plan) {
   return {};
 }
 
-Error on_host(const HostFacts& host, std::string message, std::string hint = {}) {
-  return Error(ErrorCode::preflight, std::move(message), std::move(hint)).on(host.host.name);
-}
-
 }  // namespace
 
 std::string encoding_for(const std::vector<HostFacts>& hosts) {
   if (std::all_of(hosts.begin(), hosts.end(), [](const HostFacts& h) { return h.facts.zstd; })) return "zstd";
   if (std::all_of(hosts.begin(), hosts.end(), [](const HostFacts& h) { return h.facts.gzip; })) return "gzip";
   return "none";
-}
-
-std::vector<Error> preflight_deploy(const DeployInput& input) {
-  const release::Layout layout(input.recipe.deploy_to);
-  std::vector<Error> problems;
-  for (const HostFacts& host : input.hosts) {
-    const release::Facts& facts = host.facts;
-    for (const auto& problem : facts.problems) problems.push_back(on_host(host, problem));
-    if (facts.current_is_directory) {
-      problems.push_back(on_host(host, fmt::format("'{}' is a real directory, not a link, so no release can be switched there",
-                                                   layout.current()),
-                                 "move it away first; its content is not touched by us"));
-    }
-    if (!facts.missing_files.empty()) {
-      problems.push_back(on_host(
-          host, fmt::format("shared {} missing: {}", facts.missing_files.size() == 1 ? "file is" : "files are",
-                            fmt::join(facts.missing_files, ", ")),
-          fmt::format("put {} into '{}' on the host", facts.missing_files.size() == 1 ? "it" : "them", layout.shared())));
-    }
-    const std::uint64_t need_kilobytes = input.bytes / 1024 + input.bytes / 10240 + 1024;  // a tenth, and a MiB, for blocks and records
-    if (facts.free_kilobytes < need_kilobytes) {
-      problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} MiB free, the release needs about {} MiB",
-                                                   layout.root(), facts.free_kilobytes / 1024, need_kilobytes / 1024),
-                                 "free some room, or lower keep_releases"));
-    }
-    if (facts.free_inodes != 0 && facts.free_inodes < input.files + 100) {
-      problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} inodes free, the release needs about {}",
-                                                   layout.root(), facts.free_inodes, input.files + 100),
-                                 "remove small files there, or lower keep_releases"));
-    }
-  }
-  return problems;
 }
 
 Result<Plan> build_deploy(const DeployInput& input) {

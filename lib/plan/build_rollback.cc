@@ -63,24 +63,6 @@ Result<void> add_rounds(const RollbackInput& input, Plan& plan) {
 
 }  // namespace
 
-std::vector<Error> preflight_rollback(const RollbackInput& input) {
-  std::vector<Error> problems;
-  for (const HostFacts& host : input.hosts) {
-    if (host.facts.current_is_directory) {
-      problems.push_back(Error(ErrorCode::preflight,
-                               "'" + release::Layout(input.recipe.deploy_to).current() + "' is a real directory, not a link",
-                               "there is nothing that a rollback could switch")
-                             .on(host.host.name));
-    }
-    if (host.facts.mv.empty()) {
-      for (const auto& problem : host.facts.problems) {
-        problems.push_back(Error(ErrorCode::preflight, problem).on(host.host.name));
-      }
-    }
-  }
-  return problems;
-}
-
 Result<Plan> build_rollback(const RollbackInput& input) {
   std::vector<release::Facts> facts;
   for (const auto& host : input.hosts) facts.push_back(host.facts);

@@ -7,7 +7,7 @@
 #include <nlohmann/json.hpp>
 
 namespace kirikae::plan {
-std::string json_line(const LogEntry& entry, const std::string& task) {
+std::string json_line(const LogEntry& entry) {
   nlohmann::ordered_json line = {
       {"time", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(entry.time)))},
       {"action", entry.action},
@@ -19,11 +19,12 @@ std::string json_line(const LogEntry& entry, const std::string& task) {
       {"by", entry.by},
       {"result", entry.result},
   };
-  if (!task.empty()) line["task"] = task;
+  if (!entry.detail.empty()) line["detail"] = entry.detail;
   return line.dump(-1, ' ', false, nlohmann::ordered_json::error_handler_t::replace);
 }
 
 std::string revisions_line(const LogEntry& entry) {
+  if (entry.result != "good" || (entry.action != "deploy" && entry.action != "rollback")) return {};
   const std::string user = entry.by.substr(0, entry.by.find('@'));
   if (entry.action == "rollback") return fmt::format("{} rolled back to release {}", user, entry.release);
   return fmt::format("Branch {} (at {}) deployed as release {} by {}", entry.stage, entry.revision, entry.release, user);

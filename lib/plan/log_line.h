@@ -8,19 +8,20 @@ namespace kirikae::plan {
 
 struct LogEntry {
   std::int64_t time = 0;  // unix seconds, the operator's clock
-  std::string action;     // deploy | rollback | task
+  std::string action;     // deploy | rollback | prune | lock | unlock | task
   std::string application;
   std::string stage;
   std::string release;
   std::string previous;  // empty: none
   std::string revision;
   std::string by;      // user@machine
-  std::string result;  // good | failed | undone
+  std::string result;  // good | failed | undone | interrupted
+  std::string detail{};  // of a lock: why; of a prune: the releases; of a task: its name; else empty
 };
-// One line of JSON, without newline; text that is no UTF-8 is replaced. `task`: of the action `task`, which one.
-std::string json_line(const LogEntry& entry, const std::string& task = {});
+// One line of JSON, without newline; text that is no UTF-8 is replaced.
+std::string json_line(const LogEntry& entry);
 
-// The line for revisions.log, as Capistrano writes it; no newline.
+// The line for revisions.log, as Capistrano writes it; no newline. Empty for what is no deploy or rollback that went well.
 std::string revisions_line(const LogEntry& entry);
 
 }  // namespace kirikae::plan

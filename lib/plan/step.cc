@@ -60,7 +60,7 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
             if (s.entry.action == "rollback") commands.push_back(host::end_rollback(layout));
             LogEntry entry = s.entry;
             entry.revision = values.revision;
-            commands.push_back(host::log(layout, json_line(entry), entry.result == "good" ? revisions_line(entry) : std::string()));
+            commands.push_back(host::log(layout, json_line(entry), revisions_line(entry)));
             return joined("settle", commands);
           },
           [&](const Prune& s) { return host::prune(layout, s.ids); },

@@ -87,7 +87,10 @@ bool read_holder(std::string_view prefix, std::string_view key, std::string_view
 }
 
 Result<void> read_line(std::string_view key, std::string_view value, Facts& facts) {
-  if (read_holder("lock_", key, value, facts.lock) || read_holder("frozen_", key, value, facts.frozen)) return {};
+  if (read_holder("lock_", key, value, facts.lock) || read_holder("frozen_", key, value, facts.frozen) ||
+      read_holder("stale_", key, value, facts.stale_lock)) {
+    return {};
+  }
   if (key == "live") {
     if (!is_release_id(value)) return std::unexpected(not_ours("the live release has no release id"));
     facts.live = value;
@@ -110,6 +113,14 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
     facts.unsettled = value;
   } else if (key == "problem") {
     facts.problems.emplace_back(without_torn_end(value));
+  } else if (key == "payload_problem") {
+    facts.payload_problems.emplace_back(without_torn_end(value));
+  } else if (key == "env") {
+    const auto equals = value.find('=');
+    if (equals == std::string_view::npos) return std::unexpected(not_ours("a variable has no value"));
+    facts.environment.emplace(value.substr(0, equals), without_torn_end(value.substr(equals + 1)));
+  } else if (key == "umask") {
+    facts.umask = value.substr(0, 8);
   } else if (key == "mv") {
     facts.mv = value;
   } else if (key == "hash") {

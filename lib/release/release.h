@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -47,7 +48,8 @@ struct Facts {
   std::string current_target;              // raw link text where it points to none of our releases; else empty
   std::vector<ReleaseOnHost> releases;     // ascending by id; only directories that bear a release id
   std::vector<std::string> missing_files;  // shared files that are not there, as the recipe names them
-  std::vector<std::string> problems;       // other reasons why no release can go there, as sentences
+  std::vector<std::string> problems;       // other reasons why nothing can be switched there, as sentences
+  std::vector<std::string> payload_problems;  // the same of new releases only; a rollback needs none of that
   std::string
       mv;  // how to replace a link: "T" (GNU, busybox), "h" (BSD), "perl" or "python3"; empty: no way (a problem)
   std::string hash;  // openssl | sha256sum | shasum | sha256; empty: none (a problem)
@@ -59,11 +61,16 @@ struct Facts {
   std::uint64_t free_kilobytes = UINT64_MAX;
   std::uint64_t free_inodes = 0;     // 0: the file system doesn't say
   std::int64_t clock = 0;            // the host's unix seconds when it answered
+  // The operator's unix seconds before it was asked and after it had answered; 0: not known. Set by who asked.
+  std::int64_t asked = 0, answered = 0;
   std::string system;                // `uname -s`
   bool locked = false;               // the run lock is ours
   std::string lock_token;            // with which it is; set by who took it
   std::optional<LockHolder> lock;    // whose it is, where somebody alive holds it; ours, once it is ours
+  std::optional<LockHolder> stale_lock;  // of a run that is dead
   std::optional<LockHolder> frozen;
+  std::map<std::string, std::string> environment;  // some of what commands see there: PATH, HOME, LANG …
+  std::string umask;                 // octal digits
 };
 // From the output of the host function `facts` (host/command.h); unknown keys are ignored, hostile text is refused.
 // Error code lost: what came is no answer of our script.
@@ -90,5 +97,10 @@ Result<std::string> named_release(const std::vector<Facts>& hosts, std::string_v
 // ready and passed by), and good or bad ones older than the newest `keep` good ones. `live` counts as good, whether or not `host`
 // was read after it was made. Never: live, `rollback_target`, releases without a record, ones newer than live.
 std::vector<std::string> to_prune(const Facts& host, std::string_view live, std::string_view rollback_target, int keep);
+
+// The same without a deploy, for the release that is live now. Besides `rollback_target`, which all hosts have in common, the newest good
+// one of this host before its live one stays. What dead runs have left (failed, preparing) goes, newer than live or not; where none
+// is live, nothing else does.
+std::vector<std::string> to_prune_now(const Facts& host, std::string_view rollback_target, int keep);
 
 }  // namespace kirikae::release

@@ -125,4 +125,18 @@ std::vector<std::string> to_prune(const Facts& host, std::string_view live, std:
   return pruned;
 }
 
+std::vector<std::string> to_prune_now(const Facts& host, std::string_view rollback_target, int keep) {
+  std::string own_target;
+  for (const auto& release : host.releases) {
+    if (release.state == State::good && release.id < host.live) own_target = release.id;
+  }
+  auto pruned = host.live.empty() ? std::vector<std::string>() : to_prune(host, host.live, own_target, keep);
+  std::erase(pruned, rollback_target);
+  for (const auto& release : host.releases) {
+    const bool left_behind = release.state == State::failed || release.state == State::preparing;
+    if (left_behind && (host.live.empty() || release.id > host.live)) pruned.push_back(release.id);
+  }
+  return pruned;
+}
+
 }  // namespace kirikae::release

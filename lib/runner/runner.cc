@@ -98,7 +98,7 @@ void Runner::run_steps(const plan::HostSteps& work, event::Phase phase, Station&
     Result<void> done = station.lost ? Result<void>(std::unexpected(Error(*station.lost).on(host.host.name)))
                                      : exec_step(context, host, *station.transport, phase, step, run);
     if (done) continue;
-    if (std::holds_alternative<plan::Prune>(step)) {  // the new release serves: what could not be removed is no failure
+    if (std::holds_alternative<plan::Prune>(step) && plan_.action != "prune") {  // the new release serves: what could not be removed is no failure
       warn(host.host.name, done.error().message);
       return;
     }

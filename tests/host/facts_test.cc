@@ -1,10 +1,22 @@
 // What preflight finds out, and tasks.
 #include <unistd.h>
 
+#include <array>
+
 #include "host/releases.h"
 #include "support/catch.h"
 
 namespace kirikae::test {
+
+namespace {
+
+std::string host_name() {
+  std::array<char, 256> name{};
+  gethostname(name.data(), name.size() - 1);
+  return name.data();
+}
+
+}  // namespace
 
 TEST_CASE("Facts name the tools, the room and the clock of a host") {
   const auto shell = GENERATE(from_range(shells()));
@@ -23,8 +35,48 @@ TEST_CASE("Facts name the tools, the room and the clock of a host") {
   CHECK(facts.setsid);
   CHECK(facts.sync_file_system);
   CHECK(facts.problems.empty());
+  CHECK(facts.environment.at("PATH") == shell.path);
+  CHECK(facts.environment.contains("HOME"));
+  CHECK_FALSE(facts.environment.contains("KIRIKAE_RUN"));
+  CHECK(facts.umask.find("022") != std::string::npos);
   CHECK_FALSE(fs::exists(site.disk / "srv"));
   CHECK(fs::is_empty(site.disk.temporary()));
+}
+
+TEST_CASE("Facts tell a dead run's lock from one that is held") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  site.make(id1);
+  // Of a system that runs no more: it was started again since.
+  const auto lock = [&](const std::string& boot) {
+    site.disk.write("srv/app/.kirikae/lock", "token 1.0\nhost a\npid 1\nstart 1\nboot " + boot +
+                                                 "\nspace x\nmachine " + host_name() + "\nmade none\nby bob@ci\nsince then\nwhat deploy production\nurl \n");
+  };
+  lock("gone");
+  auto facts = site.facts();
+  CHECK_FALSE(facts.lock);
+  REQUIRE(facts.stale_lock);
+  CHECK(release::to_text(*facts.stale_lock) == "bob@ci since then (deploy production)");
+  fs::remove(site.disk.path(".kirikae/lock"));
+  CHECK_FALSE(site.facts().stale_lock);
+}
+
+TEST_CASE("The audit is the end of the log, line by line, and no endless line is sent") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  CHECK(site.control.run(host::audit(site.layout(), 2)).out.empty());
+  site.disk.write("srv/app/.kirikae/log.jsonl", "one\ntwo\n" + std::string(100'000, 'x') + "\ntorn");
+  auto ended = site.control.run(host::audit(site.layout(), 2));
+  CHECK(ended.status == 0);
+  CHECK(ended.out == std::string(8000, 'x') + "\ntorn\n");
+  CHECK(site.control.run(host::audit(site.layout(), 10)).out.starts_with("one\ntwo\nxxx"));
+  fs::remove(site.disk.path(".kirikae/log.jsonl"));
+  site.disk.make_folder("srv/app/.kirikae/log.jsonl");
+  ended = site.control.run(host::audit(site.layout(), 2));
+  CHECK(ended.status == 1);
+  CHECK(ended.err == "can't read '" + site.disk.path(".kirikae/log.jsonl") + "': check its owner\n");
 }
 
 TEST_CASE("Facts tell what current is") {
@@ -84,7 +136,8 @@ TEST_CASE("Facts say what keeps a release from going there") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   const auto problem = [](Site& site) {
-    const auto problems = site.facts().problems;
+    const auto facts = site.facts();
+    const auto& problems = facts.problems.empty() ? facts.payload_problems : facts.problems;
     return problems.empty() ? std::string("none") : problems.front();
   };
   Site site(shell);
@@ -98,7 +151,15 @@ TEST_CASE("Facts say what keeps a release from going there") {
   CHECK(problem(site) == "none");
   site.disk.make_folder("srv/app/shared", 0555);
   CHECK(problem(site).find("'" + site.disk.path("shared") + "' is not writable for '") == 0);
+  CHECK(site.facts().problems.empty());  // of new releases only
   site.disk.make_folder("srv/app/shared");
+  site.disk.write("srv/app/revisions.log", "a line\n", 0444);
+  CHECK(problem(site).find("'" + site.disk.path("revisions.log") + "' can't be appended to by '") == 0);
+  CHECK(site.facts().payload_problems.empty());
+  fs::remove(site.disk.path("revisions.log"));
+  site.disk.make_folder("srv/app/.kirikae/log.jsonl");
+  CHECK(problem(site).find("'" + site.disk.path(".kirikae/log.jsonl") + "' can't be appended to by '") == 0);
+  fs::remove_all(site.disk.path(".kirikae"));
   site.disk.write("srv/app/.kirikae", "a file");
   CHECK(problem(site) == "'" + site.disk.path(".kirikae") + "' is no directory: move it away");
 }
@@ -111,7 +172,8 @@ TEST_CASE("A host without the tools says which") {
   fs::permissions(folder.path(), fs::perms::owner_all | fs::perms::others_exec | fs::perms::others_read);
   for (const auto& applet : fs::directory_iterator(shell.path)) {
     const auto name = applet.path().filename().string();
-    if (name != "tar" && name != "sha256sum" && name != "setsid" && name != "gzip" && name != "df") {
+    if (name != "tar" && name != "sha256sum" && name != "setsid" && name != "gzip" && name != "df" &&
+        name != "sync") {
       fs::create_symlink(fs::read_symlink(applet.path()), folder.path() / name);
     }
   }
@@ -119,8 +181,9 @@ TEST_CASE("A host without the tools says which") {
   shell.program = folder / "sh";
   Site site(shell);
   const auto facts = site.facts();
-  CHECK(facts.problems == std::vector<std::string>{"there is no 'tar' here: install it",
-                                                   "no tool computes sha-256 here: install openssl"});
+  CHECK(facts.problems == std::vector<std::string>{"there is no 'sync' here: install it"});
+  CHECK(facts.payload_problems == std::vector<std::string>{"there is no 'tar' here: install it",
+                                                           "no tool computes sha-256 here: install openssl"});
   CHECK(facts.hash.empty());
   CHECK_FALSE(facts.gzip);
   CHECK_FALSE(facts.setsid);

@@ -1,0 +1,14 @@
+#include "deploy/deploy.h"
+#include "session.h"
+
+namespace kirikae::cmd {
+
+Ended run_status(const Call& call) {
+  return read_hosts(call, [&](const auto& request, const auto& with) { return deploy::status(request, call.options.exit_code, with); });
+}
+
+Ended run_audit(const Call& call) {
+  return read_hosts(call, [&](const auto& request, const auto& with) { return deploy::audit(request, call.options.lines.value_or(30), with); });
+}
+
+}  // namespace kirikae::cmd

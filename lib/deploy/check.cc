@@ -1,0 +1,66 @@
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "core/fold.h"
+#include "deploy/run.h"
+#include "plan/preflight.h"
+#include "transfer/artifact.h"
+
+namespace kirikae::deploy {
+namespace {
+
+// Whether a task of this machine may make the source first; check doesn't run it.
+bool may_be_made(const Request& request) { return request.recipe.hooks.contains(recipe::HookPoint::before_connect); }
+
+std::string ready_text(const Request& request, const std::vector<Error>& problems, const std::vector<plan::HostFacts>& answered) {
+  std::set<std::string> not_ready;
+  bool all = false;  // a problem of this machine concerns every host
+  for (const Error& problem : problems) {
+    if (problem.host.empty()) all = true;
+    not_ready.insert(problem.host);
+  }
+  std::vector<std::string> ready;
+  for (const auto& host : request.hosts) {
+    if (!all && !not_ready.contains(host.name)) ready.push_back(host.name);
+  }
+  const std::size_t count = request.hosts.size();
+  std::string text = fmt::format("{} on {}: ", request.recipe.application, request.recipe.stage);
+  if (ready.size() == count) {
+    text += count == 1 ? "the host is ready for a deploy" : fmt::format("all {} hosts are ready for a deploy", count);
+  } else {
+    text += fmt::format("{} of {} host{} ready for a deploy{}{}", ready.size(), count, count == 1 ? " is" : "s are", ready.empty() ? "" : ": ",
+                        fold_names(ready));
+  }
+  const bool taken = std::any_of(answered.begin(), answered.end(), [](const auto& host) { return host.facts.lock || host.facts.frozen; });
+  return text + (taken ? ", once nobody locks or freezes them any more\n" : "\n");
+}
+
+}  // namespace
+
+Reading check(const Request& request, const Surroundings& with) {
+  Run run(request, with, "check");
+  std::vector<Error> problems;
+  auto source = transfer::examine(request.recipe.source, with.stop);
+  if (!source && may_be_made(request) && source.error().code == ErrorCode::recipe) {
+    run.emit()(event::Warning{"", "the source isn't there: a before_connect task may make it, which a check doesn't run, so that the room for it "
+                                  "is not checked"});
+  } else if (!source) {
+    problems.push_back(source.error());
+  }
+  runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
+  const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
+  const auto answered = opened.answered();
+  const auto summary = source ? *source : transfer::SourceSummary{};
+  const plan::DeployInput input{request.recipe, answered,      with.unix_now(), request.revision,
+                                summary.files,  summary.bytes, request.operator_name};
+  for (Error& error : opened.all_errors()) problems.push_back(std::move(error));
+  for (Error& error : plan::preflight_deploy(input)) problems.push_back(std::move(error));
+  run.tell(plan::remarks_of_check(input));
+  std::string text = ready_text(request, problems, answered) + plan::commands_text(request.recipe, answered);
+  if (!problems.empty()) return {run.end_early(problems, opened.hosts), std::move(text)};
+  return {run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text)};
+}
+
+}  // namespace kirikae::deploy

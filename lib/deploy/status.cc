@@ -1,0 +1,67 @@
+#include "plan/status.h"
+
+#include <fmt/format.h>
+
+#include "deploy/ask.h"
+#include "plan/audit.h"
+
+namespace kirikae::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr std::size_t longest_line = 8001;  // of a log, as hosts send it (lib/host/log.sh)
+
+// The last lines of every host's log.
+std::vector<plan::HostLog> read_logs(OpenedHosts& opened, const Request& request, const Run& run, const Surroundings& with,
+                                     runner::TaskGroup& group, int lines) {
+  std::vector<plan::HostLog> logs(opened.hosts.size());
+  const auto command = host::audit(release::Layout(request.recipe.deploy_to), lines);
+  ask_all(
+      opened, run, with, group, [&](const plan::HostFacts&) { return command; }, 60s, static_cast<std::size_t>(lines) * longest_line,
+      [&](std::size_t i, const std::string& answer) -> Result<void> {
+        logs[i] = plan::read_log(opened.hosts[i].host.name, answer);
+        return {};
+      });
+  return logs;
+}
+
+}  // namespace
+
+Reading status(const Request& request, bool exit_code, const Surroundings& with) {
+  // A switch is at most so many lines back: what is logged besides are tasks, freezes and prunes.
+  constexpr int lines = 100;
+  Run run(request, with, "status");
+  runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
+  OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
+  auto logs = read_logs(opened, request, run, with, group, lines);
+  std::vector<plan::HostStatus> hosts;
+  for (std::size_t i = 0; i < opened.hosts.size(); ++i) {
+    if (!opened.errors[i]) hosts.push_back({opened.hosts[i].host, opened.hosts[i].facts, std::move(logs[i])});
+  }
+  const auto errors = opened.all_errors();
+  plan::Status status = plan::status_of(request.recipe, hosts, errors.size());
+  if (!errors.empty()) return {run.end_early(errors, opened.hosts), hosts.empty() ? std::string() : std::move(status.text)};
+  event::Report report = exit_code && !status.in_order ? run.end_early({}, opened.hosts) : run.end_well(opened.hosts, event::HostEnd::unchanged);
+  return {std::move(report), std::move(status.text)};
+}
+
+Reading audit(const Request& request, int lines, const Surroundings& with) {
+  Run run(request, with, "audit");
+  runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
+  OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
+  const auto all = read_logs(opened, request, run, with, group, lines);
+  std::vector<plan::HostLog> logs;
+  for (std::size_t i = 0; i < all.size(); ++i) {
+    if (opened.errors[i]) continue;
+    logs.push_back(all[i]);
+    if (all[i].unreadable == 0) continue;
+    const auto count = fmt::format("{} line{}", all[i].unreadable, all[i].unreadable == 1 ? "" : "s");
+    run.emit()(event::Warning{all[i].host, fmt::format("{} of its log {} none of ours, and left out", count, all[i].unreadable == 1 ? "is" : "are")});
+  }
+  std::string text = logs.empty() ? std::string() : plan::audit_text(logs, static_cast<std::size_t>(lines));
+  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), std::move(text)};
+  return {run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text)};
+}
+
+}  // namespace kirikae::deploy

@@ -1,0 +1,186 @@
+#include "plan/preflight.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <cstdlib>
+
+#include "core/fold.h"
+
+namespace kirikae::plan {
+namespace {
+
+// Below that, clocks that are kept by NTP, and the whole seconds of date(1), are not told apart.
+constexpr std::int64_t clock_noticed = 5;
+// A drifting clock doesn't come that far, while the smallest error of a wrong time zone is twice as much. From there on hooks fail that
+// sign requests or check certificates (15 minutes is what object stores allow), and the dates of releases and logs mislead.
+constexpr std::int64_t clock_refused = 15 * 60;
+
+std::string span_text(std::int64_t seconds) {
+  if (seconds < 120) return fmt::format("{} s", seconds);
+  if (seconds < 2 * 3600) return fmt::format("{} min", seconds / 60);
+  if (seconds < 2 * 86400) return fmt::format("{} h", seconds / 3600);
+  return fmt::format("{} days", seconds / 86400);
+}
+
+std::string clock_text(std::int64_t ahead) {
+  return fmt::format("its clock is {} {} this machine's", span_text(std::abs(ahead)), ahead > 0 ? "ahead of" : "behind");
+}
+
+Error on_host(const HostFacts& host, std::string message, std::string hint = {}) {
+  return Error(ErrorCode::preflight, std::move(message), std::move(hint)).on(host.host.name);
+}
+
+// Those that died in the middle; under a lock that lives they may be at work.
+std::string unfinished(const release::Facts& facts) {
+  std::vector<std::string> ids;
+  if (facts.lock) return {};
+  for (const auto& release : facts.releases) {
+    const bool sealed = release.state == release::State::ready && release.id > facts.live;
+    if (release.id != facts.live && (release.state == release::State::preparing || sealed)) ids.push_back(release.id);
+  }
+  return fmt::format("{}", fmt::join(ids, ", "));
+}
+
+bool any_has_zstd(const DeployInput& input) {
+  return std::any_of(input.hosts.begin(), input.hosts.end(), [](const HostFacts& host) { return host.facts.zstd; });
+}
+
+void add_room_problems(const DeployInput& input, const HostFacts& host, const release::Layout& layout, std::vector<Error>& problems) {
+  const release::Facts& facts = host.facts;
+  const std::uint64_t need_kilobytes = input.bytes / 1024 + input.bytes / 10240 + 1024;  // a tenth, and a MiB, for blocks and records
+  if (facts.free_kilobytes < need_kilobytes) {
+    problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} MiB free, the release needs about {} MiB",
+                                                 layout.root(), facts.free_kilobytes / 1024, need_kilobytes / 1024),
+                               "free some room, or lower keep_releases"));
+  }
+  if (facts.free_inodes != 0 && facts.free_inodes < input.files + 100) {
+    problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} inodes free, the release needs about {}",
+                                                 layout.root(), facts.free_inodes, input.files + 100),
+                               "remove small files there, or lower keep_releases"));
+  }
+}
+
+}  // namespace
+
+std::int64_t clock_ahead(const release::Facts& facts) {
+  if (facts.asked == 0 || facts.answered < facts.asked) return 0;
+  const std::int64_t middle = facts.asked + (facts.answered - facts.asked) / 2;
+  const std::int64_t open = (facts.answered - facts.asked + 1) / 2;
+  // A host may say any number: no overflow.
+  if (facts.clock < 0 || facts.clock > (std::int64_t{1} << 40)) return std::int64_t{1} << 40;
+  const std::int64_t ahead = facts.clock - middle;
+  if (std::abs(ahead) <= open) return 0;
+  return ahead > 0 ? ahead - open : ahead + open;
+}
+
+std::vector<Error> preflight_deploy(const DeployInput& input) {
+  const release::Layout layout(input.recipe.deploy_to);
+  std::vector<Error> problems;
+  for (const HostFacts& host : input.hosts) {
+    const release::Facts& facts = host.facts;
+    for (const auto& problem : facts.problems) problems.push_back(on_host(host, problem));
+    for (const auto& problem : facts.payload_problems) problems.push_back(on_host(host, problem));
+    if (facts.current_is_directory) {
+      problems.push_back(on_host(host, fmt::format("'{}' is a real directory, not a link, so no release can be switched there",
+                                                   layout.current()),
+                                 "move it away first; its content is not touched by us"));
+    }
+    if (!facts.missing_files.empty()) {
+      problems.push_back(on_host(
+          host, fmt::format("shared {} missing: {}", facts.missing_files.size() == 1 ? "file is" : "files are",
+                            fmt::join(facts.missing_files, ", ")),
+          fmt::format("put {} into '{}' on the host", facts.missing_files.size() == 1 ? "it" : "them", layout.shared())));
+    }
+    add_room_problems(input, host, layout, problems);
+    if (const auto ahead = clock_ahead(facts); std::abs(ahead) > clock_refused) {
+      problems.push_back(on_host(host, clock_text(ahead), "set the wrong one of the two, and let NTP keep it"));
+    }
+  }
+  return problems;
+}
+
+std::vector<Error> preflight_rollback(const RollbackInput& input) {
+  std::vector<Error> problems;
+  for (const HostFacts& host : input.hosts) {
+    if (host.facts.current_is_directory) {
+      problems.push_back(on_host(host, "'" + release::Layout(input.recipe.deploy_to).current() + "' is a real directory, not a link",
+                                 "there is nothing that a rollback could switch"));
+    }
+    for (const auto& problem : host.facts.problems) problems.push_back(on_host(host, problem));
+  }
+  return problems;
+}
+
+std::vector<Remark> remarks_before_deploy(const DeployInput& input) {
+  std::vector<Remark> remarks;
+  for (const HostFacts& host : input.hosts) {
+    const release::Facts& facts = host.facts;
+    const auto remark = [&](std::string text) { remarks.push_back({host.host.name, std::move(text)}); };
+    const auto ahead = clock_ahead(facts);
+    if (std::abs(ahead) > clock_noticed && std::abs(ahead) <= clock_refused) remark(clock_text(ahead) + ": NTP would keep them together");
+    if (!facts.current_target.empty()) {
+      remark(fmt::format("'current' points to '{}', which is none of its releases; the deploy switches it all the same", facts.current_target));
+    }
+    if (const auto ids = unfinished(facts); !ids.empty()) {
+      remark(fmt::format("a run that died has left unfinished: {}; the next deploy that succeeds removes that", ids));
+    }
+  }
+  return remarks;
+}
+
+std::vector<Remark> remarks_of_check(const DeployInput& input) {
+  std::vector<Remark> remarks = remarks_before_deploy(input);
+  const bool zstd = any_has_zstd(input);
+  for (const HostFacts& host : input.hosts) {
+    const release::Facts& facts = host.facts;
+    const auto remark = [&](std::string text) { remarks.push_back({host.host.name, std::move(text)}); };
+    if (facts.lock) remark(fmt::format("locked by {}: a deploy would have to wait", release::to_text(*facts.lock)));
+    if (facts.stale_lock) {
+      remark(fmt::format("a dead run has left its lock, {}: the next run takes it over", release::to_text(*facts.stale_lock)));
+    }
+    if (facts.frozen) {
+      remark(fmt::format("frozen by {}: deploys are refused until 'deploy unlock {}'", release::to_text(*facts.frozen), input.recipe.stage));
+    }
+    if (!facts.zstd && !facts.gzip) {
+      remark("there is neither 'zstd' nor 'gzip' here: the payload travels uncompressed to all hosts");
+    } else if (!facts.zstd && zstd) {
+      remark("there is no 'zstd' here: the payload travels as gzip to all hosts");
+    }
+    if (!facts.setsid) {
+      remark("there is no 'setsid' here: of a command that is cancelled or times out, only its own shell is ended, not what it started");
+    }
+  }
+  return remarks;
+}
+
+std::vector<std::pair<std::string, std::vector<std::string>>> folded(const std::vector<Remark>& remarks) {
+  std::vector<std::pair<std::string, std::vector<std::string>>> texts;
+  for (const Remark& remark : remarks) {
+    auto same = std::find_if(texts.begin(), texts.end(), [&](const auto& each) { return each.first == remark.text; });
+    if (same == texts.end()) same = texts.insert(texts.end(), {remark.text, {}});
+    same->second.push_back(remark.host);
+  }
+  return texts;
+}
+
+std::string commands_text(const recipe::Recipe& recipe, const std::vector<HostFacts>& hosts) {
+  std::vector<Remark> each;
+  for (const HostFacts& host : hosts) {
+    auto seen = host.facts.environment;
+    for (const auto& [name, value] : recipe.env) seen[name] = value + "  (by the recipe)";
+    auto vars = recipe.vars;
+    vars.insert(host.host.vars.begin(), host.host.vars.end());
+    std::string text = fmt::format("  they run as {}, with umask {}\n", host.host.user, host.facts.umask);
+    for (const auto& [name, value] : seen) text += fmt::format("  {}={}\n", name, value);
+    std::vector<std::string> names;
+    for (const auto& [name, value] : vars) names.push_back(name);
+    if (!names.empty()) text += fmt::format("  vars: {}\n", fmt::join(names, ", "));
+    each.push_back({host.host.name, std::move(text)});
+  }
+  std::string text;
+  for (const auto& [seen, names] : folded(each)) text += fmt::format("what commands see on {}:\n{}", fold_names(names), seen);
+  return text;
+}
+
+}  // namespace kirikae::plan

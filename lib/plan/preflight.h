@@ -1,0 +1,34 @@
+// Preflight: what keeps hosts from taking a release, or from going back to one, and what is worth knowing before. Pure.
+#pragma once
+
+#include <string>
+#include <vector>
+
+#include "core/error.h"
+#include "plan/plan.h"
+
+namespace kirikae::plan {
+
+// preflight_deploy() and preflight_rollback() are in plan.h.
+
+// Nothing that keeps a run from going on.
+struct Remark {
+  std::string host;
+  std::string text;
+};
+// What every deploy says before it begins: clocks, what dead runs have left, a `current` that isn't ours.
+std::vector<Remark> remarks_before_deploy(const DeployInput& input);
+// What `deploy check` says besides: locks and freezes, tools without which it works less well.
+std::vector<Remark> remarks_of_check(const DeployInput& input);
+
+// Equal texts of several hosts, in the order in which they first came: text, hosts.
+std::vector<std::pair<std::string, std::vector<std::string>>> folded(const std::vector<Remark>& remarks);
+
+// What commands will see on the hosts: the environment that the host gives and the recipe adds to.
+std::string commands_text(const recipe::Recipe& recipe, const std::vector<HostFacts>& hosts);
+
+// How far a host's clock is ahead of ours, in seconds, compared with the middle of the round trip; what the round trip's length leaves
+// open counts in the host's favour. 0 where that isn't known.
+std::int64_t clock_ahead(const release::Facts& facts);
+
+}  // namespace kirikae::plan

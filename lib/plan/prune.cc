@@ -1,0 +1,85 @@
+#include "plan/prune.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <iterator>
+
+#include "core/fold.h"
+#include "plan/preflight.h"
+#include "plan/tasks.h"
+
+namespace kirikae::plan {
+namespace {
+
+using event::Phase;
+using recipe::HookPoint;
+
+void append(std::vector<Round>& rounds, std::vector<Round> more) {
+  std::move(more.begin(), more.end(), std::back_inserter(rounds));
+}
+
+// The audit only: no record changes.
+Step log_entry(const PruneInput& input, const std::vector<std::string>& ids) {
+  Settle settle;
+  settle.entry = {input.now, "prune", input.recipe.application, input.recipe.stage, {}, {}, {}, input.operator_name, "good",
+                  fmt::format("removed {}", fmt::join(ids, ", "))};
+  return settle;
+}
+
+std::vector<Remark> removals(const Plan& plan) {
+  std::vector<Remark> each;
+  for (const Round& round : plan.rounds) {
+    for (const HostSteps& work : round.hosts) {
+      for (const Step& step : work.steps) {
+        const auto* prune = std::get_if<Prune>(&step);
+        if (prune != nullptr) each.push_back({plan.hosts[work.host].host.name, fmt::format("{}", fmt::join(prune->ids, ", "))});
+      }
+    }
+  }
+  return each;
+}
+
+std::string text_of(const Plan& plan, std::string_view what) {
+  std::string text;
+  for (const auto& [ids, hosts] : folded(removals(plan))) text += fmt::format("{}: {} {}\n", fold_names(hosts), what, ids);
+  return text.empty() ? "there is nothing to remove\n" : text;
+}
+
+}  // namespace
+
+Result<Plan> build_prune(const PruneInput& input) {
+  Plan plan;
+  plan.action = "prune";
+  plan.application = input.recipe.application;
+  plan.stage = input.recipe.stage;
+  plan.layout = release::Layout(input.recipe.deploy_to);
+  std::vector<release::Facts> facts;
+  for (const auto& host : input.hosts) {
+    facts.push_back(host.facts);
+    plan.hosts.push_back({host.host, host.facts, false});
+  }
+  const auto target = release::previous_release(facts).value_or("");
+  Round prune{Phase::prune, std::nullopt, {}};
+  for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
+    auto ids = release::to_prune_now(facts[i], target, input.keep.value_or(input.recipe.keep_releases));
+    if (ids.empty()) continue;
+    Step log = log_entry(input, ids);
+    prune.hosts.push_back({i, {Prune{std::move(ids)}, std::move(log)}});
+  }
+  if (prune.hosts.empty()) return plan;
+  TaskScene scene{input.recipe, plan.layout, plan.action, {}, plan.hosts};
+  scene.place = TaskScene::Place::before;
+  TRY_ASSIGN(auto before, hook_rounds(scene, HookPoint::before_prune, Phase::prune));
+  append(plan.rounds, std::move(before));
+  plan.rounds.push_back(std::move(prune));
+  TRY_ASSIGN(auto after, hook_rounds(scene, HookPoint::after_prune, Phase::prune));
+  append(plan.rounds, std::move(after));
+  return plan;
+}
+
+std::string prune_text(const Plan& plan) { return text_of(plan, "would remove"); }
+
+std::string pruned_text(const Plan& plan) { return text_of(plan, "removed"); }
+
+}  // namespace kirikae::plan

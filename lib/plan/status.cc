@@ -1,0 +1,142 @@
+#include "plan/status.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+
+#include "plan/columns.h"
+#include "plan/preflight.h"
+
+namespace kirikae::plan {
+namespace {
+
+using release::State;
+
+const release::ReleaseOnHost* live_release(const release::Facts& facts) {
+  const auto at = std::find_if(facts.releases.begin(), facts.releases.end(), [&](const auto& each) { return each.id == facts.live; });
+  return at == facts.releases.end() ? nullptr : &*at;
+}
+
+std::string state_text(const release::ReleaseOnHost* release) {
+  if (release == nullptr) return "missing";
+  return release->state ? std::string(release::name_of(*release->state)) : "unmarked";
+}
+
+// release, state, revision, since, by
+std::vector<std::string> row_of(const HostStatus& host) {
+  const release::Facts& facts = host.facts;
+  if (facts.current_is_directory) return {"a real directory", "", "", "", ""};
+  if (!facts.current_target.empty()) return {"-> " + facts.current_target, "", "", "", ""};
+  if (facts.live.empty()) return {"none", "", "", "", ""};
+  const auto* release = live_release(facts);
+  const auto entry = switch_to(host.log, facts.live);
+  const std::string by = entry ? entry->by : release == nullptr ? "" : release->deployed_by;
+  return {facts.live, state_text(release), release == nullptr ? "" : release->revision.substr(0, 12), entry ? time_text(entry->time) : "", by};
+}
+
+// The release that most hosts run, the newer one of two.
+std::string usual_release(const std::vector<HostStatus>& hosts) {
+  std::map<std::string, int> counts;
+  for (const auto& host : hosts) ++counts[host.facts.live];
+  std::string usual;
+  for (const auto& [live, count] : counts) {
+    if (!live.empty() && (usual.empty() || count >= counts[usual])) usual = live;
+  }
+  return usual;
+}
+
+std::string ids_in(const release::Facts& facts, bool (*wanted)(const release::Facts&, const release::ReleaseOnHost&)) {
+  std::vector<std::string> ids;
+  for (const auto& release : facts.releases) {
+    if (release.id != facts.live && wanted(facts, release)) ids.push_back(release.id);
+  }
+  return fmt::format("{}", fmt::join(ids, ", "));
+}
+
+// What is wrong with the link and what it points to.
+std::string live_problem(const HostStatus& host) {
+  const release::Facts& facts = host.facts;
+  if (facts.current_is_directory) return "'current' is a real directory, so nothing can be switched there";
+  if (!facts.current_target.empty()) return fmt::format("'current' points to '{}', which is none of its releases", facts.current_target);
+  if (facts.live.empty()) return "no release is live";
+  const auto* release = live_release(facts);
+  if (release == nullptr) return fmt::format("'current' points to release {}, which is not there", facts.live);
+  if (release->state && release->state != State::good) {
+    return fmt::format("the live release {} is {}, not good: deploy again, or roll back", facts.live, release::name_of(*release->state));
+  }
+  if (const auto last = last_switched_to(host.log); !last.empty() && last != facts.live) {
+    return fmt::format("'current' was changed by something else: the last deploy or rollback there led to {}", last);
+  }
+  return {};
+}
+
+struct Findings {
+  std::vector<Remark> problems, notes;
+};
+
+void find(const HostStatus& host, const std::string& usual, Findings& findings) {
+  const release::Facts& facts = host.facts;
+  const auto problem = [&](std::string text) { findings.problems.push_back({host.host.name, std::move(text)}); };
+  const auto note = [&](std::string text) { findings.notes.push_back({host.host.name, std::move(text)}); };
+  if (facts.frozen) problem("frozen by " + release::to_text(*facts.frozen));
+  if (facts.stale_lock) problem(fmt::format("a dead run has left its lock, {}: the next run takes it over", release::to_text(*facts.stale_lock)));
+  const auto failed = ids_in(facts, [](const auto&, const auto& release) { return release.state == State::failed; });
+  if (!failed.empty()) note(fmt::format("failed: {}; the next deploy that succeeds, or 'deploy prune', removes that", failed));
+  if (facts.lock) {
+    // What it is busy with is nobody's fault.
+    note("a run is at work: " + release::to_text(*facts.lock));
+    return;
+  }
+  if (auto text = live_problem(host); !text.empty()) problem(std::move(text));
+  if (!facts.live.empty() && facts.live != usual) problem(fmt::format("runs {}, while {} is what most run", facts.live, usual));
+  const auto unfinished = ids_in(facts, [](const release::Facts& all, const release::ReleaseOnHost& release) {
+    return release.state == State::preparing || (release.state == State::ready && release.id > all.live);
+  });
+  if (!unfinished.empty()) problem(fmt::format("unfinished: {}; the next deploy that succeeds removes that", unfinished));
+}
+
+std::string section(std::string_view title, const std::vector<Remark>& remarks, std::size_t all_hosts) {
+  if (remarks.empty()) return {};
+  std::string text = fmt::format("\n{}\n", title);
+  for (const auto& [what, hosts] : folded(remarks)) text += fmt::format("  {}: {}\n", where_text(hosts, all_hosts), what);
+  return text;
+}
+
+}  // namespace
+
+Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& hosts, std::size_t unreached) {
+  const std::string usual = usual_release(hosts);
+  Findings findings;
+  std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> groups;  // row, hosts
+  for (const HostStatus& host : hosts) {
+    find(host, usual, findings);
+    auto row = row_of(host);
+    auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& group) { return group.first == row; });
+    if (same == groups.end()) same = groups.insert(groups.end(), {std::move(row), {}});
+    same->second.push_back(host.host.name);
+  }
+  std::stable_sort(groups.begin(), groups.end(), [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
+  std::vector<std::vector<std::string>> rows = {{"live", "state", "revision", "since", "by", "where"}};
+  for (auto& [row, names] : groups) {
+    row.push_back(where_text(names, hosts.size()));
+    rows.push_back(row);
+  }
+  std::vector<std::string> bad;
+  for (const Remark& problem : findings.problems) bad.push_back(problem.host);
+  std::sort(bad.begin(), bad.end());
+  bad.erase(std::unique(bad.begin(), bad.end()), bad.end());
+  Status status;
+  status.in_order = bad.empty() && unreached == 0;
+  status.text = fmt::format("{} on {}: {} host{}", recipe.application, recipe.stage, hosts.size() + unreached,
+                            hosts.size() + unreached == 1 ? "" : "s");
+  if (!bad.empty()) status.text += fmt::format(", {} not as {} should be", bad.size(), bad.size() == 1 ? "it" : "they");
+  if (unreached != 0) status.text += fmt::format(", {} not reached", unreached);
+  if (status.in_order) status.text += ", all in order";
+  status.text += '\n';
+  if (!hosts.empty()) status.text += '\n' + in_columns(rows);
+  status.text += section("not as it should be:", findings.problems, hosts.size()) + section("besides:", findings.notes, hosts.size());
+  return status;
+}
+
+}  // namespace kirikae::plan

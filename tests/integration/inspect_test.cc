@@ -1,0 +1,224 @@
+// The verbs that look: check, status, audit; and prune.
+#include <unistd.h>
+
+#include <algorithm>
+#include <filesystem>
+
+#include "support/catch.h"
+#include "support/farm.h"
+#include "support/process.h"
+
+using namespace kirikae::test;
+using Catch::Matchers::ContainsSubstring;
+namespace fs = std::filesystem;
+
+namespace {
+
+void replace_current(const World& world, std::size_t host, const std::string& target) {
+  fs::remove(world.host(host) / "current");
+  fs::create_symlink(target, world.host(host) / "current");
+}
+
+}  // namespace
+
+TEST_CASE("a check lists all problems of all hosts at once, those of unreachable hosts too, and changes nothing") {
+  World world({.hosts = 3, .own_servers = true});
+  world.write_app("1");
+  world.write_recipe("shared: {files: [config/master.key]}\n");
+  Ran ran = world.deploy({"check", "production"});
+  INFO(ran);
+  REQUIRE(ran.status == 1);
+  REQUIRE_THAT(ran.out, ContainsSubstring("shop on production: 0 of 3 hosts are ready for a deploy\n"));
+  for (const auto& host : world.hosts()) REQUIRE(host.untouched());
+  fs::create_directories(world.host(0) / "current");
+  world.host(0).write("shared/config/master.key", "k");
+  world.sshd(2).stop();
+  const std::string before = world.host(0).snapshot() + world.host(1).snapshot();
+  for (const auto& words : {std::vector<std::string>{"check", "production"}, {"production", "check"}}) {
+    ran = world.deploy(words);
+    INFO(ran);
+    REQUIRE(ran.status == 5);
+    REQUIRE_THAT(ran.err, ContainsSubstring("error: [127.0.0.1] '") && ContainsSubstring("/current' is a real directory, not a link"));
+    REQUIRE_THAT(ran.err, ContainsSubstring("error: [127.0.0.2] shared file is missing: config/master.key\n  put it into '"));
+    REQUIRE_THAT(ran.err, ContainsSubstring("error: [127.0.0.3] "));
+    REQUIRE_THAT(ran.out, ContainsSubstring("PATH="));
+  }
+  // Every deploy looks in the same way before it begins.
+  ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 5);
+  REQUIRE_THAT(ran.err, ContainsSubstring("[127.0.0.1] '") && ContainsSubstring("[127.0.0.2] shared file is missing") &&
+                            ContainsSubstring("[127.0.0.3] "));
+  REQUIRE(world.host(0).snapshot() + world.host(1).snapshot() == before);
+  fs::remove(world.host(0) / "current");
+  world.host(1).write("shared/config/master.key", "k");
+  ran = world.deploy({"check", "production", "--hosts", "127.0.0.1,127.0.0.2"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE_THAT(ran.out, ContainsSubstring("shop on production: all 2 hosts are ready for a deploy\n"));
+  REQUIRE(ran.err.empty());
+}
+
+TEST_CASE("a check warns of what a dead run has left, of a freeze, and of a source that is not made yet") {
+  World world;
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  fs::create_directories(world.host(0) / "releases/20990101000000");
+  world.host(0).write(".kirikae/releases/20990101000000", "state preparing\nrevision r\nby bob@ci\nprevious \n");
+  REQUIRE(world.deploy({"lock", "production", "-m", "inventory"}).status == 0);
+  world.write_recipe("tasks: {make: {run: 'mkdir -p app; echo 1 >app/a', local: true}}\nhooks: {before_connect: make}\n");
+  fs::remove_all(world.site() / "app");
+  const std::string before = world.host(0).snapshot();
+  const Ran ran = world.deploy({"check", "production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE_THAT(ran.err, ContainsSubstring("warning: the source isn't there: a before_connect task may make it"));
+  REQUIRE_THAT(ran.err, ContainsSubstring("warning: a run that died has left unfinished: 20990101000000"));
+  REQUIRE_THAT(ran.err, ContainsSubstring("warning: frozen by ada@"));
+  REQUIRE_THAT(ran.out, ContainsSubstring("the host is ready for a deploy, once nobody locks or freezes"));
+  REQUIRE(world.host(0).snapshot() == before);
+  REQUIRE_FALSE(fs::exists(world.site() / "app"));
+}
+
+TEST_CASE("a disk that has too little room is told before anything is sent, on every host that has one") {
+  if (geteuid() != 0) {
+    WARN("not run: only root can mount a small file system");
+    return;
+  }
+  World world({.hosts = 2});
+  world.write_app("1");
+  world.write("app/big", std::string(6 << 20, 'x'));
+  for (int i = 0; i < 300; ++i) world.write("app/many/" + std::to_string(i), "x");
+  const std::string small = world.host(0) / "";
+  fs::create_directories(small);
+  const auto mounted = [&](const std::string& options) {
+    return run_program({"mount", "-t", "tmpfs", "-o", options, "tmpfs", small}).status == 0;
+  };
+  const auto umount = [&] { return run_program({"umount", small}).status == 0; };
+  if (!mounted("size=4m")) {
+    WARN("not run: this system doesn't let even root mount a tmpfs");
+    return;
+  }
+  Ran ran = world.deploy({"check", "production"});
+  const Ran deployed = world.deploy({"production"});
+  REQUIRE(umount());
+  INFO(ran);
+  REQUIRE(ran.status == 1);
+  REQUIRE_THAT(ran.err, ContainsSubstring("error: [127.0.0.1] the disk of '" + world.deploy_to() + "' has ") &&
+                            ContainsSubstring(" MiB free, the release needs about 7 MiB\n  free some room, or lower keep_releases\n"));
+  REQUIRE(deployed.status == 1);
+  REQUIRE_THAT(deployed.err, ContainsSubstring(" MiB free, the release needs about 7 MiB\n"));
+  REQUIRE(world.host(1).untouched());
+  REQUIRE(mounted("size=64m,nr_inodes=200"));
+  ran = world.deploy({"check", "production"});
+  REQUIRE(umount());
+  INFO(ran);
+  REQUIRE(ran.status == 1);
+  REQUIRE_THAT(ran.err, ContainsSubstring("error: [127.0.0.1] the disk of '" + world.deploy_to() + "' has 19") &&
+                            ContainsSubstring(" inodes free, the release needs about 4"));
+}
+
+TEST_CASE("the status tells who made which release live, and its exit code whether all is in order") {
+  World world({.hosts = 3});
+  Ran ran = world.deploy({"status", "production", "--exit-code"});
+  INFO(ran);
+  REQUIRE(ran.status == 1);
+  REQUIRE_THAT(ran.out, ContainsSubstring("all hosts: no release is live\n"));
+  REQUIRE(world.deploy({"status", "production"}).status == 0);
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string first = world.host(0).live();
+  ran = world.deploy({"production", "status", "--exit-code"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE_THAT(ran.out, ContainsSubstring("shop on production: 3 hosts, all in order\n"));
+  REQUIRE_THAT(ran.out, ContainsSubstring("\n" + first + "  good   ") && ContainsSubstring(" UTC  ada@") && ContainsSubstring("  all hosts\n"));
+  REQUIRE(world.deploy({"production", "--hosts", "127.0.0.3"}).status == 0);
+  const std::string second = world.host(2).live();
+  replace_current(world, 1, "/opt/elsewhere");
+  ran = world.deploy({"status", "production", "--exit-code"});
+  INFO(ran);
+  REQUIRE(ran.status == 1);
+  REQUIRE_THAT(ran.out, ContainsSubstring("  127.0.0.2: 'current' points to '/opt/elsewhere', which is none of its releases\n"));
+  REQUIRE_THAT(ran.out, ContainsSubstring(", while " + second + " is what most run\n") || ContainsSubstring(", while " + first + " is what most run\n"));
+  // Somebody switched by hand, to a release of ours.
+  replace_current(world, 1, "releases/" + first);
+  replace_current(world, 2, "releases/" + first);
+  ran = world.deploy({"status", "production", "--exit-code"});
+  INFO(ran);
+  REQUIRE(ran.status == 1);
+  REQUIRE_THAT(ran.out, ContainsSubstring("  127.0.0.3: 'current' was changed by something else: the last deploy or rollback there led to " + second));
+  REQUIRE(world.deploy({"status", "production", "--exit-code", "--exclude", "127.0.0.3"}).status == 0);
+}
+
+TEST_CASE("the audit has a line for everything that was done, and who did it") {
+  World world({.hosts = 2});
+  REQUIRE(world.deploy({"audit", "production"}).out == "nothing is logged\n");
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  world.write_app("2");
+  world.write_recipe("keep_releases: 1\ntasks: {build: {run: 'test ! -e \"$SHARED_PATH/fail\"'}, restart: {run: 'test $DEPLOY_ACTION = undo || test ! -e \"$SHARED_PATH/stop\"'}}\n"
+                     "hooks: {build: build, after_publish: restart}\n");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  REQUIRE(world.deploy({"rollback", "production"}).status == 0);
+  for (const auto& host : world.hosts()) host.write("shared/fail", "");
+  REQUIRE(world.deploy({"production"}).status == 1);
+  for (const auto& host : world.hosts()) fs::rename(host / "shared/fail", host / "shared/stop");
+  REQUIRE(world.deploy({"production", "--hosts", "127.0.0.1"}).status == 3);
+  REQUIRE(world.deploy({"lock", "production", "-m", "in\x1b[2Jventory"}).status == 0);
+  REQUIRE(world.deploy({"prune", "production"}).status == 4);
+  REQUIRE(world.deploy({"unlock", "production"}).status == 0);
+  const Ran pruned = world.deploy({"prune", "production"});
+  INFO(pruned);
+  REQUIRE(pruned.status == 0);
+  world.host(1).write(".kirikae/log.jsonl", world.host(1).read(".kirikae/log.jsonl") + "{\"torn");
+  const Ran ran = world.deploy({"production", "audit"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE(std::count(ran.out.begin(), ran.out.end(), '\n') == 9);
+  REQUIRE_THAT(ran.out, ContainsSubstring("deploy    good") && ContainsSubstring("rollback  good") && ContainsSubstring("deploy    failed"));
+  REQUIRE_THAT(ran.out, ContainsSubstring("deploy    undone") && ContainsSubstring("unlock    good"));
+  REQUIRE_THAT(ran.out, ContainsSubstring("  all hosts  in [2Jventory\n"));
+  REQUIRE_THAT(ran.out, ContainsSubstring("prune     good") && ContainsSubstring("  removed 2"));
+  REQUIRE(ran.out.find('\x1b') == std::string::npos);
+  REQUIRE_THAT(ran.err, ContainsSubstring("[127.0.0.2] warning: 1 line of its log is none of ours, and left out"));
+  const std::string last = world.deploy({"audit", "production", "--lines", "2"}).out;
+  REQUIRE_THAT(last, ContainsSubstring("  removed 2"));
+  REQUIRE(last.find("unlock") == std::string::npos);
+  REQUIRE(std::count(last.begin(), last.end(), '\n') == 2);
+}
+
+TEST_CASE("a prune removes what a deploy would remove, now, and never what serves or would") {
+  World world({.hosts = 2});
+  world.write_recipe("keep_releases: 5\n");
+  std::vector<std::string> ids;
+  for (int i = 1; i <= 4; ++i) {
+    world.write_app(std::to_string(i));
+    REQUIRE(world.deploy({"production"}).status == 0);
+    ids.push_back(world.host(0).live());
+  }
+  fs::create_directories(world.host(1) / "releases/20990101000000");
+  world.host(1).write(".kirikae/releases/20990101000000", "state preparing\nrevision r\nby bob@ci\nprevious \n");
+  fs::create_directories(world.host(1) / "releases/20010101000000");  // another tool's
+  std::string before = world.host(0).snapshot() + world.host(1).snapshot();
+  Ran ran = world.deploy({"prune", "production", "-n", "--keep", "2"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE(ran.out == "127.0.0.1: would remove " + ids[0] + ", " + ids[1] + "\n127.0.0.2: would remove " + ids[0] + ", " + ids[1] +
+                         ", 20990101000000\n");
+  REQUIRE(world.host(0).snapshot() + world.host(1).snapshot() == before);
+  ran = world.deploy({"production", "prune", "--keep", "2"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE(world.host(0).releases() == std::vector<std::string>{ids[2], ids[3]});
+  REQUIRE(world.host(1).releases() == std::vector<std::string>{"20010101000000", ids[2], ids[3]});
+  REQUIRE(world.host(1).version() == "4");
+  fs::remove(world.host(1) / "releases/20010101000000");
+  REQUIRE(world.broken_invariants() == "");
+  ran = world.deploy({"prune", "production", "--keep", "1"});  // the rollback target stays
+  INFO(ran);
+  REQUIRE(ran.out == "there is nothing to remove\n");
+  REQUIRE(world.deploy({"rollback", "production"}).status == 0);
+  // What can't be removed is an error here; the rest is removed.
+  REQUIRE(world.deploy({"prune", "production", "--keep", "0"}).status == 2);
+}

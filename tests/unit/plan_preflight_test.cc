@@ -1,0 +1,130 @@
+#include "plan/preflight.h"
+
+#include "plan/plan.h"
+#include "support/catch.h"
+#include "unit/plan_world.h"
+
+using namespace kirikae;
+using namespace kirikae::test;
+
+namespace {
+
+plan::DeployInput input_for(const recipe::Recipe& recipe, std::vector<plan::HostFacts> hosts) {
+  return {recipe, std::move(hosts), now, "1a2b3c", 312, 5'100'000, "ann@laptop"};
+}
+
+std::string text_of(const std::vector<Error>& errors) {
+  std::string text;
+  for (const auto& error : errors) text += to_text(error) + "\n";
+  return text;
+}
+
+std::string text_of(const std::vector<plan::Remark>& remarks) {
+  std::string text;
+  for (const auto& remark : remarks) text += "[" + remark.host + "] " + remark.text + "\n";
+  return text;
+}
+
+// A host whose clock said `clock` between two moments of ours.
+plan::HostFacts with_clock(const std::string& name, std::int64_t asked, std::int64_t clock, std::int64_t answered) {
+  auto host = a_host(name, {"app"});
+  host.facts.asked = asked;
+  host.facts.clock = clock;
+  host.facts.answered = answered;
+  return host;
+}
+
+}  // namespace
+
+TEST_CASE("a host's clock is compared with the middle of the round trip, and a slow answer is no wrong clock") {
+  CHECK(plan::clock_ahead(with_clock("a", 1000, 1000, 1000).facts) == 0);
+  CHECK(plan::clock_ahead(with_clock("a", 1000, 1012, 1000).facts) == 12);
+  CHECK(plan::clock_ahead(with_clock("a", 1000, 900, 1000).facts) == -100);
+  CHECK(plan::clock_ahead(with_clock("a", 1000, 1000, 1020).facts) == 0);
+  CHECK(plan::clock_ahead(with_clock("a", 1000, 1020, 1020).facts) == 0);
+  CHECK(plan::clock_ahead(with_clock("a", 1000, 1030, 1020).facts) == 10);
+  CHECK(plan::clock_ahead(with_clock("a", 1000, 970, 1020).facts) == -30);
+  CHECK(plan::clock_ahead(with_clock("a", 0, 970, 0).facts) == 0);
+  CHECK(plan::clock_ahead(with_clock("a", now, INT64_MAX, now).facts) > 86400);
+  CHECK(plan::clock_ahead(with_clock("a", now, INT64_MIN, now).facts) > 86400);
+}
+
+TEST_CASE("a clock that is some seconds off is a remark, one that is a quarter of an hour off a problem") {
+  const auto recipe = shop_recipe();
+  const auto input = input_for(recipe, {with_clock("app1", now, now + 5, now), with_clock("app2", now, now + 6, now),
+                                        with_clock("app3", now, now - 900, now), with_clock("app4", now, now + 901, now),
+                                        with_clock("app5", now, now - 3 * 86400, now)});
+  CHECK(text_of(plan::remarks_before_deploy(input)) ==
+        "[app2] its clock is 6 s ahead of this machine's: NTP would keep them together\n"
+        "[app3] its clock is 15 min behind this machine's: NTP would keep them together\n");
+  CHECK(text_of(plan::preflight_deploy(input)) ==
+        "[app4] its clock is 15 min ahead of this machine's\n  set the wrong one of the two, and let NTP keep it\n"
+        "[app5] its clock is 3 days behind this machine's\n  set the wrong one of the two, and let NTP keep it\n");
+}
+
+TEST_CASE("what keeps a payload away keeps no rollback away") {
+  const auto recipe = shop_recipe();
+  auto app = a_host("app1", {"app"}, "20261122000000", {good("20261121000000"), good("20261122000000")});
+  app.facts.payload_problems = {"there is no 'tar' here: install it"};
+  app.facts.problems = {"'/srv/shop' is not writable for 'deploy': give it to that user"};
+  CHECK(text_of(plan::preflight_deploy(input_for(recipe, {app}))) ==
+        "[app1] '/srv/shop' is not writable for 'deploy': give it to that user\n[app1] there is no 'tar' here: install it\n");
+  CHECK(text_of(plan::preflight_rollback({recipe, {app}, now, std::nullopt, "ann@laptop"})) ==
+        "[app1] '/srv/shop' is not writable for 'deploy': give it to that user\n");
+}
+
+TEST_CASE("a check remarks what dead runs have left, whose locks there are, and the tools that would be better to have") {
+  const auto recipe = shop_recipe();
+  auto app = a_host("app1", {"app"}, "20261122000000",
+                    {{"20261121000000", release::State::ready, "", ""},
+                     good("20261122000000"),
+                     {"20261122010000", release::State::preparing, "", "bob@ci"},
+                     {"20261122020000", release::State::ready, "", "bob@ci"},
+                     {"20261122030000", release::State::failed, "", "bob@ci"}});
+  app.facts.frozen = release::LockHolder{"eve@desk", "2026-11-22 10:00:00 UTC", "inventory", ""};
+  app.facts.stale_lock = release::LockHolder{"bob@ci", "2026-11-22 02:00:00 UTC", "deploy production", ""};
+  auto busy = app;
+  busy.host.name = "app2";
+  busy.facts.frozen.reset();
+  busy.facts.stale_lock.reset();
+  busy.facts.lock = release::LockHolder{"bob@ci", "2026-11-22 03:00:00 UTC", "deploy production", "https://ci/7"};
+  busy.facts.zstd = busy.facts.setsid = false;
+  auto bare = a_host("app3", {"app"});
+  bare.facts.zstd = bare.facts.gzip = false;
+  bare.facts.current_target = "/opt/old";
+  const auto input = input_for(recipe, {app, busy, bare});
+  CHECK(text_of(plan::remarks_of_check(input)) ==
+        "[app1] a run that died has left unfinished: 20261122010000, 20261122020000; the next deploy that succeeds removes that\n"
+        "[app3] 'current' points to '/opt/old', which is none of its releases; the deploy switches it all the same\n"
+        "[app1] a dead run has left its lock, bob@ci since 2026-11-22 02:00:00 UTC (deploy production): the next run takes it over\n"
+        "[app1] frozen by eve@desk since 2026-11-22 10:00:00 UTC (inventory): deploys are refused until 'deploy unlock production'\n"
+        "[app2] locked by bob@ci since 2026-11-22 03:00:00 UTC (deploy production), https://ci/7: a deploy would have to wait\n"
+        "[app2] there is no 'zstd' here: the payload travels as gzip to all hosts\n"
+        "[app2] there is no 'setsid' here: of a command that is cancelled or times out, only its own shell is ended, not what it started\n"
+        "[app3] there is neither 'zstd' nor 'gzip' here: the payload travels uncompressed to all hosts\n");
+  CHECK(plan::preflight_deploy(input).empty());
+}
+
+TEST_CASE("what commands will see is told once for hosts that are alike") {
+  const auto recipe = shop_recipe();
+  auto app1 = a_host("app1", {"app"});
+  app1.facts.environment = {{"HOME", "/home/deploy"}, {"PATH", "/usr/bin:/bin"}};
+  app1.facts.umask = "0022";
+  auto app2 = app1;
+  app2.host.name = "app2";
+  auto db = app1;
+  db.host.name = "db1";
+  db.facts.umask = "0077";
+  db.host.vars = {{"role_key", "secret-of-the-host"}};
+  CHECK(plan::commands_text(recipe, {app1, app2, db}) == R"(what commands see on app[1,2]:
+  they run as deploy, with umask 0022
+  HOME=/home/deploy
+  PATH=/opt/shop/bin:/usr/bin:/bin  (by the recipe)
+  vars: app_env, port
+what commands see on db1:
+  they run as deploy, with umask 0077
+  HOME=/home/deploy
+  PATH=/opt/shop/bin:/usr/bin:/bin  (by the recipe)
+  vars: app_env, port, role_key
+)");
+}

@@ -1,0 +1,108 @@
+#include "plan/status.h"
+
+#include "support/catch.h"
+#include "unit/plan_world.h"
+
+using namespace kirikae;
+using namespace kirikae::test;
+
+namespace {
+
+const std::string old_id = "20261121000000", new_id = "20261122000000";
+
+plan::LogEntry entry(std::int64_t time, const std::string& action, const std::string& release, const std::string& result,
+                     const std::string& previous = {}) {
+  return {time, action, "shop", "production", release, previous, "r00", "ann@laptop", result};
+}
+
+plan::HostStatus runs(const std::string& name, const std::string& live, std::vector<plan::LogEntry> log = {}) {
+  const auto host = a_host(name, {"app"}, live, {good(old_id), good(new_id)});
+  return {host.host, host.facts, {name, std::move(log), 0}};
+}
+
+plan::LogEntry deployed() { return entry(now, "deploy", new_id, "good", old_id); }
+
+}  // namespace
+
+TEST_CASE("the status of hosts that are alike is one line, and all is in order") {
+  std::vector<plan::HostStatus> hosts;
+  for (int i = 1; i <= 200; ++i) {
+    const std::string number = std::to_string(i);
+    hosts.push_back(runs("app" + std::string(3 - number.size(), '0') + number, new_id, {deployed()}));
+  }
+  auto status = plan::status_of(shop_recipe(), hosts, 0);
+  CHECK(status.in_order);
+  CHECK(status.text == R"(shop on production: 200 hosts, all in order
+
+live            state  revision  since                    by          where
+20261122000000  good   r00       2026-11-23 05:00:00 UTC  ann@laptop  all hosts
+)");
+  status = plan::status_of(shop_recipe(), {runs("app1", new_id, {deployed()})}, 0);
+  CHECK(status.text == R"(shop on production: 1 host, all in order
+
+live            state  revision  since                    by          where
+20261122000000  good   r00       2026-11-23 05:00:00 UTC  ann@laptop  app1
+)");
+}
+
+TEST_CASE("the status names every host that is not as it should be, and why") {
+  std::vector<plan::HostStatus> hosts;
+  for (int i = 1; i <= 9; ++i) hosts.push_back(runs("app" + std::to_string(i), new_id, {deployed()}));
+  hosts[1] = runs("app2", old_id, {entry(now - 60, "deploy", old_id, "good")});
+  hosts[2].facts.live.clear();
+  hosts[3].facts.live.clear();
+  hosts[3].facts.current_target = "/opt/old";
+  hosts[4].facts.live = "20261122000007";
+  hosts[4].log.entries.clear();
+  hosts[5].facts.releases.back().state = release::State::ready;
+  hosts[6].facts.releases.push_back({"20261122010000", release::State::preparing, "", "bob@ci"});
+  hosts[6].facts.releases.push_back({"20261122020000", release::State::failed, "", "bob@ci"});
+  hosts[7].facts.frozen = hosts[8].facts.frozen = release::LockHolder{"eve@desk", "2026-11-22 10:00:00 UTC", "inventory", ""};
+  hosts[7].facts.stale_lock = release::LockHolder{"bob@ci", "2026-11-22 02:00:00 UTC", "deploy production", ""};
+  hosts[8].log.entries.push_back(entry(now + 5, "rollback", old_id, "good", new_id));
+  const auto status = plan::status_of(shop_recipe(), hosts, 1);
+  CHECK_FALSE(status.in_order);
+  CHECK(status.text == R"(shop on production: 10 hosts, 8 not as they should be, 1 not reached
+
+live            state    revision  since                    by          where
+20261122000000  good     r00       2026-11-23 05:00:00 UTC  ann@laptop  app[1,7,8]
+20261121000000  good     r00       2026-11-23 04:59:00 UTC  ann@laptop  app2
+none                                                                    app3
+-> /opt/old                                                             app4
+20261122000007  missing                                                 app5
+20261122000000  ready    r00       2026-11-23 05:00:00 UTC  ann@laptop  app6
+20261122000000  good     r00                                ann@laptop  app9
+
+not as it should be:
+  app2: runs 20261121000000, while 20261122000000 is what most run
+  app3: no release is live
+  app4: 'current' points to '/opt/old', which is none of its releases
+  app5: 'current' points to release 20261122000007, which is not there
+  app5: runs 20261122000007, while 20261122000000 is what most run
+  app6: the live release 20261122000000 is ready, not good: deploy again, or roll back
+  app7: unfinished: 20261122010000; the next deploy that succeeds removes that
+  app[8,9]: frozen by eve@desk since 2026-11-22 10:00:00 UTC (inventory)
+  app8: a dead run has left its lock, bob@ci since 2026-11-22 02:00:00 UTC (deploy production): the next run takes it over
+  app9: 'current' was changed by something else: the last deploy or rollback there led to 20261121000000
+
+besides:
+  app7: failed: 20261122020000; the next deploy that succeeds, or 'deploy prune', removes that
+)");
+}
+
+TEST_CASE("what a run that lives is busy with is not out of order") {
+  auto host = runs("app1", new_id, {deployed()});
+  host.facts.lock = release::LockHolder{"bob@ci", "2026-11-22 03:00:00 UTC", "deploy production", ""};
+  host.facts.releases.push_back({"20261122010000", release::State::preparing, "", "bob@ci"});
+  const auto status = plan::status_of(shop_recipe(), {host}, 0);
+  CHECK(status.in_order);
+  CHECK(status.text.find("\nbesides:\n  app1: a run is at work: bob@ci since 2026-11-22 03:00:00 UTC (deploy production)\n") != std::string::npos);
+}
+
+TEST_CASE("a release of another tool is in order, and an undone deploy leads to what was before") {
+  auto host = runs("app1", old_id, {entry(now - 60, "deploy", old_id, "good"), entry(now, "deploy", new_id, "undone", old_id)});
+  host.facts.releases.front().state.reset();
+  const auto status = plan::status_of(shop_recipe(), {host}, 0);
+  CHECK(status.in_order);
+  CHECK(status.text.find("20261121000000  unmarked  r00       2026-11-23 05:00:00 UTC") != std::string::npos);
+}
