@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+#include <array>
 #include <atomic>
 #include <cerrno>
 #include <chrono>
@@ -14,6 +16,8 @@
 #include "ui/json.h"
 #include "ui/lines.h"
 #include "ui/plain.h"
+#include "ui/recorder.h"
+#include "ui/run_folder.h"
 #include "ui/terminal.h"
 #include "ui/tty.h"
 
@@ -44,10 +48,8 @@ void write_json(std::string_view line) {
   if (!ui::write_all(STDOUT_FILENO, line)) json_error = errno;
 }
 
-std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading) {
-  if (options.output == Output::json) {
-    return std::make_unique<ui::Json>(write_json, ui::JsonStamp{ui::new_run_id(unix_now()), unix_now}, reading);
-  }
+std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading, const ui::JsonStamp& stamp) {
+  if (options.output == Output::json) return std::make_unique<ui::Json>(write_json, stamp, reading);
   ui::PlainLook look;
   look.level = level_of(options);
   look.reading = reading;
@@ -71,10 +73,31 @@ std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading
                   [] { return ui::in_foreground(STDOUT_FILENO); }});
 }
 
+// What changes hosts is kept as well. A warning where that can't be.
+std::unique_ptr<ui::Renderer> kept(std::unique_ptr<ui::Renderer> shown, const ui::JsonStamp& stamp) {
+  constexpr double month = 30.0 * 24 * 60 * 60;
+  const auto path = runs_folder();
+  Result<Fd> file = path ? ui::RunFolder(*path).create(stamp.run) : std::unexpected(path.error());
+  if (!file) {
+    shown->show({0, event::Warning{"", "this run is not kept for 'deploy report': " + to_text(file.error())}});
+    return shown;
+  }
+  ui::RunFolder(*path).prune(ui::new_run_id(unix_now() - month));
+  return std::make_unique<ui::Recorder>(*std::move(file), stamp, std::move(shown));
+}
+
+std::unique_ptr<ui::Renderer> make_display(const Options& options, bool reading) {
+  const ui::JsonStamp stamp{ui::new_run_id(unix_now()), unix_now};
+  auto shown = make_renderer(options, reading, stamp);
+  constexpr std::array changing = {Verb::deploy, Verb::rollback, Verb::prune, Verb::task};
+  const bool keeps = !reading && std::ranges::find(changing, options.verb) != changing.end();
+  return keeps ? kept(std::move(shown), stamp) : std::move(shown);
+}
+
 }  // namespace
 
 Display::Display(const Options& options, bool reading, std::stop_token stop)
-    : stop_(stop), renderer_(make_renderer(options, reading)), queue_(*renderer_), told_(std::move(stop), [this, verb = options.verb] {
+    : stop_(stop), renderer_(make_display(options, reading)), queue_(*renderer_), told_(std::move(stop), [this, verb = options.verb] {
         if (verb == Verb::logs) return;  // that is how following ends
         queue_.emit_at_once(
             {seconds(),

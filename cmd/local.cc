@@ -84,6 +84,14 @@ Result<std::string> cache_folder() {
       Error(ErrorCode::local, "no folder for the packed source is known", "set HOME or XDG_CACHE_HOME"));
 }
 
+Result<std::string> runs_folder() {
+  const std::string state = variable("XDG_STATE_HOME");
+  if (state.starts_with('/')) return state + "/kirikae/runs";
+  const std::string home = home_folder();
+  if (!home.empty()) return home + "/.local/state/kirikae/runs";
+  return std::unexpected(Error(ErrorCode::local, "no folder for runs is known", "set HOME or XDG_STATE_HOME"));
+}
+
 recipe::Surroundings recipe_surroundings() {
   recipe::Surroundings surroundings{{}, home_folder()};
   for (char** entry = environ; *entry != nullptr; ++entry) {

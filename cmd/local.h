@@ -31,6 +31,9 @@ ui::Ci ci_system(bool plain);
 // For spool files: $XDG_CACHE_HOME/kirikae or ~/.cache/kirikae. Error (local): neither is known.
 Result<std::string> cache_folder();
 
+// Where runs are kept: $XDG_STATE_HOME/kirikae/runs or ~/.local/state/kirikae/runs. Error (local): neither is known.
+Result<std::string> runs_folder();
+
 recipe::Surroundings recipe_surroundings();
 
 // The recipe's ssh settings, with the defaults of OpenSSH where it says nothing. `ask` may be empty: nobody is there.

@@ -35,7 +35,9 @@ const VerbRow* verb_of(const std::vector<std::string>& words) {
   return nullptr;
 }
 
-bool takes_stage(Verb verb) { return verb != Verb::init && verb != Verb::help && verb != Verb::completion; }
+bool takes_stage(Verb verb) { 
+  return verb != Verb::init && verb != Verb::help && verb != Verb::completion && verb != Verb::report;
+}
 
 bool takes_argument(Verb verb) { return !takes_stage(verb) || verb == Verb::task || verb == Verb::ssh; }
 

@@ -94,6 +94,8 @@ Ended run_verb(const Call& call) {
       return run_completion(call);
     case Verb::complete:
       return run_complete(call);
+    case Verb::report:
+      return run_report(call);
     case Verb::init:
       return run_init(call);
     case Verb::config:

@@ -284,6 +284,7 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
   TRY(take_value(parsed, "message", options.message));
   if (!parsed.values.find("keep")->second.empty()) TRY(take_number(parsed, "keep", 1, 1000, options.keep.emplace()));
   TRY(take_timeout(parsed, options.timeout));
+  TRY(take_value(parsed, "file", options.file));
   const auto flag = [&](std::string_view name) { return parsed.flags.find(name)->second; };
   TRY(take_lines(parsed, options.lines));
   options.group = flag("group");

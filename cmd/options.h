@@ -14,7 +14,7 @@ namespace kirikae::cmd {
 
 enum class Verb {
   stages, deploy, rollback, plan, releases, check, status, audit, prune, lock, unlock, run, task, ssh, logs,
-  completion, complete, init, config, help, version,
+  report, completion, complete, init, config, help, version,
 };
 
 enum class Output { automatic, plain, tty, json };
@@ -22,7 +22,8 @@ enum class Output { automatic, plain, tty, json };
 struct Options {
   Verb verb = Verb::stages;
   std::string stage;     // of the verbs that take one
-  // init: the application; help: the topic; task: its name; ssh: the host; completion: the shell. Empty where none was given.
+  // init: the application; help: the topic; task: its name; ssh: the host; report: the run; completion: the shell. Empty where
+  // none was given.
   std::string argument;
 
   std::string recipe;  // --recipe; empty: the nearest deploy.yml
@@ -34,14 +35,15 @@ struct Options {
   bool despite_freeze = false;
   std::string message;   // of lock
   bool force = false;    // of unlock
-  bool dry_run = false;  // of rollback and prune; `deploy -n` is the verb plan
+  std::string file;          // of report; "-": standard output
+  bool dry_run = false;      // of rollback and prune; `deploy -n` is the verb plan
   std::optional<int> keep;   // of prune
   bool exit_code = false;    // of status
   bool yes = false;
   std::vector<std::string> command;             // of run: the words after `--`; of complete: the line to be completed
   std::optional<std::chrono::seconds> timeout;  // of run
   bool group = false;                           // of run
-  bool list = false;                            // of task
+  bool list = false;                            // of task and report
   std::optional<int> lines;                     // of audit and logs
   bool follow = false, no_follow = false;       // of logs
   bool quiet = false;

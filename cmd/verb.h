@@ -24,6 +24,8 @@ using Ended = std::expected<event::Report, Errors>;
 
 // Text that is the verb's whole purpose, to standard output. Error (local): it didn't get there.
 std::optional<Error> show_text(const std::string& text);
+// The same for what is no text to be read there: not a byte is changed.
+std::optional<Error> show_raw(const std::string& text);
 
 Ended run_stages(const Call& call);
 Ended run_deploy(const Call& call);
@@ -43,6 +45,7 @@ Ended run_logs(const Call& call);
 Ended run_completion(const Call& call);
 Ended run_complete(const Call& call);
 Ended run_init(const Call& call);
+Ended run_report(const Call& call);
 Ended run_config(const Call& call);
 Ended run_help(const Call& call);
 Ended run_version(const Call& call);

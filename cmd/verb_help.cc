@@ -72,6 +72,11 @@ std::string_view verb_description(Verb verb) {
     case Verb::completion:
       return "Prints a script that makes your shell complete verbs, options, stages, hosts, roles\n"
              "and tasks. They are read from the recipe; nothing is connected to.\n";
+    case Verb::report:
+      return "Writes a page (HTML, nothing else needed) about a run of this machine: a timeline of\n"
+             "its hosts, the slowest of them, what failed with its output. RUN is a run's name or\n"
+             "its beginning, a stage (its latest run) or a file of 'deploy --output json'; the\n"
+             "latest run is the default. Runs are kept for 30 days, 50 at most.\n";
     case Verb::config:
       return "Prints the recipe of one stage as it is understood: defaults filled in, the\n"
              "stage's overrides merged, values interpolated. Connects to nothing.\n";
@@ -138,6 +143,10 @@ std::string_view verb_examples(Verb verb) {
       return "  deploy completion bash >~/.local/share/bash-completion/completions/deploy\n"
              "  deploy completion zsh >~/.zfunc/_deploy\n"
              "  deploy completion fish >~/.config/fish/completions/deploy.fish\n";
+    case Verb::report:
+      return "  deploy report\n"
+             "  deploy report --list\n"
+             "  deploy report production -o /tmp/last.html\n";
     case Verb::config:
       return "  deploy config staging\n"
              "  deploy config staging --set user=ada\n";

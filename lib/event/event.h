@@ -65,6 +65,11 @@ struct Output {        // one line that a command printed
   Channel channel = Channel::out;
   std::string line;    // as it came, without newline: renderers sanitise it; at most 16 KiB, longer lines come in pieces
 };
+struct Omitted {  // in the record of a run: output that was not kept
+  std::string host;
+  std::string step;
+  std::uint64_t lines = 0;
+};
 struct Progress {  // upload
   std::string host;
   std::uint64_t sent = 0;
@@ -83,7 +88,7 @@ struct RunFinished {
 };
 
 using Any = std::variant<RunStarted, ReleaseChosen, PhaseStarted, PhaseFinished, HostState, StepStarted, StepFinished, Output,
-                         Progress, Warning, Answer, RunFinished>;
+                         Omitted, Progress, Warning, Answer, RunFinished>;
 
 struct Event {
   double at = 0;  // seconds since the run began

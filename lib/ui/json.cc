@@ -131,6 +131,10 @@ Object object_of(const event::Output& e) {
           {"line", e.line}};
 }
 
+Object object_of(const event::Omitted& e) {
+  return {{"event", "omitted"}, {"host", e.host}, {"step", e.step}, {"lines", e.lines}};
+}
+
 Object object_of(const event::Progress& e) {
   return {{"event", "progress"}, {"host", e.host}, {"sent", e.sent}, {"total", e.total}};
 }

@@ -47,7 +47,7 @@ TEST_CASE("a task runs by itself where its roles say, in the live release, and l
     CHECK_THAT(
         log, ContainsSubstring("\"action\":\"task\",\"application\":\"shop\",\"stage\":\"production\",\"release\":\"" +
                                id + "\"") &&
-                 ContainsSubstring("\"result\":\"good\",\"task\":\"note\"}\n"));
+                 ContainsSubstring("\"result\":\"good\",\"detail\":\"note\"}\n"));
     CHECK(host.read("revisions.log").find("task") == std::string::npos);
   }
   CHECK_FALSE(world.host(2).exists("shared/seen"));
@@ -65,7 +65,7 @@ TEST_CASE("a task runs by itself where its roles say, in the live release, and l
   CHECK(ran.status == 1);
   CHECK_THAT(ran.err,
              ContainsSubstring("error: [127.0.0.3] task fail ended with status 3") && ContainsSubstring("oops"));
-  CHECK_THAT(world.host(2).read(".kirikae/log.jsonl"), ContainsSubstring("\"result\":\"failed\",\"task\":\"fail\"}\n"));
+  CHECK_THAT(world.host(2).read(".kirikae/log.jsonl"), ContainsSubstring("\"result\":\"failed\",\"detail\":\"fail\"}\n"));
   CHECK(world.host(0).live() == id);
   CHECK(world.broken_invariants().empty());
 }

@@ -61,6 +61,7 @@ std::vector<Any> samples() {
                           event::StepFinished{"web1", Phase::build, "task install", 0.25, whole_error()},
                           event::StepFinished{"", Phase::build, "task install", 0.25, std::nullopt},
                           event::Output{"web1", "task install", event::Channel::err, "hello"},
+                          event::Omitted{"web1", "task install", 5},
                           event::Progress{"web1", 5, 10},
                           event::Warning{"web1", "odd"},
                           event::Answer{"a text", R"({"hosts":[]})"},

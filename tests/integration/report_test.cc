@@ -1,0 +1,113 @@
+// Runs that are kept, and the pages about them, with the built program.
+#include <sys/stat.h>
+
+#include <csignal>
+
+#include "support/catch.h"
+#include "support/events.h"
+#include "support/farm.h"
+#include "support/process.h"
+
+using namespace kirikae::test;
+using Catch::Matchers::ContainsSubstring;
+namespace fs = std::filesystem;
+
+namespace {
+
+fs::path runs_of(const World& world) { return world / "home/.local/state/kirikae/runs"; }
+
+std::vector<fs::path> kept(const World& world) {
+  std::vector<fs::path> files;
+  if (!fs::exists(runs_of(world))) return files;
+  for (const auto& entry : fs::directory_iterator(runs_of(world))) files.push_back(entry.path());
+  std::sort(files.begin(), files.end());
+  return files;
+}
+
+mode_t mode_of(const fs::path& path) {
+  struct stat info {};
+  REQUIRE(::stat(path.c_str(), &info) == 0);
+  return info.st_mode & 0777;
+}
+
+// As a browser would read it, but strictly: it is XML, too.
+void check_page(const std::string& path) {
+  const ProgramEnd end = run_program({"python3", "-c", "import sys,xml.etree.ElementTree as e;e.parse(sys.argv[1])", path});
+  CHECK(end.status == 0);
+}
+
+}  // namespace
+
+TEST_CASE("a deploy and a rollback are kept, a verb that reads is not, and a report tells them") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  world.write_app("2");
+  REQUIRE(world.deploy({"production", "--output", "json"}).status == 0);
+  REQUIRE(world.deploy({"rollback", "production", "-q"}).status == 0);
+  REQUIRE(world.deploy({"releases", "production"}).status == 0);
+  REQUIRE(world.deploy({"rollback", "production", "-n"}).status <= 1);
+  const auto files = kept(world);
+  REQUIRE(files.size() == 3);
+  CHECK(mode_of(files[0]) == 0600);
+  CHECK(mode_of(runs_of(world)) == 0700);
+  for (const auto& file : files) {
+    const Events events = validated_events(world.read(fs::relative(file, world / "").string()));
+    CHECK(events.front()["event"] == "run_started");
+    CHECK(events.front()["run"] == file.stem().string());
+    CHECK(only(events, "progress").empty());
+  }
+
+  const Ran list = world.deploy({"report", "--list"});
+  INFO(list);
+  REQUIRE(list.status == 0);
+  CHECK(std::count(list.out.begin(), list.out.end(), '\n') == 4);
+  CHECK(list.out.find("rollback") < list.out.find("deploy "));  // newest first
+
+  const Ran latest = world.deploy({"report"});
+  INFO(latest);
+  REQUIRE(latest.status == 0);
+  const std::string page = "report-" + files[2].stem().string() + ".html";
+  CHECK(latest.out == page + "\n");
+  CHECK_THAT(world.read("site/" + page), ContainsSubstring("<title>rollback shop on production: done</title>"));
+  check_page((world.site() / page).string());
+
+  const Ran first = world.deploy({files[0].stem().string(), "report", "-o", "first.html"});
+  INFO(first);
+  REQUIRE(first.status == 0);
+  CHECK_THAT(world.read("site/first.html"), ContainsSubstring("<title>deploy shop to production: done</title>"));
+  CHECK_THAT(world.deploy({"report", "production", "-o", "-"}).out, ContainsSubstring("rollback shop on production: done"));
+  CHECK(world.deploy({"report", "nowhere"}).status == 2);
+}
+
+TEST_CASE("a run that is killed leaves a record that a report can show") {
+  World world;
+  world.write_recipe(
+      "tasks: {wait: 'echo nearly \"<b>there</b>\"; echo $$ >\"$SHARED_PATH/pid.new\"; mv \"$SHARED_PATH/pid.new\" \"$SHARED_PATH/pid\"; sleep 300'}\n"
+      "hooks: {build: wait}\n");
+  world.write_app("1");
+  Running running = world.start({"production"});
+  REQUIRE(eventually([&] { return running.out().find("nearly") != std::string::npos; }, std::chrono::seconds(60)));
+  CHECK_THAT(world.deploy({"report", "--list"}).out, ContainsSubstring("under way"));
+  running.signal(SIGKILL);
+  CHECK(running.wait().status == 128 + SIGKILL);
+  CHECK_THAT(world.deploy({"report", "--list"}).out, ContainsSubstring("ended without a word"));
+  const Ran ran = world.deploy({"report", "-o", "killed.html"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  const std::string page = world.read("site/killed.html");
+  CHECK_THAT(page, ContainsSubstring("ended without a word"));
+  CHECK_THAT(page, ContainsSubstring("nearly &lt;b&gt;there&lt;/b&gt;"));
+  check_page((world.site() / "killed.html").string());
+}
+
+TEST_CASE("where a run can't be kept the deploy goes on with a warning") {
+  World world;
+  world.write_app("1");
+  world.environment = {"XDG_STATE_HOME=/proc/nowhere"};
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  CHECK(ran.status == 0);
+  CHECK(world.host(0).version() == "1");
+  CHECK_THAT(ran.err, ContainsSubstring("warning: this run is not kept for 'deploy report': '/proc/nowhere/kirikae/runs' can't be made"));
+}
