@@ -73,10 +73,11 @@ std::string_view verb_description(Verb verb) {
       return "Prints a script that makes your shell complete verbs, options, stages, hosts, roles\n"
              "and tasks. They are read from the recipe; nothing is connected to.\n";
     case Verb::report:
-      return "Writes a page (HTML, nothing else needed) about a run of this machine: a timeline of\n"
-             "its hosts, the slowest of them, what failed with its output. RUN is a run's name or\n"
-             "its beginning, a stage (its latest run) or a file of 'deploy --output json'; the\n"
-             "latest run is the default. Runs are kept for 30 days, 50 at most.\n";
+      return "Writes a page (HTML, nothing else needed) about a run of this machine: a\n"
+             "timeline of its hosts, the slowest of them, what failed with its output. RUN is\n"
+             "a run's name or its beginning, a stage (its latest run) or a file that\n"
+             "'--output json' has written; the latest run is the default. Runs are kept for\n"
+             "30 days, 50 at most.\n";
     case Verb::config:
       return "Prints the recipe of one stage as it is understood: defaults filled in, the\n"
              "stage's overrides merged, values interpolated. Connects to nothing.\n";

@@ -78,6 +78,7 @@ class Board {
   void on(const event::Progress& e, double at);
   void on(const event::Warning&, double) {}
   void on(const event::Answer&, double) {}
+  void on(const event::Omitted&, double) {}
   void on(const event::RunFinished&, double) { running_ = false; }
   BoardHost* find(const std::string& name);
 
