@@ -58,6 +58,7 @@ svg.timeline text.phase-name { fill: var(--badge); font-weight: 600; font-size: 
 .tick { stroke: var(--line); stroke-width: 1; }
 .barrier { stroke: var(--faint); stroke-width: 1; stroke-dasharray: 2 3; opacity: .7; }
 .step { rx: 2px; }
+.step, .phase { fill: var(--faint); }
 rect.bar-fill { fill: var(--upload); }
 .p-connect { fill: var(--connect); background: var(--connect); }
 .p-lock { fill: var(--lock); background: var(--lock); }
