@@ -42,3 +42,13 @@ TEST_CASE("in a CI job no host's output is a command, on either stream, and erro
   CHECK_THAT(gitlab.out, ContainsSubstring("\x1b[0Ksection_start:"));
   CHECK_THAT(gitlab.out, ContainsSubstring("[collapsed=true]\r\x1b[0Kbuild: 2 hosts\n"));
 }
+
+TEST_CASE("in a CI job what `deploy run` shows in blocks is no command") {
+  World world;
+  world.environment = {"GITHUB_ACTIONS=true"};
+  const Ran ran = world.deploy({"run", "production", "--group", "--", "printf '::error::x\\n##[error]x\\n'; echo ::error::e >&2"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  CHECK_THAT(ran.out, ContainsSubstring("\n\\x3a:error::x\n##\\x5berror]x\n"));
+  CHECK_THAT(ran.err, ContainsSubstring("\n\\x3a:error::e\n"));
+}
