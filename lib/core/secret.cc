@@ -4,8 +4,10 @@
 
 namespace kirikae {
 
+void wipe(void* memory, std::size_t size) { OPENSSL_cleanse(memory, size); }
+
 void Secret::wipe() {
-  OPENSSL_cleanse(text_.data(), text_.size());
+  kirikae::wipe(text_.data(), text_.size());
   text_.clear();
 }
 

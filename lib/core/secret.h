@@ -1,11 +1,15 @@
 // Secret: text that must not be shown. It can't be formatted or copied by accident, and it is wiped when it goes.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 #include <utility>
 
 namespace kirikae {
+
+// Zeros that no compiler leaves out.
+void wipe(void* memory, std::size_t size);
 
 class Secret {
  public:
