@@ -92,6 +92,11 @@ Result<std::string> runs_folder() {
   return std::unexpected(Error(ErrorCode::local, "no folder for runs is known", "set HOME or XDG_STATE_HOME"));
 }
 
+std::optional<std::string> environment_variable(const std::string& name) {
+  const char* value = std::getenv(name.c_str());
+  return value == nullptr ? std::nullopt : std::optional<std::string>(value);
+}
+
 recipe::Surroundings recipe_surroundings() {
   recipe::Surroundings surroundings{{}, home_folder()};
   for (char** entry = environ; *entry != nullptr; ++entry) {

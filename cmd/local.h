@@ -4,6 +4,7 @@
 
 #include <functional>
 #include <map>
+#include <optional>
 #include <string>
 
 #include "core/error.h"
@@ -34,6 +35,7 @@ Result<std::string> cache_folder();
 // Where runs are kept: $XDG_STATE_HOME/kirikae/runs or ~/.local/state/kirikae/runs. Error (local): neither is known.
 Result<std::string> runs_folder();
 
+std::optional<std::string> environment_variable(const std::string& name);
 recipe::Surroundings recipe_surroundings();
 
 // The recipe's ssh settings, with the defaults of OpenSSH where it says nothing. `ask` may be empty: nobody is there.

@@ -6,6 +6,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "deploy/secrets.h"
 #include "display.h"
 #include "load.h"
 #include "local.h"
@@ -57,6 +58,9 @@ Ended change_hosts(const Call& call, const Change& change) {
   if (auto confirmed = confirm(call, *request); !confirmed) {
     return std::unexpected(Errors{std::move(confirmed).error()});
   }
+  auto secrets = deploy::fetch_secrets(request->recipe, environment_variable, call.stop);
+  if (!secrets) return std::unexpected(std::move(secrets).error());
+  request->secrets = *std::move(secrets);
   return with_surroundings(call, false, *request, change);
 }
 

@@ -335,6 +335,11 @@ class Watch {
 
 }  // namespace
 
+void run_in_shell(SubprocessCall& call, std::string text) {
+  call.argv = {"/bin/sh", "-e", "-c", "kirikae_run=$KIRIKAE_RUN; unset KIRIKAE_RUN; eval \"$kirikae_run\""};
+  call.environment["KIRIKAE_RUN"] = std::move(text);
+}
+
 Result<SubprocessEnd> run_subprocess(const SubprocessCall& call) {
   if (call.stop.stop_requested()) {
     return std::unexpected(

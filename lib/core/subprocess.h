@@ -28,6 +28,10 @@ struct SubprocessEnd {
   int signal = 0;  // 0: it ended by itself
 };
 
+// The call shall run `text` under `/bin/sh -e`. The text comes by the environment, so that it stands in no argv and the command has an
+// empty standard input.
+void run_in_shell(SubprocessCall& call, std::string text);
+
 // Waits for the end; at the deadline or a stop, the program's process group gets TERM, and KILL two seconds later.
 // Errors: local (can't be started), timeout, cancelled.
 Result<SubprocessEnd> run_subprocess(const SubprocessCall& call);

@@ -3,11 +3,13 @@
 
 #include <chrono>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
+#include "core/secret_set.h"
 #include "event/event.h"
 #include "inventory/inventory.h"
 #include "recipe/recipe.h"
@@ -24,6 +26,7 @@ struct Request {
   std::string job_url;                       // of the CI job; empty: none
   std::chrono::seconds lock_wait{0};         // how long to wait for the hosts' lock
   bool despite_freeze = false;               // of a rollback
+  std::shared_ptr<const SecretSet> secrets;  // the values of the recipe's secrets, where the verb needs them (fetch_secrets)
 };
 
 struct Surroundings {

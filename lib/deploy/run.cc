@@ -28,7 +28,7 @@ std::string command_for(const recipe::Recipe& recipe) {
 }  // namespace
 
 Run::Run(const Request& request, const Surroundings& with, std::string verb)
-    : request_(request), with_(with), token_(random_hex(8)), verb_(std::move(verb)), emit_(with.events) {
+    : request_(request), with_(with), token_(random_hex(8)), verb_(std::move(verb)), emit_(with.events, request.secrets.get()) {
   std::vector<event::HostInfo> hosts;
   for (const auto& host : request.hosts) hosts.push_back({host.name, host.roles});
   emit_(event::RunStarted{verb_, request.recipe.application, request.recipe.stage, std::move(hosts)});
@@ -140,6 +140,7 @@ event::Report Run::end_well(const std::vector<plan::HostFacts>& hosts, event::Ho
 
 event::Report Run::finish(event::Report report) {
   report.seconds = emit_.seconds();
+  if (emit_.has_secrets()) event::redact(report, request_.secrets->redactor());
   emit_(event::RunFinished{report});
   return report;
 }

@@ -123,10 +123,13 @@ Command link(const release::Layout& layout, const ReleaseInfo& info, const std::
 }
 
 Command task(const std::string& name, const std::string& run, const std::string& folder,
-             const std::map<std::string, std::string>& environment) {
+             const std::map<std::string, std::string>& environment, const SecretSet* secrets) {
   // A subshell, so that the environment ends with the task.
   std::string text = "(\n" + shell_assign("kk_folder", folder) + shell_assign("kk_run", run);
   for (const auto& [key, value] : environment) text += "export " + shell_assign(key, value);
+  if (secrets != nullptr) {
+    for (const auto& [key, value] : secrets->values()) text += "export " + shell_assign(key, value.reveal());
+  }
   return {"task " + name, text + call("kk_task") + ")\n"};
 }
 

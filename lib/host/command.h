@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/secret_set.h"
 #include "release/layout.h"
 #include "release/release.h"
 
@@ -78,9 +79,9 @@ Command verify(const release::Layout& layout, const std::string& id, const std::
 Command link(const release::Layout& layout, const ReleaseInfo& info, const std::vector<std::string>& directories,
              const std::vector<std::string>& files, const std::vector<std::string>& copied);
 
-// A command of the recipe: `sh -e` in `folder`, with `environment` exported.
+// A command of the recipe: `sh -e` in `folder`, with `environment` and, unless null, `secrets` exported.
 Command task(const std::string& name, const std::string& run, const std::string& folder,
-             const std::map<std::string, std::string>& environment);
+             const std::map<std::string, std::string>& environment, const SecretSet* secrets = nullptr);
 
 // A command that somebody typed: `sh -e` in `current`, or in the home folder where there is none. RELEASE, RELEASE_PATH and
 // REVISION are of what is live there, whatever `environment` says.

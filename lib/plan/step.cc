@@ -49,7 +49,7 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
           [&](const RunTask& s) {
             auto environment = s.environment;
             environment.try_emplace("REVISION", values.revision);  // a task of the way back has its own
-            return host::task(s.task, s.run, s.folder, environment);
+            return host::task(s.task, s.run, s.folder, environment, values.secrets);
           },
           [&](const Seal& s) { return host::seal(layout, with_revision(s.info, values), facts); },
           [&](const Publish& s) { return host::publish(layout, s.id, facts, s.expected_live, s.left); },

@@ -9,6 +9,7 @@
 #include <variant>
 #include <vector>
 
+#include "core/secret_set.h"
 #include "host/command.h"
 #include "plan/log_line.h"
 #include "release/layout.h"
@@ -66,6 +67,7 @@ std::string name_of(const Step& step);
 struct RunValues {
   std::string sha256;    // of the packed payload
   std::string revision;  // for REVISION
+  const SecretSet* secrets = nullptr;  // for the commands' environment; they are no part of a plan
 };
 
 // The shell text of a step for one host.

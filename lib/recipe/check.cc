@@ -66,6 +66,11 @@ class Checker {
   }
 
   void wrong_type(const Key& key, std::string_view name, const Node& node) {
+    if (key.confidential && node.kind == Kind::scalar) {
+      problems_.push_back({node.place, fmt::format("{} must be {}, not text", in_quotes(name), type_text(key)),
+                           fmt::format("such as `{}`; a secret itself doesn't belong into a recipe", key.example), true});
+      return;
+    }
     const std::string subject = name == "*" ? "an item of the list" : in_quotes(name);
     std::string hint;
     if (key.type == Type::flag && node.kind == Kind::scalar) hint = "write true or false, without quotes";
@@ -128,6 +133,10 @@ class Checker {
     if (!fits) wrong_type(key, name, node);
   }
 
+  static std::string item_name(const Key& item) {
+    return item.shorthand == "address" ? "a host" : "an item of the list";
+  }
+
   void rule(const Key& key, std::string_view text, Place place) {
     if (auto wrong = key.rule(text); !wrong.empty()) note(place, std::move(wrong));
   }
@@ -156,7 +165,7 @@ class Checker {
     for (const Key& inner : key.keys) {
       const Node* given = node.find(inner.name);
       if (!inner.required || (given != nullptr && given->kind != Kind::null)) continue;
-      note(name_place, fmt::format("{} has no '{}'", name == "*" ? "a host" : in_quotes(name), inner.name),
+      note(name_place, fmt::format("{} has no '{}'", name == "*" ? item_name(key) : in_quotes(name), inner.name),
            fmt::format("such as `{}`", inner.example));
     }
   }

@@ -64,6 +64,7 @@ std::vector<Error> to_errors(const Document& document, Problems problems, const 
     Error error(in_file ? ErrorCode::recipe : ErrorCode::usage, problem.message, problem.hint);
     if (in_file) {
       error.span = span_of(document, problem.place);
+      if (problem.hides_line) error.span->source_line.clear();
     } else {
       const std::string& word = sets[static_cast<std::size_t>(problem.place.set)];
       error.span = Span{"--set " + word.substr(0, word.find('=')), 0, 0, 1, {}};

@@ -48,6 +48,7 @@ struct Problem {
   Place place;
   std::string message;
   std::string hint;
+  bool hides_line = false;  // the line of the file may hold what nobody shall see
 };
 using Problems = std::vector<Problem>;
 

@@ -165,9 +165,25 @@ class Interpolator {
     return fmt::format("'{}' refers to itself: {}{}", name, path, name);
   }
 
+  // Null where no secret comes from this variable.
+  [[nodiscard]] const std::string* secret_from(const std::string& variable) const {
+    const Node* secrets = tree_.find("secrets");
+    if (secrets == nullptr) return nullptr;
+    for (const auto& entry : secrets->entries) {
+      const Node* env = entry.value.find("env");
+      if (env != nullptr && env->kind == Kind::scalar && env->text == variable) return &entry.key;
+    }
+    return nullptr;
+  }
+
   std::optional<std::string> from_environment(const Node& node, const std::string& word, const std::string& rest) {
     const auto split = rest.find(":-");
     const std::string name = rest.substr(0, split);
+    if (const std::string* secret = secret_from(name)) {
+      return wrong(node, word, fmt::format("the environment variable {} holds the secret {}, which can't be part of a value",
+                                           in_quotes(name), in_quotes(*secret)),
+                   fmt::format("commands have it as ${}", *secret));
+    }
     const bool has_default = split != std::string::npos;
     const auto set = scene_.environment.find(name);
     if (set != scene_.environment.end() && !(set->second.empty() && has_default)) {
@@ -183,6 +199,10 @@ class Interpolator {
   }
 
   std::optional<std::string> unknown_name(const Node& node, const std::string& word, const std::string& name) {
+    if (const Node* secrets = tree_.find("secrets"); secrets != nullptr && secrets->find(name) != nullptr) {
+      return wrong(node, word, fmt::format("{} is a secret, and values are shown", in_quotes(name)),
+                   fmt::format("commands have it as ${}", name));
+    }
     const auto& ours = command_variables();
     const auto known = known_names();
     if (std::find(known.begin(), known.end(), lower(name)) == known.end() &&

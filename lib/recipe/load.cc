@@ -4,6 +4,7 @@
 
 #include <set>
 
+#include "core/redactor.h"
 #include "core/suggestion.h"
 #include "recipe/check.h"
 #include "recipe/interpolate.h"
@@ -163,6 +164,34 @@ class Loader {
   std::set<std::string> host_vars_;
 };
 
+// Variables that the recipe, any part of it, takes secrets from.
+void collect_secret_variables(const Node& map, std::set<std::string>& names) {
+  if (const Node* secrets = map.find("secrets")) {
+    for (const auto& entry : secrets->entries) {
+      const Node* env = entry.value.find("env");
+      if (env != nullptr && env->kind == Kind::scalar) names.insert(env->text);
+    }
+  }
+}
+
+// Another variable may hold the same text as a secret's, and errors show values.
+void take_secrets_out(Errors& errors, const Document& document, const Surroundings& surroundings) {
+  std::set<std::string> names;
+  collect_secret_variables(document.root, names);
+  if (const Node* stages = document.root.find("stages")) {
+    for (const auto& stage : stages->entries) collect_secret_variables(stage.value, names);
+  }
+  Redactor redactor;
+  for (const auto& name : names) {
+    const auto set = surroundings.environment.find(name);
+    if (set != surroundings.environment.end() && Redactor::can_mask(set->second)) redactor.add(set->second);
+  }
+  for (Error& error : errors) {
+    error.message = redactor.redact(error.message);
+    error.hint = redactor.redact(error.hint);
+  }
+}
+
 Error no_such_stage(const Document& document, const std::string& wanted) {
   std::vector<std::string> names;
   if (const Node* stages = document.root.find("stages")) {
@@ -187,7 +216,10 @@ std::expected<Recipe, Errors> load_recipe(std::string_view text, const std::stri
   if (stages != nullptr && !stages->entries.empty() && stages->find(stage) == nullptr) {
     errors.push_back(no_such_stage(document, stage));
   }
-  if (!errors.empty()) return std::unexpected(std::move(errors));
+  if (!errors.empty()) {
+    take_secrets_out(errors, document, surroundings);
+    return std::unexpected(std::move(errors));
+  }
   return *std::move(recipe);
 }
 

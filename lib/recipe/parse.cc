@@ -25,6 +25,7 @@ class Parser {
     recipe.confirm = flag(tree, "confirm", key_at("confirm"));
     recipe.vars = named(tree, "vars");
     recipe.env = named(tree, "env");
+    if (const Node* given = tree.find("secrets")) secrets(*given, recipe);
     if (const Node* given = tree.find("source")) recipe.source = source(*given);
     if (const Node* given = tree.find("shared")) {
       recipe.shared = {paths(*given, "directories"), paths(*given, "files")};
@@ -110,6 +111,15 @@ class Parser {
     auto values = texts(map, name);
     std::transform(values.begin(), values.end(), values.begin(), [&](const auto& path) { return local_path(path); });
     return values;
+  }
+
+  void secrets(const Node& map, Recipe& recipe) const {
+    for (const auto& entry : map.entries) {
+      if (entry.value.kind != Kind::map) continue;
+      SecretSource source{text(entry.value, "env"), "", text(entry.value, "command"), span_of(scene_.document, entry.place)};
+      if (scalar(entry.value, "file") != nullptr) source.file = local_path(text(entry.value, "file"));
+      recipe.secrets.emplace(entry.key, std::move(source));
+    }
   }
 
   [[nodiscard]] Source source(const Node& map) const {

@@ -32,6 +32,14 @@ enum class HookPoint {
 inline constexpr int hook_point_count = 15;
 std::string_view name_of(HookPoint point);
 
+// Where a secret comes from: exactly one is not empty. The value itself is never part of a recipe.
+struct SecretSource {
+  std::string env;      // a variable of the operator's environment
+  std::string file;     // absolute
+  std::string command;  // POSIX shell text, run in the recipe's folder
+  Span span;
+};
+
 struct DirectorySource {
   std::string path;                   // absolute; relative paths of the recipe start at the recipe's folder
   std::vector<std::string> excludes;  // .gitignore patterns, in order
@@ -82,6 +90,7 @@ struct Recipe {
   bool confirm = false;   // ask before changing this stage
   std::map<std::string, std::string> vars;  // exported to every command; never in an argv
   std::map<std::string, std::string> env;   // likewise, after vars; PATH may be here
+  std::map<std::string, SecretSource> secrets;  // by the name that commands have them under
   Source source;
   Shared shared;
   std::vector<std::string> copied;  // taken over from the live release before the build hooks; normalised like Shared

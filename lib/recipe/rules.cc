@@ -53,13 +53,19 @@ std::string path_rule(std::string_view value) {
   return {};
 }
 
+// A name that a shell takes.
+std::string identifier_rule(std::string_view value) {
+  const auto inner = [](char c) { return is_one_of(c, letters) || is_one_of(c, digits) || c == '_'; };
+  if (!value.empty() && value.size() <= 100 && !is_one_of(value.front(), digits) &&
+      std::all_of(value.begin(), value.end(), inner)) {
+    return {};
+  }
+  return fmt::format("{} is no name of a variable: letters, digits and _, not a digit first", in_quotes(value));
+}
+
 // Names that would change how commands run, or that are ours.
 std::string variable_rule(std::string_view value) {
-  const auto inner = [](char c) { return is_one_of(c, letters) || is_one_of(c, digits) || c == '_'; };
-  if (value.empty() || value.size() > 100 || is_one_of(value.front(), digits) ||
-      !std::all_of(value.begin(), value.end(), inner)) {
-    return fmt::format("{} is no name of a variable: letters, digits and _, not a digit first", in_quotes(value));
-  }
+  if (auto wrong = identifier_rule(value); !wrong.empty()) return wrong;
   const auto& ours = command_variables();
   if (std::find(ours.begin(), ours.end(), value) != ours.end()) {
     return fmt::format("{} is set by the tool for every command", in_quotes(value));
@@ -102,6 +108,8 @@ std::string var_name_rule(std::string_view value) {
 }
 
 std::string env_name_rule(std::string_view value) { return variable_rule(value); }
+
+std::string outer_env_rule(std::string_view value) { return identifier_rule(value); }
 
 std::string task_name_rule(std::string_view value) {
   if (is_name(value, "-_.:")) return {};

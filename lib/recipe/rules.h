@@ -16,6 +16,7 @@ std::string deploy_to_rule(std::string_view value);  // absolute, below `/`, no 
 std::string user_rule(std::string_view value);
 std::string var_name_rule(std::string_view value);
 std::string env_name_rule(std::string_view value);
+std::string outer_env_rule(std::string_view value);  // a variable of the operator's environment
 std::string task_name_rule(std::string_view value);
 std::string stage_name_rule(std::string_view value);
 std::string role_rule(std::string_view value);

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <stdexcept>
 
+#include "recipe/schema_secrets.h"
+
 namespace kirikae::recipe {
 namespace {
 
@@ -281,6 +283,13 @@ constexpr Key root_keys[] = {
      .example = "env: {PATH: \"/opt/shop/bin:/usr/bin:/bin\"}",
      .rule = env_name_rule,
      .keys = var_keys},
+    {.name = "secrets",
+     .type = Type::named,
+     .summary = "Values that are never shown: environment variables of every command, and usable in templates. Each comes from "
+                "'env', 'file' or 'command', one of the three.",
+     .example = "secrets: {API_KEY: {command: pass show shop/api-key}}",
+     .rule = var_name_rule,
+     .keys = secret_key},
     {.name = "source",
      .type = Type::section,
      .summary = "What is deployed: 'directory' or 'archive', one of the two.",

@@ -128,6 +128,20 @@ void write_source(Writer& out, const Source& source) {
   out.close();
 }
 
+// Where they come from; what they are is not known here.
+void write_secrets(Writer& out, const std::map<std::string, SecretSource>& secrets) {
+  if (secrets.empty()) return;
+  out.open("secrets");
+  for (const auto& [name, source] : secrets) {
+    out.open(scalar(name));
+    if (!source.env.empty()) out.line("env", scalar(source.env));
+    if (!source.file.empty()) out.line("file", value(source.file));
+    if (!source.command.empty()) out.command("command", source.command);
+    out.close();
+  }
+  out.close();
+}
+
 void write_task(Writer& out, const Task& task) {
   out.open(scalar(task.name));
   out.command("run", task.run);
@@ -172,6 +186,7 @@ std::string to_yaml(const Recipe& recipe) {
   out.line("confirm", recipe.confirm ? "true" : "false");
   out.named("vars", recipe.vars);
   out.named("env", recipe.env);
+  write_secrets(out, recipe.secrets);
   write_source(out, recipe.source);
   if (!recipe.shared.directories.empty() || !recipe.shared.files.empty()) {
     out.open("shared");

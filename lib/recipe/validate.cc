@@ -38,6 +38,7 @@ class Validator {
 
   void run() {
     source();
+    secrets();
     placed_paths();
     homes();
     for (const auto& [name, task] : recipe_.tasks) check_task(name, task);
@@ -64,6 +65,43 @@ class Validator {
       note(exclude->place, "'exclude' does nothing with 'archive'", "remove it");
     } else if (const Node* sha256 = source->find("sha256"); sha256 != nullptr && directory != nullptr) {
       note(sha256->place, "'sha256' does nothing with 'directory'", "remove it");
+    }
+  }
+
+  void secrets() {
+    const Node* secrets = tree_.find("secrets");
+    if (secrets == nullptr) return;
+    for (const auto& entry : secrets->entries) {
+      if (entry.value.kind != Kind::map) continue;
+      std::vector<std::string> sources;
+      for (const std::string name : {"env", "file", "command"}) {
+        if (entry.value.find(name) != nullptr) sources.push_back(name);
+      }
+      if (sources.empty()) {
+        note(entry.place, fmt::format("the secret {} has neither 'env' nor 'file' nor 'command'", in_quotes(entry.key)),
+             fmt::format("such as `{0}: {{env: {0}}}`", entry.key));
+      } else if (sources.size() > 1) {
+        note(entry.value.find(sources[1])->place,
+             fmt::format("the secret {} has both '{}' and '{}'", in_quotes(entry.key), sources[0], sources[1]),
+             fmt::format("keep one; a stage takes the other away by `{}: null`", sources[0]));
+      }
+      one_meaning(entry);
+    }
+  }
+
+  // A name that is public elsewhere would show the secret, or hide that there is one.
+  void one_meaning(const Node::Entry& secret) {
+    const auto taken = [&](const Node* map, std::string_view where) {
+      if (child(map, secret.key) == nullptr) return false;
+      note(secret.place, fmt::format("{} is a secret, and under '{}' too", in_quotes(secret.key), where),
+           "rename one of the two");
+      return true;
+    };
+    if (taken(tree_.find("vars"), "vars") || taken(tree_.find("env"), "env")) return;
+    const Node* hosts = tree_.find("hosts");
+    if (hosts == nullptr) return;
+    for (const Node& host : hosts->items) {
+      if (taken(host.find("vars"), "vars")) return;
     }
   }
 
@@ -109,8 +147,12 @@ class Validator {
     if (scene_.has_home) return;
     const Node* source = tree_.find("source");
     const Node* ssh = tree_.find("ssh");
-    for (const Node* list :
-         {child(source, "directory"), child(source, "archive"), child(ssh, "known_hosts"), child(ssh, "identity")}) {
+    std::vector<const Node*> lists = {child(source, "directory"), child(source, "archive"), child(ssh, "known_hosts"),
+                                      child(ssh, "identity")};
+    if (const Node* secrets = tree_.find("secrets")) {
+      for (const auto& entry : secrets->entries) lists.push_back(entry.value.find("file"));
+    }
+    for (const Node* list : lists) {
       for (const Node* item : items_of(list)) {
         if (item->text.starts_with('~'))
           note(item->place, "'~' stands for nothing: HOME is not set", "set HOME, or write the path in full");

@@ -6,7 +6,7 @@
 #include <deque>
 
 #include "core/subprocess.h"
-#include "runner/line_splitter.h"
+#include "runner/masked_lines.h"
 
 namespace kirikae::runner {
 namespace {
@@ -35,8 +35,8 @@ class Listener {
  public:
   Listener(const Emitter& emit, std::string host, std::string step, bool show)
       : emit_(emit), host_(std::move(host)), step_(std::move(step)), show_(show),
-        out_([this](std::string line) { take(event::Channel::out, std::move(line)); }),
-        err_([this](std::string line) { take(event::Channel::err, std::move(line)); }) {}
+        out_(emit, [this](std::string line) { take(event::Channel::out, std::move(line)); }),
+        err_(emit, [this](std::string line) { take(event::Channel::err, std::move(line)); }) {}
 
   void hear(bool is_error, std::string_view bytes) { (is_error ? err_ : out_).add(bytes); }
   void end() {
@@ -59,8 +59,8 @@ class Listener {
   const Emitter& emit_;
   std::string host_, step_;
   bool show_;
-  LineSplitter out_, err_;
   std::deque<std::string> last_out_, last_err_;
+  MaskedLines out_, err_;  // last: they may call until they are gone
 };
 
 Error ended_badly(const std::string& name, int status, const std::string& signal, const std::string& words) {
@@ -110,7 +110,9 @@ class ProgressReporter {
 
 Result<ssh::Exit> run_on_host(const StepContext& context, const plan::PlannedHost& host, ssh::Transport& transport, const Step& step,
                               Listener& listener, HostRun& run) {
-  auto command = plan::command_for(step, context.plan.layout, host.facts, context.values);
+  plan::RunValues values = context.values;
+  values.secrets = context.emit.secrets();
+  auto command = plan::command_for(step, context.plan.layout, host.facts, values);
   if (!host.facts.lock_token.empty()) command.text = host::guard(context.plan.layout, host.facts.lock_token) + command.text;
   const auto hear = [&](ssh::Stream stream, std::string_view bytes) { listener.hear(stream == ssh::Stream::err, bytes); };
   if (std::holds_alternative<plan::Unpack>(step)) {
@@ -159,12 +161,13 @@ Result<void> exec_local(const plan::LocalTask& task, event::Phase phase, const p
   emit(event::StepStarted{"", phase, name});
   Listener listener(emit, "", name, true);
   SubprocessCall call;
-  // The text comes by the environment, so that it stands in no argv and the task has an empty standard input.
-  call.argv = {"/bin/sh", "-e", "-c", "kirikae_run=$KIRIKAE_RUN; unset KIRIKAE_RUN; eval \"$kirikae_run\""};
   call.folder = task.folder;
   call.environment = task.environment;
   call.environment.try_emplace("REVISION", values.revision);
-  call.environment["KIRIKAE_RUN"] = task.run;
+  if (const SecretSet* secrets = emit.secrets()) {
+    for (const auto& [key, secret] : secrets->values()) call.environment[key] = secret.reveal();
+  }
+  run_in_shell(call, task.run);
   call.deadline = task.timeout ? Deadline::in(*task.timeout) : Deadline::never();
   call.stop = std::move(stop);
   call.on_output = [&](bool is_error, std::string_view bytes) { listener.hear(is_error, bytes); };

@@ -41,6 +41,9 @@ std::vector<Probe> value_probes() {
       {.what = "confirm", .more = {"--set", "confirm=true"}},
       {.what = "vars.*", .without = told(""), .more = {"--set", "vars.x=1"}},
       {.what = "env.*", .without = told(""), .more = {"--set", "env.x=1"}},
+      {.what = "secrets.*.env", .without = told(""), .with = told("") + "secrets: {x: {env: PROBE}}\n"},
+      {.what = "secrets.*.file", .without = told(""), .with = told("") + "secrets: {x: {file: deploy.yml}}\n"},
+      {.what = "secrets.*.command", .without = told(""), .with = told("") + "secrets: {x: {command: echo long-enough}}\n"},
       {.what = "source.directory", .more = {"--set", "source.directory=app/pages"}},
       {.what = "source.exclude", .with = "source: {directory: app, exclude: [\"*.ini\"]}\n"},
       {.what = "source.archive", .with = "source: {archive: other.tar}\n"},
@@ -115,6 +118,7 @@ std::string replaced(std::string text, const std::string& what, const std::strin
 void check(const std::vector<Probe>& probes) {
   World world({.hosts = 2});
   world.write_app("1");
+  world.environment = {"PROBE=long enough"};
   REQUIRE(run_program({"tar", "-C", (world.site() / "app").string(), "-cf", (world.site() / "other.tar").string(), "VERSION"}).status == 0);
   const auto filled = [&](std::string text) {
     return replaced(replaced(std::move(text), "@DEPLOY_TO@", world.deploy_to()), "@MEET@", (world / "meet").string());

@@ -1,0 +1,176 @@
+// A secret on a whole run, with real servers: who sees it, and who doesn't.
+#include <sys/stat.h>
+
+#include <atomic>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+#include <set>
+#include <thread>
+
+#include "support/catch.h"
+#include "support/farm.h"
+#include "support/process.h"
+
+using namespace kirikae::test;
+using Catch::Matchers::ContainsSubstring;
+namespace fs = std::filesystem;
+
+namespace {
+
+// No part of it stands in any file of ours.
+const std::string secret = "Zq7-correct/horse+staple 9x&Wk";
+
+std::string text_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+std::string filtered(const std::string& program, const std::string& input) {
+  return run_program({"/bin/sh", "-c", "printf %s \"$1\" | " + program, "sh", input}).output;
+}
+
+// Forms in which a secret may be found by somebody who looks for it.
+std::vector<std::string> forms() {
+  std::vector<std::string> all = {secret, "Zq7-correct%2Fhorse%2Bstaple%209x%26Wk", "Zq7-correct%2fhorse%2bstaple+9x%26Wk"};
+  for (const std::string before : {"", "x", "xy"}) {
+    const std::string digits = filtered("base64 -w 0", before + secret);
+    all.push_back(digits.substr(4, digits.size() - 10));
+  }
+  return all;
+}
+
+// The form that `text` holds, with or without its line breaks; empty: none.
+std::string found_in(const std::string& text) {
+  std::string joined;
+  for (const char c : text) {
+    if (c != '\n' && c != '\r') joined += c;
+  }
+  for (const auto& form : forms()) {
+    if (text.find(form) != std::string::npos || joined.find(form) != std::string::npos) return form;
+  }
+  return {};
+}
+
+// Files below `folder` that hold it.
+std::vector<std::string> files_with_secret(const fs::path& folder) {
+  std::vector<std::string> found;
+  std::error_code ignored;
+  for (const auto& entry : fs::recursive_directory_iterator(folder, ignored)) {
+    if (entry.is_regular_file(ignored) && !entry.is_symlink(ignored) && !found_in(text_of(entry.path())).empty()) {
+      found.push_back(entry.path().string());
+    }
+  }
+  return found;
+}
+
+// Reads what every user of a machine can read of all processes, and the environments of those that aren't told secrets.
+class Watch {
+ public:
+  Watch() : thread_([this](const std::stop_token& stop) { run(stop); }) {}
+  void end() {
+    thread_.request_stop();
+    thread_.join();
+  }
+  [[nodiscard]] const std::set<std::string>& seen() const { return seen_; }
+  [[nodiscard]] long looks() const { return looks_; }
+
+ private:
+  void run(const std::stop_token& stop) {
+    const std::string quoted = secret.substr(0, 12);  // whatever quoting does to the rest
+    while (!stop.stop_requested()) {
+      for (const auto& process : all_processes()) {
+        const fs::path folder = "/proc/" + std::to_string(process.pid);
+        const std::string words = text_of(folder / "cmdline");
+        if (words.find(quoted) != std::string::npos) seen_.insert("argv: " + words);
+        const std::string name = process_name(process.pid);
+        if (name.starts_with("sshd") || name == "deploy") {
+          if (text_of(folder / "environ").find(quoted) != std::string::npos) seen_.insert("environ: " + name);
+        }
+      }
+      ++looks_;
+    }
+  }
+
+  std::set<std::string> seen_;
+  std::atomic<long> looks_ = 0;
+  std::jthread thread_;
+};
+
+constexpr std::string_view prints_it = R"(  tells: |
+    echo "plain $API_KEY."
+    printf '%s\n' "$API_KEY" | fold -w 7
+    printf '%s\n' "$API_KEY" | base64 -w 10
+    printf 'user:%s' "$API_KEY" | base64
+    printf 'u:%s' "$API_KEY" | base64
+    printf '%s' "$API_KEY" | od -An -v -tx1 | tr -d ' \n' | sed 's/../%&/g'; echo
+    printf '%s' "$API_KEY" | sed 's/./&\n/g' | while IFS= read -r c; do printf '%s' "$c"; sleep 0.02; done; echo
+    echo "on stderr $API_KEY" >&2
+)";
+
+}  // namespace
+
+TEST_CASE("a secret reaches commands and shows up nowhere else") {
+  for (const std::string output : {"plain", "json"}) {
+    World world({.hosts = 2});
+    world.write_app("1");
+    world.write("key", secret + "\n", 0600);
+    world.write_recipe("secrets: {API_KEY: {file: ../key}}\ntasks:\n" + std::string(prints_it) +
+                       R"(  keeps: 'printf %s "$API_KEY" | sha256sum >"$SHARED_PATH/sum"; sleep 0.5'
+  here: {run: 'echo "here $API_KEY"; printf %s "$API_KEY" | base64', local: true}
+  fails: {run: 'echo "last words $API_KEY" >&2; exit 3'}
+hooks: {before_connect: here, build: [keeps, tells], after_publish: fails, failed: here}
+)");
+    fs::rename(world.site() / "key", world / "key");
+    Watch watch;
+    const Ran ran = world.deploy({"production", "--verbose", "--output", output});
+    watch.end();
+    INFO(ran);
+    CHECK(ran.status == 3);
+    CHECK(watch.looks() > 5);
+    CHECK(watch.seen() == std::set<std::string>());
+    CHECK(found_in(ran.out).empty());
+    CHECK(found_in(ran.err).empty());
+    CHECK_THAT(ran.out, ContainsSubstring("plain ***."));
+    CHECK_THAT(ran.out + ran.err, ContainsSubstring("last words ***"));
+    const std::string sum = filtered("sha256sum", secret);
+    for (const auto& host : world.hosts()) CHECK(host.read("shared/sum") == sum);
+    // The file that it came from, and no other: neither on the hosts nor in the person's home.
+    CHECK(files_with_secret(world / "") == std::vector<std::string>{(world / "key").string()});
+  }
+}
+
+TEST_CASE("a secret that can't be had ends the run before any host is connected to") {
+  World world;
+  world.write_app("1");
+  world.write_recipe("secrets: {A: {env: NOT_THERE}, B: {file: nowhere}, C: {env: SHORT}}\n");
+  world.environment = {"SHORT=123"};
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  CHECK(ran.status == 2);
+  CHECK_THAT(ran.err, ContainsSubstring("secret 'A': the environment variable 'NOT_THERE' is not set"));
+  CHECK_THAT(ran.err, ContainsSubstring("secret 'B': can't read"));
+  CHECK_THAT(ran.err, ContainsSubstring("secret 'C', from variable 'SHORT': it has fewer than 6 characters"));
+  CHECK(world.sshd().log().find("Connection from") == std::string::npos);
+
+  world.write_recipe("secrets: {A: {command: 'echo locked >&2; exit 9'}}\n");
+  const Ran failed = world.deploy({"production"});
+  INFO(failed);
+  CHECK(failed.status == 1);
+  CHECK_THAT(failed.err, ContainsSubstring("secret 'A': the command ended with status 9: locked"));
+}
+
+TEST_CASE("verbs that run no commands fetch no secrets") {
+  World world;
+  world.write_app("1");
+  world.write_recipe("secrets: {A: {command: 'echo fetched >>../fetched; echo long-enough'}}\ntasks: {t: 'true'}\n");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  CHECK(world.read("fetched") == "fetched\n");
+  for (const std::string verb : {"plan", "config", "releases"}) {
+    const Ran ran = world.deploy({verb, "production"});
+    INFO(ran);
+    CHECK(ran.status == 0);
+    CHECK(world.read("fetched") == "fetched\n");
+  }
+  CHECK_THAT(world.deploy({"config", "production"}).out, ContainsSubstring("command: \"echo fetched"));
+}
