@@ -121,7 +121,7 @@ std::expected<std::shared_ptr<const SecretSet>, std::vector<Error>> fetch_secret
       secrets->add(name, *std::move(value));
       continue;
     }
-    error.span = source.span;
+    if (!source.span.file.empty()) error.span = source.span;
     errors.push_back(std::move(error));
     if (stop.stop_requested()) break;
   }

@@ -40,9 +40,9 @@ TEST_CASE("a secret has exactly one source", "[recipe]") {
   such as `TOKEN: {env: TOKEN}`
 )");
   CHECK(errors_of(with("secrets: {TOKEN: {env: A}}\n", "stages: {production: {secrets: {TOKEN: {file: b}}, hosts: [h]}}\n")) ==
-        R"(deploy.yml:5:46: the secret 'TOKEN' has both 'env' and 'file'
+        R"(deploy.yml:5:47: the secret 'TOKEN' has both 'env' and 'file'
   stages: {production: {secrets: {TOKEN: {file: b}}, hosts: [h]}}
-                                               ^
+                                                ^
   keep one; a stage takes the other away by `env: null`
 )");
   CHECK(load(with("secrets: {T: {env: A}}\n",
