@@ -86,15 +86,20 @@ Result<Secret> output_of(const std::string& command, const std::string& folder, 
   SubprocessCall call;
   call.folder = folder;
   call.deadline = Deadline::in(patience);
-  call.stop = std::move(stop);
+  std::stop_source enough;  // or the run's own stop
+  const std::stop_callback told(stop, [&] { enough.request_stop(); });
+  call.stop = enough.get_token();
   call.on_output = [&](bool is_error, std::string_view bytes) {
     std::string& text = is_error ? words : output;
     const std::size_t room = is_error ? 500 : most + 1;
     if (text.size() < room) text += bytes.substr(0, room - text.size());
+    if (output.size() > most) enough.request_stop();
   };
   run_in_shell(call, command);
   auto ended = run_subprocess(call);
+  const bool too_long = output.size() > most;
   Secret secret = without_last_newline(std::move(output));
+  if (too_long) return std::unexpected(Error(ErrorCode::local, fmt::format("the command prints more than {} bytes", most)));
   if (!ended) return std::unexpected(std::move(ended).error());
   if (ended->status == 0) return secret;
   while (words.ends_with('\n')) words.pop_back();

@@ -16,7 +16,7 @@ namespace kirikae::deploy {
 
 using LookUp = std::function<std::optional<std::string>(const std::string& variable)>;  // of the environment
 
-// What a shell command of this machine prints, without its last line break; at most `most` bytes. Errors: local (it failed, with its
+// What a shell command of this machine prints, without its last line break; at most `most` bytes. Errors: local (it failed or prints more, with its
 // last words on standard error), timeout (two minutes), cancelled.
 Result<Secret> output_of(const std::string& command, const std::string& folder, std::size_t most, std::stop_token stop);
 
