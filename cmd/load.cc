@@ -10,6 +10,7 @@
 #include "core/suggestion.h"
 #include "inventory/inventory.h"
 #include "local.h"
+#include "prompts.h"
 #include "recipe/load.h"
 
 namespace kirikae::cmd {
@@ -30,14 +31,14 @@ Error no_stage(const std::vector<std::string>& stages) {
   return {ErrorCode::usage, "no stage given", fmt::format("stages: {}", fmt::join(stages, ", "))};
 }
 
-std::expected<recipe::Recipe, Errors> load_from(const RecipeFile& file, const Options& options) {
+std::expected<recipe::Recipe, Errors> load_from(const RecipeFile& file, const Options& options, const recipe::Surroundings& surroundings) {
   const auto stages = recipe::stage_names(file.text, file.path);
   if (!stages) return std::unexpected(stages.error());
   if (options.stage.empty()) return std::unexpected(Errors{no_stage(*stages)});
   if (std::ranges::find(*stages, options.stage) == stages->end()) {
     return std::unexpected(Errors{unknown_stage(options, file, *stages)});
   }
-  return recipe::load_recipe(file.text, file.path, file.folder, options.stage, options.sets, recipe_surroundings());
+  return recipe::load_recipe(file.text, file.path, file.folder, options.stage, options.sets, surroundings);
 }
 
 }  // namespace
@@ -62,12 +63,22 @@ Result<RecipeFile> open_recipe(const Options& options) {
 std::expected<recipe::Recipe, Errors> load_stage(const Options& options) {
   const auto file = open_recipe(options);
   if (!file) return std::unexpected(Errors{file.error()});
-  return load_from(*file, options);
+  return load_from(*file, options, recipe_surroundings());
 }
 
-std::expected<deploy::Request, Errors> load_request(const Options& options) {
-  auto recipe = load_stage(options);
+std::expected<deploy::Request, Errors> load_request(const Options& options, const std::stop_token& stop) {
+  const auto file = open_recipe(options);
+  if (!file) return std::unexpected(Errors{file.error()});
+  recipe::Surroundings surroundings = recipe_surroundings();
+  auto recipe = load_from(*file, options, surroundings);
   if (!recipe) return std::unexpected(std::move(recipe).error());
+  auto answers = answers_to(*recipe, options, stop);
+  if (!answers) return std::unexpected(std::move(answers).error());
+  if (!answers->texts.empty()) {
+    surroundings.answers = std::move(answers->texts);
+    recipe = load_from(*file, options, surroundings);
+    if (!recipe) return std::unexpected(std::move(recipe).error());
+  }
   auto all = inventory::expand(*recipe, login_name());
   if (!all) return std::unexpected(std::move(all).error());
   auto selected = inventory::select(*all, {options.hosts, options.roles, options.exclude});
@@ -79,6 +90,7 @@ std::expected<deploy::Request, Errors> load_request(const Options& options) {
     if (!in) request.other_hosts.push_back(host);
   }
   request.recipe = *std::move(recipe);
+  request.secret_answers = std::move(answers->secrets);
   request.hosts = *std::move(selected);
   request.revision = options.revision;
   request.operator_name = operator_name();

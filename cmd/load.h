@@ -2,6 +2,7 @@
 #pragma once
 
 #include <expected>
+#include <stop_token>
 #include <string>
 #include <vector>
 
@@ -23,7 +24,7 @@ Result<RecipeFile> open_recipe(const Options& options);
 // The recipe of the stage that the command line names. Errors (usage): no such stage, with the nearest.
 std::expected<recipe::Recipe, Errors> load_stage(const Options& options);
 
-// The same with its hosts, filtered.
-std::expected<deploy::Request, Errors> load_request(const Options& options);
+// The same with its hosts, filtered; where the verb needs the answers to the recipe's prompts, they are asked for.
+std::expected<deploy::Request, Errors> load_request(const Options& options, const std::stop_token& stop);
 
 }  // namespace kirikae::cmd

@@ -53,12 +53,12 @@ auto with_surroundings(const Call& call, bool reading, const deploy::Request& re
 }  // namespace
 
 Ended change_hosts(const Call& call, const Change& change) {
-  auto request = load_request(call.options);
+  auto request = load_request(call.options, call.stop);
   if (!request) return std::unexpected(std::move(request).error());
   if (auto confirmed = confirm(call, *request); !confirmed) {
     return std::unexpected(Errors{std::move(confirmed).error()});
   }
-  auto secrets = deploy::fetch_secrets(request->recipe, environment_variable, call.stop);
+  auto secrets = deploy::fetch_secrets(request->recipe, environment_variable, std::move(request->secret_answers), call.stop);
   if (!secrets) return std::unexpected(std::move(secrets).error());
   request->secrets = *std::move(secrets);
   return with_surroundings(call, false, *request, change);
@@ -77,7 +77,7 @@ Ended visit_hosts(const Call& call, const Change& visit) {
 namespace {
 
 Ended read_hosts(const Call& call, const Read& read, bool ask) {
-  auto request = load_request(call.options);
+  auto request = load_request(call.options, call.stop);
   if (!request) return std::unexpected(std::move(request).error());
   if (auto confirmed = ask ? confirm(call, *request) : Result<void>(); !confirmed) {
     return std::unexpected(Errors{std::move(confirmed).error()});

@@ -109,10 +109,19 @@ Result<Secret> output_of(const std::string& command, const std::string& folder, 
 
 std::expected<std::shared_ptr<const SecretSet>, std::vector<Error>> fetch_secrets(const recipe::Recipe& recipe,
                                                                                 const LookUp& environment,
+                                                                                std::map<std::string, Secret> answers,
                                                                                 std::stop_token stop) {
   auto secrets = std::make_shared<SecretSet>();
   std::vector<Error> errors;
   std::size_t sum = 0;
+  for (auto& [name, answer] : answers) {
+    if (const std::string fault = fault_of(answer.reveal()); !fault.empty()) {
+      errors.emplace_back(ErrorCode::usage, fmt::format("the answer to '{}' can't be a secret: {}", name, fault));
+      continue;
+    }
+    sum += answer.reveal().size();
+    secrets->add(name, std::move(answer));
+  }
   for (const auto& [name, source] : recipe.secrets) {
     auto value = value_of(source, recipe, environment, stop);
     Error error;

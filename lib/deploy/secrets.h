@@ -2,6 +2,7 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <stop_token>
@@ -20,10 +21,11 @@ using LookUp = std::function<std::optional<std::string>(const std::string& varia
 // last words on standard error), timeout (two minutes), cancelled.
 Result<Secret> output_of(const std::string& command, const std::string& folder, std::size_t most, std::stop_token stop);
 
-// One after the other, by name. Errors, all at once, each with its place in the recipe: usage (an unset variable, no such file, too
+// One after the other, by name; `answers` are those to secret prompts. Errors, all at once, each with its place in the recipe: usage (an unset variable, no such file, too
 // short, too long, with a NUL byte); local, timeout, cancelled (a command).
 std::expected<std::shared_ptr<const SecretSet>, std::vector<Error>> fetch_secrets(const recipe::Recipe& recipe,
                                                                                 const LookUp& environment,
+                                                                                std::map<std::string, Secret> answers,
                                                                                 std::stop_token stop);
 
 }  // namespace kirikae::deploy

@@ -165,6 +165,15 @@ class Interpolator {
     return fmt::format("'{}' refers to itself: {}{}", name, path, name);
   }
 
+  [[nodiscard]] bool is_secret(const std::string& name) const {
+    const Node* secrets = tree_.find("secrets");
+    if (secrets != nullptr && secrets->find(name) != nullptr) return true;
+    const Node* prompts = tree_.find("prompts");
+    const Node* prompt = prompts == nullptr ? nullptr : prompts->find(name);
+    const Node* secret = prompt == nullptr ? nullptr : prompt->find("secret");
+    return secret != nullptr && secret->text == "true";
+  }
+
   // Null where no secret comes from this variable.
   [[nodiscard]] const std::string* secret_from(const std::string& variable) const {
     const Node* secrets = tree_.find("secrets");
@@ -199,7 +208,7 @@ class Interpolator {
   }
 
   std::optional<std::string> unknown_name(const Node& node, const std::string& word, const std::string& name) {
-    if (const Node* secrets = tree_.find("secrets"); secrets != nullptr && secrets->find(name) != nullptr) {
+    if (is_secret(name)) {
       return wrong(node, word, fmt::format("{} is a secret, and values are shown", in_quotes(name)),
                    fmt::format("commands have it as ${}", name));
     }

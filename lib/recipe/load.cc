@@ -6,6 +6,7 @@
 
 #include "core/redactor.h"
 #include "core/suggestion.h"
+#include "recipe/answers.h"
 #include "recipe/check.h"
 #include "recipe/interpolate.h"
 #include "recipe/merge.h"
@@ -112,9 +113,15 @@ class Loader {
     stage.tree.place = entry.place;
     const bool is_wanted = stage.name == wanted_;
     apply_sets(stage.tree, sets_, is_wanted, problems_);
+    const auto answered = answer_prompts(stage.tree, surroundings_.answers);
     interpolate(stage.tree, {document_, surroundings_.environment, stage.name, host_vars_, is_wanted}, problems_);
     check_keys(stage.tree, stage_keys(), CheckPhase::final, problems_);
     stage.recipe = parse_stage(stage.tree, {document_, folder_, surroundings_.home, stage.name});
+    for (Prompt& prompt : stage.recipe.prompts) prompt.answered = answered.contains(prompt.name);
+    for (const std::string_view name : {"application", "deploy_to", "keep_releases", "user", "hosts", "ssh", "shared"}) {
+      const Node* value = stage.tree.find(name);
+      if (value != nullptr && has_unknown(*value)) stage.recipe.incomplete = true;
+    }
     return stage;
   }
 

@@ -16,6 +16,7 @@ namespace kirikae::recipe {
 struct Surroundings {                              // everything that loading may ask of the machine
   std::map<std::string, std::string> environment;  // for ${env.NAME:-default}
   std::string home;                                // for ~ in local paths
+  std::map<std::string, std::string> answers{};    // of prompts, by name
 };
 
 using Errors = std::vector<Error>;  // never empty where it is an error; in the order of the file

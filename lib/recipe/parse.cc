@@ -25,6 +25,7 @@ class Parser {
     recipe.confirm = flag(tree, "confirm", key_at("confirm"));
     recipe.vars = named(tree, "vars");
     recipe.env = named(tree, "env");
+    if (const Node* given = tree.find("prompts")) prompts(*given, recipe);
     if (const Node* given = tree.find("secrets")) secrets(*given, recipe);
     if (const Node* given = tree.find("source")) recipe.source = source(*given);
     if (const Node* given = tree.find("shared")) {
@@ -111,6 +112,22 @@ class Parser {
     auto values = texts(map, name);
     std::transform(values.begin(), values.end(), values.begin(), [&](const auto& path) { return local_path(path); });
     return values;
+  }
+
+  void prompts(const Node& map, Recipe& recipe) const {
+    for (const auto& entry : map.entries) {
+      if (entry.value.kind != Kind::map) continue;
+      Prompt prompt;
+      prompt.name = entry.key;
+      prompt.question = text(entry.value, "question");
+      if (const Node* fallback = entry.value.find("default")) {
+        if (const Node* given = scalar(*fallback, "text")) prompt.fallback = given->text;
+        prompt.fallback_command = text(*fallback, "command");
+      }
+      prompt.secret = flag(entry.value, "secret", key_at("prompts.*.secret"));
+      prompt.span = span_of(scene_.document, entry.place);
+      recipe.prompts.push_back(std::move(prompt));
+    }
   }
 
   void secrets(const Node& map, Recipe& recipe) const {

@@ -40,6 +40,17 @@ struct SecretSource {
   Span span;
 };
 
+// A value that a person gives.
+struct Prompt {
+  std::string name;
+  std::string question;
+  std::optional<std::string> fallback;  // its default; none: see the next, or there is none
+  std::string fallback_command;         // POSIX shell text that prints it; empty: none
+  bool secret = false;
+  bool answered = false;  // by --set or by Surroundings::answers
+  Span span;
+};
+
 struct DirectorySource {
   std::string path;                   // absolute; relative paths of the recipe start at the recipe's folder
   std::vector<std::string> excludes;  // .gitignore patterns, in order
@@ -91,6 +102,9 @@ struct Recipe {
   std::map<std::string, std::string> vars;  // exported to every command; never in an argv
   std::map<std::string, std::string> env;   // likewise, after vars; PATH may be here
   std::map<std::string, SecretSource> secrets;  // by the name that commands have them under
+  std::vector<Prompt> prompts;                  // in the recipe's order; what was answered is in vars too, unless it is secret
+  // A value that says which hosts there are, or what is where on them, waits for an answer: no verb can do without.
+  bool incomplete = false;
   Source source;
   Shared shared;
   std::vector<std::string> copied;  // taken over from the live release before the build hooks; normalised like Shared

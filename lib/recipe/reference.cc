@@ -43,7 +43,7 @@ std::span<const Key> inner_keys(const Key& key) {
 }
 
 std::string_view holder_of(const Key& key) {
-  if (key.type == Type::named) return key.name == "stages" ? "each stage:" : key.name == "secrets" ? "each secret:" : "each task:";
+  if (key.type == Type::named) return key.name == "stages" ? "each stage:" : key.name == "secrets" ? "each secret:" : key.name == "prompts" ? "each prompt:" : "each task:";
   return key.type == Type::list ? "each host:" : "";
 }
 

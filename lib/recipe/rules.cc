@@ -135,6 +135,12 @@ std::string command_rule(std::string_view value) {
   return blank ? "an empty command" : "";
 }
 
+std::string one_line_rule(std::string_view value) {
+  if (value.empty()) return "an empty text";
+  if (has_control(value)) return fmt::format("{} has a line break or a control character in it", in_quotes(value));
+  return {};
+}
+
 std::string inner_path_rule(std::string_view value) {
   if (auto wrong = path_rule(value); !wrong.empty()) return wrong;
   if (value.front() == '/') return fmt::format("{} must be relative, without a '/' at its start", in_quotes(value));

@@ -21,6 +21,7 @@ std::string task_name_rule(std::string_view value);
 std::string stage_name_rule(std::string_view value);
 std::string role_rule(std::string_view value);
 std::string command_rule(std::string_view value);
+std::string one_line_rule(std::string_view value);
 std::string inner_path_rule(std::string_view value);    // relative, no `..`: stays inside of its folder
 std::string payload_path_rule(std::string_view value);  // the same, and none of our own names in a release
 std::string log_path_rule(std::string_view value);      // absolute, or as inner_path_rule

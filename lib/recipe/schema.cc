@@ -290,6 +290,13 @@ constexpr Key root_keys[] = {
      .example = "secrets: {API_KEY: {command: pass show shop/api-key}}",
      .rule = var_name_rule,
      .keys = secret_key},
+    {.name = "prompts",
+     .type = Type::named,
+     .summary = "Vars whose values are asked for on the terminal before anything is connected. --set NAME=VALUE answers, and a var of "
+                "the same name gives way.",
+     .example = "prompts: {version: {question: Release version, default: main}}",
+     .rule = var_name_rule,
+     .keys = prompt_key},
     {.name = "source",
      .type = Type::section,
      .summary = "What is deployed: 'directory' or 'archive', one of the two.",

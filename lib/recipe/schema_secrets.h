@@ -1,4 +1,4 @@
-// Part of the table of keys (schema.cc): secrets.
+// Part of the table of keys (schema.cc): secrets and prompts.
 #pragma once
 
 #include "recipe/schema.h"
@@ -30,5 +30,40 @@ inline constexpr Key secret_key[] = {{.name = "*",
                                       .example = "API_KEY: {env: API_KEY}",
                                       .confidential = true,
                                       .keys = secret_keys}};
+
+inline constexpr Key prompt_default_keys[] = {
+    {.name = "text",
+     .type = Type::text,
+     .summary = "The answer itself.",
+     .example = "text: main"},
+    {.name = "command",
+     .type = Type::text,
+     .summary = "What this shell text prints on this machine, in the recipe's folder, without its last line break; run only when the "
+                "question is asked.",
+     .example = "command: git describe --tags --abbrev=0",
+     .rule = command_rule,
+     .interpolated = false},
+};
+inline constexpr Key prompt_keys[] = {
+    {.name = "question",
+     .type = Type::text,
+     .summary = "What is asked.",
+     .example = "question: Release version",
+     .rule = one_line_rule,
+     .required = true},
+    {.name = "default",
+     .type = Type::section,
+     .summary = "The answer of those who just press return, and where nobody can be asked: text, or a map with 'command'.",
+     .example = "default: {command: git describe --tags --abbrev=0}",
+     .shorthand = "text",
+     .keys = prompt_default_keys},
+    {.name = "secret",
+     .type = Type::flag,
+     .fallback = "false",
+     .summary = "The answer isn't shown while it is typed, and is a secret like those of 'secrets'.",
+     .example = "secret: true"},
+};
+inline constexpr Key prompt_key[] = {
+    {.name = "*", .type = Type::section, .example = "version: {question: Release version}", .keys = prompt_keys}};
 
 }  // namespace kirikae::recipe

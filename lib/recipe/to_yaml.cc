@@ -142,6 +142,27 @@ void write_secrets(Writer& out, const std::map<std::string, SecretSource>& secre
   out.close();
 }
 
+// Those that nobody has answered yet; the others are vars.
+void write_prompts(Writer& out, const Recipe& recipe) {
+  const auto open = [](const Prompt& prompt) { return !prompt.answered; };
+  if (std::none_of(recipe.prompts.begin(), recipe.prompts.end(), open)) return;
+  out.open("prompts");
+  for (const auto& prompt : recipe.prompts) {
+    if (prompt.answered) continue;
+    out.open(scalar(prompt.name));
+    out.line("question", value(prompt.question));
+    if (prompt.fallback) out.line("default", value(*prompt.fallback));
+    if (!prompt.fallback_command.empty()) {
+      out.open("default");
+      out.command("command", prompt.fallback_command);
+      out.close();
+    }
+    if (prompt.secret) out.line("secret", "true");
+    out.close();
+  }
+  out.close();
+}
+
 void write_task(Writer& out, const Task& task) {
   out.open(scalar(task.name));
   out.command("run", task.run);
@@ -184,8 +205,13 @@ std::string to_yaml(const Recipe& recipe) {
   out.line("keep_releases", std::to_string(recipe.keep_releases));
   if (!recipe.user.empty()) out.line("user", value(recipe.user));
   out.line("confirm", recipe.confirm ? "true" : "false");
-  out.named("vars", recipe.vars);
+  auto vars = recipe.vars;
+  for (const auto& prompt : recipe.prompts) {
+    if (!prompt.answered) vars.erase(prompt.name);
+  }
+  out.named("vars", vars);
   out.named("env", recipe.env);
+  write_prompts(out, recipe);
   write_secrets(out, recipe.secrets);
   write_source(out, recipe.source);
   if (!recipe.shared.directories.empty() || !recipe.shared.files.empty()) {

@@ -39,6 +39,7 @@ class Validator {
   void run() {
     source();
     secrets();
+    prompts();
     placed_paths();
     homes();
     for (const auto& [name, task] : recipe_.tasks) check_task(name, task);
@@ -86,6 +87,28 @@ class Validator {
              fmt::format("keep one; a stage takes the other away by `{}: null`", sources[0]));
       }
       one_meaning(entry);
+    }
+  }
+
+  void prompts() {
+    const Node* prompts = tree_.find("prompts");
+    if (prompts == nullptr) return;
+    for (const auto& entry : prompts->entries) {
+      if (child(tree_.find("secrets"), entry.key) != nullptr) {
+        note(entry.place, fmt::format("{} is a prompt, and under 'secrets' too", in_quotes(entry.key)), "rename one of the two");
+      }
+      const Node* fallback = entry.value.find("default");
+      const Node* text = child(fallback, "text");
+      if (text != nullptr && fallback->find("command") != nullptr) {
+        note(text->place, fmt::format("the default of {} has both 'text' and 'command'", in_quotes(entry.key)), "keep one");
+      }
+      const Node* secret = entry.value.find("secret");
+      if (secret == nullptr || secret->text != "true") continue;
+      one_meaning(entry);
+      if (text != nullptr) {
+        problems_.push_back({text->place, fmt::format("the default of the secret {} stands in the recipe", in_quotes(entry.key)),
+                             "use `default: {command: …}`, or none", true});
+      }
     }
   }
 

@@ -42,7 +42,7 @@ std::string text_of(const std::vector<Error>& errors) {
 
 // The value, or the errors.
 std::string fetched(const recipe::Recipe& recipe, const deploy::LookUp& environment) {
-  const auto secrets = deploy::fetch_secrets(recipe, environment, {});
+  const auto secrets = deploy::fetch_secrets(recipe, environment, {}, {});
   return secrets ? std::string((*secrets)->values().at("API_KEY").reveal()) : text_of(secrets.error());
 }
 
@@ -92,7 +92,7 @@ TEST_CASE("a secret's command is stopped when the run is", "[secrets]") {
     stop.request_stop();
   });
   const auto recipe = recipe_with(folder, {"", "", ": >started; sleep 300", {}});
-  const auto secrets = deploy::fetch_secrets(recipe, nothing(), stop.get_token());
+  const auto secrets = deploy::fetch_secrets(recipe, nothing(), {}, stop.get_token());
   REQUIRE_FALSE(secrets);
   CHECK(secrets.error().front().code == ErrorCode::cancelled);
 }

@@ -1,0 +1,123 @@
+#include "prompts.h"
+
+#include <fmt/format.h>
+
+#include <optional>
+
+#include "deploy/secrets.h"
+#include "recipe/text.h"
+#include "ui/ask.h"
+
+namespace kirikae::cmd {
+namespace {
+
+constexpr std::size_t longest = 4096;  // bytes of an answer, as of a line that a terminal edits
+
+enum class Need { none, values, all };
+
+// Commands have the answers in their environment, and a plan is made of what a deploy is made of.
+Need need_of(Verb verb) {
+  switch (verb) {
+    case Verb::deploy:
+    case Verb::rollback:
+      return Need::all;
+    case Verb::plan:
+      return Need::values;
+    default:
+      return Need::none;
+  }
+}
+
+// What --set says, of a prompt whose answer is no var.
+std::optional<std::string> given(const Options& options, const std::string& name) {
+  std::optional<std::string> value;
+  for (const std::string& word : options.sets) {
+    for (const std::string& start : {name + '=', "vars." + name + '='}) {
+      if (word.starts_with(start)) value = word.substr(start.size());
+    }
+  }
+  return value;
+}
+
+Error no_answer(const recipe::Prompt& prompt, std::string message) {
+  Error error(ErrorCode::usage, std::move(message), fmt::format("--set {}=… answers it", prompt.name));
+  error.span = prompt.span;
+  return error;
+}
+
+Result<std::optional<Secret>> fallback_of(const recipe::Prompt& prompt, const recipe::Recipe& recipe, const std::stop_token& stop) {
+  if (prompt.fallback) return Secret(*prompt.fallback);
+  if (prompt.fallback_command.empty()) return std::nullopt;
+  auto output = deploy::output_of(prompt.fallback_command, recipe.folder, longest, stop);
+  if (output) return std::optional<Secret>(*std::move(output));
+  Error error = std::move(output).error().with_context(fmt::format("the default of '{}'", prompt.name));
+  error.span = prompt.span;
+  error.hint = fmt::format("--set {}=… answers the question", prompt.name);
+  return std::unexpected(std::move(error));
+}
+
+// Asked again until there is an answer.
+Result<Secret> ask(const recipe::Prompt& prompt, std::optional<Secret> fallback, const std::stop_token& stop) {
+  for (;;) {
+    Secret answer;
+    if (prompt.secret) {
+      answer = ui::ask_secret(prompt.question, stop);
+      if (answer.empty() && !fallback) return std::unexpected(no_answer(prompt, fmt::format("no answer to '{}'", prompt.question)));
+    } else {
+      const std::string hint = fallback ? fmt::format(" [{}]", fallback->reveal()) : "";
+      auto line = ui::ask_line(prompt.question + hint, stop);
+      if (!line) return std::unexpected(Error(ErrorCode::cancelled, fmt::format("'{}' was not answered; nothing was done", prompt.question)));
+      answer = Secret(*std::move(line));
+    }
+    if (!answer.empty()) return answer;
+    if (fallback) return *std::move(fallback);
+  }
+}
+
+Result<Secret> answer_to(const recipe::Prompt& prompt, const recipe::Recipe& recipe, bool can_ask, const std::stop_token& stop) {
+  TRY_ASSIGN(auto fallback, fallback_of(prompt, recipe, stop));
+  if (can_ask) return ask(prompt, std::move(fallback), stop);
+  if (fallback) return *std::move(fallback);
+  return std::unexpected(no_answer(prompt, fmt::format("'{}' is asked, and nobody can be asked here", prompt.question)));
+}
+
+std::string fault_of(std::string_view answer) {
+  if (answer.size() > longest) return fmt::format("it is longer than {} bytes", longest);
+  if (recipe::invalid_utf8(answer) < answer.size()) return "it is not UTF-8 text";
+  if (answer.find('\0') != std::string_view::npos) return "it has a NUL byte in it";
+  return {};
+}
+
+}  // namespace
+
+std::expected<Answers, Errors> answers_to(const recipe::Recipe& recipe, const Options& options, const std::stop_token& stop) {
+  const Need need = need_of(options.verb);
+  Answers answers;
+  Errors errors;
+  const bool can_ask = ui::can_ask();
+  for (const recipe::Prompt& prompt : recipe.prompts) {
+    if (need == Need::none && !recipe.incomplete) break;
+    if (prompt.secret && need != Need::all) continue;
+    if (prompt.answered) {
+      if (prompt.secret) answers.secrets.emplace(prompt.name, Secret(given(options, prompt.name).value_or("")));
+      continue;
+    }
+    auto answer = answer_to(prompt, recipe, can_ask, stop);
+    if (!answer) {
+      errors.push_back(std::move(answer).error());
+      if (errors.back().code == ErrorCode::cancelled) break;
+      continue;
+    }
+    if (const std::string fault = fault_of(answer->reveal()); !fault.empty()) {
+      errors.push_back(no_answer(prompt, fmt::format("the answer to '{}' can't be taken: {}", prompt.question, fault)));
+    } else if (prompt.secret) {
+      answers.secrets.emplace(prompt.name, *std::move(answer));
+    } else {
+      answers.texts.emplace(prompt.name, answer->reveal());
+    }
+  }
+  if (!errors.empty()) return std::unexpected(std::move(errors));
+  return answers;
+}
+
+}  // namespace kirikae::cmd
