@@ -69,7 +69,7 @@ Ended visit_hosts(const Call& call, const Change& visit) {
     return std::unexpected(Errors{Error(ErrorCode::usage, "'--output tty' has no meaning here: what commands print comes as lines",
                                         "leave it out")});
   }
-  auto request = load_request(call.options);
+  auto request = load_request(call.options, call.stop);
   if (!request) return std::unexpected(std::move(request).error());
   return with_surroundings(call, false, *request, visit);
 }

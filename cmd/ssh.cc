@@ -92,7 +92,7 @@ Error take_place(std::vector<std::string> arguments) {
 
 // The end of ssh is ours: it takes this process's place.
 Ended run_ssh(const Call& call) {
-  const auto request = load_request(call.options);
+  const auto request = load_request(call.options, call.stop);
   if (!request) return std::unexpected(request.error());
   auto host = host_of(request->hosts, call);
   if (!host) return std::unexpected(Errors{std::move(host).error()});

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "deploy/run.h"
+#include "deploy/templates.h"
 
 namespace kirikae::deploy {
 namespace {
@@ -16,19 +17,30 @@ Result<transfer::Encoding> encoding_from(const std::string& name) {
 }
 
 plan::DeployInput input_of(const Request& request, const Surroundings& with, const transfer::SourceSummary& source,
-                           const OpenedHosts& opened) {
+                           std::vector<plan::TemplateFile> templates, const OpenedHosts& opened) {
   return {request.recipe,
           opened.answered(),
           with.unix_now(),
           request.revision.empty() ? source.revision : request.revision,
           source.files,
           source.bytes,
-          request.operator_name};
+          request.operator_name,
+          std::move(templates),
+          stage_hosts(request)};
 }
 
 plan::RollbackInput input_of(const Request& request, const std::optional<std::string>& to, const Surroundings& with,
                              const OpenedHosts& opened) {
   return {request.recipe, opened.answered(), with.unix_now(), to, request.operator_name};
+}
+
+// What this machine has to bring, and doesn't.
+std::vector<Error> errors_of(const Result<transfer::SourceSummary>& source,
+                             const std::expected<std::vector<plan::TemplateFile>, std::vector<Error>>& templates) {
+  std::vector<Error> errors;
+  if (!source) errors.push_back(source.error());
+  if (!templates) errors.insert(errors.end(), templates.error().begin(), templates.error().end());
+  return errors;
 }
 
 bool nothing_to_do(const plan::Plan& plan) {
@@ -57,10 +69,11 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   // First the tasks of this machine: one of them may make the source.
   if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
   auto source = transfer::examine(request.recipe.source, with.stop);
-  if (!source) return run.end_early({source.error()});
+  auto templates = read_templates(request);
+  if (!source || !templates) return run.end_early(errors_of(source, templates));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), run.lock());
-  const plan::DeployInput input = input_of(request, with, *source, opened);
+  const plan::DeployInput input = input_of(request, with, *source, *std::move(templates), opened);
   if (auto problems = problems_of(opened, plan::preflight_deploy(input)); !problems.empty()) {
     return run.end_early(problems, opened.hosts);
   }
@@ -92,11 +105,12 @@ event::Report rollback(const Request& request, const std::optional<std::string>&
 Reading plan_deploy(const Request& request, const Surroundings& with) {
   Run run(request, with, "plan");
   auto source = transfer::examine(request.recipe.source, with.stop);
-  if (!source) return reading(run.end_early({source.error()}));
+  auto templates = read_templates(request);
+  if (!source || !templates) return reading(run.end_early(errors_of(source, templates)));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened.hosts));
-  const plan::DeployInput input = input_of(request, with, *source, opened);
+  const plan::DeployInput input = input_of(request, with, *source, *std::move(templates), opened);
   auto plan = plan::build_deploy(input);
   if (!plan) return reading(run.end_early({plan.error()}, opened.hosts));
   std::string text = plan::to_text(*plan, plan::SourceText{source->files, source->bytes});

@@ -30,7 +30,7 @@ Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size
   const release::Layout layout(request.recipe.deploy_to);
   const std::string token = token_of(wish, index);
   const host::LockInfo info{token, request.hosts[index].name, request.operator_name, utc_text(now), wish.what, request.job_url};
-  host::Command command = host::facts(layout, request.recipe.shared.files);
+  host::Command command = host::facts(layout, recipe::files_to_bring(request.recipe));
   command.text = host::lock(layout, info, wish.despite_freeze).text + command.text;
   std::string answer, complaint;
   const auto hear = [&](ssh::Stream stream, std::string_view bytes) {

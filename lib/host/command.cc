@@ -122,6 +122,17 @@ Command link(const release::Layout& layout, const ReleaseInfo& info, const std::
                       shell_assign("kk_files", std::to_string(files.size())) + call("kk_link", arguments)};
 }
 
+Command place_template(const release::Layout& layout, const std::string& id, const std::string& to, bool shared, unsigned mode,
+                       std::string_view content) {
+  constexpr std::string_view digits = "01234567";
+  const std::string octal = {'0', digits[mode >> 6U & 7U], digits[mode >> 3U & 7U], digits[mode & 7U]};
+  return {"template " + to, paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_to", to) +
+                                shell_assign("kk_place", shared ? "shared" : "release") + shell_assign("kk_mode", octal) +
+                                shell_assign("kk_content", content) + call("kk_template")};
+}
+
+Command failure(std::string name, std::string_view message) { return {std::move(name), call("kk_fail", {std::string(message)})}; }
+
 Command task(const std::string& name, const std::string& run, const std::string& folder,
              const std::map<std::string, std::string>& environment, const SecretSet* secrets) {
   // A subshell, so that the environment ends with the task.

@@ -79,6 +79,13 @@ Command verify(const release::Layout& layout, const std::string& id, const std::
 Command link(const release::Layout& layout, const ReleaseInfo& info, const std::vector<std::string>& directories,
              const std::vector<std::string>& files, const std::vector<std::string>& copied);
 
+// A file made from a template, put in place whole, with its mode; `to` is in the release, or in shared/. Parents that are links are
+// refused. The content must be free of NUL bytes.
+Command place_template(const release::Layout& layout, const std::string& id, const std::string& to, bool shared, unsigned mode,
+                       std::string_view content);
+// The step fails there with this message.
+Command failure(std::string name, std::string_view message);
+
 // A command of the recipe: `sh -e` in `folder`, with `environment` and, unless null, `secrets` exported.
 Command task(const std::string& name, const std::string& run, const std::string& folder,
              const std::map<std::string, std::string>& environment, const SecretSet* secrets = nullptr);

@@ -50,6 +50,20 @@ Step settle(const DeployInput& input, const Plan& plan, const PlannedHost& host)
                  input.operator_name, "good"}};
 }
 
+// A shared file must be there before it is linked; all else comes after the links, so that a shared directory can get its first
+// content.
+std::vector<Step> template_steps(const DeployInput& input, const TaskScene& scene, const PlannedHost& host,
+                                 const std::shared_ptr<const MustacheValue>& stage, bool before_link) {
+  const auto& files = input.recipe.shared.files;
+  std::vector<Step> steps;
+  for (const TemplateFile& file : input.templates) {
+    const bool is_shared_file = file.spec.shared && std::find(files.begin(), files.end(), file.spec.to) != files.end();
+    if (is_shared_file != before_link) continue;
+    steps.push_back(PlaceTemplate{scene.release, file, environment_of(scene, &host), host.host.roles, stage});
+  }
+  return steps;
+}
+
 // The rounds from the first byte to the sealed release: nothing that serves is touched.
 Result<void> add_preparing(const DeployInput& input, Plan& plan) {
   const recipe::Recipe& recipe = input.recipe;
@@ -68,9 +82,12 @@ Result<void> add_preparing(const DeployInput& input, Plan& plan) {
   scene.place = TaskScene::Place::release;
   TRY(hooks(HookPoint::after_upload, Phase::upload));
   TRY(hooks(HookPoint::before_link, Phase::link));
+  const auto stage = stage_names(input.stage_hosts);
   plan.rounds.push_back(everywhere(Phase::link, plan, [&](const PlannedHost& host) {
-    return std::vector<Step>{Link{info_of(plan, host, input.operator_name), recipe.shared.directories, recipe.shared.files,
-                                  recipe.copied}};
+    std::vector<Step> steps = template_steps(input, scene, host, stage, true);
+    steps.push_back(Link{info_of(plan, host, input.operator_name), recipe.shared.directories, recipe.shared.files, recipe.copied});
+    for (Step& step : template_steps(input, scene, host, stage, false)) steps.push_back(std::move(step));
+    return steps;
   }));
   TRY(hooks(HookPoint::after_link, Phase::link));
   TRY(hooks(HookPoint::before_build, Phase::build));

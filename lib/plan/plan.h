@@ -71,6 +71,8 @@ struct DeployInput {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;     // unpacked
   std::string operator_name;   // user@machine
+  std::vector<TemplateFile> templates{};
+  std::vector<inventory::Host> stage_hosts{};  // all of the stage, for templates
 };
 // All reasons why the hosts can't take the release (preflight), each with its host; empty: none.
 std::vector<Error> preflight_deploy(const DeployInput& input);

@@ -36,6 +36,11 @@ std::string step_rows(const Step& step, const std::optional<SourceText>& source,
                           if (!s.copied.empty() && !s.info.previous.empty()) rows += row("copy", listed(s.copied) + " from " + s.info.previous);
                           return rows;
                         },
+                        [](const PlaceTemplate& s) {
+                          const auto& spec = s.file.spec;
+                          return row("template", fmt::format("{}{} ({:04o}) from {}", spec.shared ? "shared/" : "", spec.to,
+                                                             spec.mode.value_or(0), s.file.text->path()));
+                        },
                         [&](const RunTask& s) { return row("run", fmt::format("{} ({})", s.task, event::name_of(phase))); },
                         [](const Seal&) { return std::string(); },
                         [](const Publish& s) {

@@ -27,6 +27,7 @@ std::string name_of(const Step& step) {
                         [](const Prepare&) -> std::string { return "prepare"; },
                         [](const Unpack&) -> std::string { return "unpack"; },
                         [](const Link&) -> std::string { return "link"; },
+                        [](const PlaceTemplate& s) -> std::string { return "template " + s.file.spec.to; },
                         [](const RunTask& task) -> std::string { return "task " + task.task; },
                         [](const Seal&) -> std::string { return "seal"; },
                         [](const Publish&) -> std::string { return "publish"; },
@@ -45,6 +46,15 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
           [&](const Link& s) {
             return joined("link", {host::verify(layout, s.info.id, values.sha256),
                                    host::link(layout, with_revision(s.info, values), s.directories, s.files, s.copied)});
+          },
+          [&](const PlaceTemplate& s) {
+            auto environment = s.environment;
+            environment.try_emplace("REVISION", values.revision);
+            const auto text = render(s.file, template_names(std::move(environment), s.roles, *s.stage, values.secrets));
+            const auto& spec = s.file.spec;
+            // All that can be wrong was looked for before the run began.
+            if (!text) return host::failure("template " + spec.to, to_text(text.error()));
+            return host::place_template(layout, s.id, spec.to, spec.shared, spec.mode.value_or(0), *text);
           },
           [&](const RunTask& s) {
             auto environment = s.environment;

@@ -12,6 +12,7 @@
 #include "core/secret_set.h"
 #include "host/command.h"
 #include "plan/log_line.h"
+#include "plan/templates.h"
 #include "release/layout.h"
 #include "release/release.h"
 
@@ -30,6 +31,13 @@ struct Link {  // the payload's checksum compared, then shared paths, copied pat
   std::vector<std::string> directories;
   std::vector<std::string> files;
   std::vector<std::string> copied;
+};
+struct PlaceTemplate {  // rendered and put in place
+  std::string id;
+  TemplateFile file;
+  std::map<std::string, std::string> environment;
+  std::vector<std::string> roles;  // of the host
+  std::shared_ptr<const MustacheValue> stage;
 };
 struct RunTask {
   std::string task;
@@ -58,7 +66,7 @@ struct Prune {
   std::vector<std::string> ids;
 };
 
-using Step = std::variant<Prepare, Unpack, Link, RunTask, Seal, Publish, Unpublish, Settle, Prune>;
+using Step = std::variant<Prepare, Unpack, Link, PlaceTemplate, RunTask, Seal, Publish, Unpublish, Settle, Prune>;
 
 // As people read it: "unpack", "task migrate".
 std::string name_of(const Step& step);

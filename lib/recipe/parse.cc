@@ -1,6 +1,7 @@
 #include "recipe/parse.h"
 
 #include <algorithm>
+#include <string>
 
 #include "recipe/schema.h"
 
@@ -31,6 +32,7 @@ class Parser {
     if (const Node* given = tree.find("shared")) {
       recipe.shared = {paths(*given, "directories"), paths(*given, "files")};
     }
+    if (const Node* given = tree.find("templates")) templates(*given, recipe);
     recipe.copied = paths(tree, "copied");
     recipe.logs = paths(tree, "logs");
     if (const Node* given = tree.find("tasks")) tasks(*given, recipe);
@@ -127,6 +129,18 @@ class Parser {
       prompt.secret = flag(entry.value, "secret", key_at("prompts.*.secret"));
       prompt.span = span_of(scene_.document, entry.place);
       recipe.prompts.push_back(std::move(prompt));
+    }
+  }
+
+  void templates(const Node& list, Recipe& recipe) const {
+    for (const Node& item : list.items) {
+      if (item.kind != Kind::map || scalar(item, "from") == nullptr) continue;
+      Template made{local_path(text(item, "from")), normalised(text(item, "to")), {},
+                    flag(item, "shared", key_at("templates.*.shared")), span_of(scene_.document, item.place)};
+      if (const Node* mode = scalar(item, "mode"); mode != nullptr && mode_rule(mode->text).empty()) {
+        made.mode = static_cast<unsigned>(std::stoul(mode->text, nullptr, 8));
+      }
+      recipe.templates.push_back(std::move(made));
     }
   }
 

@@ -1,5 +1,6 @@
 #include "recipe/recipe.h"
 
+#include <algorithm>
 #include <array>
 #include <string_view>
 
@@ -11,6 +12,16 @@ std::string_view name_of(HookPoint point) {
       "after_link",     "before_build",  "build",         "after_build",  "before_publish",
       "after_publish",  "before_prune",  "after_prune",   "failed",       "after_rollback"};
   return names.at(static_cast<std::size_t>(point));
+}
+
+std::vector<std::string> files_to_bring(const Recipe& recipe) {
+  std::vector<std::string> files;
+  for (const auto& file : recipe.shared.files) {
+    const bool made = std::any_of(recipe.templates.begin(), recipe.templates.end(),
+                                  [&](const Template& each) { return each.shared && each.to == file; });
+    if (!made) files.push_back(file);
+  }
+  return files;
 }
 
 }  // namespace kirikae::recipe

@@ -51,6 +51,14 @@ struct Prompt {
   Span span;
 };
 
+struct Template {
+  std::string from;  // absolute, on the operator's machine
+  std::string to;    // in the release or in shared/; normalised like Shared
+  std::optional<unsigned> mode;
+  bool shared = false;
+  Span span;
+};
+
 struct DirectorySource {
   std::string path;                   // absolute; relative paths of the recipe start at the recipe's folder
   std::vector<std::string> excludes;  // .gitignore patterns, in order
@@ -107,6 +115,7 @@ struct Recipe {
   bool incomplete = false;
   Source source;
   Shared shared;
+  std::vector<Template> templates;
   std::vector<std::string> copied;  // taken over from the live release before the build hooks; normalised like Shared
   std::vector<std::string> logs;    // log files on the hosts, absolute or relative to `current`; with * ? [
   std::map<std::string, Task> tasks;
@@ -114,5 +123,8 @@ struct Recipe {
   Ssh ssh;
   std::vector<HostEntry> hosts;  // at least one
 };
+
+// The shared files that must be on a host already: those that no template makes.
+std::vector<std::string> files_to_bring(const Recipe& recipe);
 
 }  // namespace kirikae::recipe

@@ -44,7 +44,7 @@ std::span<const Key> inner_keys(const Key& key) {
 
 std::string_view holder_of(const Key& key) {
   if (key.type == Type::named) return key.name == "stages" ? "each stage:" : key.name == "secrets" ? "each secret:" : key.name == "prompts" ? "each prompt:" : "each task:";
-  return key.type == Type::list ? "each host:" : "";
+  return key.type != Type::list ? "" : key.name == "hosts" ? "each host:" : "each template:";
 }
 
 void write_help(std::string& text, std::span<const Key> keys, std::size_t indent) {

@@ -181,6 +181,12 @@ std::string sha256_rule(std::string_view value) {
   return fmt::format("{} is no SHA-256: 64 hex digits", in_quotes(value));
 }
 
+std::string mode_rule(std::string_view value) {
+  const bool octal = value.find_first_not_of("01234567") == std::string_view::npos;
+  if (octal && (value.size() == 3 || (value.size() == 4 && value.front() == '0'))) return {};
+  return fmt::format("{} is no file mode: three octal digits, such as 0640", in_quotes(value));
+}
+
 std::string normalised(std::string_view path) {
   std::string text;
   const bool absolute = path.starts_with('/');

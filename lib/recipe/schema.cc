@@ -308,6 +308,11 @@ constexpr Key root_keys[] = {
      .summary = "What outlives releases: it lies in <deploy_to>/shared and is linked into every release.",
      .example = "shared: {directories: [log], files: [.env]}",
      .keys = shared_keys},
+    {.name = "templates",
+     .type = Type::list,
+     .summary = "Files that are made for each host from its values, by mustache, before the build.",
+     .example = "templates: [{from: templates/app.conf, to: config/app.conf}]",
+     .keys = template_key},
     {.name = "copied",
      .type = Type::texts,
      .summary = "Paths taken over from the live release before the build, such as installed dependencies.",
@@ -401,7 +406,7 @@ std::string type_text(const Key& key) {
     case Type::named:
       return "a map of names";
     case Type::list:
-      return "a list of texts or maps";
+      return key.keys.front().shorthand.empty() ? "a list of maps" : "a list of texts or maps";
   }
   return {};
 }

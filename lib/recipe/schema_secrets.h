@@ -1,4 +1,4 @@
-// Part of the table of keys (schema.cc): secrets and prompts.
+// Part of the table of keys (schema.cc): secrets, prompts and templates.
 #pragma once
 
 #include "recipe/schema.h"
@@ -65,5 +65,33 @@ inline constexpr Key prompt_keys[] = {
 };
 inline constexpr Key prompt_key[] = {
     {.name = "*", .type = Type::section, .example = "version: {question: Release version}", .keys = prompt_keys}};
+
+inline constexpr Key template_keys[] = {
+    {.name = "from",
+     .type = Type::text,
+     .summary = "The template, a file of this machine, relative to the recipe's folder.",
+     .example = "from: templates/app.conf.mustache",
+     .rule = local_path_rule,
+     .required = true},
+    {.name = "to",
+     .type = Type::text,
+     .summary = "Where the result goes, in the release.",
+     .example = "to: config/app.conf",
+     .rule = payload_path_rule,
+     .required = true},
+    {.name = "mode",
+     .type = Type::text,
+     .fallback = "\"0644\"",
+     .summary = "The file's mode, in octal. With a secret in the template 0640 is the default, and the most.",
+     .example = "mode: \"0600\"",
+     .rule = mode_rule},
+    {.name = "shared",
+     .type = Type::flag,
+     .fallback = "false",
+     .summary = "'to' is in <deploy_to>/shared instead. The live release sees it at once, and nothing takes it back.",
+     .example = "shared: true"},
+};
+inline constexpr Key template_key[] = {
+    {.name = "*", .type = Type::section, .example = "{from: templates/app.conf, to: config/app.conf}", .keys = template_keys}};
 
 }  // namespace kirikae::recipe

@@ -163,6 +163,20 @@ void write_prompts(Writer& out, const Recipe& recipe) {
   out.close();
 }
 
+void write_templates(Writer& out, const std::vector<Template>& templates) {
+  if (templates.empty()) return;
+  out.open("templates");
+  for (const auto& each : templates) {
+    out.item("from", value(each.from));
+    out.indent(2);
+    out.line("to", value(each.to));
+    if (each.mode) out.line("mode", double_quoted(fmt::format("{:04o}", *each.mode)));
+    if (each.shared) out.line("shared", "true");
+    out.indent(-2);
+  }
+  out.close();
+}
+
 void write_task(Writer& out, const Task& task) {
   out.open(scalar(task.name));
   out.command("run", task.run);
@@ -220,6 +234,7 @@ std::string to_yaml(const Recipe& recipe) {
     out.lists("files", recipe.shared.files);
     out.close();
   }
+  write_templates(out, recipe.templates);
   out.lists("copied", recipe.copied);
   out.lists("logs", recipe.logs);
   if (!recipe.tasks.empty()) {

@@ -41,6 +41,7 @@ class Validator {
     secrets();
     prompts();
     placed_paths();
+    shared_templates();
     homes();
     for (const auto& [name, task] : recipe_.tasks) check_task(name, task);
     for (int i = 0; i < hook_point_count; ++i) hook(static_cast<HookPoint>(i));
@@ -145,6 +146,12 @@ class Validator {
     collect(child(shared, "directories"), "shared directory");
     collect(child(shared, "files"), "shared file");
     collect(tree_.find("copied"), "copied path");
+    if (const Node* templates = tree_.find("templates")) {
+      for (const Node& item : templates->items) {
+        const Node* in_shared = item.find("shared");
+        if (in_shared == nullptr || in_shared->text != "true") collect(item.find("to"), "template's result");
+      }
+    }
     std::unordered_map<std::string, const Placed*> first;
     for (const Placed& placed : all) {
       if (const auto [at, is_first] = first.emplace(placed.path, &placed); !is_first) {
@@ -166,6 +173,19 @@ class Validator {
     }
   }
 
+  void shared_templates() {
+    const Node* templates = tree_.find("templates");
+    if (templates == nullptr) return;
+    std::set<std::string> paths;
+    for (const Node& item : templates->items) {
+      const Node* in_shared = item.find("shared");
+      const Node* to = item.find("to");
+      if (in_shared == nullptr || in_shared->text != "true" || to == nullptr) continue;
+      if (paths.insert(normalised(to->text)).second) continue;
+      note(to->place, fmt::format("{} is made by two templates", in_quotes(to->text)), "keep one of the two");
+    }
+  }
+
   void homes() {
     if (scene_.has_home) return;
     const Node* source = tree_.find("source");
@@ -174,6 +194,9 @@ class Validator {
                                       child(ssh, "identity")};
     if (const Node* secrets = tree_.find("secrets")) {
       for (const auto& entry : secrets->entries) lists.push_back(entry.value.find("file"));
+    }
+    if (const Node* templates = tree_.find("templates")) {
+      for (const Node& item : templates->items) lists.push_back(item.find("from"));
     }
     for (const Node* list : lists) {
       for (const Node* item : items_of(list)) {
