@@ -30,6 +30,10 @@ std::string hook(const std::string& point, const std::string& task = "told") {
 
 std::string told(const std::string& more) { return "tasks: {told: {run: 'echo told \"$x\"; pwd'" + more + "}}\nhooks: {build: told}\n"; }
 
+std::string placed(const std::string& from, const std::string& to = "made", const std::string& more = {}) {
+  return "templates: [{from: app/" + from + ", to: " + to + more + "}]\n";
+}
+
 const std::vector<std::string> rollback = {"rollback", "production"};
 
 std::vector<Probe> value_probes() {
@@ -44,6 +48,17 @@ std::vector<Probe> value_probes() {
       {.what = "secrets.*.env", .without = told(""), .with = told("") + "secrets: {x: {env: PROBE}}\n"},
       {.what = "secrets.*.file", .without = told(""), .with = told("") + "secrets: {x: {file: deploy.yml}}\n"},
       {.what = "secrets.*.command", .without = told(""), .with = told("") + "secrets: {x: {command: echo long-enough}}\n"},
+      {.what = "prompts.*.question", .without = told("") + "prompts: {x: {question: One}}\n",
+       .with = told("") + "prompts: {x: {question: Other}}\n"},
+      {.what = "prompts.*.default.text", .without = told(""), .with = told("") + "prompts: {x: {question: One, default: y}}\n"},
+      {.what = "prompts.*.default.command", .without = told(""),
+       .with = told("") + "prompts: {x: {question: One, default: {command: echo y}}}\n"},
+      {.what = "prompts.*.secret", .without = told("") + "prompts: {x: {question: One}}\n",
+       .with = told("") + "prompts: {x: {question: One, secret: true}}\n", .words = {"production", "--set", "x=long-enough"}},
+      {.what = "templates.*.from", .without = placed("VERSION"), .with = placed("index.html")},
+      {.what = "templates.*.to", .without = placed("VERSION"), .with = placed("VERSION", "other")},
+      {.what = "templates.*.mode", .without = placed("VERSION"), .with = placed("VERSION", "made", ", mode: '0600'")},
+      {.what = "templates.*.shared", .without = placed("VERSION"), .with = placed("VERSION", "made", ", shared: true")},
       {.what = "source.directory", .more = {"--set", "source.directory=app/pages"}},
       {.what = "source.exclude", .with = "source: {directory: app, exclude: [\"*.ini\"]}\n"},
       {.what = "source.archive", .with = "source: {archive: other.tar}\n"},

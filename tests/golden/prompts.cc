@@ -1,0 +1,107 @@
+// Questions of a recipe: at a terminal, and where nobody is there.
+#include "cli.h"
+#include "pty.h"
+#include "support/catch.h"
+
+namespace kirikae::golden {
+namespace {
+
+// Its local task notes what it was told, and ends the run before any host.
+void write_recipe(const Cli& deploy, const std::string& prompts) {
+  deploy.folder.write("app/index.html", "hello\n");
+  deploy.folder.write("deploy.yml",
+                      "application: shop\ndeploy_to: /srv/shop\nsource: {directory: app}\n" + prompts +
+                          "tasks: {note: {run: 'echo \"<$version> <$pin>\" | tee got; exit 3', local: true}}\n"
+                          "hooks: {before_connect: note}\nstages: {production: {hosts: [127.0.0.1:1]}}\n");
+}
+
+Pty at_terminal(const Cli& deploy, std::vector<std::string> arguments) {
+  arguments.insert(arguments.begin(), KIRIKAE_DEPLOY);
+  return Pty::of_program(std::move(arguments), deploy.folder.path().string(),
+                         {{"TERM", "dumb"}, {"NO_COLOR", "1"}, {"HOME", deploy.folder.path().string()}, {"SSH_AUTH_SOCK", ""}});
+}
+
+const std::string both =
+    "prompts:\n  version: {question: Release version, default: {command: 'echo v1; echo asked >>asked'}}\n"
+    "  pin: {question: PIN, secret: true}\n";
+
+}  // namespace
+
+TEST_CASE("a prompt is asked at the terminal, and return takes its default") {
+  const Cli deploy;
+  write_recipe(deploy, both);
+  Pty terminal = at_terminal(deploy, {"production"});
+  REQUIRE(terminal.says("Release version [v1]: "));
+  terminal.type("\n");
+  REQUIRE(terminal.says("PIN: "));
+  CHECK_FALSE(terminal.echoes());
+  terminal.type("1234567\n");
+  CHECK(terminal.end() == 1);
+  CHECK(deploy.folder.read("got") == "<v1> <1234567>\n");
+  CHECK(terminal.output().find("<v1> <***>") != std::string::npos);
+  CHECK(terminal.output().find("1234567") == std::string::npos);
+
+  Pty other = at_terminal(deploy, {"production", "--set", "pin=7654321"});
+  REQUIRE(other.says("Release version [v1]: "));
+  other.type("v2\n");
+  CHECK(other.end() == 1);
+  CHECK(deploy.folder.read("got") == "<v2> <7654321>\n");
+  CHECK(other.output().find("7654321") == std::string::npos);
+}
+
+TEST_CASE("a prompt without a default is asked until it is answered, and ^C is exit code 130") {
+  const Cli deploy;
+  write_recipe(deploy, "prompts: {version: {question: Release version}}\n");
+  Pty terminal = at_terminal(deploy, {"production"});
+  REQUIRE(terminal.says("Release version: "));
+  terminal.type("\n");
+  REQUIRE(terminal.says("Release version: \r\nRelease version: "));
+  terminal.type("v3\n");
+  CHECK(terminal.end() == 1);
+  CHECK(deploy.folder.read("got") == "<v3> <>\n");
+  Pty stopped = at_terminal(deploy, {"production"});
+  REQUIRE(stopped.says("Release version: "));
+  stopped.type("\x03");
+  CHECK(stopped.end() == 130);
+}
+
+TEST_CASE("without a terminal a prompt takes its default, or is exit code 2") {
+  const Cli deploy;
+  write_recipe(deploy, both);
+  const Ended missing = deploy({"production"});
+  CHECK(missing.status == 2);
+  CHECK(missing.err ==
+        "error: deploy.yml:6:3: 'PIN' is asked, and nobody can be asked here\n"
+        "    pin: {question: PIN, secret: true}\n"
+        "    ^~~\n"
+        "  --set pin=… answers it\n");
+  CHECK(deploy({"production", "--set", "pin=1234567"}).status == 1);
+  CHECK(deploy.folder.read("got") == "<v1> <1234567>\n");
+  const Ended shorter = deploy({"production", "--set", "pin=12345"});
+  CHECK(shorter.status == 2);
+  CHECK(shorter.err.find("the answer to 'pin' can't be a secret: it has fewer than 6 characters") != std::string::npos);
+
+  write_recipe(deploy, "prompts: {version: {question: V, default: {command: 'echo no tags >&2; exit 4'}}}\n");
+  const Ended failed = deploy({"production"});
+  CHECK(failed.status == 1);
+  CHECK(failed.err.find("the default of 'version': the command ended with status 4: no tags") != std::string::npos);
+}
+
+TEST_CASE("verbs that run no commands ask nothing, but where a host's name waits for the answer") {
+  const Cli deploy;
+  write_recipe(deploy, both);
+  CHECK(deploy({"releases", "production"}).status == 5);  // it went on to connect
+  const Ended config = deploy({"config", "production", "--set", "version=v9"});
+  CHECK(config.status == 0);
+  CHECK(config.out.find("vars:\n  version: v9\n") != std::string::npos);
+  const Ended open = deploy({"config", "production"});
+  CHECK(open.status == 2);
+  CHECK(open.err.find("'version' has no value before it is asked for") != std::string::npos);
+  CHECK(open.err.find("--set version=… gives one") != std::string::npos);
+  CHECK_FALSE(std::filesystem::exists(deploy.folder / "asked"));
+  write_recipe(deploy, both + "user: '${version}'\n");
+  CHECK(deploy({"releases", "production"}).status == 2);  // the pin
+  CHECK(std::filesystem::exists(deploy.folder / "asked"));
+}
+
+}  // namespace kirikae::golden

@@ -1,0 +1,76 @@
+// Files made from templates, on their way into a release or into shared/.
+#include "host/releases.h"
+#include "support/catch.h"
+
+namespace kirikae::test {
+namespace {
+
+struct Placing {
+  explicit Placing(const Shell& shell) : site(shell) { site.receive(id1, {{"config/old.conf", "old\n"}, {"file", "x"}}, {}, {{"out", "/tmp"}, {"config/link", "old.conf"}}); }
+
+  Site site;
+  std::string release = "releases/" + id1 + "/";
+
+  Ended place(const std::string& to, const std::string& content, unsigned mode = 0644, bool shared = false) {
+    return site.control.run(host::place_template(site.layout(), id1, to, shared, mode, content));
+  }
+  mode_t mode(const std::string& path) const { return site.disk.mode(path) & 07777U; }
+};
+
+}  // namespace
+
+TEST_CASE("A template's result is placed whole, with its mode, parents made") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Placing one(shell);
+  auto& disk = one.site.disk;
+  const std::string content = "it's \\n %s $HOME `id` \"x\"\n\n -n\n\tend without a newline";
+  auto ended = one.place("config/deep/er/app.conf", content, 0600);
+  INFO(ended);
+  REQUIRE(ended.status == 0);
+  CHECK(disk.read(one.release + "config/deep/er/app.conf") == content);
+  CHECK(one.mode(one.release + "config/deep/er/app.conf") == 0600);
+  // Over what the payload brings, a link too, and again.
+  CHECK(one.place("config/old.conf", "new\n", 0640).status == 0);
+  CHECK(one.place("config/link", "file\n").status == 0);
+  CHECK(one.place("config/link", "", 0444).status == 0);
+  CHECK(one.place("config/link", "again\n").status == 0);
+  CHECK(disk.read(one.release + "config/old.conf") == "new\n");
+  CHECK(one.mode(one.release + "config/old.conf") == 0640);
+  CHECK(disk.read(one.release + "config/link") == "again\n");
+  CHECK(one.place("config/app.conf", "shared\n", 0640, true).status == 0);
+  CHECK(disk.read("shared/config/app.conf") == "shared\n");
+  CHECK(one.mode("shared/config/app.conf") == 0640);
+  CHECK(disk.list(".kirikae/tmp") == std::vector<std::string>{"sum." + id1});
+}
+
+TEST_CASE("A template's result goes through no link, and over no directory") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Placing one(shell);
+  auto ended = one.place("out/kirikae-template-test", "x");
+  INFO(ended);
+  CHECK(ended.status != 0);
+  CHECK(ended.err.find("is a symbolic link") != std::string::npos);
+  ended = one.place("config", "x");
+  INFO(ended);
+  CHECK(ended.status != 0);
+  CHECK(ended.err.find("is a directory") != std::string::npos);
+  ended = one.place("file/below", "x");
+  INFO(ended);
+  CHECK(ended.status != 0);
+  CHECK(one.site.disk.list(".kirikae/tmp") == std::vector<std::string>{"sum." + id1});
+}
+
+TEST_CASE("No template is placed in a release that is complete") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  site.make(id1);
+  const auto ended = site.control.run(host::place_template(site.layout(), id1, "x", false, 0644, "x"));
+  INFO(ended);
+  CHECK(ended.status != 0);
+  CHECK_FALSE(site.disk.exists("releases/" + id1 + "/x"));
+}
+
+}  // namespace kirikae::test
