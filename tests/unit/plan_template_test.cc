@@ -1,5 +1,7 @@
 #include "plan/templates.h"
 
+#include <algorithm>
+
 #include "plan/plan.h"
 #include "support/catch.h"
 #include "unit/plan_world.h"
