@@ -37,6 +37,14 @@ Result<void> confirm(const Call& call, const deploy::Request& request) {
   return std::unexpected(Error(ErrorCode::cancelled, "not confirmed; nothing was done"));
 }
 
+// For the verbs that run commands.
+std::expected<void, Errors> fetch(const Call& call, deploy::Request& request) {
+  auto secrets = deploy::fetch_secrets(request.recipe, environment_variable, std::move(request.secret_answers), call.stop);
+  if (!secrets) return std::unexpected(std::move(secrets).error());
+  request.secrets = *std::move(secrets);
+  return {};
+}
+
 template <class Work>
 auto with_surroundings(const Call& call, bool reading, const deploy::Request& request, const Work& work)
     -> std::expected<decltype(work(request, std::declval<deploy::Surroundings>())), Errors> {
@@ -58,9 +66,7 @@ Ended change_hosts(const Call& call, const Change& change) {
   if (auto confirmed = confirm(call, *request); !confirmed) {
     return std::unexpected(Errors{std::move(confirmed).error()});
   }
-  auto secrets = deploy::fetch_secrets(request->recipe, environment_variable, std::move(request->secret_answers), call.stop);
-  if (!secrets) return std::unexpected(std::move(secrets).error());
-  request->secrets = *std::move(secrets);
+  if (auto fetched = fetch(call, *request); !fetched) return std::unexpected(std::move(fetched).error());
   return with_surroundings(call, false, *request, change);
 }
 
@@ -71,6 +77,7 @@ Ended visit_hosts(const Call& call, const Change& visit) {
   }
   auto request = load_request(call.options, call.stop);
   if (!request) return std::unexpected(std::move(request).error());
+  if (auto fetched = fetch(call, *request); !fetched) return std::unexpected(std::move(fetched).error());
   return with_surroundings(call, false, *request, visit);
 }
 

@@ -8,7 +8,7 @@
 #include "deploy/run.h"
 #include "host/command.h"
 #include "plan/tasks.h"
-#include "runner/line_splitter.h"
+#include "runner/masked_lines.h"
 
 namespace kirikae::deploy {
 namespace {
@@ -75,12 +75,12 @@ class Visit {
            std::optional<std::chrono::seconds> timeout, Visited& visited) const {
     const double start = emit_.seconds();
     emit_(event::StepStarted{host.name, Phase::run, command.name});
-    const auto lines_of = [&](event::Channel channel) {
-      return runner::LineSplitter([this, &host, &command, channel](std::string line) {
+    const auto tell = [&](event::Channel channel) {
+      return [this, &host, &command, channel](std::string line) {
         emit_(event::Output{host.name, command.name, channel, std::move(line)});
-      });
+      };
     };
-    runner::LineSplitter out = lines_of(event::Channel::out), err = lines_of(event::Channel::err);
+    runner::MaskedLines out(emit_, tell(event::Channel::out)), err(emit_, tell(event::Channel::err));
     const auto hear = [&](ssh::Stream stream, std::string_view bytes) {
       (stream == ssh::Stream::err ? err : out).add(bytes);
     };
@@ -172,7 +172,7 @@ event::Report run_command(const Request& request, const TypedCommand& typed, con
   const plan::TaskScene scene{request.recipe, layout, "run", {}, none, plan::TaskScene::Place::before};
   const auto command = [&](const inventory::Host& host) {
     const plan::PlannedHost planned{host, {}};
-    return host::run(layout, typed.text, plan::environment_of(scene, &planned));
+    return host::run(layout, typed.text, plan::environment_of(scene, &planned), request.secrets.get());
   };
   const auto visits = visit_all(request, with, run, request.recipe.ssh.parallel, command, typed.timeout);
   event::Report report = report_of(visits, run);

@@ -48,6 +48,14 @@ std::string call(std::string_view function, const std::vector<std::string>& argu
   return text + '\n';
 }
 
+std::string exports(const std::map<std::string, std::string>& environment, const SecretSet* secrets) {
+  std::string text;
+  for (const auto& [key, value] : environment) text += "export " + shell_assign(key, value);
+  if (secrets == nullptr) return text;
+  for (const auto& [key, value] : secrets->values()) text += "export " + shell_assign(key, value.reveal());
+  return text;
+}
+
 // A name as parse_facts reads it back: what isn't plain text of one line is written %XX.
 std::string percent_encoded(std::string_view name) {
   constexpr char digits[] = "0123456789ABCDEF";
@@ -137,18 +145,14 @@ Command task(const std::string& name, const std::string& run, const std::string&
              const std::map<std::string, std::string>& environment, const SecretSet* secrets) {
   // A subshell, so that the environment ends with the task.
   std::string text = "(\n" + shell_assign("kk_folder", folder) + shell_assign("kk_run", run);
-  for (const auto& [key, value] : environment) text += "export " + shell_assign(key, value);
-  if (secrets != nullptr) {
-    for (const auto& [key, value] : secrets->values()) text += "export " + shell_assign(key, value.reveal());
-  }
-  return {"task " + name, text + call("kk_task") + ")\n"};
+  return {"task " + name, text + exports(environment, secrets) + call("kk_task") + ")\n"};
 }
 
-Command run(const release::Layout& layout, const std::string& text, const std::map<std::string, std::string>& environment) {
+Command run(const release::Layout& layout, const std::string& text, const std::map<std::string, std::string>& environment,
+            const SecretSet* secrets) {
   // What is live is found out before the environment changes PATH.
   std::string step = "(\n" + paths(layout) + shell_assign("kk_run", text) + call("kk_read_current");
-  for (const auto& [key, value] : environment) step += "export " + shell_assign(key, value);
-  return {"run", step + call("kk_run_live") + ")\n"};
+  return {"run", step + exports(environment, secrets) + call("kk_run_live") + ")\n"};
 }
 
 Command logs(const release::Layout& layout, const std::vector<std::string>& patterns, bool follow, int lines) {

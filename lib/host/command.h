@@ -92,7 +92,8 @@ Command task(const std::string& name, const std::string& run, const std::string&
 
 // A command that somebody typed: `sh -e` in `current`, or in the home folder where there is none. RELEASE, RELEASE_PATH and
 // REVISION are of what is live there, whatever `environment` says.
-Command run(const release::Layout& layout, const std::string& text, const std::map<std::string, std::string>& environment);
+Command run(const release::Layout& layout, const std::string& text, const std::map<std::string, std::string>& environment,
+            const SecretSet* secrets = nullptr);
 
 // Prints the last `lines` lines of files, and where `follow` is set what is added to them, until it is ended; one that isn't there is
 // told, and waited for. `patterns` as Recipe::logs.

@@ -174,3 +174,17 @@ TEST_CASE("verbs that run no commands fetch no secrets") {
   }
   CHECK_THAT(world.deploy({"config", "production"}).out, ContainsSubstring("command: \"echo fetched"));
 }
+
+TEST_CASE("a command that somebody types has the secrets, too, and shows none") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  world.write_recipe("secrets: {API_KEY: {env: API_KEY}}\n");
+  world.environment = {"API_KEY=" + secret};
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const Ran ran = world.deploy({"run", "production", "--", "echo \"I know $API_KEY\"; printf %s \"$API_KEY\" | fold -w 4 >&2; exit 5"});
+  INFO(ran);
+  CHECK(ran.status == 5);
+  CHECK_THAT(ran.out + ran.err, ContainsSubstring("I know ***"));
+  CHECK(found_in(ran.out).empty());
+  CHECK(found_in(ran.err).empty());
+}
