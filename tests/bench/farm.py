@@ -1,0 +1,123 @@
+"""Hosts for the bench: a real sshd of its own for each, on loopback, with one client key and one host key for all."""
+import os
+import pathlib
+import pwd
+import shutil
+import socket
+import subprocess
+import time
+
+ROOT = os.geteuid() == 0
+SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
+USER = pwd.getpwuid(os.geteuid()).pw_name
+# Where each host has its tree: the same path on all of them, as real hosts have it.
+TREE = "/srv/kirikae-bench"
+
+CONFIG = """ListenAddress {address}:{port}
+HostKey {folder}/host_key
+AuthorizedKeysFile {folder}/key.pub
+SetEnv HOME={home}
+UsePAM no
+StrictModes no
+PidFile none
+UseDNS no
+PrintMotd no
+PasswordAuthentication no
+KbdInteractiveAuthentication no
+PermitRootLogin prohibit-password
+MaxStartups 200:30:400
+MaxSessions 20
+"""
+
+
+def free_port(address):
+    with socket.socket() as probe:
+        probe.bind((address, 0))
+        return probe.getsockname()[1]
+
+
+class Farm:
+    """Each host's sshd sees its own folder as TREE by a mount namespace, which only root can make; without root there is one
+    host, and its tree lies in the farm's folder."""
+
+    def __init__(self, folder, count, address=None, inside=None):
+        """`address`: of the only host, where its sshd is started `inside` a network namespace (words put before its command)."""
+        if count > 1 and not ROOT:
+            raise SystemExit("bench: more than one host needs root, for their mount namespaces")
+        self.folder = pathlib.Path(folder)
+        self.home = self.folder / "home"
+        self.home.mkdir(parents=True)
+        self.inside = inside or []
+        self.port = free_port("127.0.0.1")
+        self.addresses = [address] if address else [f"127.9.{i // 250}.{i % 250 + 1}" for i in range(count)]
+        self.tree = TREE if ROOT else str(self.folder / "hosts/0")
+        self.processes = []
+        for name in ("host_key", "key"):
+            subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / name], check=True)
+        if ROOT:
+            pathlib.Path("/run/sshd").mkdir(exist_ok=True)
+            self.made_tree = not os.path.isdir(TREE)
+            os.makedirs(TREE, exist_ok=True)
+        self.trust([(address, self.port) for address in self.addresses])
+        for index, address in enumerate(self.addresses):
+            self._start(index, address)
+        for index in range(count):
+            self._wait(index)
+
+    def key_line(self):
+        return " ".join((self.folder / "host_key.pub").read_text().split()[:2])
+
+    def trust(self, places):
+        with open(self.folder / "known_hosts", "a", encoding="utf-8") as file:
+            for address, port in places:
+                file.write(f"[{address}]:{port} {self.key_line()}\n")
+
+    def host_folder(self, index):
+        """The host's tree as this machine sees it."""
+        return self.folder / "hosts" / str(index)
+
+    def _start(self, index, address):
+        self.host_folder(index).mkdir(parents=True)
+        config = self.folder / f"sshd_config.{index}"
+        text = CONFIG.format(address=address, port=self.port, folder=self.folder, home=self.home)
+        config.write_text(text + "PerSourcePenalties no\n")
+        if subprocess.run([SSHD, "-t", "-f", config], capture_output=True, check=False).returncode != 0:
+            config.write_text(text)  # older than 9.8
+        argv = [SSHD, "-D", "-f", config, "-E", self.folder / f"log.{index}"]
+        if ROOT:
+            enter = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
+            argv = ["unshare", "-m", "sh", "-c", enter, "enter", self.host_folder(index), TREE, *argv]
+        (self.folder / f"log.{index}").touch()
+        self.processes.append(subprocess.Popen([*self.inside, *argv], stdin=subprocess.DEVNULL))
+
+    def _wait(self, index):
+        until = time.monotonic() + 60
+        while "Server listening" not in (self.folder / f"log.{index}").read_text():
+            if self.processes[index].poll() is not None or time.monotonic() > until:
+                raise SystemExit(f"bench: sshd did not start: {(self.folder / f'log.{index}').read_text()}")
+            time.sleep(0.01)
+
+    def empty(self):
+        """All hosts as if never deployed to."""
+        for index in range(len(self.addresses)):
+            for path in self.host_folder(index).iterdir():
+                shutil.rmtree(path)
+
+    def ssh_options(self):
+        """For OpenSSH's client: this farm's keys, and nothing of the user's own settings."""
+        return ["-F", "none", "-i", str(self.folder / "key"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o",
+                f"UserKnownHostsFile={self.folder}/known_hosts", "-o", "GlobalKnownHostsFile=/dev/null", "-l", USER]
+
+    def stop(self):
+        """Returns the processor time that all hosts have spent: sshd and everything that ran under it."""
+        seconds = 0.0
+        for process in self.processes:
+            process.terminate()
+        for process in self.processes:
+            _, _, usage = os.wait4(process.pid, 0)
+            process.returncode = 0
+            seconds += usage.ru_utime + usage.ru_stime
+        self.processes = []
+        if ROOT and self.made_tree:
+            os.rmdir(TREE)
+        return seconds

@@ -1,0 +1,161 @@
+"""What is measured: our program, the expert's script and Capistrano, on the hosts of one farm, with the same application."""
+import os
+import pathlib
+import random
+import resource
+import subprocess
+import time
+
+from farm import USER
+
+HERE = pathlib.Path(__file__).resolve().parent
+
+
+class Cost:
+    """Of one command and everything it started on this machine (the hosts' own processes are no children of it)."""
+
+    def __init__(self, seconds, cpu, peak_kilobytes):
+        self.seconds, self.cpu, self.peak_kilobytes = seconds, cpu, peak_kilobytes
+
+
+def run(argv, folder, env):
+    before = time.monotonic()
+    with open(folder / "last.log", "wb") as log:
+        process = subprocess.Popen(argv, cwd=folder, env=env, stdin=subprocess.DEVNULL, stdout=log, stderr=log)
+        _, status, usage = os.wait4(process.pid, 0)
+        process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.monotonic() - before
+    if process.returncode != 0:
+        text = (folder / "last.log").read_text(errors="replace")
+        raise SystemExit(f"bench: {argv[0]} ended with {process.returncode}:\n{text[-3000:]}")
+    return Cost(seconds, usage.ru_utime + usage.ru_stime, usage.ru_maxrss)
+
+
+def write_small_app(folder, files=300, megabytes=5, seed=20261122):
+    """`small`: files of source-like text and of bytes that don't compress, half and half; 5 MB, 2.8 MB packed."""
+    dice = random.Random(seed)
+    words = ["".join(dice.choices("abcdefghijklmnopqrstuvwxyz", k=dice.randint(2, 9))) for _ in range(800)]
+    size = megabytes * 1_000_000 // files
+    for i in range(files):
+        path = folder / f"lib/part{i % 12}/module{i}.txt"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if i % 2:
+            path.write_bytes(dice.randbytes(size))
+        else:
+            text = " ".join(dice.choices(words, k=size // 5))
+            path.write_text("\n".join(text[at:at + 100] for at in range(0, size, 100))[:size])
+
+
+def next_version(folder, number):
+    (folder / "VERSION").write_text(f"{number}\n")
+    for i in range(0, 60, 6):
+        with open(folder / f"lib/part{i % 12}/module{i}.txt", "a", encoding="utf-8") as file:
+            file.write(f"version {number}\n")
+
+
+class Subject:
+    def __init__(self, farm, folder, app):
+        self.farm, self.folder, self.app = farm, pathlib.Path(folder), app
+        self.folder.mkdir(parents=True)
+        self.env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "USER": "bench", "LANG": "C.UTF-8"}
+        self.places = [(address, farm.port) for address in farm.addresses]
+
+    def share(self):
+        """The shared file that every host has before its first deploy, as a host of a real application would."""
+        for index in range(len(self.farm.addresses)):
+            folder = self.farm.host_folder(index) / self.name / "shared/config"
+            folder.mkdir(parents=True, exist_ok=True)
+            (folder / "settings.ini").write_text("[settings]\n")
+
+
+class Ours(Subject):
+    name = "ours"
+
+    def __init__(self, farm, folder, app, program, places=None, bare=False):
+        super().__init__(farm, folder, app)
+        self.program = str(program)
+        hosts = ", ".join(f'"{address}:{port}"' for address, port in places or self.places)
+        more = "" if bare else ("shared: {directories: [log, uploads], files: [config/settings.ini]}\nkeep_releases: 5\n"
+                                "tasks: {restart: {run: 'true'}}\nhooks: {after_publish: restart}\n")
+        (self.folder / "deploy.yml").write_text(
+            f"application: bench\ndeploy_to: {farm.tree}/{self.name}\nsource: {{directory: {app}}}\nuser: {USER}\n"
+            f"ssh: {{known_hosts: {farm.folder}/known_hosts, identity: {farm.folder}/key}}\n{more}"
+            f"stages: {{production: {{hosts: [{hosts}]}}}}\n")
+
+    def deploy(self):
+        return run([self.program, "production", "--output", "plain"], self.folder, self.env)
+
+    def rollback(self):
+        return run([self.program, "rollback", "production", "--output", "plain"], self.folder, self.env)
+
+
+class Script(Subject):
+    """tests/bench/expert: what somebody writes who knows tar, zstd and OpenSSH well."""
+    name = "script"
+
+    def __init__(self, farm, folder, app):
+        super().__init__(farm, folder, app)
+        options = farm.ssh_options()
+        words = ["Ciphers aes128-gcm@openssh.com", "KexAlgorithms curve25519-sha256", "ControlMaster auto",
+                 f"ControlPath {self.folder}/%n", "ControlPersist 60", f"Port {farm.port}", "LogLevel ERROR"]
+        config = ["Host *"] + [f"  {word}" for word in words]
+        for flag, value in zip(options[2::2], options[3::2]):
+            config.append({"-i": f"  IdentityFile {value}", "-l": f"  User {value}"}.get(flag, "  " + value.replace("=", " ", 1)))
+        (self.folder / "ssh_config").write_text("\n".join(config) + "\n")
+        (self.folder / "hosts").write_text("\n".join(farm.addresses) + "\n")
+
+    def _run(self, what):
+        return run([str(HERE / "expert"), what, self.folder, self.app, f"{self.farm.tree}/{self.name}"], self.folder, self.env)
+
+    def deploy(self):
+        return self._run("deploy")
+
+    def rollback(self):
+        return self._run("rollback")
+
+
+CAPFILE = """require "capistrano/setup"
+require "capistrano/deploy"
+require "capistrano/scm/git"
+install_plugin Capistrano::SCM::Git
+"""
+
+
+class Capistrano(Subject):
+    """Debian's package, with its git source from a repository that every host reads over a file path."""
+    name = "capistrano"
+
+    def __init__(self, farm, folder, app):
+        super().__init__(farm, folder, app)
+        self.repository = self.folder / "repository"
+        self._git("init", "-q", "-b", "main", str(self.repository))
+        (self.folder / "config/deploy").mkdir(parents=True)
+        (self.folder / "Capfile").write_text(CAPFILE)
+        options = (f'keys: ["{farm.folder}/key"], keys_only: true, config: false, user_known_hosts_file: "{farm.folder}/known_hosts", '
+                   'verify_host_key: :always, auth_methods: ["publickey"]')
+        (self.folder / "config/deploy.rb").write_text(
+            f'set :application, "bench"\nset :repo_url, "file://{self.repository}"\nset :branch, "main"\n'
+            f'set :deploy_to, "{farm.tree}/{self.name}"\nset :keep_releases, 5\nset :linked_dirs, %w[log uploads]\n'
+            f'set :linked_files, %w[config/settings.ini]\nset :format, :simpletext\nset :log_level, :error\n'
+            'namespace :deploy do\n  after :publishing, :restart do\n    on roles(:app) do\n      execute :true\n    end\n  end\nend\n')
+        servers = "".join(f'server "{address}", user: "{USER}", port: {port}, roles: %w[app]\n' for address, port in self.places)
+        (self.folder / "config/deploy/production.rb").write_text(servers + f"set :ssh_options, {{ {options} }}\n")
+
+    def _git(self, *words):
+        env = {**self.env, "GIT_CONFIG_GLOBAL": "/dev/null"}
+        subprocess.run(["git", "-c", "user.name=bench", "-c", "user.email=bench@localhost", *words], check=True, env=env,
+                       stdout=subprocess.DEVNULL)
+
+    def deploy(self):
+        subprocess.run(["cp", "-R", f"{self.app}/.", self.repository], check=True)
+        self._git("-C", str(self.repository), "add", "-A")
+        self._git("-C", str(self.repository), "commit", "-qm", "next", "--allow-empty")
+        return run(["cap", "production", "deploy"], self.folder, self.env)
+
+    def rollback(self):
+        return run(["cap", "production", "deploy:rollback"], self.folder, self.env)
+
+
+def usage_of_children():
+    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return usage.ru_utime + usage.ru_stime
