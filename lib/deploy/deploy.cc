@@ -72,7 +72,7 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   auto templates = read_templates(request);
   if (!source || !templates) return run.end_early(errors_of(source, templates));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  const OpenedHosts opened = open_hosts(request, with, group, run.emit(), run.lock());
+  const OpenedHosts opened = open_hosts(request, with, group, run.emit(), run.lock(), true);
   const plan::DeployInput input = input_of(request, with, *source, *std::move(templates), opened);
   if (auto problems = problems_of(opened, plan::preflight_deploy(input)); !problems.empty()) {
     return run.end_early(problems, opened.hosts);

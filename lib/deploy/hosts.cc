@@ -32,12 +32,12 @@ struct Opening {
   void fail(std::size_t i, Error error) { opened.errors[i] = std::move(error).on(request.hosts[i].name); }
 };
 
-void connect(Opening& opening, std::size_t i, runner::Station& station) {
+void connect(Opening& opening, std::size_t i, runner::Station& station, bool payload) {
   const inventory::Host& host = opening.request.hosts[i];
   opening.starts[i] = opening.emit.seconds();
   opening.emit(event::StepStarted{host.name, Phase::connect, "connect"});
   const auto tell = [&](std::string_view state) { opening.tell(i, state); };
-  auto transport = opening.with.connector.connect({host.name, host.address, host.port, host.user}, tell,
+  auto transport = opening.with.connector.connect({host.name, host.address, host.port, host.user, payload}, tell,
                                                   {Deadline::never(), opening.with.stop});
   if (!transport) return opening.fail(i, std::move(transport).error());
   station.transport = *std::move(transport);
@@ -184,7 +184,7 @@ std::vector<plan::HostFacts> OpenedHosts::answered() const {
 }
 
 OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit,
-                       const std::optional<LockWish>& lock) {
+                       const std::optional<LockWish>& lock, bool payload) {
   const std::size_t count = request.hosts.size();
   Opening opening{request, with, group, emit};
   for (const auto& host : request.hosts) opening.opened.hosts.push_back({host, {}});
@@ -198,7 +198,7 @@ OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner:
   emit(event::PhaseStarted{Phase::connect, names});
   Indexes all(count);
   std::iota(all.begin(), all.end(), std::size_t{0});
-  group.run(all, [&](std::size_t i, runner::Station& station) { connect(opening, i, station); });
+  group.run(all, [&](std::size_t i, runner::Station& station) { connect(opening, i, station, payload); });
   if (lock && !opening.opened.any_error()) {
     lock_all(opening, *lock);
   } else {

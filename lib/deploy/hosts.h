@@ -21,7 +21,8 @@ struct OpenedHosts {
 };
 // Emits the connect phase. Each host's session stays in the group, and with it the lock, until the session is closed. Where one host
 // can't be connected, none is locked: the run can't begin, but it shall know everything that is in its way.
+// `payload`: one will be sent, so the way for it is made ready meanwhile.
 OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit,
-                       const std::optional<LockWish>& lock);
+                       const std::optional<LockWish>& lock, bool payload = false);
 
 }  // namespace kirikae::deploy

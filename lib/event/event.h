@@ -33,7 +33,7 @@ struct ReleaseChosen {  // once the hosts have been read
   std::string release;
   std::string revision;
 };
-struct PhaseStarted {
+struct PhaseStarted {  // when all hosts have ended the phase before; steps of a host that is ahead may be told earlier
   Phase phase;
   std::vector<std::string> hosts;
 };

@@ -79,11 +79,11 @@ Command facts(const release::Layout& layout, const std::vector<std::string>& sha
     arguments.push_back(file);
     arguments.push_back(percent_encoded(file));
   }
-  return {"facts", paths(layout) + call("kk_facts", arguments)};
+  return {"facts", paths(layout) + call("kk_facts", arguments), true};
 }
 
 Command lock(const release::Layout& layout, const LockInfo& info, bool despite_freeze) {
-  return {"lock", paths(layout) + lock_values(info) + shell_assign("kk_despite", despite_freeze ? "yes" : "no") + call("kk_lock")};
+  return {"lock", paths(layout) + lock_values(info) + shell_assign("kk_despite", despite_freeze ? "yes" : "no") + call("kk_lock"), true};
 }
 
 std::string hold(const release::Layout& layout, const std::string& token) {
@@ -91,32 +91,32 @@ std::string hold(const release::Layout& layout, const std::string& token) {
 }
 
 Command unlock(const release::Layout& layout, const std::string& token) {
-  return {"unlock", hold(layout, token) + call("kk_unlock")};
+  return {"unlock", hold(layout, token) + call("kk_unlock"), true};
 }
 
 std::string guard(const release::Layout& layout, const std::string& token) { return hold(layout, token) + call("kk_guard"); }
 
 Command freeze(const release::Layout& layout, const LockInfo& info) {
-  return {"freeze", paths(layout) + lock_values(info) + call("kk_freeze")};
+  return {"freeze", paths(layout) + lock_values(info) + call("kk_freeze"), true};
 }
 
 Command thaw(const release::Layout& layout, bool run_lock) {
-  return {"unlock", paths(layout) + call("kk_thaw", {run_lock ? "yes" : "no"})};
+  return {"unlock", paths(layout) + call("kk_thaw", {run_lock ? "yes" : "no"}), true};
 }
 
 Command prepare(const release::Layout& layout, const ReleaseInfo& info) {
-  return {"prepare", paths(layout) + record(info) + call("kk_prepare")};
+  return {"prepare", paths(layout) + record(info) + call("kk_prepare"), true};
 }
 
 Command receive(const release::Layout& layout, const std::string& id, const std::string& encoding,
                 const release::Facts& facts) {
   return {"receive", paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_encoding", encoding) +
-                         shell_assign("kk_hash_tool", facts.hash) + call("kk_receive")};
+                         shell_assign("kk_hash_tool", facts.hash) + call("kk_receive"), true};
 }
 
 Command verify(const release::Layout& layout, const std::string& id, const std::string& sha256) {
   return {"verify",
-          paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_expected", sha256) + call("kk_verify")};
+          paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_expected", sha256) + call("kk_verify"), true};
 }
 
 Command link(const release::Layout& layout, const ReleaseInfo& info, const std::vector<std::string>& directories,
@@ -127,7 +127,7 @@ Command link(const release::Layout& layout, const ReleaseInfo& info, const std::
   arguments.insert(arguments.end(), files.begin(), files.end());
   arguments.insert(arguments.end(), copied.begin(), copied.end());
   return {"link", paths(layout) + record(info) + shell_assign("kk_directories", std::to_string(directories.size())) +
-                      shell_assign("kk_files", std::to_string(files.size())) + call("kk_link", arguments)};
+                      shell_assign("kk_files", std::to_string(files.size())) + call("kk_link", arguments), true};
 }
 
 Command place_template(const release::Layout& layout, const std::string& id, const std::string& to, bool shared, unsigned mode,
@@ -161,7 +161,7 @@ Command logs(const release::Layout& layout, const std::vector<std::string>& patt
 }
 
 Command seal(const release::Layout& layout, const ReleaseInfo& info, const release::Facts& facts) {
-  return {"seal", paths(layout) + sync_with(facts) + record(info) + call("kk_seal")};
+  return {"seal", paths(layout) + sync_with(facts) + record(info) + call("kk_seal"), true};
 }
 
 Command publish(const release::Layout& layout, const std::string& id, const release::Facts& facts,
@@ -169,7 +169,7 @@ Command publish(const release::Layout& layout, const std::string& id, const rele
   return {"publish", paths(layout) + shell_assign("kk_release", id) +
                          shell_assign("kk_wanted", layout.link_target(id)) + shell_assign("kk_mv", facts.mv) +
                          shell_assign("kk_expect", expected_live.value_or("any")) + shell_assign("kk_leaves", left) +
-                         call("kk_publish")};
+                         call("kk_publish"), true};
 }
 
 Command end_rollback(const release::Layout& layout) { return {"end rollback", paths(layout) + call("kk_end_rollback")}; }
@@ -177,19 +177,19 @@ Command end_rollback(const release::Layout& layout) { return {"end rollback", pa
 Command unpublish(const release::Layout& layout, const release::Facts& facts, const std::optional<std::string>& expected_live,
                   const std::string& target) {
   return {"unpublish", paths(layout) + shell_assign("kk_wanted", target) + shell_assign("kk_mv", facts.mv) +
-                           shell_assign("kk_expect", expected_live.value_or("any")) + call("kk_unpublish")};
+                           shell_assign("kk_expect", expected_live.value_or("any")) + call("kk_unpublish"), true};
 }
 
 Command mark(const release::Layout& layout, const std::string& id, release::State state, const release::Facts& facts) {
   return {"mark " + std::string(release::name_of(state)),
           paths(layout) + sync_with(facts) + shell_assign("kk_release", id) +
-              shell_assign("kk_to", release::name_of(state)) + call("kk_mark")};
+              shell_assign("kk_to", release::name_of(state)) + call("kk_mark"), true};
 }
 
 Command log(const release::Layout& layout, const std::string& json, const std::string& revisions_line) {
   return {"log", shell_assign("kk_log_file", layout.log()) + shell_assign("kk_json", one_line(json)) +
                      shell_assign("kk_revisions_log", layout.revisions_log()) +
-                     shell_assign("kk_line", one_line(revisions_line)) + call("kk_log")};
+                     shell_assign("kk_line", one_line(revisions_line)) + call("kk_log"), true};
 }
 
 Command audit(const release::Layout& layout, int lines) {
@@ -197,7 +197,7 @@ Command audit(const release::Layout& layout, int lines) {
 }
 
 Command prune(const release::Layout& layout, const std::vector<std::string>& ids) {
-  return {"prune", paths(layout) + call("kk_prune", ids)};
+  return {"prune", paths(layout) + call("kk_prune", ids), true};
 }
 
 }  // namespace kirikae::host

@@ -19,6 +19,7 @@ namespace kirikae::host {
 struct Command {
   std::string name;  // for messages: "facts", "publish", "task migrate"
   std::string text;
+  bool ours = false;  // it runs functions of the script and nothing else, which leave no process behind
 };
 
 // The script, ready to be sent; and the line that starts it, which every login shell passes on unharmed.

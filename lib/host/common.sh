@@ -66,11 +66,11 @@ kk_read_record() {
 # Writes the record of kk_release anew, with state $1.
 kk_write_record() {
   kk_file="$kk_own/tmp/state.$kk_release.$$"
+  [ ! -e "$kk_file" ] && [ ! -L "$kk_file" ] || rm -f "$kk_file"
   (
     umask 022
     set -C
-    rm -f "$kk_file" &&
-      printf 'state %s\nrevision %s\nby %s\nprevious %s\n' "$1" "$kk_revision" "$kk_by" "$kk_previous" >"$kk_file"
+    printf 'state %s\nrevision %s\nby %s\nprevious %s\n' "$1" "$kk_revision" "$kk_by" "$kk_previous" >"$kk_file"
   ) && kk_sync_file "$kk_file" && mv -f "$kk_file" "$kk_states/$kk_release" && return
   rm -f "$kk_file"
   echo "can't record release '$kk_release' as $1 in '$kk_states': check its owner and the room on the disk" >&2
@@ -89,10 +89,7 @@ kk_sync_file() {
 }
 
 kk_sync_all() {
-  kk_limit=
-  timeout 1 true 2>/dev/null && kk_limit='timeout 600'
-  # shellcheck disable=SC2086
-  if [ "${kk_syncfs-}" = yes ]; then $kk_limit sync -f "$1"; else $kk_limit sync; fi
+  if [ "${kk_syncfs-}" = yes ]; then sync -f "$1"; else sync; fi
 }
 
 # rename(2) of $2 over the link $3, which mv alone would follow.

@@ -89,9 +89,7 @@ kk_control() {
   exec 3<&-
   kk_setsid=
   command -v setsid >/dev/null 2>&1 && kk_setsid=setsid
-  kk_prefix=$kk_setsid
-  # A shell's background jobs ignore INT and QUIT; where env can undo that, a step doesn't.
-  env --default-signal=INT,QUIT true 2>/dev/null && kk_prefix="$kk_setsid env --default-signal=INT,QUIT"
+  kk_default=unknown
   kk_want=0 kk_silent=0 kk_pulse_pid='' kk_shell=$$
   kk_idle
   kk_quit=
@@ -115,7 +113,7 @@ kk_control() {
       'x '*)
         kk_status "${kk_event#x }"
         kk_ended=$kk_st
-        kk_timer
+        case $kk_out$kk_err in --) ;; *) kk_timer ;; esac
         kk_settle
         ;;
       t) kk_tick ;;
@@ -141,10 +139,11 @@ kk_client() {
     'ping '*[!0-9]*) kk_gone ;;
     'ping '*) kk_frame "pong ${1#ping }" ;;
     'cancel '*) [ "${1#cancel }" != "$kk_id" ] || kk_end_step ;;
-    'step '* | 'hold '*)
-      kk_line=${1#step }
+    'step '* | 'call '* | 'hold '*)
+      kk_line=${1#* }
       kk_then=kk_start
-      case $1 in hold*) kk_line="0 ${1#hold }" kk_then=kk_hold ;; esac
+      kk_ours=
+      case $1 in call*) kk_ours=y ;; hold*) kk_line="0 $kk_line" kk_then=kk_hold ;; esac
       kk_next=${kk_line%% *}
       kk_want=${kk_line#* }
       case $kk_line in *' '*' '*) kk_want='' ;; esac
@@ -199,6 +198,19 @@ kk_start() {
   fi
   kk_frame "begin $kk_next"
   kk_id=$kk_next
+  kk_prefix=$kk_setsid
+  if [ -n "$kk_ours" ]; then
+    # Our own functions leave nobody behind, so they need no relays.
+    kk_out=- kk_err=-
+    kk_lead &
+    return
+  fi
+  # A shell's background jobs ignore INT and QUIT; where env can undo that, a step doesn't.
+  if [ "$kk_default" = unknown ]; then
+    kk_default=
+    env --default-signal=INT,QUIT true 2>/dev/null && kk_default='env --default-signal=INT,QUIT'
+  fi
+  kk_prefix="$kk_setsid $kk_default"
   kk_supervise &
 }
 

@@ -1,14 +1,20 @@
 # shellcheck shell=sh
 # Preflight: everything a plan needs to know of this host, as lines `key=value`. Changes nothing.
 
-# Arguments: shared files, each followed by its name as it is to be printed.
-kk_facts() (
+# Arguments: shared files, each followed by its name as it is to be printed. Said in one go, since every piece of it would travel
+# on its own.
+kk_facts() {
+  kk_facts_text=$(kk_facts_all "$@") && printf '%s\\n' "$kk_facts_text"
+}
+
+kk_facts_all() {
   echo facts=1
   kk_facts_environment
   LC_ALL=C
   export LC_ALL
   echo "clock=$(date +%s)"
-  echo "system=$(uname -s)"
+  { IFS= read -r kk_system </proc/sys/kernel/ostype; } 2>/dev/null || kk_system=$(uname -s)
+  echo "system=$kk_system"
   kk_facts_current
   kk_facts_rollback
   kk_facts_releases
@@ -20,7 +26,7 @@ kk_facts() (
   kk_facts_room
   kk_facts_tools
   echo facts=end
-)
+}
 
 kk_problem() {
   kk_say problem "$1"
@@ -110,9 +116,21 @@ kk_facts_room() {
       fi
     done
   fi
+  # GNU's df says both at once.
+  kk_v=$(df -k --output=avail,iavail "$kk_a" 2>/dev/null) && kk_v=${kk_v##*"$kk_nl"} && kk_pair "$kk_v" && return
   kk_column "$(df -Pk "$kk_a" 2>/dev/null)" && echo "free_kilobytes=$kk_free"
   kk_column "$(df -Pi "$kk_a" 2>/dev/null)" && echo "free_inodes=$kk_free"
   :
+}
+
+# Two numbers; a file system without inodes to count says `-`.
+kk_pair() {
+  IFS=' ' read -r kk_free kk_i kk_x <<EOF
+$1
+EOF
+  case $kk_free$kk_x in '' | *[!0-9]*) return 1 ;; esac
+  echo "free_kilobytes=$kk_free"
+  case $kk_i in '' | *[!0-9]*) ;; *) echo "free_inodes=$kk_i" ;; esac
 }
 
 # The command that a person with the rights needs; paths with a quote are left to that person.
@@ -157,16 +175,18 @@ kk_facts_tools() {
   done
   [ -n "$kk_s" ] || kk_payload_problem "no tool computes sha-256 here: install openssl"
   # Not tried out: that would flush a busy host's disks.
-  case $(uname -s):$(sync --help 2>&1 </dev/null) in Linux:*" -f"* | Linux:*"[-df]"*) echo sync_fs=yes ;; esac
+  case $kk_system:$(sync --help 2>&1 </dev/null) in Linux:*" -f"* | Linux:*"[-df]"*) echo sync_fs=yes ;; esac
   kk_temporary || {
     kk_problem "can't make a temporary folder: make room in '${TMPDIR:-/tmp}'"
     return
   }
+  # A link to a folder, that folder being its own, and another one to be renamed over it.
+  kk_l="$kk_t/${kk_t##*/}"
   for kk_d in T h perl python3 ''; do
-    rm -rf "$kk_t/d" "$kk_t/l" "$kk_t/n"
-    mkdir "$kk_t/d" && ln -s d "$kk_t/l" && ln -s new "$kk_t/n" || break
-    kk_rename "$kk_d" "$kk_t/n" "$kk_t/l" >/dev/null 2>&1 || continue
-    [ "$(readlink "$kk_t/l")" = new ] && break
+    [ ! -L "$kk_l" ] || rm -f "$kk_l"
+    ln -s "$kk_t" new "$kk_t" 2>/dev/null || [ -L "$kk_l" ] || break
+    kk_rename "$kk_d" "$kk_t/new" "$kk_l" >/dev/null 2>&1 || continue
+    [ -L "$kk_l" ] && [ ! -e "$kk_l" ] && break
   done
   rm -rf "$kk_t"
   if [ -n "$kk_d" ]; then echo "mv=$kk_d"; else kk_problem "'mv' can't replace a link here: install coreutils or perl"; fi

@@ -7,6 +7,9 @@ kk_prepare() {
   if [ ! -d "$kk_root" ]; then
     mkdir -p "$kk_root" || kk_fail "can't make '$kk_root'$(kk_install)"
   fi
+  # All at once where nothing is in the way.
+  [ -d "$kk_states" ] && [ -d "$kk_shared" ] && [ -d "$kk_releases" ] ||
+    mkdir -p "$kk_releases" "$kk_shared" "$kk_own" "$kk_states" 2>/dev/null || :
   for kk_d in "$kk_releases" "$kk_shared" "$kk_own" "$kk_states"; do
     [ -d "$kk_d" ] || mkdir -p "$kk_d" || kk_fail "can't make '$kk_d': give '$kk_root' to '$(id -un)'"
   done
@@ -22,5 +25,9 @@ kk_prepare() {
 
 # What runs that died a day ago or earlier have left.
 kk_sweep() {
+  for kk_d in "$kk_own/tmp"/*; do
+    [ -e "$kk_d" ] && break
+  done
+  [ -e "$kk_d" ] || return 0
   (cd "$kk_own/tmp" && find . ! -name . -prune -mtime +1 -exec rm -rf {} +) || :
 }

@@ -40,7 +40,7 @@ kk_replace() {
     kk_fail "can't make a link in '$kk_root'; 'current' is unchanged: check its owner and the room on the disk"
   kk_old=$kk_target
   kk_rename "$kk_mv" "$kk_l" "$kk_current" || :
-  rm -f "$kk_l"
+  [ ! -L "$kk_l" ] || rm -f "$kk_l"
   kk_read_current
   [ "$kk_target" != "$kk_wanted" ] || return 0
   [ "$kk_target" != "$kk_old" ] || kk_fail "can't replace '$kk_current'; it is unchanged: check the owner of '$kk_root'"
@@ -82,7 +82,7 @@ kk_what() {
 
 # Not to be guessed, not to be met again.
 kk_nonsense() {
-  dd if=/dev/urandom bs=8 count=1 2>/dev/null | od -An -tx1 | tr -d ' \n'
+  mktemp -u XXXXXXXXXXXX 2>/dev/null || dd if=/dev/urandom bs=8 count=1 2>/dev/null | od -An -tx1 | tr -d ' \n'
 }
 
 # Links that dead runs have left. A run of another user lives if /proc says so.

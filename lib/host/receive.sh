@@ -7,7 +7,7 @@ kk_receive() {
   cd "$kk_releases/$kk_release" || kk_fail "can't enter '$kk_releases/$kk_release'"
   # What an earlier attempt has left.
   rm -f "$kk_note"
-  find . ! -name . -prune -exec rm -rf {} + || kk_fail "can't empty '$kk_releases/$kk_release'"
+  kk_empty || find . ! -name . -prune -exec rm -rf {} + || kk_fail "can't empty '$kk_releases/$kk_release'"
   kk_t=$(mktemp -d "$kk_own/tmp/receive.XXXXXXXX") && mkfifo "$kk_t/data" ||
     kk_fail "can't make a temporary folder in '$kk_own/tmp': check its owner and the room on the disk"
   { kk_digest=$(kk_hash "$kk_hash_tool" <"$kk_t/data") && kk_sum "$kk_digest" && printf '%s\n' "$kk_s" >"$kk_t/sum"; } &
@@ -41,6 +41,14 @@ kk_receive() {
     kk_fail "can't drop the special modes in '$kk_releases/$kk_release'"
   printf '%s\n' "$kk_s" >"$kk_note" || kk_fail "can't write '$kk_note': make room on the disk"
   echo "sha256=$kk_s"
+}
+
+# Whether the current folder has nothing in it.
+kk_empty() {
+  for kk_d in * .*; do
+    case $kk_d in . | ..) continue ;; esac
+    if [ -e "$kk_d" ] || [ -L "$kk_d" ]; then return 1; fi
+  done
 }
 
 kk_decode() {

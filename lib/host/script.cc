@@ -17,9 +17,11 @@ std::string_view script() {
   return whole;
 }
 
-// `dd` byte by byte: whatever reads ahead would take the first steps for its own. `sh -s` does.
+// Whatever reads ahead would take the first steps for its own; `sh -s` does. `dd` reads exactly so many bytes in one go where it
+// knows `fullblock` (GNU, busybox), and elsewhere fails before it has read any; then byte by byte.
 std::string start_line() {
-  return R"(exec /bin/sh -c 'IFS= read -r n; K=$(dd bs=1 count="$n" 2>/dev/null); eval "$K"; kk_serve')";
+  return R"(exec /bin/sh -c 'IFS= read -r n; )"
+         R"(K=$(dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$n" 2>/dev/null); eval "$K"; kk_serve')";
 }
 
 // In it are no quotes, backslashes before quotes, newlines or `!`, which csh and fish read in their own ways.

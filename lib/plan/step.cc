@@ -15,8 +15,9 @@ host::ReleaseInfo with_revision(host::ReleaseInfo info, const RunValues& values)
 
 // Several host functions in one round trip; the first that fails ends the step.
 host::Command joined(std::string name, const std::vector<host::Command>& commands) {
-  host::Command all{std::move(name), {}};
+  host::Command all{std::move(name), {}, true};
   for (const auto& command : commands) all.text += command.text;
+  for (const auto& command : commands) all.ours = all.ours && command.ours;
   return all;
 }
 

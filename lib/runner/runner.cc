@@ -2,6 +2,9 @@
 
 #include <algorithm>
 #include <chrono>
+#include <iterator>
+#include <map>
+#include <mutex>
 
 namespace kirikae::runner {
 namespace {
@@ -12,11 +15,24 @@ std::vector<std::size_t> hosts_of(const plan::Round& round) {
   return hosts;
 }
 
-bool has_unpack(const plan::Round& round) {
-  return std::any_of(round.hosts.begin(), round.hosts.end(), [](const plan::HostSteps& work) {
-    return std::any_of(work.steps.begin(), work.steps.end(),
-                       [](const plan::Step& step) { return std::holds_alternative<plan::Unpack>(step); });
-  });
+template <class What>
+bool is(const plan::StretchStep& each) {
+  return std::holds_alternative<What>(*each.step);
+}
+
+bool has_unpack(const plan::Stretch& stretch) {
+  return std::any_of(stretch.hosts.begin(), stretch.hosts.end(),
+                     [](const auto& host) { return std::any_of(host.steps.begin(), host.steps.end(), is<plan::Unpack>); });
+}
+
+// Of so few bytes the packing is not worth a round trip of its own, and is waited for.
+constexpr std::uint64_t soon_packed = 16 << 20;
+
+// What goes behind an upload on the same channel, where nobody could stop it: only what takes a moment.
+bool is_short(const plan::StretchStep& each) {
+  if (is<plan::Seal>(each)) return true;
+  const auto* link = std::get_if<plan::Link>(each.step);
+  return link != nullptr && (link->copied.empty() || link->info.previous.empty());
 }
 
 }  // namespace
@@ -42,81 +58,149 @@ Runner::Runner(const plan::Plan& plan, TaskGroup& group, transfer::Artifact* art
 }
 
 void Runner::run() {
-  for (const plan::Round& round : plan_.rounds) {
+  const auto stretches = plan::stretches(plan_);
+  for (const plan::Stretch& stretch : stretches) {
     if (stop_.stop_requested()) state_.interrupted = true;
     if (state_.interrupted) break;
-    enter(round.phase, round);
-    if (!run_round(round)) break;
-    if (artifact_ != nullptr && has_unpack(round)) learn_payload();
-    if (!state_.errors.empty()) break;
+    if (stretch.local != nullptr) {
+      enter(stretch.phases.front(), std::vector<std::string>());
+      auto done = exec_local(*stretch.local, stretch.phases.front(), values_, emit_, stop_);
+      if (!done) state_.errors.push_back(std::move(done).error());
+    } else {
+      run_stretch(stretch, &stretch == &stretches.back());
+    }
+    if (state_.failed()) break;
+    if (left_out_) state_.interrupted = true;
+    if (state_.interrupted || artifact_ == nullptr || !has_unpack(stretch)) continue;
+    // Every host has all of it by now, so its sum is known.
+    auto values = payload_values();
+    if (!values) {
+      state_.errors.push_back(std::move(values).error());
+      break;
+    }
+    values_ = *std::move(values);
   }
   leave();
   if (stop_.stop_requested() && state_.failed()) state_.interrupted = true;
 }
 
 void Runner::enter(event::Phase phase, const plan::Round& round) {
+  std::vector<std::string> names;
+  for (const auto& work : round.hosts) names.push_back(plan_.hosts[work.host].host.name);
+  enter(phase, std::move(names));
+}
+
+void Runner::enter(event::Phase phase, std::vector<std::string> hosts) {
   if (phase_ == phase) return;
   leave();
   phase_ = phase;
   phase_start_ = emit_.seconds();
-  std::vector<std::string> names;
-  for (const auto& work : round.hosts) names.push_back(plan_.hosts[work.host].host.name);
-  emit_(event::PhaseStarted{phase, std::move(names)});
+  emit_(event::PhaseStarted{phase, std::move(hosts)});
 }
 
 void Runner::leave() {
   if (!phase_) return;
-  const bool back = *phase_ == event::Phase::undo;  // what failed before it is no failure of the way back
-  const auto failed = std::count_if(state_.hosts.begin(), state_.hosts.end(), [back](const HostRun& run) {
-    return back ? run.undone == HostRun::Undone::no || run.undone == HostRun::Undone::link_only : run.error.has_value();
-  });
-  emit_(event::PhaseFinished{*phase_, emit_.seconds() - phase_start_, static_cast<int>(failed)});
+  int failed = failed_hosts_;
+  if (*phase_ == event::Phase::undo) {  // what failed before it is no failure of the way back
+    failed = static_cast<int>(std::count_if(state_.hosts.begin(), state_.hosts.end(), [](const HostRun& run) {
+      return run.undone == HostRun::Undone::no || run.undone == HostRun::Undone::link_only;
+    }));
+  }
+  emit_(event::PhaseFinished{*phase_, emit_.seconds() - phase_start_, failed});
   phase_.reset();
 }
 
-// False: the run ends here.
-bool Runner::run_round(const plan::Round& round) {
-  if (round.local) {
-    auto done = exec_local(*round.local, round.phase, values_, emit_, stop_);
-    if (!done) state_.errors.push_back(std::move(done).error());
-  } else {
-    group_.run(hosts_of(round), [&](std::size_t host, Station& station) {
-      const auto work = std::find_if(round.hosts.begin(), round.hosts.end(), [&](const auto& w) { return w.host == host; });
-      run_steps(*work, round.phase, station);
-    });
+// A phase of a stretch begins when all hosts have ended the one before, so that phases follow each other; a host that is ahead
+// may have steps of the next one done by then.
+void Runner::run_stretch(const plan::Stretch& stretch, bool last) {
+  std::map<event::Phase, std::vector<std::string>> names;
+  std::map<event::Phase, std::size_t> left;
+  std::vector<std::size_t> hosts;
+  for (const auto& work : stretch.hosts) {
+    hosts.push_back(work.host);
+    for (const auto& each : work.steps) {
+      auto& of_phase = names[each.phase];
+      const std::string& name = plan_.hosts[work.host].host.name;
+      if (of_phase.empty() || of_phase.back() != name) of_phase.push_back(name);
+      ++left[each.phase];
+    }
   }
-  return !state_.failed();
+  std::mutex mutex;
+  auto current = stretch.phases.begin();
+  enter(*current, names[*current]);
+  const auto ended = [&](event::Phase phase) {
+    const std::lock_guard lock(mutex);
+    --left[phase];
+    while (left[*current] == 0 && std::next(current) != stretch.phases.end()) {
+      ++current;
+      enter(*current, names[*current]);
+    }
+  };
+  group_.run(hosts, [&](std::size_t host, Station& station) {
+    const auto work = std::find_if(stretch.hosts.begin(), stretch.hosts.end(), [&](const auto& w) { return w.host == host; });
+    run_steps(*work, last && stretch.hosts.size() == 1, station, ended);
+  });
 }
 
 // On the host's own thread.
-void Runner::run_steps(const plan::HostSteps& work, event::Phase phase, Station& station) {
+void Runner::run_steps(const plan::Stretch::Host& work, bool last, Station& station,
+                       const std::function<void(event::Phase)>& ended) {
   const plan::PlannedHost& host = plan_.hosts[work.host];
   HostRun& run = state_.hosts[work.host];
-  const StepContext context{plan_, artifact_, values_, emit_, stop_};
-  for (const plan::Step& step : work.steps) {
-    if (give_up_ || stop_.stop_requested()) return;
-    Result<void> done = station.lost ? Result<void>(std::unexpected(Error(*station.lost).on(host.host.name)))
-                                     : exec_step(context, host, *station.transport, phase, step, run);
-    if (done) continue;
-    if (std::holds_alternative<plan::Prune>(step) && plan_.action != "prune") {  // the new release serves: what could not be removed is no failure
-      warn(host.host.name, done.error().message);
-      return;
-    }
-    run.error = std::move(done).error();
+  plan::RunValues values = values_;
+  const StepContext context{plan_, artifact_, values, emit_, stop_};
+  const auto fail = [&](Error error) {
+    run.error = std::move(error);
+    ++failed_hosts_;
     give_up_ = true;
-    return;
+  };
+  bool unpacked = false;
+  for (std::span<const plan::StretchStep> steps = work.steps; !steps.empty();) {
+    if (stop_.stop_requested()) left_out_ = true;
+    if (give_up_ || left_out_) return;
+    if (station.lost) return fail(Error(*station.lost).on(host.host.name));
+    const auto row = steps.first(row_size(steps));
+    steps = steps.subspan(row.size());
+    const bool unpacks = std::any_of(row.begin(), row.end(), is<plan::Unpack>);
+    if (unpacked || (unpacks && !is<plan::Unpack>(row.back()))) {
+      auto known = payload_values();
+      if (!known) return fail(std::move(known).error().on(host.host.name));
+      values = *std::move(known);
+    }
+    unpacked = unpacked || unpacks;
+    auto failed = exec_row(context, host, *station.transport,
+                           {row, last && steps.empty(), [&](std::size_t index) { ended(row[index].phase); }}, run);
+    if (!failed) continue;
+    // The new release serves: what could not be removed is no failure, but where that was all there was to do.
+    if (is<plan::Prune>(row[failed->step]) && plan_.action != "prune") {
+      warn(host.host.name, failed->error.message);
+      if (failed->stopped_before) left_out_ = true;  // while the records in the same row were written
+      ended(row[failed->step].phase);
+      continue;
+    }
+    return fail(std::move(failed->error));
   }
 }
 
-// Every host has all of it by now, so its sum is known.
-void Runner::learn_payload() {
-  auto sum = artifact_->sha256();
-  if (!sum) {
-    state_.errors.push_back(std::move(sum).error());
-    return;
+// How many of the steps go to the host in one go.
+std::size_t Runner::row_size(std::span<const plan::StretchStep> steps) const {
+  std::size_t size = 0;
+  const plan::Unpack* upload = nullptr;
+  for (const auto& each : steps) {
+    if (size > 0 && (is<plan::RunTask>(steps.front()) || is<plan::RunTask>(each) || is<plan::Publish>(each))) break;
+    // With the sum that the host has to find.
+    if (upload != nullptr && (!is_short(each) || (upload->bytes > soon_packed && artifact_->total() == 0))) break;
+    if (upload == nullptr) upload = std::get_if<plan::Unpack>(each.step);
+    ++size;
   }
-  values_.sha256 = *sum;
-  if (values_.revision.empty()) values_.revision = *sum;
+  return size;
+}
+
+Result<plan::RunValues> Runner::payload_values() const {
+  plan::RunValues values{{}, plan_.revision};
+  TRY_ASSIGN(values.sha256, artifact_->sha256());
+  if (values.revision.empty()) values.revision = values.sha256;
+  return values;
 }
 
 void Runner::mark_failed(const std::string& json_line) {

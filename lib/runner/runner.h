@@ -1,15 +1,17 @@
-// Runner: carries out a plan, round by round, with a barrier after each. It decides nothing but when to stop.
+// Runner: carries out a plan, stretch by stretch, with a barrier after each. It decides nothing but when to stop.
 #pragma once
 
 #include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
+#include <span>
 #include <stop_token>
 #include <vector>
 
 #include "event/event.h"
 #include "plan/plan.h"
+#include "plan/stretch.h"
 #include "runner/emitter.h"
 #include "runner/host_run.h"
 #include "runner/step_exec.h"
@@ -38,7 +40,7 @@ class Runner {
   // All of them outlive the runner. `artifact` is null for a run without payload.
   Runner(const plan::Plan& plan, TaskGroup& group, transfer::Artifact* artifact, const Emitter& emit, std::stop_token stop);
 
-  // Runs the rounds until one fails or a stop is asked for. Stops are looked at between steps, and end running tasks; a switch
+  // Runs the plan until something fails or a stop is asked for. Stops are looked at between steps, and end running tasks; a switch
   // that was begun is finished on its host.
   void run();
   // After a run that switched hosts and was not settled on all: every host that was switched, or may have been, goes back to what it
@@ -54,13 +56,15 @@ class Runner {
 
  private:
   void enter(event::Phase phase, const plan::Round& round);
+  void enter(event::Phase phase, std::vector<std::string> hosts);
   void leave();
-  bool run_round(const plan::Round& round);
-  void run_steps(const plan::HostSteps& work, event::Phase phase, Station& station);
+  void run_stretch(const plan::Stretch& stretch, bool last);
+  void run_steps(const plan::Stretch::Host& work, bool last, Station& station, const std::function<void(event::Phase)>& ended);
+  [[nodiscard]] std::size_t row_size(std::span<const plan::StretchStep> steps) const;
   void undo_round(const plan::Round& round, const Reconnect& reconnect);
   Result<void> undo_step(std::size_t host, const plan::Step& step, Station& station, const Reconnect& reconnect);
   void warn(const std::string& host, std::string text) const { emit_(event::Warning{host, std::move(text)}); }
-  void learn_payload();
+  [[nodiscard]] Result<plan::RunValues> payload_values() const;
 
   const plan::Plan& plan_;
   TaskGroup& group_;
@@ -69,9 +73,11 @@ class Runner {
   std::stop_token stop_;
   plan::RunValues values_;
   RunState state_;
-  std::atomic<bool> give_up_ = false;  // a host of this round has failed: the others begin no further step
+  std::atomic<bool> give_up_ = false;  // a host of this stretch has failed: the others begin no further step
+  std::atomic<bool> left_out_ = false;  // steps were not begun because of a stop
   std::optional<event::Phase> phase_;
   double phase_start_ = 0;
+  std::atomic<int> failed_hosts_ = 0;
 };
 
 }  // namespace kirikae::runner

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <deque>
+#include <mutex>
 
 #include "core/subprocess.h"
 #include "runner/masked_lines.h"
@@ -17,18 +18,56 @@ using plan::Step;
 constexpr std::size_t kept_lines = 5;  // of a failed step's last words, for its error
 
 // No step of ours may take for ever. Tasks have the recipe's own timeout; an upload gets time for its size over a slow line.
-Deadline deadline_of(const Step& step) {
+// None: no limit.
+std::optional<std::chrono::seconds> limit_of(const Step& step) {
   constexpr std::uint64_t slowest_bytes_per_second = 16 * 1024;
-  if (const auto* task = std::get_if<plan::RunTask>(&step)) {
-    return task->timeout ? Deadline::in(*task->timeout) : Deadline::never();
-  }
-  if (const auto* unpack = std::get_if<plan::Unpack>(&step)) {
-    return Deadline::in(1h + std::chrono::seconds(unpack->bytes / slowest_bytes_per_second));
-  }
-  if (std::holds_alternative<plan::Link>(step) || std::holds_alternative<plan::Prune>(step)) return Deadline::in(30min);
-  if (std::holds_alternative<plan::Seal>(step)) return Deadline::in(10min);
-  return Deadline::in(2min);
+  if (const auto* task = std::get_if<plan::RunTask>(&step)) return task->timeout;
+  if (const auto* unpack = std::get_if<plan::Unpack>(&step)) return 1h + std::chrono::seconds(unpack->bytes / slowest_bytes_per_second);
+  if (std::holds_alternative<plan::Link>(step) || std::holds_alternative<plan::Prune>(step)) return 30min;
+  if (std::holds_alternative<plan::Seal>(step)) return 10min;
+  return 2min;
 }
+
+Deadline deadline_of(std::span<const plan::StretchStep> steps) {
+  std::chrono::seconds all{0};
+  for (const auto& each : steps) {
+    const auto limit = limit_of(*each.step);
+    if (!limit) return Deadline::never();
+    all += *limit;
+  }
+  return Deadline::in(all);
+}
+
+// A switch that was begun is finished: it takes a moment, and half of it would be worse than either end.
+bool may_be_stopped(const Step& step) {
+  return !std::holds_alternative<plan::Publish>(step) && !std::holds_alternative<plan::Settle>(step);
+}
+
+// The stop that a row of steps sees: the run's, while the step that runs may be stopped.
+class StopGate {
+ public:
+  explicit StopGate(const std::stop_token& stop, bool open) : open_(open), wish_(stop, [this] { ask(); }) {}
+  // Whether the stop has been asked for before.
+  bool set(bool open) {
+    const std::lock_guard lock(mutex_);
+    open_ = open;
+    if (open_ && asked_) source_.request_stop();
+    return asked_;
+  }
+  [[nodiscard]] std::stop_token token() const { return source_.get_token(); }
+
+ private:
+  void ask() {
+    const std::lock_guard lock(mutex_);
+    asked_ = true;
+    if (open_) source_.request_stop();
+  }
+  std::stop_source source_;
+  std::mutex mutex_;
+  bool open_;
+  bool asked_ = false;
+  std::stop_callback<std::function<void()>> wish_;  // last: it may call at once
+};
 
 // What a step says: a task's lines are shown as they come; of both, the last words are kept for an error.
 class Listener {
@@ -75,18 +114,17 @@ void note_start(const Step& step, HostRun& run) {
   if (std::holds_alternative<plan::Publish>(step)) run.switched = HostRun::Switched::unknown;
 }
 
-void note_end(const Step& step, const Result<ssh::Exit>& ended, HostRun& run) {
-  if (!ended) return;
+void note_end(const Step& step, const ssh::Exit& ended, HostRun& run) {
   // 4: `current` is not what it should be; 9: the lock is somebody else's.
   const bool switches = std::holds_alternative<plan::Publish>(step) || std::holds_alternative<plan::Unpublish>(step);
-  if (switches && (ended->status == 4 || ended->status == 9)) run.foreign = true;
+  if (switches && (ended.status == 4 || ended.status == 9)) run.foreign = true;
   if (std::holds_alternative<plan::Publish>(step)) {
     // The host reads `current` back before it answers (lib/host/publish.sh): 1 and 4 mean that it is what it was.
-    if (ended->ok()) run.switched = HostRun::Switched::yes;
+    if (ended.ok()) run.switched = HostRun::Switched::yes;
     // 9: the lock was not ours any more (lib/host/lock.sh).
-    if (ended->status == 1 || ended->status == 4 || ended->status == 9) run.switched = HostRun::Switched::no;
+    if (ended.status == 1 || ended.status == 4 || ended.status == 9) run.switched = HostRun::Switched::no;
   }
-  if (std::holds_alternative<plan::Settle>(step) && ended->ok()) run.settled = true;
+  if (std::holds_alternative<plan::Settle>(step) && ended.ok()) run.settled = true;
 }
 
 // At most ten a second for each host: a fast line would drown the terminal.
@@ -108,50 +146,130 @@ class ProgressReporter {
   double last_ = -1;
 };
 
-Result<ssh::Exit> run_on_host(const StepContext& context, const plan::PlannedHost& host, ssh::Transport& transport, const Step& step,
-                              Listener& listener, HostRun& run) {
-  plan::RunValues values = context.values;
-  values.secrets = context.emit.secrets();
-  auto command = plan::command_for(step, context.plan.layout, host.facts, values);
-  if (!host.facts.lock_token.empty()) command.text = host::guard(context.plan.layout, host.facts.lock_token) + command.text;
-  const auto hear = [&](ssh::Stream stream, std::string_view bytes) { listener.hear(stream == ssh::Stream::err, bytes); };
-  if (std::holds_alternative<plan::Unpack>(step)) {
-    const ssh::Wait wait{deadline_of(step), context.stop};
-    ProgressReporter report(context.emit, host.host.name, *context.artifact);
-    const auto on_sent = [&](std::uint64_t sent) {
-      run.bytes = sent;
-      report(sent);
-    };
-    const auto reader = context.artifact->reader();
-    return transport.send(command, *reader, on_sent, hear, wait);
+// A row of steps on its way: which of them runs, and what is told about it.
+class RowRun {
+ public:
+  RowRun(const StepContext& context, const plan::PlannedHost& host, const StepRow& row, HostRun& run)
+      : context_(context), host_(host), row_(row), run_(run), switched_before_(run.switched),
+        gate_(context.stop, may_be_stopped(*row.steps.front().step)) {
+    for (const auto& each : row.steps) note_start(*each.step, run);
+    start();
   }
-  // A switch that was begun is finished: it takes a moment, and half of it would be worse than either end.
-  const bool finish = std::holds_alternative<plan::Publish>(step) || std::holds_alternative<plan::Settle>(step);
-  return transport.exec(command, hear, {deadline_of(step), finish ? std::stop_token{} : context.stop});
-}
+
+  std::optional<RowFailure> carry_out(ssh::Transport& transport) {
+    const ssh::Row commands = commands_of_row();
+    const auto hear = [this](ssh::Stream stream, std::string_view bytes) { listener_->hear(stream == ssh::Stream::err, bytes); };
+    const ssh::Wait wait{deadline_of(row_.steps), gate_.token()};
+    const auto unpack = std::find_if(row_.steps.begin(), row_.steps.end(),
+                                     [](const auto& each) { return std::holds_alternative<plan::Unpack>(*each.step); });
+    Result<ssh::Exit> ended = [&] {
+      if (unpack == row_.steps.end()) return transport.exec_row(commands, hear, wait);
+      ProgressReporter report(context_.emit, host_.host.name, *context_.artifact);
+      const auto reader = context_.artifact->reader();
+      const auto sent = [&](std::uint64_t bytes) {
+        run_.bytes = bytes;
+        report(bytes);
+      };
+      return transport.send_row(commands, {static_cast<std::size_t>(unpack - row_.steps.begin()), *reader, sent}, hear, wait);
+    }();
+    return end(ended, transport);
+  }
+
+ private:
+  ssh::Row commands_of_row() {
+    ssh::Row row;
+    const auto& token = host_.facts.lock_token;
+    plan::RunValues values = context_.values;
+    values.secrets = context_.emit.secrets();
+    for (const auto& each : row_.steps) {
+      auto command = plan::command_for(*each.step, context_.plan.layout, host_.facts, values);
+      if (!token.empty()) command.text = host::guard(context_.plan.layout, token) + command.text;
+      row.commands.push_back(std::move(command));
+    }
+    if (row_.last && !token.empty()) row.commands.push_back(host::unlock(context_.plan.layout, token));
+    row.begun = [this](std::size_t index) {
+      finish(std::nullopt);
+      at_ = index;
+      if (at_ < row_.steps.size()) start();
+    };
+    return row;
+  }
+
+  void start() {
+    const auto& [phase, step] = row_.steps[at_];
+    const std::string name = plan::name_of(*step);
+    start_ = context_.emit.seconds();
+    context_.emit(event::StepStarted{host_.host.name, phase, name});
+    listener_.emplace(context_.emit, host_.host.name, name, std::holds_alternative<plan::RunTask>(*step));
+    stop_came_before_ = gate_.set(may_be_stopped(*step));
+  }
+
+  // The step that runs has ended.
+  void finish(const std::optional<Error>& error) {
+    const auto& [phase, step] = row_.steps[at_];
+    listener_->end();
+    if (!error) note_end(*step, {}, run_);
+    const double seconds = context_.emit.seconds() - start_;
+    run_.seconds += seconds;
+    context_.emit(event::StepFinished{host_.host.name, phase, plan::name_of(*step), seconds, error});
+    if (!error) row_.ended(at_);
+  }
+
+  std::optional<RowFailure> end(Result<ssh::Exit>& ended, ssh::Transport& transport) {
+    // Only the lock was left, which goes with the connection, too.
+    if (at_ == row_.steps.size()) {
+      if (ended && ended->ok()) transport.let_go();
+      return std::nullopt;
+    }
+    if (ended && ended->ok()) {
+      finish(std::nullopt);
+      return std::nullopt;
+    }
+    const Step& step = *row_.steps[at_].step;
+    const std::string name = plan::name_of(step);
+    listener_->end();
+    Error error;
+    if (ended) {
+      // What stands behind the step that failed was not begun.
+      const auto not_begun = row_.steps.subspan(at_ + 1);
+      if (std::any_of(not_begun.begin(), not_begun.end(),
+                      [](const auto& each) { return std::holds_alternative<plan::Publish>(*each.step); })) {
+        run_.switched = switched_before_;
+      }
+      note_end(step, *ended, run_);
+      error = ended_badly(name, ended->status, ended->signal, listener_->last_words()).on(host_.host.name);
+    } else {
+      error = std::move(ended).error().with_context(name).on(host_.host.name);
+    }
+    finish(error);
+    return RowFailure{at_, std::move(error), stop_came_before_};
+  }
+
+  const StepContext& context_;
+  const plan::PlannedHost& host_;
+  const StepRow& row_;
+  HostRun& run_;
+  const HostRun::Switched switched_before_;
+  StopGate gate_;
+  bool stop_came_before_ = false;
+  std::size_t at_ = 0;
+  double start_ = 0;
+  std::optional<Listener> listener_;
+};
 
 }  // namespace
 
+std::optional<RowFailure> exec_row(const StepContext& context, const plan::PlannedHost& host, ssh::Transport& transport,
+                                   const StepRow& row, HostRun& run) {
+  return RowRun(context, host, row, run).carry_out(transport);
+}
+
 Result<void> exec_step(const StepContext& context, const plan::PlannedHost& host, ssh::Transport& transport, event::Phase phase,
                        const Step& step, HostRun& run) {
-  const std::string name = plan::name_of(step);
-  const double start = context.emit.seconds();
-  context.emit(event::StepStarted{host.host.name, phase, name});
-  note_start(step, run);
-  Listener listener(context.emit, host.host.name, name, std::holds_alternative<plan::RunTask>(step));
-  auto ended = run_on_host(context, host, transport, step, listener, run);
-  listener.end();
-  note_end(step, ended, run);
-  Result<void> result;
-  if (!ended) {
-    result = std::unexpected(std::move(ended).error().with_context(name).on(host.host.name));
-  } else if (!ended->ok()) {
-    result = std::unexpected(ended_badly(name, ended->status, ended->signal, listener.last_words()).on(host.host.name));
-  }
-  const double seconds = context.emit.seconds() - start;
-  run.seconds += seconds;
-  context.emit(event::StepFinished{host.host.name, phase, name, seconds, result ? std::nullopt : std::optional(result.error())});
-  return result;
+  const plan::StretchStep only{phase, &step};
+  auto failed = exec_row(context, host, transport, {{&only, 1}}, run);
+  if (failed) return std::unexpected(std::move(failed->error));
+  return {};
 }
 
 Result<void> exec_local(const plan::LocalTask& task, event::Phase phase, const plan::RunValues& values, const Emitter& emit,

@@ -1,10 +1,13 @@
 // Runs one step on one host, or one task on this machine, and tells about it.
 #pragma once
 
+#include <functional>
+#include <span>
 #include <stop_token>
 
 #include "core/error.h"
 #include "plan/plan.h"
+#include "plan/stretch.h"
 #include "runner/emitter.h"
 #include "runner/host_run.h"
 #include "ssh/transport.h"
@@ -20,8 +23,22 @@ struct StepContext {
   std::stop_token stop;
 };
 
-// Emits StepStarted, output and progress, StepFinished; notes in `run` what has changed. Error: the step's failure, with the host's
-// own words (code remote, lost, timeout, cancelled, local).
+// Several steps in one round trip. Emits for each StepStarted, output and progress, StepFinished; notes in `run` what has changed.
+// A stop ends a step that may be left half done, and no other.
+struct StepRow {
+  std::span<const plan::StretchStep> steps;
+  bool last = false;                             // of the run: then the lock is freed with it
+  std::function<void(std::size_t)> ended = [](std::size_t) {};  // a step (its index) went well
+};
+struct RowFailure {
+  std::size_t step = 0;  // index of the one that failed; those behind it were not begun
+  Error error;           // with the host's own words (code remote, lost, timeout, cancelled, local)
+  bool stopped_before = false;  // the run was asked to stop before this step began
+};
+std::optional<RowFailure> exec_row(const StepContext& context, const plan::PlannedHost& host, ssh::Transport& transport,
+                                   const StepRow& row, HostRun& run);
+
+// One step. Error: as above.
 Result<void> exec_step(const StepContext& context, const plan::PlannedHost& host, ssh::Transport& transport, event::Phase phase,
                        const plan::Step& step, HostRun& run);
 

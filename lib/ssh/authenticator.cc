@@ -28,6 +28,7 @@ struct Signing {
   std::optional<std::string> signature;
   bool refused = false;
   bool asked = false;  // and no answer given yet
+  bool used = false;   // and on its way
 };
 
 // RFC 4252, section 7: string session id, byte 50, string user, string service, string "publickey", byte 1, string
@@ -55,6 +56,7 @@ int sign_callback(LIBSSH2_SESSION*, unsigned char** signature, std::size_t* size
   *signature = static_cast<unsigned char*>(std::malloc(*size));  // libssh2 frees it
   if (*signature == nullptr) return LIBSSH2_ERROR_ALLOC;
   std::memcpy(*signature, signing.signature->data(), *size);
+  signing.used = true;
   return 0;
 }
 
@@ -67,8 +69,8 @@ std::string ssh_command(const Target& target) {
 class Login {
  public:
   Login(KeyRing& keys, LIBSSH2_SESSION* session, const Target& target, const Authenticator::Call& call,
-        const Wait& wait)
-      : keys_(keys), session_(session), target_(target), call_(call), wait_(wait) {}
+        const Wait& wait, const std::function<void(int)>& signed_sent)
+      : keys_(keys), session_(session), target_(target), call_(call), wait_(wait), signed_sent_(signed_sent) {}
 
   Result<void> run() {
     TRY_ASSIGN(const std::vector<KeyRing::Key*> keys, keys_.keys(wait_));
@@ -113,6 +115,7 @@ class Login {
       auto signature = keys_.sign(key, signing.data, signing.algorithm, wait_);
       if (signature) {
         signing.signature = *std::move(signature);
+        ++signatures_;
       } else {
         signing.refused = true;
         sign_error = std::move(signature).error();
@@ -135,7 +138,9 @@ class Login {
       const int code = libssh2_userauth_publickey(session_, target_.user.c_str(),
                                                   reinterpret_cast<const unsigned char*>(blob.data()), blob.size(),
                                                   sign_callback, &abstract);
-      return code == LIBSSH2_ERROR_EAGAIN && signing.asked ? signature_wanted : code;
+      if (code == LIBSSH2_ERROR_EAGAIN && signing.asked) return signature_wanted;
+      if (code == LIBSSH2_ERROR_EAGAIN && signing.used && signed_sent_) signed_sent_(signatures_);
+      return code;
     });
   }
 
@@ -206,6 +211,8 @@ class Login {
   const Target& target_;
   const Authenticator::Call& call_;
   const Wait& wait_;
+  const std::function<void(int)>& signed_sent_;
+  int signatures_ = 0;
   int tries_ = 0;  // that the host counts
   bool host_is_gone_ = false;
   bool waited_ = false;  // perhaps: for somebody to type a passphrase
@@ -224,8 +231,8 @@ Authenticator::Authenticator(const Settings& settings) : state_(std::make_unique
 Authenticator::~Authenticator() = default;
 
 Result<void> Authenticator::authenticate(LIBSSH2_SESSION* session, const Target& target, const Call& call,
-                                         const Wait& wait) {
-  return Login(state_->keys, session, target, call, wait).run();
+                                         const Wait& wait, const std::function<void(int)>& signed_sent) {
+  return Login(state_->keys, session, target, call, wait, signed_sent).run();
 }
 
 }  // namespace kirikae::ssh

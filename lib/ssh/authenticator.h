@@ -33,7 +33,10 @@ class Authenticator {
   // Errors: auth (with every key that was tried), local (a given identity can't be used), cancelled, timeout, lost (the
   // host hung up; where it did so while a passphrase was awaited, connecting again may succeed, since the answer is
   // kept).
-  Result<void> authenticate(_LIBSSH2_SESSION* session, const Target& target, const Call& call, const Wait& wait);
+  // `signed_sent`, where there is one, is called again and again while the host's judgement of a signature is awaited, with the
+  // number of signatures that were sent: what needs the login may be asked for then already.
+  Result<void> authenticate(_LIBSSH2_SESSION* session, const Target& target, const Call& call, const Wait& wait,
+                            const std::function<void(int signatures)>& signed_sent = {});
 
  private:
   struct State;

@@ -41,24 +41,51 @@ Error open_error(Session& session, int code, std::chrono::milliseconds limit, co
 
 Result<Channel> Channel::open(Session& session, const std::string& command_line, std::chrono::milliseconds limit,
                               const Wait& wait) {
-  LIBSSH2_CHANNEL* raw = nullptr;
-  int code = session.call(
-      [&] {
-        raw = ::libssh2_channel_open_ex(session.raw(), "session", 7, window, packet, nullptr, 0);
-        return raw != nullptr ? 0 : ::libssh2_session_last_errno(session.raw());
-      },
-      limit, wait);
-  if (code != 0) return std::unexpected(open_error(session, code, limit, wait).on(session.target().name));
-  Channel channel(session, raw);
-  code = session.call(
-      [&] {
-        return ::libssh2_channel_process_startup(raw, "exec", 4, command_line.data(),
-                                                 static_cast<unsigned>(command_line.size()));
-      },
-      limit, wait);
-  if (code != 0) return std::unexpected(open_error(session, code, limit, wait).on(session.target().name));
-  return channel;
+  ChannelOpening opening(session, command_line);
+  return open(opening, limit, wait);
 }
+
+Result<Channel> Channel::open(ChannelOpening& opening, std::chrono::milliseconds limit, const Wait& wait,
+                              const std::function<void()>& beside) {
+  Session& session = *opening.session_;
+  // Each of the two answers has the limit for itself.
+  for (const bool whole : {false, true}) {
+    const int code = session.call(
+        [&] {
+          const int now = opening.step();
+          if (beside) beside();
+          return now == LIBSSH2_ERROR_EAGAIN && !whole && opening.is_open() ? 0 : now;
+        },
+        limit, wait);
+    if (code != 0) return std::unexpected(open_error(session, code, limit, wait).on(session.target().name));
+  }
+  return opening.take();
+}
+
+const int ChannelOpening::again = LIBSSH2_ERROR_EAGAIN;
+
+ChannelOpening::ChannelOpening(ChannelOpening&& other) noexcept
+    : session_(other.session_), command_line_(std::move(other.command_line_)), raw_(std::exchange(other.raw_, nullptr)),
+      done_(other.done_) {}
+
+ChannelOpening::~ChannelOpening() {
+  if (raw_ != nullptr) session_->retire(raw_);
+}
+
+int ChannelOpening::step() {
+  if (done_) return 0;
+  if (session_->lost()) return LIBSSH2_ERROR_SOCKET_DISCONNECT;
+  if (raw_ == nullptr) {
+    raw_ = ::libssh2_channel_open_ex(session_->raw(), "session", 7, window, packet, nullptr, 0);
+    if (raw_ == nullptr) return ::libssh2_session_last_errno(session_->raw());
+  }
+  const int code =
+      ::libssh2_channel_process_startup(raw_, "exec", 4, command_line_.data(), static_cast<unsigned>(command_line_.size()));
+  done_ = code == 0;
+  return code;
+}
+
+Channel ChannelOpening::take() { return {*session_, std::exchange(raw_, nullptr)}; }
 
 Channel::Channel(Channel&& other) noexcept : session_(other.session_), raw_(std::exchange(other.raw_, nullptr)) {}
 

@@ -16,6 +16,7 @@ struct _LIBSSH2_CHANNEL;
 namespace kirikae::ssh {
 
 class Session;
+class ChannelOpening;
 
 class Channel {
  public:
@@ -23,6 +24,9 @@ class Channel {
   // Errors: connect (the host opens no channel, or refuses to run commands), lost, timeout (no answer within `limit`), cancelled.
   static Result<Channel> open(Session& session, const std::string& command_line, std::chrono::milliseconds limit,
                               const Wait& wait);
+  // `beside` is called in every round.
+  static Result<Channel> open(ChannelOpening& opening, std::chrono::milliseconds limit, const Wait& wait,
+                              const std::function<void()>& beside = {});
 
   Channel(Channel&& other) noexcept;
   Channel& operator=(Channel&&) = delete;
@@ -42,10 +46,33 @@ class Channel {
   [[nodiscard]] std::string how_it_ended() const;
 
  private:
+  friend class ChannelOpening;
   Channel(Session& session, _LIBSSH2_CHANNEL* raw) : session_(&session), raw_(raw) {}
 
   Session* session_;
   _LIBSSH2_CHANNEL* raw_;
+};
+
+// ChannelOpening: a Channel on its way. libssh2 opens one at a time in a session.
+class ChannelOpening {
+ public:
+  ChannelOpening(Session& session, std::string command_line) : session_(&session), command_line_(std::move(command_line)) {}
+  ChannelOpening(ChannelOpening&& other) noexcept;
+  ChannelOpening& operator=(ChannelOpening&&) = delete;
+  ~ChannelOpening();
+
+  // Does what can be done now; 0 once the channel is there, `again` before that, else libssh2's code for why there is none.
+  static const int again;
+  int step();
+  [[nodiscard]] bool is_open() const { return raw_ != nullptr; }  // and the command is asked for
+  [[nodiscard]] Channel take();
+
+ private:
+  friend class Channel;
+  Session* session_;
+  std::string command_line_;
+  _LIBSSH2_CHANNEL* raw_ = nullptr;
+  bool done_ = false;
 };
 
 }  // namespace kirikae::ssh

@@ -5,7 +5,9 @@
 #include <optional>
 #include <random>
 
+#include "host/command.h"
 #include "ssh/authenticator.h"
+#include "ssh/channel.h"
 #include "ssh/host_keys.h"
 #include "ssh/libssh2_error.h"
 #include "ssh/login_slots.h"
@@ -87,11 +89,16 @@ class SshConnector final : public Connector {
 
  private:
   using Tell = std::function<void(std::string_view)>;
-  enum class Try { in, refused, hung_up };
+  enum class Try { in, refused, hung_up, too_early };
 
+  struct Attempt {
+    std::unique_ptr<Session> session;
+    std::optional<ChannelOpening> opening;  // of the control channel, asked for behind the signature; goes before the session
+    bool early = true;                      // whether that may be done
+    Error last;
+  };
   // One connection up to the login. Error: whatever a further try doesn't change.
-  Result<Try> log_in(const Target& target, const Tell& tell, const Wait& wait, std::unique_ptr<Session>& session,
-                     Error& last);
+  Result<Try> log_in(const Target& target, const Tell& tell, const Wait& wait, Attempt& attempt);
   Result<LoginSlots::Slot> wait_for_slot(const Target& target, std::uint64_t ticket, const Tell& tell,
                                          const Wait& wait);
 
@@ -115,8 +122,8 @@ Result<LoginSlots::Slot> SshConnector::wait_for_slot(const Target& target, std::
           .on(target.name));
 }
 
-Result<SshConnector::Try> SshConnector::log_in(const Target& target, const Tell& tell, const Wait& wait,
-                                               std::unique_ptr<Session>& session, Error& last) {
+Result<SshConnector::Try> SshConnector::log_in(const Target& target, const Tell& tell, const Wait& wait, Attempt& attempt) {
+  auto& [session, opening, early, last] = attempt;
   const Wait connecting{wait.deadline.tightened(Deadline::in(settings_.connect_timeout)), wait.stop};
   tell("connecting");
   TRY_ASSIGN(auto socket, connect_socket(target, connecting));
@@ -131,11 +138,21 @@ Result<SshConnector::Try> SshConnector::log_in(const Target& target, const Tell&
   }
   tell("authenticating");
   const auto call = [&](const std::function<int()>& f) { return session->call(f, authentication_limit, wait); };
-  if (auto let_in = authenticator_.authenticate(session->raw(), target, call, wait); !let_in) {
+  // A round trip less. A host takes a signature that it has asked for, nearly always; where it doesn't (it wants two keys, say), it
+  // has thrown the question away, and there will be no answer.
+  int signatures = 0;
+  const auto signed_sent = [&](int count) {
+    signatures = count;
+    if (!attempt.early) return;
+    if (!attempt.opening) attempt.opening.emplace(*attempt.session, host::start_line());
+    attempt.opening->step();
+  };
+  if (auto let_in = authenticator_.authenticate(session->raw(), target, call, wait, signed_sent); !let_in) {
     last = std::move(let_in).error().on(target.name);
     if (last.code == ErrorCode::lost) return Try::hung_up;
     return std::unexpected(last);
   }
+  if (early && signatures > 1) return Try::too_early;
   session->watch_for_silence();
   return Try::in;
 }
@@ -146,26 +163,31 @@ Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& target, c
   if (!host_keys_) return std::unexpected(Error(host_keys_.error()).on(target.name));
   const auto ticket = slots_.take_ticket();
   Refusals refusals;
-  for (bool hung_up = false;;) {
-    std::unique_ptr<Session> session;
-    Error last;
+  for (bool hung_up = false, early = true;;) {
+    Attempt attempt;
+    attempt.early = early;
     const auto result = [&]() -> Result<Try> {
       TRY_ASSIGN(const auto slot, wait_for_slot(target, ticket, tell, wait));
-      return log_in(target, tell, wait, session, last);
+      return log_in(target, tell, wait, attempt);
     }();
     // Where the time ran out after refusals, these are what a person has to know.
     if (!result && result.error().code == ErrorCode::timeout && wait.deadline.passed() && refusals.count > 0) {
       return std::unexpected(refusals.error(target));
     }
     if (!result) return std::unexpected(result.error());
-    if (*result == Try::in) return SshSessionTransport::start(std::move(session), wait);
+    if (*result == Try::in) return SshSessionTransport::start(std::move(attempt.session), std::move(attempt.opening), wait);
+    if (*result == Try::too_early) {
+      early = false;
+      continue;
+    }
     if (*result == Try::hung_up) {  // once: while a passphrase was asked for, sshd's patience may have ended
-      if (std::exchange(hung_up, true)) return std::unexpected(std::move(last));
+      if (std::exchange(hung_up, true)) return std::unexpected(std::move(attempt.last));
       continue;
     }
     slots_.refused(sshd_of(target));
-    refusals.add(last.message);
-    session.reset();
+    refusals.add(attempt.last.message);
+    attempt.opening.reset();
+    attempt.session.reset();
     if (refusals.are_enough() || !pause(pause_before(refusals.count + 1), wait)) {
       return std::unexpected(wait.stop.stop_requested() ? stopped_error(target) : refusals.error(target));
     }

@@ -38,7 +38,7 @@ std::string new_nonce() { return random_hex(16); }
 }  // namespace
 
 ControlShell::ControlShell(Session& session, Channel channel, Mode mode)
-    : session_(session), channel_(std::move(channel)), out_(""), err_("") {
+    : session_(session), channel_(std::move(channel)), mode_(mode), out_(""), err_("") {
   const std::string nonce = new_nonce();
   out_ = FrameParser(nonce);
   err_ = FrameParser(nonce);
@@ -46,11 +46,11 @@ ControlShell::ControlShell(Session& session, Channel channel, Mode mode)
   queue_ = fmt::format("{}\n{}{} {}\n", script.size(), script, mode == Mode::control ? "control" : "data", nonce);
 }
 
-void ControlShell::start_step(std::uint64_t id, std::string_view text) {
+void ControlShell::start_step(std::uint64_t id, const host::Command& command) {
   id_ = id;
   begun_ = err_ended_ = false;
   status_.reset();
-  queue_ += fmt::format("step {} {}", id, counted(text));
+  queue_ += fmt::format("{} {} {}", command.ours && mode_ == Mode::control ? "call" : "step", id, counted(command.text));
 }
 
 void ControlShell::hold(std::string_view text) { queue_ += "hold " + counted(text); }

@@ -27,7 +27,7 @@ class ControlShell {
   ControlShell(Session& session, Channel channel, Mode mode);
 
   // `id` is greater than the last one, and that one has ended.
-  void start_step(std::uint64_t id, std::string_view text);
+  void start_step(std::uint64_t id, const host::Command& command);
   void hold(std::string_view text);
   void cancel_step();
   void ping(std::uint64_t number);
@@ -63,6 +63,7 @@ class ControlShell {
 
   Session& session_;
   Channel channel_;
+  Mode mode_;
   FrameParser out_;
   FrameParser err_;
   std::string queue_;  // to be written

@@ -5,6 +5,7 @@
 
 #include <vector>
 
+#include "ssh/joined_row.h"
 #include "ssh/printable.h"
 #include "ssh/socket.h"
 #include "ssh/stop_wakes.h"
@@ -105,23 +106,28 @@ struct SshSessionTransport::Following {
   }
 };
 
-Result<std::unique_ptr<Transport>> SshSessionTransport::start(std::unique_ptr<Session> session, const Wait& wait) {
-  TRY_ASSIGN(auto channel, Channel::open(*session, host::start_line(), open_limit, wait));
-  std::unique_ptr<SshSessionTransport> transport(new SshSessionTransport(std::move(session), std::move(channel)));
+Result<std::unique_ptr<Transport>> SshSessionTransport::start(std::unique_ptr<Session> session,
+                                                              std::optional<ChannelOpening> asked_for, const Wait& wait) {
+  std::unique_ptr<SshSessionTransport> transport(new SshSessionTransport(std::move(session)));
+  ChannelOpening opening = asked_for ? *std::move(asked_for) : ChannelOpening(*transport->session_, host::start_line());
+  // As soon as there is a channel, the next one can be asked for; it needn't wait for this one's shell.
+  const auto beside = [&] {
+    if (opening.is_open() && transport->early_wanted_) transport->open_early();
+  };
+  TRY_ASSIGN(auto channel, Channel::open(opening, open_limit, wait, beside));
+  transport->control_.emplace(*transport->session_, std::move(channel), ControlShell::Mode::control);
   transport->control_->pump(ignore);
   return transport;
 }
 
-SshSessionTransport::SshSessionTransport(std::unique_ptr<Session> session, Channel control)
-    : session_(std::move(session)), next_ping_(Deadline::in(heartbeat_interval)) {
-  control_.emplace(*session_, std::move(control), ControlShell::Mode::control);
-}
+SshSessionTransport::SshSessionTransport(std::unique_ptr<Session> session)
+    : session_(std::move(session)), early_wanted_(session_->target().payload), next_ping_(Deadline::in(heartbeat_interval)) {}
 
 SshSessionTransport::~SshSessionTransport() { close(); }
 
 Result<Exit> SshSessionTransport::exec(const host::Command& command, const OutputFn& on_output, const Wait& wait) {
   TRY(ready_for(command, wait));
-  control_->start_step(++last_step_, command.text);
+  control_->start_step(++last_step_, command);
   return follow(*control_, nullptr, command, on_output, wait);
 }
 
@@ -129,12 +135,67 @@ Result<Exit> SshSessionTransport::send(const host::Command& command, ByteSource&
                                        const std::function<void(std::uint64_t)>& on_sent, const OutputFn& on_output,
                                        const Wait& wait) {
   TRY(ready_for(command, wait));
-  auto channel = Channel::open(*session_, host::start_line(), open_limit, wait);
-  if (!channel) return std::unexpected(std::move(channel).error().with_context("running '" + command.name + "'"));
-  ControlShell shell(*session_, std::move(*channel), ControlShell::Mode::data);
-  shell.start_step(1, command.text);
+  TRY_ASSIGN(auto shell, data_shell(command.name, wait));
+  shell.start_step(1, command);
   Upload upload(data, on_sent);
   return follow(shell, &upload, command, on_output, wait);
+}
+
+Result<Exit> SshSessionTransport::exec_row(const Row& row, const OutputFn& on_output, const Wait& wait) {
+  JoinedRow joined(row, on_output);
+  const auto hear = [&](Stream stream, std::string_view bytes) { joined.hear(stream, bytes); };
+  return joined.end(exec(joined.command(), hear, wait));
+}
+
+Result<Exit> SshSessionTransport::send_row(const Row& row, const Payload& payload, const OutputFn& on_output,
+                                           const Wait& wait) {
+  JoinedRow joined(row, on_output);
+  const auto hear = [&](Stream stream, std::string_view bytes) { joined.hear(stream, bytes); };
+  return joined.end(send(joined.command(), payload.data, payload.sent, hear, wait));
+}
+
+void SshSessionTransport::hold(const std::string& text) {
+  holds_ = true;
+  control_->hold(text);
+}
+
+Result<ControlShell> SshSessionTransport::data_shell(const std::string& step, const Wait& wait) {
+  look_after(nullptr);
+  if (early_ && early_->shell) {
+    ControlShell shell = std::move(*early_->shell);
+    early_.reset();
+    return shell;
+  }
+  ChannelOpening opening = early_ ? std::move(early_->opening) : ChannelOpening(*session_, host::start_line());
+  early_.reset();
+  auto channel = Channel::open(opening, open_limit, wait);
+  if (!channel) return std::unexpected(std::move(channel).error().with_context("running '" + step + "'"));
+  return ControlShell(*session_, *std::move(channel), ControlShell::Mode::data);
+}
+
+void SshSessionTransport::look_after(const ControlShell* but) {
+  heartbeat();
+  if (but != &*control_) control_->pump(ignore);
+  if (!early_) return;
+  if (early_->shell) {
+    early_->shell->pump(ignore);
+    if (!early_->shell->problem().empty()) early_.reset();
+    return;
+  }
+  open_early();
+}
+
+void SshSessionTransport::open_early() {
+  if (!early_) early_.emplace(Early{ChannelOpening(*session_, host::start_line()), std::nullopt});
+  const int code = early_->opening.step();
+  if (code == 0) {
+    early_->shell.emplace(*session_, early_->opening.take(), ControlShell::Mode::data);
+    early_->shell->pump(ignore);
+  } else if (code != ChannelOpening::again) {
+    // Who needs a data channel asks once more, and is told why there is none.
+    early_.reset();
+    early_wanted_ = false;
+  }
 }
 
 Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, const host::Command& command,
@@ -142,8 +203,7 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
   const StopWakes wakes(wait.stop, *session_->waker());
   Following following;
   for (;;) {
-    heartbeat();
-    if (&shell != &*control_) control_->pump(ignore);
+    look_after(&shell);
     shell.pump(on_output);
     if (const auto end = shell.step_end()) {
       if (!following.ending) return *end;
@@ -184,8 +244,7 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
 Result<void> SshSessionTransport::idle(const Waker& until) {
   for (;;) {
     if (!control_) return std::unexpected(lost_error({}));
-    heartbeat();
-    control_->pump(ignore);
+    look_after(nullptr);
     if (auto error = trouble(*control_, {})) return std::unexpected(std::move(*error));
     if (readable(until.fd())) return {};
     session_->wait(next_ping_.tightened(control_->next_look()), until.fd());
@@ -195,8 +254,11 @@ Result<void> SshSessionTransport::idle(const Waker& until) {
 void SshSessionTransport::close() {
   if (!control_) return;
   const auto until = Deadline::in(close_limit);
+  early_.reset();
   control_->quit();
-  while (!control_->at_end() && control_->problem().empty() && !session_->lost() && !until.passed()) {
+  control_->pump(ignore);
+  // It is worth an answer only where others wait for the lock.
+  while (holds_ && !control_->at_end() && control_->problem().empty() && !session_->lost() && !until.passed()) {
     control_->pump(ignore);
     session_->wait(until);
   }

@@ -13,16 +13,20 @@ namespace kirikae::ssh {
 class SshSessionTransport final : public Transport {
  public:
   // Takes a session that the host has let in, and starts the control shell there. It returns before the shell has answered: a
-  // host on which none can be started shows in the first call.
+  // host on which none can be started shows in the first call. `opening`: the channel for it, where it was asked for already.
   // Errors: connect, lost, timeout, cancelled.
-  static Result<std::unique_ptr<Transport>> start(std::unique_ptr<Session> session, const Wait& wait);
+  static Result<std::unique_ptr<Transport>> start(std::unique_ptr<Session> session, std::optional<ChannelOpening> opening,
+                                                  const Wait& wait);
 
   ~SshSessionTransport() override;
 
   Result<Exit> exec(const host::Command& command, const OutputFn& on_output, const Wait& wait) override;
   Result<Exit> send(const host::Command& command, ByteSource& data, const std::function<void(std::uint64_t)>& on_sent,
                     const OutputFn& on_output, const Wait& wait) override;
-  void hold(const std::string& text) override { control_->hold(text); }
+  Result<Exit> exec_row(const Row& row, const OutputFn& on_output, const Wait& wait) override;
+  Result<Exit> send_row(const Row& row, const Payload& payload, const OutputFn& on_output, const Wait& wait) override;
+  void hold(const std::string& text) override;
+  void let_go() override { holds_ = false; }
   [[nodiscard]] std::string identity() const override { return session_->host_key(); }
   Result<void> idle(const Waker& until) override;
   void close() override;
@@ -30,13 +34,23 @@ class SshSessionTransport final : public Transport {
  private:
   class Upload;
   struct Following;
+  // A data channel that is made ready before it is wanted.
+  struct Early {
+    ChannelOpening opening;
+    std::optional<ControlShell> shell;
+  };
 
-  SshSessionTransport(std::unique_ptr<Session> session, Channel control);
+  explicit SshSessionTransport(std::unique_ptr<Session> session);
 
   // Waits for the end of the step that runs in `shell`, which is the control shell or a data channel's with its upload.
   Result<Exit> follow(ControlShell& shell, Upload* upload, const host::Command& command, const OutputFn& on_output,
                       const Wait& wait);
+  // What goes on beside everything else: the heartbeat, the early data channel, and what the control shell says.
+  void look_after(const ControlShell* but);
+  void open_early();
   void heartbeat();
+  // A shell in data mode: the early one where it came to something, else a new one.
+  Result<ControlShell> data_shell(const std::string& step, const Wait& wait);
   [[nodiscard]] Result<void> ready_for(const host::Command& command, const Wait& wait) const;
   [[nodiscard]] std::optional<Error> trouble(const ControlShell& shell, const std::string& step) const;
   [[nodiscard]] Error shell_error(const ControlShell& shell, const std::string& step) const;
@@ -46,6 +60,9 @@ class SshSessionTransport final : public Transport {
 
   std::unique_ptr<Session> session_;  // before the shells, whose channels are its own
   std::optional<ControlShell> control_;
+  std::optional<Early> early_;
+  bool early_wanted_;
+  bool holds_ = false;
   std::uint64_t last_step_ = 0;
   std::uint64_t last_ping_ = 0;
   Deadline next_ping_ = Deadline::never();

@@ -8,6 +8,7 @@
 #include <stop_token>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "core/byte_source.h"
 #include "core/deadline.h"
@@ -32,6 +33,20 @@ struct Wait {
   std::stop_token stop;
 };
 
+// Several steps that need no look from here in between. Each begins once the one before has ended with status 0; the first that
+// ends otherwise ends the row, and its status is the row's.
+struct Row {
+  std::vector<host::Command> commands;  // one at least
+  std::function<void(std::size_t)> begun = [](std::size_t) {};  // the index of a command that has begun; from the second one on
+};
+
+// What a row's payload is: for the command `for_command`, read while that runs. `sent` is told the bytes sent so far.
+struct Payload {
+  std::size_t for_command = 0;
+  ByteSource& data;
+  std::function<void(std::uint64_t)> sent;
+};
+
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -44,8 +59,15 @@ class Transport {
   virtual Result<Exit> send(const host::Command& command, ByteSource& data, const std::function<void(std::uint64_t)>& on_sent,
                             const OutputFn& on_output, const Wait& wait) = 0;
 
+  // A row in one round trip, in the control shell; with a payload, on a data channel. Status and errors are those of the command
+  // that runs. Of this class: command by command, which is what it means.
+  virtual Result<Exit> exec_row(const Row& row, const OutputFn& on_output, const Wait& wait);
+  virtual Result<Exit> send_row(const Row& row, const Payload& payload, const OutputFn& on_output, const Wait& wait);
+
   // Tells the control shell which lock it frees when it ends (host::hold); nothing is waited for.
   virtual void hold(const std::string& text) = 0;
+  // A step has freed that lock, so that close() needs no answer any more.
+  virtual void let_go() {}
 
   // What the host is known by, whatever it is called: its key's blob.
   [[nodiscard]] virtual std::string identity() const = 0;
@@ -62,6 +84,7 @@ struct Target {
   std::string address;
   int port = 22;
   std::string user;
+  bool payload = false;  // one will be sent: the way for it is made ready beside everything else
 };
 
 // Makes sessions. connect() is called from one thread per host at the same time.

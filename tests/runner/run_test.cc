@@ -74,7 +74,7 @@ TEST_CASE("tasks of one hook run one after the other: the next begins when every
   CHECK_FALSE(too_early);
 }
 
-TEST_CASE("the first failure of a round lets other hosts finish their step, and begin no further one") {
+TEST_CASE("the first failure lets other hosts finish what they were told in one go, and begin nothing further") {
   UsualWorld world(2);
   world.hosts[0]->answer("prepare", {.exit = {1, ""}, .err = "no room left\n"});
   world.last_at(0, "prepare");
@@ -88,7 +88,7 @@ TEST_CASE("the first failure of a round lets other hosts finish their step, and 
   });
   const auto report = world.deploy();
   CHECK(report.outcome == Outcome::failed);
-  CHECK(world.hosts[1]->names() == std::vector<std::string>{"facts", "prepare", "mark failed"});
+  CHECK(world.hosts[1]->names() == std::vector<std::string>{"facts", "prepare", "receive", "link", "mark failed"});
   REQUIRE(report.hosts[0].error);
   CHECK(report.hosts[0].error->message.find("no room left") != std::string::npos);
   CHECK_FALSE(report.hosts[1].error);
@@ -258,7 +258,7 @@ TEST_CASE("a rollback switches, runs the hooks and settles; a host that is there
   const auto report = world.rollback();
   CHECK(report.outcome == Outcome::done);
   CHECK(report.release == "20261121000000");
-  CHECK(world.hosts[0]->names() == std::vector<std::string>{"facts", "publish", "task restart", "task tell", "settle"});
+  CHECK(world.hosts[0]->names() == std::vector<std::string>{"facts", "publish", "task restart", "task tell", "settle", "unlock"});
   CHECK(world.hosts[1]->names() == std::vector<std::string>{"facts"});
   CHECK(report.hosts[1].end == HostEnd::already);
 }

@@ -12,6 +12,7 @@
 #include <cerrno>
 #include <deque>
 #include <stdexcept>
+#include <utility>
 #include <vector>
 
 namespace kirikae::test {
@@ -58,7 +59,8 @@ struct Relay::Link {
     }
   }
   Fd side[2];  // client, server
-  Way way[2];  // up, down: way[i] goes from side[i] to side[1 - i]
+  int last = -1;  // who spoke last
+  Way way[2];     // up, down: way[i] goes from side[i] to side[1 - i]
 };
 
 Relay::Relay(std::string address, int port, bool small_buffers)
@@ -148,6 +150,7 @@ void Relay::accept_one() {
   if (::connect(link->side[1].get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) return;
   ::fcntl(link->side[1].get(), F_SETFL, O_NONBLOCK);
   links_.push_back(std::move(link));
+  turns_ = 0;
   most_ = std::max(most_.load(), static_cast<int>(links_.size()));
 }
 
@@ -163,6 +166,7 @@ bool Relay::move(Link& link) {
       if (n < 0 && errno != EAGAIN) return false;
       if (n < 0) break;
       if (n == 0) way.ended = true;
+      if (n > 0 && std::exchange(link.last, i) != i && links_.back().get() == &link) ++turns_;
       way.queue.push_back({due, std::string(buffer, static_cast<std::size_t>(n))});
       way.queued += static_cast<std::size_t>(n);
     }

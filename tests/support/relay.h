@@ -50,6 +50,9 @@ class Relay {
   [[nodiscard]] std::uint64_t bytes_down() const { return total_[1]; }
   [[nodiscard]] int connections() const { return accepted_; }  // ever, refused ones too
   [[nodiscard]] int most_at_once() const { return most_; }
+  // Of the newest connection: how often the bytes have changed their direction. Two turns are a round trip that somebody waited
+  // for, if the delay is longer than anything takes at both ends.
+  [[nodiscard]] int turns() const { return turns_; }
 
  private:
   struct Link;
@@ -80,6 +83,7 @@ class Relay {
   std::atomic<int> refuse_ = 0;
   std::atomic<int> accepted_ = 0;
   std::atomic<int> most_ = 0;
+  std::atomic<int> turns_ = 0;
   std::atomic<bool> cut_ = false;
   std::atomic<bool> stop_ = false;
   std::jthread thread_;  // last: it uses all the others
