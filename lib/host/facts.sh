@@ -4,7 +4,7 @@
 # Arguments: shared files, each followed by its name as it is to be printed. Said in one go, since every piece of it would travel
 # on its own.
 kk_facts() {
-  kk_facts_text=$(kk_facts_all "$@") && printf '%s\\n' "$kk_facts_text"
+  kk_facts_text=$(kk_facts_all "$@") && printf '%s\n' "$kk_facts_text"
 }
 
 kk_facts_all() {
