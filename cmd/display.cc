@@ -73,7 +73,7 @@ std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading
                   [] { return ui::in_foreground(STDOUT_FILENO); }});
 }
 
-// What changes hosts is kept as well. A warning where that can't be.
+// Runs of the verbs that do more than read are kept as well. A warning where that can't be.
 std::unique_ptr<ui::Renderer> kept(std::unique_ptr<ui::Renderer> shown, const ui::JsonStamp& stamp) {
   constexpr double month = 30.0 * 24 * 60 * 60;
   const auto path = runs_folder();
