@@ -65,6 +65,10 @@ class Cleaner {
     text(e.step);
     text(e.line);
   }
+  void operator()(Omitted& e) const {
+    text(e.host);
+    text(e.step);
+  }
   void operator()(Progress& e) const { text(e.host); }
   void operator()(Warning& e) const {
     text(e.host);
