@@ -181,6 +181,7 @@ kk_evict() {
 kk_unlock() {
   kk_read_lock "$kk_own/lock" && [ "$kk_l_token:$kk_l_pid" = "$kk_token:$kk_shell" ] || return 0
   rm -f "$kk_own/lock"
+  [ ! -e "$kk_own/releases" ] || return 0
   case $kk_l_made in
     own) rmdir "$kk_own/tmp" "$kk_own" ;;
     root) rmdir "$kk_own/tmp" "$kk_own" "$kk_root" ;;
