@@ -76,6 +76,8 @@ Ended run_verb(const Call& call) {
       return run_status(call);
     case Verb::audit:
       return run_audit(call);
+    case Verb::diff:
+      return run_diff(call);
     case Verb::prune:
       return run_prune(call);
     case Verb::lock:

@@ -8,8 +8,8 @@ namespace kirikae::cmd {
 namespace {
 
 const std::vector<Verb> running = {Verb::deploy, Verb::rollback, Verb::plan,  Verb::releases, Verb::check,
-                                   Verb::status, Verb::audit,    Verb::prune, Verb::lock,     Verb::unlock,
-                                   Verb::run,    Verb::task,     Verb::ssh,   Verb::logs};
+                                   Verb::status, Verb::audit,    Verb::diff,  Verb::prune,    Verb::lock,
+                                   Verb::unlock, Verb::run,      Verb::task,  Verb::ssh,      Verb::logs};
 // Those with something to show while they run: `ssh` leaves everything to ssh.
 const std::vector<Verb> showing = [] {
   auto verbs = running;
@@ -35,6 +35,7 @@ std::span<const VerbRow> verb_rows() {
       VerbRow{Verb::check, "check", "check STAGE [options]", "say what would keep a deploy from going through"},
       VerbRow{Verb::status, "status", "status STAGE [options]", "what each host runs, since when, and what is not in order"},
       VerbRow{Verb::audit, "audit", "audit STAGE [options]", "who did what on the hosts, and when"},
+      VerbRow{Verb::diff, "diff", "diff STAGE [options]", "the files that a deploy would add, remove and change"},
       VerbRow{Verb::prune, "prune", "prune STAGE [options]", "remove old and failed releases now"},
       VerbRow{Verb::lock, "lock", "lock STAGE -m WHY [options]", "freeze the hosts: nobody deploys until they are unlocked"},
       VerbRow{Verb::unlock, "unlock", "unlock STAGE [options]", "end a freeze; with --force, take a run's lock away"},
@@ -98,7 +99,7 @@ std::span<const OptionRow> option_rows() {
       OptionRow{"--no-follow", "", "Output", {Verb::logs}, {"end after what is there; the default elsewhere"}},
       OptionRow{"--group", "", "Output", {Verb::run}, {"each host's output in one piece, at the end; hosts that", "said the same share one"}},
       OptionRow{"--keep", "N", "Running", {Verb::prune}, {"keep so many good releases (default: keep_releases)"}},
-      OptionRow{"--exit-code", "", "Output", {Verb::status}, {"exit with 1 where not all is as it should be"}},
+      OptionRow{"--exit-code", "", "Output", {Verb::status, Verb::diff}, {"exit with 1 where not all is as it should be, or where", "files differ"}},
       OptionRow{"-q,--quiet", "", "Output", showing, {"only errors, warnings and the end"}},
       OptionRow{"-v,--verbose", "", "Output", showing, {"every step of every host as well"}},
       OptionRow{"--output",

@@ -13,7 +13,7 @@
 namespace kirikae::cmd {
 
 enum class Verb {
-  stages, deploy, rollback, plan, releases, check, status, audit, prune, lock, unlock, run, task, ssh, logs,
+  stages, deploy, rollback, plan, releases, check, status, audit, diff, prune, lock, unlock, run, task, ssh, logs,
   report, completion, complete, init, config, help, version,
 };
 
@@ -38,7 +38,7 @@ struct Options {
   std::string file;          // of report; "-": standard output
   bool dry_run = false;      // of rollback and prune; `deploy -n` is the verb plan
   std::optional<int> keep;   // of prune
-  bool exit_code = false;    // of status
+  bool exit_code = false;    // of status and diff
   bool yes = false;
   std::vector<std::string> command;             // of run: the words after `--`; of complete: the line to be completed
   std::optional<std::chrono::seconds> timeout;  // of run

@@ -35,6 +35,7 @@ Ended run_releases(const Call& call);
 Ended run_check(const Call& call);
 Ended run_status(const Call& call);
 Ended run_audit(const Call& call);
+Ended run_diff(const Call& call);
 Ended run_prune(const Call& call);
 Ended run_lock(const Call& call);
 Ended run_unlock(const Call& call);

@@ -35,6 +35,11 @@ std::string_view verb_description(Verb verb) {
       return "Shows who did what on the hosts, when, and how it ended: deploys, rollbacks,\n"
              "tasks, locks and prunes, the newest last. Entries that several hosts have alike\n"
              "are one line.\n";
+    case Verb::diff:
+      return "Compares the source with the live release of every host, file by file, and lists\n"
+             "what a deploy would add (+), remove (-) and change (~) by content, mode or kind;\n"
+             "hosts that are alike are compared once. Shared and copied paths and REVISION are\n"
+             "left out. Changes nothing.\n";
     case Verb::prune:
       return "Removes what the next deploy would remove, without a deploy: releases beyond\n"
              "keep_releases, failed ones, and what runs that died have left. Never the live\n"
@@ -119,6 +124,9 @@ std::string_view verb_examples(Verb verb) {
     case Verb::audit:
       return "  deploy audit production\n"
              "  deploy audit production --lines 200 --hosts app01.example.com\n";
+    case Verb::diff:
+      return "  deploy diff production\n"
+             "  deploy diff production --hosts app01.example.com --exit-code\n";
     case Verb::prune:
       return "  deploy prune production -n             # what would go\n"
              "  deploy prune production --keep 2\n";

@@ -60,6 +60,8 @@ Reading check(const Request& request, const Surroundings& with);
 Reading status(const Request& request, bool exit_code, const Surroundings& with);
 // The last `lines` entries of the hosts' logs, merged.
 Reading audit(const Request& request, int lines, const Surroundings& with);
+// The files that a deploy would add, remove and change in the live releases. `exit_code`: the report says failed where there are any.
+Reading diff(const Request& request, bool exit_code, const Surroundings& with);
 // Removes what a deploy would remove, under the lock. `keep`: instead of the recipe's keep_releases.
 Reading prune(const Request& request, std::optional<int> keep, bool dry_run, const Surroundings& with);
 

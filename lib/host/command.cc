@@ -196,6 +196,11 @@ Command audit(const release::Layout& layout, int lines) {
   return {"audit", shell_assign("kk_log_file", layout.log()) + call("kk_audit", {std::to_string(lines)})};
 }
 
+Command tree(const release::Layout& layout, const std::string& id, const release::Facts& facts) {
+  if (id.empty()) return {"tree", "printf 'end 0\\n'\n"};
+  return {"tree", paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_hash_tool", facts.hash) + call("kk_tree")};
+}
+
 Command prune(const release::Layout& layout, const std::vector<std::string>& ids) {
   return {"prune", paths(layout) + call("kk_prune", ids), true};
 }

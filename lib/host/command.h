@@ -125,6 +125,9 @@ Command log(const release::Layout& layout, const std::string& json, const std::s
 // The last `lines` lines of log.jsonl, none where there is no such file.
 Command audit(const release::Layout& layout, int lines);
 
+// Lists the release `id` file by file, for release::parse_tree; an empty list where `id` is empty.
+Command tree(const release::Layout& layout, const std::string& id, const release::Facts& facts);
+
 // Removes releases and their records: record first marked failed, then renamed away, then deleted. Prints `removed=<id>` for
 // each; what can't be removed is named on standard error and the status is not 0, the rest is removed all the same.
 Command prune(const release::Layout& layout, const std::vector<std::string>& ids);

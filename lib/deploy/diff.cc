@@ -1,0 +1,110 @@
+#include "plan/diff.h"
+
+#include <algorithm>
+#include <map>
+#include <mutex>
+
+#include "core/digest.h"
+#include "deploy/ask.h"
+#include "transfer/listing.h"
+
+namespace kirikae::deploy {
+namespace {
+
+using namespace std::chrono_literals;
+using release::Tree;
+using release::TreeEntry;
+
+// Some 300,000 files.
+constexpr std::size_t longest_answer = std::size_t{64} << 20;
+
+Tree tree_of(std::vector<transfer::Listed> source) {
+  Tree tree;
+  for (auto& [entry, sha256] : source) {
+    TreeEntry each;
+    if (entry.kind == transfer::Entry::Kind::directory) each.kind = TreeEntry::Kind::directory;
+    if (entry.kind == transfer::Entry::Kind::symlink) each.kind = TreeEntry::Kind::link;
+    if (each.kind != TreeEntry::Kind::link) each.mode = entry.mode;
+    each.content = each.kind == TreeEntry::Kind::link ? std::move(entry.target) : std::move(sha256);
+    tree.emplace(std::move(entry.path), std::move(each));
+  }
+  return tree;
+}
+
+std::string digest_of(const std::string& live, const Tree& tree) {
+  Sha256 sum;
+  const auto add = [&](const std::string& text) {
+    sum.update(std::to_string(text.size()) + ':');
+    sum.update(text);
+  };
+  add(live);
+  for (const auto& [path, entry] : tree) {
+    add(path);
+    add(entry.content);
+    sum.update(std::to_string(static_cast<int>(entry.kind)) + ' ' + std::to_string(entry.mode));
+  }
+  return sum.hex();
+}
+
+// The live trees of all hosts, each kept once, whatever the number of hosts that have it.
+class LiveTrees {
+ public:
+  void add(std::size_t host, const std::string& live, Tree tree) {
+    const std::string digest = digest_of(live, tree);
+    const std::lock_guard lock(mutex_);
+    Group& group = groups_[digest];
+    if (group.hosts.empty()) {
+      group.live = live;
+      group.tree = std::move(tree);
+    }
+    group.hosts.push_back(host);
+  }
+  // In the order of the recipe.
+  std::vector<plan::LiveTree> all(const std::vector<plan::HostFacts>& hosts) {
+    std::map<std::size_t, plan::LiveTree> by_first;
+    for (auto& [digest, group] : groups_) {
+      std::sort(group.hosts.begin(), group.hosts.end());
+      plan::LiveTree tree{{}, group.live, std::move(group.tree)};
+      for (const std::size_t i : group.hosts) tree.hosts.push_back(hosts[i].host.name);
+      by_first.emplace(group.hosts.front(), std::move(tree));
+    }
+    std::vector<plan::LiveTree> trees;
+    for (auto& [first, tree] : by_first) trees.push_back(std::move(tree));
+    return trees;
+  }
+
+ private:
+  struct Group {
+    std::vector<std::size_t> hosts;
+    std::string live;
+    Tree tree;
+  };
+  std::mutex mutex_;
+  std::map<std::string, Group> groups_;
+};
+
+}  // namespace
+
+Reading diff(const Request& request, bool exit_code, const Surroundings& with) {
+  Run run(request, with, "diff");
+  auto listed = transfer::list_source(request.recipe.source, with.stop);
+  if (!listed) return {run.end_early({listed.error()}), {}};
+  const Tree source = plan::comparable(request.recipe, tree_of(*std::move(listed)));
+  runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
+  OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
+  const release::Layout layout(request.recipe.deploy_to);
+  LiveTrees trees;
+  const auto question = [&](const plan::HostFacts& host) { return host::tree(layout, host.facts.live, host.facts); };
+  ask_all(opened, run, with, group, question, 600s, longest_answer, [&](std::size_t i, const std::string& answer) -> Result<void> {
+    TRY_ASSIGN(Tree tree, release::parse_tree(answer));
+    trees.add(i, opened.hosts[i].facts.live, plan::comparable(request.recipe, std::move(tree)));
+    return {};
+  });
+  const auto groups = trees.all(opened.hosts);
+  const plan::Difference difference = plan::difference(request.recipe, source, groups);
+  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), difference.text};
+  const bool fail = exit_code && difference.differs;
+  return {fail ? run.end_early({}, opened.hosts) : run.end_well(opened.hosts, event::HostEnd::unchanged), difference.text};
+}
+
+}  // namespace kirikae::deploy
