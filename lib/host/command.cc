@@ -172,7 +172,7 @@ Command publish(const release::Layout& layout, const std::string& id, const rele
                          call("kk_publish"), true};
 }
 
-Command end_rollback(const release::Layout& layout) { return {"end rollback", paths(layout) + call("kk_end_rollback")}; }
+Command end_rollback(const release::Layout& layout) { return {"end rollback", paths(layout) + call("kk_end_rollback"), true}; }
 
 Command unpublish(const release::Layout& layout, const release::Facts& facts, const std::optional<std::string>& expected_live,
                   const std::string& target) {

@@ -60,6 +60,9 @@ std::string live_problem(const HostStatus& host) {
   if (facts.current_is_directory) return "'current' is a real directory, so nothing can be switched there";
   if (!facts.current_target.empty()) return fmt::format("'current' points to '{}', which is none of its releases", facts.current_target);
   if (facts.live.empty()) return "no release is live";
+  if (!facts.unsettled.empty()) {
+    return fmt::format("the rollback to {} has died behind its switch: roll back again, which finishes it", facts.live);
+  }
   const auto* release = live_release(facts);
   if (release == nullptr) return fmt::format("'current' points to release {}, which is not there", facts.live);
   if (release->state && release->state != State::good) {

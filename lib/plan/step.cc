@@ -68,10 +68,11 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
           [&](const Settle& s) {
             std::vector<host::Command> commands;
             for (const auto& [id, state] : s.marks) commands.push_back(host::mark(layout, id, state, facts));
-            if (s.entry.action == "rollback") commands.push_back(host::end_rollback(layout));
             LogEntry entry = s.entry;
             entry.revision = values.revision;
             commands.push_back(host::log(layout, json_line(entry), revisions_line(entry)));
+            // Last: until then the next rollback does it again.
+            if (entry.action == "rollback") commands.push_back(host::end_rollback(layout));
             return joined("settle", commands);
           },
           [&](const Prune& s) { return host::prune(layout, s.ids); },

@@ -165,6 +165,26 @@ void Rig::check_releases() const {
   }
 }
 
+void Rig::check_status() const {
+  const Ran ran = world.deploy({"status", "production", "--exit-code"});
+  INFO(ran);
+  std::set<std::string> lives;
+  bool in_order = true;
+  for (const auto& host : world.hosts()) {
+    lives.insert(host.live());
+    in_order = in_order && host.state(host.live()) == "good" && !host.exists(".kirikae/lock") && !host.exists(".kirikae/rollback");
+    for (const auto& id : host.releases()) {
+      const std::string state = host.state(id);
+      in_order = in_order && state != "preparing" && (state != "ready" || id < host.live());
+    }
+  }
+  for (const auto& id : lives) REQUIRE_THAT(ran.out, ContainsSubstring("\n" + id));
+  in_order = in_order && lives.size() == 1;
+  if (!in_order) REQUIRE(ran.status == 1);
+  // A run may have died between its last record and its line in the log.
+  if (in_order && ran.status != 0) REQUIRE_THAT(ran.out, ContainsSubstring("was changed by something else"));
+}
+
 void Rig::check_convergence(Command command, End end) {
   if (end == End::not_done) {
     settings.clear();
@@ -213,6 +233,8 @@ bool Rig::run(Command command, std::size_t host, int nth, const std::string& kin
   INFO(ran);
   const bool broken = world.has_broken(host);
   const auto steps = world.steps(host);
+  const auto is_switch = [](const std::string& step) { return step.find("kk_publish") != std::string::npos; };
+  switch_step_ = static_cast<int>(std::ranges::find_if(steps, is_switch) - steps.begin()) + 1;
   world.break_at(host, 0, "nothing");
   INFO("the last step there: " << (steps.empty() ? "none" : steps.back()));
   if (kind.starts_with("silent")) world.sshd().kill_sessions();
@@ -223,6 +245,7 @@ bool Rig::run(Command command, std::size_t host, int nth, const std::string& kin
   if (broken && kind.starts_with("client-kill")) REQUIRE(ran.status == 128 + SIGKILL);
   check_truth(ran, crashed && ran.status != 0);
   check_releases();
+  check_status();
   // A rollback that has ended everywhere, though nobody heard of it, would go further back.
   const bool rolled_back = command == Command::rollback && std::ranges::all_of(world.hosts(), [&](const auto& each) {
     return each.live() == target_ && !each.exists(".kirikae/rollback");

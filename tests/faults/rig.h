@@ -29,10 +29,14 @@ class Rig {
   void check_truth(const Ran& ran, bool crashed) const;
   // What `deploy releases` says, against the disks.
   void check_releases() const;
+  // What `deploy status` says, against the disks.
+  void check_status() const;
   // The same command again, if it is needed, and everything is well. done_but_broken: it may have left the lock of a dead holder.
   enum class End { done, done_but_broken, not_done };
   void check_convergence(Command command, End end);
 
+  // Of the last run(), on its host: which step, from 1, was the switch.
+  [[nodiscard]] int steps_until_switch() const { return switch_step_; }
   // Once all runs have ended, so have all processes that they have started on hosts.
   void check_nothing_runs() const;
 
@@ -42,6 +46,7 @@ class Rig {
 
  private:
   int version_ = 0;
+  int switch_step_ = 0;
   bool crashed_before_ = false;  // the run at hand follows on one that may have left anything
   std::string before_, target_;  // release ids: live before the run; what a rollback goes to
 };

@@ -109,10 +109,10 @@ void signal_client(const std::string& name) {
 }
 
 // Counts a step. The kind of fault that is due at it, or empty.
-std::string count_step(const std::string& last_line) {
+std::string count_step(const std::string& functions) {
   const int fd = ::open((folder + "/operations").c_str(), O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
   ::flock(fd, LOCK_EX);
-  write_all(fd, last_line.substr(0, 60) + "\n");
+  write_all(fd, functions + "\n");
   const std::string all = text_of(folder + "/operations");
   long count = 0;
   for (const char c : all) count += c == '\n';
@@ -120,7 +120,7 @@ std::string count_step(const std::string& last_line) {
   std::string kind;
   long at = 0;
   const bool due = wish >> kind >> at && at == count;
-  if (due) std::ofstream(folder + "/fired") << last_line << "\n";
+  if (due) std::ofstream(folder + "/fired") << functions << "\n";
   ::close(fd);
   return due ? kind : std::string();
 }
@@ -211,15 +211,17 @@ std::string changed(const std::string& text, const std::string& kind) {
 
 void pass_step(Client& client, const std::string& header, const std::string& nonce) {
   std::istringstream words(header);
-  std::string word, id, line, text, last;
+  std::string word, id, line, text, functions;
   std::size_t lines = 0;
   words >> word >> id >> lines;
   for (std::size_t i = 0; i < lines; ++i) {
     if (!client.line(line)) return;
     text += line;
-    if (line != ")\n") last = line.substr(0, line.size() - 1);
+    // What is called, not what is assigned.
+    const auto name = line.substr(0, line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"));
+    if (name.starts_with("kk_") && line[name.size()] != '=') functions += (functions.empty() ? "" : " ") + name;
   }
-  const std::string kind = count_step(last);
+  const std::string kind = count_step(functions);
   if (kind.ends_with("-after") || kind == "mute") {
     watch_for(nonce, id, without_after(kind));
   } else {
@@ -251,7 +253,7 @@ void up() {
     if (blank == std::string::npos) return client.pass_on();
     const std::string nonce = mode.substr(blank + 1, mode.size() - blank - 2);
     while (client.line(line)) {
-      if (line.starts_with("step ")) {
+      if (line.starts_with("step ") || line.starts_with("call ")) {
         pass_step(client, line, nonce);
         if (mode.starts_with("data ")) return client.pass_on();
         continue;

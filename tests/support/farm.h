@@ -138,7 +138,7 @@ class World {
   // from now on, once. Steps are counted on all hosts anew.
   void break_at(std::size_t index, int nth, std::string_view kind) const;
   [[nodiscard]] bool has_broken(std::size_t index) const;
-  [[nodiscard]] std::vector<std::string> steps(std::size_t index) const;  // the last line of each, as a name
+  [[nodiscard]] std::vector<std::string> steps(std::size_t index) const;  // the host functions that each calls
 
   // tests/faults/observe.sh on all hosts: an empty text means that every invariant holds.
   // `crashed`: a run has just died, and what it was busy with may lie about.
