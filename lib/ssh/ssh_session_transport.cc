@@ -187,6 +187,7 @@ void SshSessionTransport::look_after(const ControlShell* but) {
 
 void SshSessionTransport::open_early() {
   if (!early_) early_.emplace(Early{ChannelOpening(*session_, host::start_line()), std::nullopt});
+  if (early_->shell) return;  // it can be there before the control channel's
   const int code = early_->opening.step();
   if (code == 0) {
     early_->shell.emplace(*session_, early_->opening.take(), ControlShell::Mode::data);

@@ -124,7 +124,7 @@ TEST_CASE("a signal while a host doesn't answer is exit 130 at once") {
   const DeadPort silent(true);
   world.write_recipe("", "[\"" + at(silent.number) + "\", 127.0.0.1]");
   Running running = world.start({"production", "-v", "--set", "ssh.connect_timeout=100s"});
-  REQUIRE(eventually([&] { return running.out().find("reading its state") != std::string::npos; },
+  REQUIRE(eventually([&] { return running.out().find("authenticating") != std::string::npos; },
                      std::chrono::seconds(30)));
   running.signal(SIGINT);
   const Ran ran = running.wait();
