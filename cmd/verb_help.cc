@@ -43,7 +43,7 @@ std::string_view verb_description(Verb verb) {
     case Verb::prune:
       return "Removes what the next deploy would remove, without a deploy: releases beyond\n"
              "keep_releases, failed ones, and what runs that died have left. Never the live\n"
-             "one, nor the one that a rollback would go to. Locks the hosts; a freeze stops it.\n";
+             "one, nor what a rollback would go to. Locks the hosts; a freeze stops it.\n";
     case Verb::lock:
       return "Freezes the hosts of a stage: deploys are refused there, with your name and your\n"
              "reason, until somebody says 'deploy unlock'. A rollback goes on with\n"
@@ -55,28 +55,28 @@ std::string_view verb_description(Verb verb) {
              "A run that has died needs none of this: its lock ends with it, within a minute\n"
              "where its network vanished.\n";
     case Verb::run:
-      return "Runs a command on all hosts of the stage at the same time, in 'current' (or in the\n"
-             "home folder where there is none), with the environment that tasks have, by\n"
+      return "Runs a command on all hosts of the stage at the same time, in 'current' (or in\n"
+             "the home folder where there is none), with the environment that tasks have, by\n"
              "/bin/sh -e and without standard input. One word behind '--' is shell text;\n"
-             "several are a program and its arguments, which arrive there as they are.\n"
-             "Exit code: the worst that came of a host; 255 where it was not reached or lost,\n"
-             "124 at the timeout. Locks nothing: for what must not meet a deploy, use a task.\n";
+             "several are a program and its arguments, which arrive there as they are. Exit\n"
+             "code: the worst that came of a host; 255 where it was not reached or lost, 124\n"
+             "at the timeout. Locks nothing: for what must not meet a deploy, use a task.\n";
     case Verb::task:
-      return "Runs one task of the recipe by itself, in the live release of its hosts, with the\n"
-             "environment that it has in a deploy (DEPLOY_ACTION is 'task'), its roles, 'once',\n"
-             "'local', 'dir' and 'timeout'. Its hosts are locked meanwhile, and a freeze stops it.\n"
-             "Without a name, or with --list, lists the tasks.\n";
+      return "Runs one task of the recipe by itself, in the live release of its hosts, with\n"
+             "the environment that it has in a deploy (DEPLOY_ACTION is 'task'), its roles,\n"
+             "'once', 'local', 'dir' and 'timeout'. Its hosts are locked meanwhile, and a\n"
+             "freeze stops it. Without a name, or with --list, lists the tasks.\n";
     case Verb::ssh:
-      return "Opens a login shell on a host, in 'current' where there is one, by the ssh of this\n"
-             "machine, as the user and with the keys and known hosts of the recipe. HOST is a\n"
-             "name as --hosts takes it; without it, the primary host, or you are asked.\n";
+      return "Opens a login shell on a host, in 'current' where there is one, by the ssh of\n"
+             "this machine, as the user and with the keys and known hosts of the recipe. HOST\n"
+             "is a name as --hosts takes it; without it, the primary host, or you are asked.\n";
     case Verb::logs:
-      return "Shows the log files that the recipe names under 'logs', each line with its host in\n"
-             "front, and with its file where there are several. On a terminal (or with --follow)\n"
-             "goes on until Ctrl-C, also when files are rotated or not there yet.\n";
+      return "Shows the log files that the recipe names under 'logs', each line with its host\n"
+             "in front, and with its file where there are several. On a terminal (or with\n"
+             "--follow) goes on until Ctrl-C, also when files are rotated or not there yet.\n";
     case Verb::completion:
-      return "Prints a script that makes your shell complete verbs, options, stages, hosts, roles\n"
-             "and tasks. They are read from the recipe; nothing is connected to.\n";
+      return "Prints a script that makes your shell complete verbs, options, stages, hosts,\n"
+             "roles and tasks. They are read from the recipe; nothing is connected to.\n";
     case Verb::report:
       return "Writes a page (HTML, nothing else needed) about a run of this machine: a\n"
              "timeline of its hosts, the slowest of them, what failed with its output. RUN is\n"

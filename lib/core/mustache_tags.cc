@@ -55,7 +55,7 @@ class Finder {
     const bool triple = begin_ == "{{" && text_.compare(from, 1, "{") == 0;
     const bool delimiters = text_.compare(from, 1, "=") == 0;
     const std::string closing = triple ? "}}}" : delimiters ? "=" + end_ : end_;
-    const auto to = text_.find(closing, from + 1);
+    const auto to = text_.find(closing, from + (triple || delimiters ? 1 : 0));
     if (to == std::string::npos) {
       return std::unexpected(wrong(at, fmt::format("'{}' is never closed", begin_),
                                    fmt::format("close it by {}; other marks can be set by {{{{=<% %>=}}}}", closing)));

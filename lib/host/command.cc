@@ -7,6 +7,9 @@
 
 namespace kirikae::host {
 
+// Functions that only one verb needs travel with its command, not in the script that every channel gets.
+std::string_view embedded_script(std::string_view name);
+
 namespace {
 
 std::string paths(const release::Layout& layout) {
@@ -156,7 +159,7 @@ Command run(const release::Layout& layout, const std::string& text, const std::m
 }
 
 Command logs(const release::Layout& layout, const std::vector<std::string>& patterns, bool follow, int lines) {
-  return {"logs", paths(layout) + shell_assign("kk_follow", follow ? "yes" : "no") +
+  return {"logs", std::string(embedded_script("logs")) + paths(layout) + shell_assign("kk_follow", follow ? "yes" : "no") +
                       shell_assign("kk_lines", std::to_string(lines)) + call("kk_logs", patterns)};
 }
 
@@ -198,7 +201,7 @@ Command audit(const release::Layout& layout, int lines) {
 
 Command tree(const release::Layout& layout, const std::string& id, const release::Facts& facts) {
   if (id.empty()) return {"tree", "printf 'end 0\\n'\n"};
-  return {"tree", paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_hash_tool", facts.hash) + call("kk_tree")};
+  return {"tree", std::string(embedded_script("tree")) + paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_hash_tool", facts.hash) + call("kk_tree")};
 }
 
 Command prune(const release::Layout& layout, const std::vector<std::string>& ids) {

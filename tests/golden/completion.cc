@@ -59,7 +59,7 @@ struct Asked {
 TEST_CASE("what may come next on a command line is told, from the recipe and the tables of verbs and options") {
   const Shop deploy;
   const Asked asked = GENERATE(
-      Asked{{"sta"}, "staging"}, Asked{{"prod"}, "production"}, Asked{{"rol"}, "rollback"},
+      Asked{{"stag"}, "staging"}, Asked{{"prod"}, "production"}, Asked{{"rol"}, "rollback"},
       Asked{{"rollback", ""}, "staging production"}, Asked{{"production", "lo"}, "lock logs"},
       Asked{{"production", "in"}, ""}, Asked{{"production", "rollback", ""}, ""},
       Asked{{"task", "production", ""}, "announce mend migrate"}, Asked{{"production", "task", "mi"}, "migrate"},
@@ -84,7 +84,7 @@ TEST_CASE("what may come next on a command line is told, from the recipe and the
 TEST_CASE("a verb, a stage, a host and a task come with a word about them, and a wrong recipe keeps quiet") {
   const Shop deploy;
   CHECK(deploy({"__complete", "roll"}).out == "rollback\tgo back to the good release before the live one\n");
-  CHECK(deploy({"__complete", "sta"}).out == "staging\tstage\n");
+  CHECK(deploy({"__complete", "stag"}).out == "staging\tstage\n");
   CHECK(deploy({"__complete", "ssh", "production", "db"}).out == "db1.example.com\tdb\n");
   CHECK(deploy({"__complete", "task", "production", "ann"}).out == "announce\ton this machine\n");
   deploy.folder.write("deploy.yml", "stages: {production: {hosts: [a1], nonsense: }\n");

@@ -40,7 +40,7 @@ TEST_CASE("a task is run under the lock, in the live release, and an audit line 
     CHECK(has(calls[1], "export PREVIOUS_RELEASE=''\n"));
     CHECK(has(calls[1], "export DEPLOY_ACTION='task'\n"));
     CHECK(has(calls[2], "kk_guard"));
-    CHECK(has(calls[2], R"("result":"good","task":"mend"})"));
+    CHECK(has(calls[2], R"("result":"good","detail":"mend"})"));
     CHECK(has(calls[2], "kk_line=''\n"));
   }
 }
@@ -51,8 +51,8 @@ TEST_CASE("a task that fails on one host ran on the others, is exit code 1, and 
   const auto report = world.run();
   CHECK(report.outcome == Outcome::failed);
   CHECK(event::exit_code(report) == 1);
-  CHECK(has(world.hosts[0]->calls()[2], R"("result":"failed","task":"mend"})"));
-  CHECK(has(world.hosts[1]->calls()[2], R"("result":"good","task":"mend"})"));
+  CHECK(has(world.hosts[0]->calls()[2], R"("result":"failed","detail":"mend"})"));
+  CHECK(has(world.hosts[1]->calls()[2], R"("result":"good","detail":"mend"})"));
 }
 
 TEST_CASE("only the hosts of a task's roles are asked and locked; 'once' is one of them") {

@@ -76,7 +76,7 @@ TEST_CASE("what is wrong with a prompt is told", "[recipe]") {
         "  such as `question: Release version`\n");
   CHECK(errors_of(with("prompts: {version: {question: V, default: {text: a, command: b}}}\n")).find("has both 'text' and 'command'") !=
         std::string::npos);
-  CHECK(errors_of(with("prompts: {version: Version?}\n")).find("'version' must be a map, not 'Version?'") != std::string::npos);
+  CHECK(errors_of(with("prompts: {version: Version}\n")).find("'version' must be a map, not 'Version'") != std::string::npos);
   CHECK(errors_of(with("prompts: {version: {question: V, default: x}, T: {question: Q}}\nsecrets: {T: {env: X}}\n")).find("'T' is a prompt, and under 'secrets' too") !=
         std::string::npos);
   const std::string shown = errors_of(with("prompts: {version: {question: V, default: x}, T: {question: Q, secret: true, default: hunter22}}\n"));

@@ -41,14 +41,15 @@ std::string recipe_with(const std::string& path, const std::string& value, std::
   for (std::size_t from = 0; from <= path.size();) {
     const auto dot = std::min(path.find('.', from), path.size());
     const auto part = path.substr(from, dot - from);
-    const bool in_list = from >= 6 && path.substr(0, from).ends_with("hosts.");
+    const auto before = path.substr(0, from);
+    const bool in_list = before.ends_with("hosts.") || before.ends_with("templates.");
     if (in_list) {
       text += '[';
       closing = ']' + closing;
     } else {
       text += (part == "*" ? "production" : part) + ": ";
     }
-    if (dot < path.size() && !(path.substr(from, dot - from) == "hosts")) {
+    if (dot < path.size() && part != "hosts" && part != "templates") {
       text += '{';
       closing = '}' + closing;
     }
