@@ -90,7 +90,7 @@ std::unique_ptr<ui::Renderer> make_display(const Options& options, bool reading)
   const ui::JsonStamp stamp{ui::new_run_id(unix_now()), unix_now};
   auto shown = make_renderer(options, reading, stamp);
   constexpr std::array changing = {Verb::deploy, Verb::rollback, Verb::prune, Verb::task};
-  const bool keeps = std::ranges::find(changing, options.verb) != changing.end();
+  const bool keeps = !options.dry_run && std::ranges::find(changing, options.verb) != changing.end();
   return keeps ? kept(std::move(shown), stamp) : std::move(shown);
 }
 

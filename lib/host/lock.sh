@@ -195,13 +195,30 @@ kk_beat() {
 
 # Before every step that writes: whoever has slept through the loss of the lock changes nothing any more.
 kk_guard() {
-  kk_read_lock "$kk_own/lock" && [ "$kk_l_token" = "$kk_token" ] && return
+  if kk_read_lock "$kk_own/lock" && [ "$kk_l_token" = "$kk_token" ]; then
+    [ "${kk_mode-}" != data ] || [ -n "${kk_watcher-}" ] || kk_watch_lock
+    return 0
+  fi
   if [ -n "$kk_l_by" ]; then
     echo "the lock of '$kk_root' is no longer ours, $kk_l_by has it ($kk_l_what): nothing was changed" >&2
   else
     echo "the lock of '$kk_root' is no longer ours: nothing was changed; look, and run again" >&2
   fi
   exit 9
+}
+
+# On a data channel nobody reads, while a step runs, whether the client is gone. There the loss of the lock tells, and ends all that
+# runs on the channel: the whole process group that the SSH server has made for it.
+kk_watch_lock() {
+  (
+    trap - 0
+    while sleep 5; do
+      kk_read_lock "$kk_own/lock" && [ "$kk_l_token" = "$kk_token" ] || break
+    done
+    kill -TERM 0
+  ) </dev/null >/dev/null 2>&1 &
+  kk_watcher=$!
+  trap 'kill -KILL "$kk_watcher" 2>/dev/null || :' 0
 }
 
 # For the facts: whose lock there is (`stale`: its holder is dead, and the next run takes it over), and the freeze.

@@ -186,7 +186,8 @@ class RowRun {
       if (!token.empty()) command.text = host::guard(context_.plan.layout, token) + command.text;
       row.commands.push_back(std::move(command));
     }
-    if (row_.last && !token.empty()) row.commands.push_back(host::unlock(context_.plan.layout, token));
+    const bool task = std::holds_alternative<plan::RunTask>(*row_.steps.front().step);
+    if (row_.last && !token.empty() && !task) row.commands.push_back(host::unlock(context_.plan.layout, token));
     row.begun = [this](std::size_t index) {
       finish(std::nullopt);
       at_ = index;

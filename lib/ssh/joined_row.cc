@@ -37,7 +37,8 @@ Result<void> JoinedRow::take(const Frame& frame) {
 }
 
 void JoinedRow::hear(Stream stream, std::string_view bytes) {
-  if (stream == Stream::err) {
+  // A command alone is shown as it comes: the parser would keep a newline at the end back until more follows.
+  if (stream == Stream::err || row_.commands.size() == 1) {
     on_output_(stream, bytes);
     return;
   }

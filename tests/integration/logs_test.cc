@@ -72,12 +72,12 @@ TEST_CASE(
 TEST_CASE("a host that is lost while its log is followed is told at once, and the others go on") {
   World world({.hosts = 2, .own_servers = true});
   world.write_app("1");
-  world.write_recipe("logs: VERSION\n");
+  world.write_recipe("logs: index.html\n");
   REQUIRE(world.deploy({"production"}).status == 0);
   Running following = world.start({"logs", "production", "-f"});
-  REQUIRE(comes(following, "[127.0.0.1] 1\n"));
-  REQUIRE(comes(following, "[127.0.0.2] 1\n"));
-  for (const pid_t pid : processes_with("current/VERSION")) {
+  REQUIRE(comes(following, "[127.0.0.1] <p>Version 1</p>\n"));
+  REQUIRE(comes(following, "[127.0.0.2] <p>Version 1</p>\n"));
+  for (const pid_t pid : processes_with("current/index.html")) {
     if (process_name(pid) == "tail" &&
         std::filesystem::equivalent(std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/cwd"),
                                     world.host(1).tree()))
@@ -103,7 +103,7 @@ TEST_CASE("logs needs log files in the recipe, and a number of lines is one") {
            {{"logs", "production", "-f", "--no-follow"},
             "error: '--follow' and '--no-follow' exclude each other\n  see 'deploy --help'\n"},
            {{"releases", "production", "--lines", "3"},
-            "error: option '--lines' has no meaning here\n  it goes with: logs\n"}}) {
+            "error: option '--lines' has no meaning here\n  it goes with: audit, logs\n"}}) {
     const Ran ran = world.deploy(arguments);
     INFO(ran);
     CHECK(ran.status == 2);

@@ -68,7 +68,7 @@ std::string run(const World& world, const Probe& probe, bool changed) {
     REQUIRE(ran.status == 0);
   }
   if (changed) world.write_recipe(probe.with.empty() ? probe.without : probe.with, probe.hosts);
-  std::vector<std::string> words = probe.words;
+  std::vector<std::string> words = changed && !probe.instead.empty() ? probe.instead : probe.words;
   if (changed) words.insert(words.end(), probe.more.begin(), probe.more.end());
   return seen_of(world, world.deploy(words));
 }

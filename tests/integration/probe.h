@@ -15,6 +15,7 @@ struct Probe {
   std::string with{};                             // of the changed run; empty: the same
   std::vector<std::string> words{"production"};   // of both runs
   std::vector<std::string> more{};                // of the changed run
+  std::vector<std::string> instead{};             // its words, where they are not those and some more
   int before = 0;                                 // deploys with the recipe `without` before either run
   std::string hosts{};                            // of the changed recipe; empty: the usual list
 };

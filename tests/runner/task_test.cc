@@ -1,8 +1,11 @@
 // `deploy task` on hosts that are fakes.
 #include "deploy/task.h"
 
+#include <algorithm>
+
 #include "run_world.h"
 #include "support/catch.h"
+#include "support/process.h"
 
 using namespace kirikae;
 using namespace kirikae::test;
@@ -48,6 +51,11 @@ TEST_CASE("a task is run under the lock, in the live release, and an audit line 
 TEST_CASE("a task that fails on one host ran on the others, is exit code 1, and its audit lines say which") {
   TaskWorld world(2);
   world.hosts[0]->answer("task mend", {.exit = {4, ""}, .err = "no\n"});
+  // It fails once the other has begun, too.
+  world.hosts[0]->before_each([&](const FakeCall& call) {
+    if (call.name != "task mend") return;
+    eventually([&] { return std::ranges::count(world.hosts[1]->names(), "task mend") == 1; });
+  });
   const auto report = world.run();
   CHECK(report.outcome == Outcome::failed);
   CHECK(event::exit_code(report) == 1);

@@ -204,7 +204,11 @@ void act(const std::string& kind) {
 std::string changed(const std::string& text, const std::string& kind) {
   if (kind == "fail") return "echo 'injected: this step has failed' >&2\nexit 1\n";
   if (kind == "killed") return text + "kill -KILL $$\n";
-  if (kind == "hang") return "sleep 900\n";
+  if (kind == "hang") {  // behind the look at the lock, where there is one: nothing of the step's own has happened before that
+    constexpr std::string_view guard = "kk_guard\n";
+    const auto at = text.find(guard);
+    return (at == std::string::npos ? "" : text.substr(0, at + guard.size())) + "sleep 900\n";
+  }
   if (kind == "hang-after") return text + "sleep 900\n";
   return text;
 }

@@ -269,7 +269,11 @@ std::vector<std::string> World::environment_of_program() const {
   for (const char* name : {"ASAN_OPTIONS", "UBSAN_OPTIONS", "TSAN_OPTIONS", "LSAN_OPTIONS"}) {
     if (const char* value = std::getenv(name); value != nullptr) all.push_back(std::string(name) + '=' + value);
   }
-  all.insert(all.end(), environment.begin(), environment.end());
+  for (const auto& entry : environment) {
+    const auto name = entry.substr(0, entry.find('=') + 1);
+    std::erase_if(all, [&](const std::string& usual) { return usual.starts_with(name); });
+    all.push_back(entry);
+  }
   return all;
 }
 
