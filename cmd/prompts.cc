@@ -20,6 +20,7 @@ Need need_of(Verb verb) {
   switch (verb) {
     case Verb::deploy:
     case Verb::rollback:
+    case Verb::prune:
     case Verb::task:
     case Verb::run:
       return Need::all;

@@ -71,7 +71,7 @@ std::optional<Error> list_runs(const ui::RunFolder& folder) {
 
 std::optional<Error> write_page(const std::string& name, const std::string& page) {
   const auto failed = [&] { return Error(ErrorCode::local, fmt::format("'{}' can't be written: {}", name, std::strerror(errno))); };
-  const Fd file(::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0666));
+  const Fd file(::open(name.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file.valid() || !ui::write_all(file.get(), page)) return failed();
   return {};
 }

@@ -89,6 +89,10 @@ Ended read_hosts(const Call& call, const Read& read, bool ask) {
   if (auto confirmed = ask ? confirm(call, *request) : Result<void>(); !confirmed) {
     return std::unexpected(Errors{std::move(confirmed).error()});
   }
+  // Those that ask change hosts, and run hooks.
+  if (auto fetched = ask ? fetch(call, *request) : std::expected<void, Errors>(); !fetched) {
+    return std::unexpected(std::move(fetched).error());
+  }
   auto reading = with_surroundings(call, true, *request, read);
   if (!reading) return std::unexpected(std::move(reading).error());
   event::Report report = std::move(reading->report);

@@ -19,10 +19,12 @@ std::vector<std::string> names_of(const std::vector<inventory::Host>& hosts) {
   return names;
 }
 
-// How a person calls the tool for this recipe.
-std::string command_for(const recipe::Recipe& recipe) {
-  if (std::filesystem::path(recipe.file).filename() == "deploy.yml") return "deploy";
-  return "deploy --recipe " + shell_word(recipe.file);
+// How a person calls the tool for this recipe, as it was called.
+std::string command_for(const Request& request) {
+  std::string command = "deploy";
+  if (std::filesystem::path(request.recipe.file).filename() != "deploy.yml") command += " --recipe " + shell_word(request.recipe.file);
+  for (const std::string& set : request.sets) command += " --set " + shell_word(set);
+  return command;
 }
 
 }  // namespace
@@ -70,7 +72,7 @@ event::Report Run::carry_out(const plan::Plan& plan, runner::TaskGroup& group, t
     }
     runner.run_failed_hooks();
   }
-  return finish(runner::conclude(plan, state, emit_.seconds(), command_for(request_.recipe)));
+  return finish(runner::conclude(plan, state, emit_.seconds(), command_for(request_)));
 }
 
 // For the way back: the host has some time to answer again. The lock is taken anew, which ends what the old connection may have

@@ -102,6 +102,11 @@ Result<Secret> output_of(const std::string& command, const std::string& folder, 
   if (too_long) return std::unexpected(Error(ErrorCode::local, fmt::format("the command prints more than {} bytes", most)));
   if (!ended) return std::unexpected(std::move(ended).error());
   if (ended->status == 0) return secret;
+  if (Redactor::can_mask(secret.reveal())) {  // a shell that traces itself says what it prints
+    Redactor redactor;
+    redactor.add(secret.reveal());
+    words = redactor.redact(words);
+  }
   while (words.ends_with('\n')) words.pop_back();
   return std::unexpected(Error(ErrorCode::local, fmt::format("the command ended with status {}{}{}", ended->status,
                                                              words.empty() ? "" : ": ", words)));

@@ -25,7 +25,7 @@ class Cleaner {
     if (perhaps) error(*perhaps);
   }
   void report(Report& report) const {
-    for (std::string* each : {&report.verb, &report.application, &report.stage, &report.release}) text(*each);
+    for (std::string* each : {&report.application, &report.stage, &report.release}) text(*each);
     for (HostReport& host : report.hosts) {
       for (std::string* each : {&host.host, &host.live_before, &host.live_after}) text(*each);
       error(host.error);
@@ -35,7 +35,7 @@ class Cleaner {
   }
 
   void operator()(RunStarted& e) const {
-    for (std::string* each : {&e.verb, &e.application, &e.stage}) text(*each);
+    for (std::string* each : {&e.application, &e.stage}) text(*each);  // the verb is a word of ours
     for (HostInfo& host : e.hosts) {
       text(host.name);
       texts(host.roles);

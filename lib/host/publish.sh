@@ -18,7 +18,11 @@ kk_publish() {
   kk_sweep_links
   [ -z "$kk_leaves" ] || kk_begin_rollback
   kk_replace
-  [ -n "$kk_leaves" ] || kk_end_rollback
+  # From here on `current` is the wanted release: nothing that fails may say that it is unchanged.
+  [ -n "$kk_leaves" ] || kk_end_rollback || {
+    echo "can't remove '$kk_own/rollback': check its owner" >&2
+    exit 5
+  }
 }
 
 # A rollback that dies behind its switch leaves a release that was good before, too. So it says first what it leaves, and for what.

@@ -23,6 +23,9 @@ std::vector<std::string> left_alone(const recipe::Recipe& recipe) {
   std::vector<std::string> paths = recipe.shared.directories;
   paths.insert(paths.end(), recipe.shared.files.begin(), recipe.shared.files.end());
   paths.insert(paths.end(), recipe.copied.begin(), recipe.copied.end());
+  for (const recipe::Template& made : recipe.templates) {
+    if (!made.shared) paths.push_back(made.to);
+  }
   paths.emplace_back("REVISION");
   return paths;
 }

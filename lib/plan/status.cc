@@ -122,7 +122,7 @@ Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& ho
   std::stable_sort(groups.begin(), groups.end(), [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
   std::vector<std::vector<std::string>> rows = {{"live", "state", "revision", "since", "by", "where"}};
   for (auto& [row, names] : groups) {
-    row.push_back(where_text(names, hosts.size()));
+    row.push_back(where_text(names, hosts.size() + unreached));
     rows.push_back(row);
   }
   std::vector<std::string> bad;
@@ -138,7 +138,8 @@ Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& ho
   if (status.in_order) status.text += ", all in order";
   status.text += '\n';
   if (!hosts.empty()) status.text += '\n' + in_columns(rows);
-  status.text += section("not as it should be:", findings.problems, hosts.size()) + section("besides:", findings.notes, hosts.size());
+  status.text += section("not as it should be:", findings.problems, hosts.size() + unreached) +
+                 section("besides:", findings.notes, hosts.size() + unreached);
   return status;
 }
 

@@ -26,9 +26,9 @@ bool prunes_what_was_live(const Plan& plan, const Round& round) {
 
 bool barrier_between(const Plan& plan, const Round& before, const Round& after) {
   if (before.local || after.local || has<RunTask>(before) || has<RunTask>(after)) return true;
+  if (prunes_what_was_live(plan, after)) return true;
   const auto changing = std::count_if(plan.hosts.begin(), plan.hosts.end(), [](const PlannedHost& host) { return !host.already; });
-  if (changing == 1) return false;
-  return has<Publish>(before) || has<Publish>(after) || prunes_what_was_live(plan, after);
+  return changing != 1 && (has<Publish>(before) || has<Publish>(after));
 }
 
 void add(Stretch& stretch, const Round& round) {

@@ -48,10 +48,30 @@ std::string on_host(const inventory::Host& host, const std::string& remote) {
   return ssh_command(host) + ' ' + shell_quote(remote);
 }
 
+// Tasks that have to run where `current` is back and they have failed, or were not come to.
+std::vector<std::string> advice_for_tasks(const plan::Plan& plan, const RunState& state, const std::string& command) {
+  std::vector<std::string> names;
+  std::map<std::string, std::vector<std::string>> where;
+  for (const plan::Round& round : plan.undo) {
+    for (const plan::HostSteps& work : round.hosts) {
+      const auto* task = std::get_if<plan::RunTask>(&work.steps.front());
+      if (task == nullptr || state.hosts[work.host].undone != HostRun::Undone::link_only) continue;
+      if (where.find(task->task) == where.end()) names.push_back(task->task);
+      where[task->task].push_back(plan.hosts[work.host].host.name);
+    }
+  }
+  std::vector<std::string> advice;
+  for (const std::string& name : names) {
+    advice.push_back(fmt::format("{} task {} {} --hosts {}  # 'current' is back there; this task has not run to its end", command, plan.stage,
+                                 shell_word(name), shell_word(fmt::format("{}", fmt::join(where[name], ",")))));
+  }
+  return advice;
+}
+
 // What a person does about hosts that were switched, or may have been, when not all is well.
 std::vector<std::string> advice_for(const plan::Plan& plan, const RunState& state, const event::Report& report,
                                     const std::string& command) {
-  std::vector<std::string> advice;
+  std::vector<std::string> advice = advice_for_tasks(plan, state, command);
   std::map<std::string, std::vector<std::string>> back;  // release that was live before -> hosts
   for (std::size_t i = 0; i < report.hosts.size(); ++i) {
     const event::HostReport& host = report.hosts[i];

@@ -15,6 +15,7 @@ namespace {
 using namespace std::chrono_literals;
 using plan::Step;
 
+constexpr std::size_t longest_word = 500;  // bytes of each
 constexpr std::size_t kept_lines = 5;  // of a failed step's last words, for its error
 
 // No step of ours may take for ever. Tasks have the recipe's own timeout; an upload gets time for its size over a slow line.
@@ -91,7 +92,7 @@ class Listener {
   void take(event::Channel channel, std::string line) {
     auto& last = channel == event::Channel::out ? last_out_ : last_err_;
     if (last.size() == kept_lines) last.pop_front();
-    last.push_back(line);
+    last.push_back(line.substr(0, longest_word));
     if (show_) emit_(event::Output{host_, step_, channel, std::move(line)});
   }
 

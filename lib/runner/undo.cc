@@ -65,7 +65,10 @@ void Runner::undo_round(const plan::Round& round, const Reconnect& reconnect) {
   plan::Round needed{round.phase, std::nullopt, {}};
   for (const auto& work : round.hosts) {
     const Undone undone = state_.hosts[work.host].undone;
-    if (undone == (restores_current(work.steps.front()) ? Undone::no : Undone::yes)) needed.hosts.push_back(work);
+    const plan::Step& step = work.steps.front();
+    // The records are true of a host whose tasks have failed, too: its link is back.
+    const bool recorded = std::holds_alternative<plan::Settle>(step) && undone == Undone::link_only;
+    if (recorded || undone == (restores_current(step) ? Undone::no : Undone::yes)) needed.hosts.push_back(work);
   }
   if (needed.hosts.empty()) return;
   enter(round.phase, needed);
@@ -86,8 +89,14 @@ void Runner::undo_round(const plan::Round& round, const Reconnect& reconnect) {
     if (!restores_current(step)) run.undone = Undone::link_only;
     errors[index] = std::move(done).error().with_context("undo");
   });
-  for (auto& error : errors) {
-    if (error) state_.errors.push_back(*std::move(error));
+  for (std::size_t i = 0; i < errors.size(); ++i) {
+    if (!errors[i]) continue;
+    // Beside the host's own error, where it has none yet: so the table shows it.
+    if (state_.hosts[i].error) {
+      state_.errors.push_back(*std::move(errors[i]));
+    } else {
+      state_.hosts[i].error = std::move(errors[i]);
+    }
   }
 }
 
@@ -103,6 +112,8 @@ Result<void> Runner::undo_step(std::size_t index, const plan::Step& step, Statio
     if (station.transport && !station.lost) {
       done = exec_step(context, host, *station.transport, event::Phase::undo, step, scratch);
       state_.hosts[index].foreign = scratch.foreign;
+      // It may have been done, although it did not end as it should.
+      if (!done && scratch.switched == HostRun::Switched::unknown) state_.hosts[index].switched = HostRun::Switched::unknown;
       if (done || done.error().code != ErrorCode::lost) return done;
     }
     station.transport.reset();

@@ -142,7 +142,10 @@ Result<Exit> SshSessionTransport::send(const host::Command& command, ByteSource&
 }
 
 Result<Exit> SshSessionTransport::exec_row(const Row& row, const OutputFn& on_output, const Wait& wait) {
+  // The host's shell gets a step's text as one string of its environment, which Linux bounds by 128 KiB.
+  constexpr std::size_t longest = std::size_t{96} * 1024;
   JoinedRow joined(row, on_output);
+  if (joined.command().text.size() > longest) return Transport::exec_row(row, on_output, wait);
   const auto hear = [&](Stream stream, std::string_view bytes) { joined.hear(stream, bytes); };
   return joined.end(exec(joined.command(), hear, wait));
 }

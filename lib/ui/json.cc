@@ -195,11 +195,14 @@ void Json::write(const event::Event& event) {
   line["time"] = json_time(*start_ + event.at);
   line["run"] = stamp_.run;
   line.update(own);
-  out_(without_commands(line.dump(-1, ' ', false, Object::error_handler_t::replace)) + '\n');
+  out_(without_commands(line.dump(-1, ' ', true, Object::error_handler_t::replace)) + '\n');
 }
 
 std::string new_run_id(double unix_now) {
-  return fmt::format("{:%Y%m%d-%H%M%S}-{}", fmt::gmtime(static_cast<std::time_t>(unix_now)), random_hex(3));
+  // Runs of one second stay in their order: the first three digits are that second's parts of 4096, the others are random.
+  const double whole = std::floor(unix_now);
+  return fmt::format("{:%Y%m%d-%H%M%S}-{:03x}{}", fmt::gmtime(static_cast<std::time_t>(whole)),
+                     static_cast<unsigned>((unix_now - whole) * 4096), random_hex(2).substr(0, 3));
 }
 
 std::string json_time(double unix_seconds) {

@@ -19,7 +19,7 @@ namespace fs = std::filesystem;
 
 constexpr std::size_t most_runs = 50;
 constexpr std::uint64_t most_bytes = 200'000'000;
-constexpr std::size_t most_read = 64'000'000;
+constexpr std::size_t most_read = most_bytes;
 constexpr std::string_view ending = ".jsonl";
 
 Error failed(const std::string& doing, const std::string& path) {

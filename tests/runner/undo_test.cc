@@ -154,8 +154,9 @@ TEST_CASE("a way back that a host refuses is left to a person, with the others t
   CHECK(has(report.advice.front(), "somebody else has switched it"));
   CHECK(report.hosts[1].end == HostEnd::undone);
   CHECK(world.told_from(0, "publish", 2) == Names{"publish"});
-  REQUIRE(report.errors.size() == 1);
-  CHECK(has(report.errors[0].message, "somebody else has deployed"));
+  CHECK(report.errors.empty());
+  REQUIRE(report.hosts[0].error);
+  CHECK(has(report.hosts[0].error->message, "somebody else has deployed"));
   CHECK(failed_in_undo(world) == 1);
 }
 
