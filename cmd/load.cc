@@ -95,12 +95,6 @@ std::expected<deploy::Request, Errors> load_request(const Options& options, cons
   request.revision = options.revision;
   request.operator_name = operator_name();
   request.job_url = job_url();
-  for (const std::string& set : options.sets) {
-    const bool secret = std::ranges::any_of(request.recipe.prompts, [&](const recipe::Prompt& prompt) {
-      return prompt.secret && (set.starts_with(prompt.name + '=') || set.starts_with("vars." + prompt.name + '='));
-    });
-    if (!secret) request.sets.push_back(set);
-  }
   request.lock_wait = options.lock_wait;
   request.despite_freeze = options.despite_freeze;
   return request;

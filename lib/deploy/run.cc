@@ -23,7 +23,6 @@ std::vector<std::string> names_of(const std::vector<inventory::Host>& hosts) {
 std::string command_for(const Request& request) {
   std::string command = "deploy";
   if (std::filesystem::path(request.recipe.file).filename() != "deploy.yml") command += " --recipe " + shell_word(request.recipe.file);
-  for (const std::string& set : request.sets) command += " --set " + shell_word(set);
   return command;
 }
 
