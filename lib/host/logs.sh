@@ -19,7 +19,7 @@ kk_logs() {
   [ -z "$kk_missing" ]
 }
 
-# kk_files: what the pattern stands for now. Only the names of files come from it, whatever is in it.
+# kk_files: what the pattern matches at this moment. Only the names of files come from it, whatever is in it.
 kk_log_show() {
   kk_p=$1
   IFS=''
