@@ -236,6 +236,15 @@ bool Control::wait_for_output(std::string_view text, std::chrono::seconds patien
   return true;
 }
 
+bool Control::wait_for_error(std::string_view text, std::chrono::seconds patience) {
+  const auto deadline = Deadline::in(patience);
+  while (err_.find(text) == std::string::npos) {
+    if (deadline.passed() || !error_.valid()) return false;
+    read_some(deadline.poll_milliseconds());
+  }
+  return true;
+}
+
 void Control::begin(int id, std::string_view text) {
   std::string step(text);
   if (step.empty() || step.back() != '\n') step += '\n';

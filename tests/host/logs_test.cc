@@ -49,6 +49,7 @@ TEST_CASE("Log files are followed, also those that come later, until the step is
   site.control.begin(70, host::logs(site.layout(), {"log/a.log", "log/" + mark, "log/late.*"}, true, 10).text);
   REQUIRE(site.control.wait_for_output("log/a.log: first\n"));
   REQUIRE(site.control.wait_for_output(": marked\n"));
+  REQUIRE(site.control.wait_for_error("'log/late.*' is not there yet"));
   site.disk.write("srv/app/current/log/late.log", "from its beginning\n");
   CHECK(site.control.wait_for_output("log/late.log: from its beginning\n"));
   site.disk.write("srv/app/current/log/a.new", "rotated\n");
