@@ -66,6 +66,7 @@ struct SessionCallbacks {
     if (!session.over_) {
       session.unsent_.append(static_cast<const char*>(buffer), size);
       session.flush();
+      session.was_full_ = session.was_full_ || !session.may_write();
     }
     return static_cast<ssize_t>(size);
   }
@@ -190,6 +191,11 @@ bool Session::wait(Deadline deadline, int also) {
   flush();
   if (lost()) return false;
   taken_ = 0;
+  // Who has stopped writing may go on, though nothing would come from the host that says so.
+  if (was_full_ && may_write()) {
+    was_full_ = false;
+    return true;
+  }
   // Bytes came in this round, perhaps after somebody had looked for theirs in vain.
   if (received_) {
     received_ = false;

@@ -98,6 +98,7 @@ class Session {
 
   std::string unsent_;  // what the socket has not taken yet, from sent_ on
   std::size_t sent_ = 0;
+  bool was_full_ = false;  // since wait() last said that a writer may go on
   std::size_t taken_ = 0;  // bytes received in this round
   bool received_ = false;  // in this round
   bool ended_ = false;     // the host's side of the socket has ended

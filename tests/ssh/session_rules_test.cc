@@ -1,5 +1,6 @@
 // The rules that any wrapper of libssh2 has to keep: what breaks them looks fine until the network is slow.
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 
 #include <chrono>
 #include <cstring>
@@ -82,6 +83,38 @@ TEST_CASE("what the socket did not take is sent as soon as it does, though the h
   const auto before = std::chrono::steady_clock::now();
   while (!session->may_write() && session->wait(Deadline::in(60s))) {
   }
+  CHECK(session->may_write());
+  CHECK(std::chrono::steady_clock::now() - before < 30s);
+  sshd.resume();
+}
+
+TEST_CASE("a writer that was held up is told when it may go on, though that is so before anybody sleeps") {
+  const SshdFixture sshd;
+  Relay relay(sshd.address(), sshd.port(), true);
+  int fd = -1;
+  auto settings = settings_for(sshd);
+  settings.keepalive = 100s;
+  auto session = log_in(target_for(sshd, relay.port()), settings, &fd);
+  auto channel = ssh::Channel::open(*session, "cat >/dev/null", 20s, {});
+  REQUIRE(channel);
+  for (int i = 0; i < 5; ++i) session->wait(Deadline::in(100ms));  // all that the host has to say
+  sshd.pause();
+  relay.freeze_up();
+  const std::string bytes(30'000, 'x');
+  std::size_t written = 0;
+  while (session->may_write() && written < 1'900'000) written += channel->write(bytes);
+  REQUIRE_FALSE(session->may_write());
+  relay.thaw();
+  const auto unsent = [&] {
+    int size = 0;
+    ::ioctl(fd, TIOCOUTQ, &size);
+    return size;
+  };
+  REQUIRE(eventually([&] { return unsent() == 0; }));
+  const int size = 4'000'000;  // now it takes all at once
+  REQUIRE(::setsockopt(fd, SOL_SOCKET, SO_SNDBUF, &size, sizeof size) == 0);
+  const auto before = std::chrono::steady_clock::now();
+  CHECK(session->wait(Deadline::in(60s)));
   CHECK(session->may_write());
   CHECK(std::chrono::steady_clock::now() - before < 30s);
   sshd.resume();
