@@ -67,7 +67,11 @@ std::size_t ControlShell::write_payload(std::string_view bytes) {
   return queue_.empty() && !eof_wanted_ ? channel_.write(bytes) : 0;
 }
 
-void ControlShell::end_payload() { eof_wanted_ = true; }
+// At once: it may be that nothing else happens any more that would wake us.
+void ControlShell::end_payload() {
+  eof_wanted_ = true;
+  write_queue();
+}
 
 void ControlShell::signal_step() { eof_wanted_ = signal_wanted_ = true; }
 

@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstring>
 #include <list>
+#include <mutex>
 #include <thread>
 #include <vector>
 
@@ -43,7 +44,52 @@ class Bytes final : public ByteSource {
   Sha256 sum_;
 };
 
+// One piece and the end, some time after `start`.
+class LateBytes final : public ByteSource {
+ public:
+  void start() {
+    late_ = std::jthread([this] {
+      std::this_thread::sleep_for(300ms);  // so that the loop sleeps, and is woken by nothing else
+      const std::scoped_lock lock(mutex_);
+      ready_ = true;
+      if (waker_) waker_->wake();
+    });
+  }
+  Result<Piece> read(std::span<char> buffer, const std::shared_ptr<Waker>& waker) override {
+    const std::scoped_lock lock(mutex_);
+    waker_ = waker;
+    if (!ready_) return Piece{Piece::State::later, 0};
+    if (std::exchange(given_, true)) return Piece{Piece::State::end, 0};
+    buffer[0] = 'x';
+    return Piece{Piece::State::data, 1};
+  }
+
+ private:
+  std::mutex mutex_;
+  std::shared_ptr<Waker> waker_;
+  bool ready_ = false;
+  bool given_ = false;
+  std::jthread late_;
+};
+
 }  // namespace
+
+TEST_CASE("the end of a payload is sent at once, though nothing else happens") {
+  const SshdFixture sshd;
+  auto session = open_session(sshd);
+  LateBytes data;
+  bool started = false;
+  const auto before = std::chrono::steady_clock::now();
+  const auto exit = session->send(
+      {"count", "echo started; wc -c"}, data, {},
+      [&](ssh::Stream, std::string_view) {
+        if (!std::exchange(started, true)) data.start();
+      },
+      within(50s));
+  REQUIRE(exit);
+  CHECK(exit->ok());
+  CHECK(std::chrono::steady_clock::now() - before < 8s);  // not with the next heartbeat
+}
 
 TEST_CASE("two channels that write and read at once get through a socket that takes a packet in small parts") {
   const SshdFixture sshd;
