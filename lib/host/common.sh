@@ -23,6 +23,18 @@ kk_temporary() {
   return 1
 }
 
+# An unnamed pipe on descriptor $1: a here-document is one in most shells. Fails where it isn't, or where the system has no name by
+# which it could be opened anew, for writing.
+kk_here_pipe() {
+  [ -z "${KSH_VERSION-}" ] || return 1
+  eval "exec $1<<.
+.
+"
+  [ -p "/proc/self/fd/$1" ] && [ -w "/proc/self/fd/$1" ] && return
+  eval "exec $1<&-"
+  return 1
+}
+
 # Where `current` points: kk_kind none | live (then kk_live) | link (then kk_target) | directory | file. Fails where it can't be read.
 kk_read_current() {
   kk_live='' kk_target=''

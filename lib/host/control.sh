@@ -8,6 +8,7 @@
 #   r S PID  relay of stream S (o, e)       d S     that relay has met its end of file
 #   t        a second of drain has passed   k       the killed group is gone
 #   b        ten seconds have passed, while a lock is held
+#   w G N    worker G has ended with status N
 # So the order of things is the order of lines, and only the main loop writes frames.
 
 # A frame in one write(2): it may stand in the midst of a step's output. bash writes line by line; printenv doesn't.
@@ -25,6 +26,10 @@ kk_status() {
 
 # An unnamed pipe that this shell can write and read.
 kk_pipe() {
+  if kk_here_pipe 6; then
+    exec 6<>/proc/self/fd/6
+    return
+  fi
   kk_temporary || return 1
   mkfifo -m 600 "$kk_t/e" && exec 6<>"$kk_t/e"
   kk_made=$?
@@ -91,6 +96,7 @@ kk_control() {
   command -v setsid >/dev/null 2>&1 && kk_setsid=setsid
   kk_default=unknown
   kk_want=0 kk_silent=0 kk_pulse_pid='' kk_shell=$$
+  kk_worker='' kk_generation=0
   kk_idle
   kk_quit=
   # There too: what rc files have said before must not pass for the first step's.
@@ -104,17 +110,17 @@ kk_control() {
       q) kk_gone ;;
       'p '*)
         kk_leader=${kk_event#p }
+        [ -z "$kk_working" ] || kk_worker=$kk_leader
         [ -z "$kk_kill" ] || kk_killer
         ;;
       'r o '*) kk_out=${kk_event#r o } && kk_cut ;;
       'r e '*) kk_err=${kk_event#r e } && kk_cut ;;
       'd o') kk_out=- && kk_settle ;;
       'd e') kk_err=- && kk_settle ;;
-      'x '*)
-        kk_status "${kk_event#x }"
-        kk_ended=$kk_st
-        case $kk_out$kk_err in --) ;; *) kk_timer ;; esac
-        kk_settle
+      'x '*) kk_end "${kk_event#x }" ;;
+      "w $kk_generation "*)
+        kk_worker=''
+        [ -z "$kk_working" ] || [ -n "$kk_ended" ] || kk_end "${kk_event##* }"
         ;;
       t) kk_tick ;;
       k) kk_kill='done' && kk_settle ;;
@@ -123,8 +129,15 @@ kk_control() {
   done
 }
 
+kk_end() {
+  kk_status "$1"
+  kk_ended=$kk_st
+  case $kk_out$kk_err in --) ;; *) kk_timer ;; esac
+  kk_settle
+}
+
 kk_idle() {
-  kk_id='' kk_leader='' kk_kill='' kk_out='' kk_err='' kk_ended='' kk_ticks=0 kk_cutting='' kk_timer=''
+  kk_id='' kk_working='' kk_leader='' kk_kill='' kk_out='' kk_err='' kk_ended='' kk_ticks=0 kk_cutting='' kk_timer=''
 }
 
 kk_client() {
@@ -150,6 +163,7 @@ kk_client() {
       case $kk_next in '' | *[!0-9]*) kk_want='' ;; esac
       case $kk_want in '' | *[!0-9]*) kk_want=0 && kk_gone ;; esac
       kk_text=
+      kk_lines=$kk_want
       [ "$kk_want" -gt 0 ] || "$kk_then"
       ;;
     *) kk_gone ;;
@@ -187,6 +201,7 @@ kk_exit() {
     kk_unlock
     kill -KILL "$kk_pulse_pid" 2>/dev/null
   fi
+  [ -z "$kk_worker" ] || kill -KILL "$kk_worker" 2>/dev/null
   exit 0
 }
 
@@ -202,13 +217,13 @@ kk_start() {
   if [ -n "$kk_ours" ]; then
     # Our own functions leave nobody behind, so they need no relays.
     kk_out=- kk_err=-
-    kk_lead &
+    kk_work || { kk_lead & }
     return
   fi
   # A shell's background jobs ignore INT and QUIT; where env can undo that, a step doesn't.
   if [ "$kk_default" = unknown ]; then
     kk_default=
-    env --default-signal=INT,QUIT true 2>/dev/null && kk_default='env --default-signal=INT,QUIT'
+    env --default-signal=INT,QUIT >/dev/null 2>&1 && kk_default='env --default-signal=INT,QUIT'
   fi
   kk_prefix="$kk_setsid $kk_default"
   kk_supervise &
@@ -321,6 +336,7 @@ kk_living() {
 # TERM every second until the group is gone, KILL after five, given up after six.
 kk_killer() {
   kk_kill=busy
+  [ -z "$kk_working" ] || kk_worker=
   (
     kk_i=0
     while kk_living; do

@@ -16,7 +16,7 @@ kk_link() {
   kk_each kk_link_check "$@"
   kk_each kk_link_seed "$@"
   kk_each kk_link_make "$@"
-  rm -f "$kk_rel/REVISION" && printf '%s\n' "$kk_revision" >"$kk_rel/REVISION" ||
+  kk_remove "$kk_rel/REVISION" && printf '%s\n' "$kk_revision" >"$kk_rel/REVISION" ||
     kk_fail "can't write '$kk_rel/REVISION'"
 }
 
@@ -96,9 +96,13 @@ kk_link_make() {
   ! kk_inside "$@" || return 0
   kk_where=$kk_rel
   case $2 in */*) kk_where=$kk_rel/${2%/*} ;; esac
-  mkdir -p "$kk_where" || kk_fail "can't make '$kk_where'"
+  [ -d "$kk_where" ] || mkdir -p "$kk_where" || kk_fail "can't make '$kk_where'"
   kk_relative "$kk_where" "$kk_base/$2"
-  rm -rf "${kk_rel:?}/$2" && ln -s "$kk_way" "$kk_rel/$2" || kk_fail "can't link '$kk_rel/$2' to '$kk_shared/$2'"
+  kk_remove "${kk_rel:?}/$2" && ln -s "$kk_way" "$kk_rel/$2" || kk_fail "can't link '$kk_rel/$2' to '$kk_shared/$2'"
+}
+
+kk_remove() {
+  if [ -e "$1" ] || [ -L "$1" ]; then rm -rf "$1"; fi
 }
 
 # kk_way: from the folder $1 to $2, both real and absolute.

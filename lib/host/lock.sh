@@ -39,6 +39,7 @@ kk_say_lock() {
 
 # What tells this system, and this view of its processes, from others. Empty where there is no /proc.
 kk_here() {
+  [ -z "${kk_machine-}" ] || return 0
   kk_boot='' kk_space='' kk_machine=''
   { IFS= read -r kk_boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || :
   { IFS= read -r kk_machine </proc/sys/kernel/hostname; } 2>/dev/null || kk_machine=$(uname -n)

@@ -2,8 +2,10 @@
 # The tree, where it is missing, and a new release's folder.
 
 kk_prepare() {
-  kk_read_current
-  case $kk_kind in directory | file) kk_fail "'$kk_current' is a real $kk_kind, not a link: move it away" ;; esac
+  if [ -e "$kk_current" ] && [ ! -L "$kk_current" ]; then
+    kk_read_current
+    kk_fail "'$kk_current' is a real $kk_kind, not a link: move it away"
+  fi
   if [ ! -d "$kk_root" ]; then
     mkdir -p "$kk_root" || kk_fail "can't make '$kk_root'$(kk_install)"
   fi

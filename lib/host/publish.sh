@@ -39,7 +39,7 @@ kk_end_rollback() {
 
 # `current` becomes a link to kk_wanted: a link under a name that nobody can guess, renamed over it, and read back.
 kk_replace() {
-  kk_l="$kk_root/.current-${kk_release:-00000000000000}-$$-$(kk_nonsense)"
+  kk_l="$kk_root/.current-${kk_release:-00000000000000}-$$-${kk_token:-$(kk_nonsense)}"
   ln -s "$kk_wanted" "$kk_l" ||
     kk_fail "can't make a link in '$kk_root'; 'current' is unchanged: check its owner and the room on the disk"
   kk_old=$kk_target

@@ -6,7 +6,7 @@ kk_receive() {
   kk_note="$kk_own/tmp/sum.$kk_release"
   cd "$kk_releases/$kk_release" || kk_fail "can't enter '$kk_releases/$kk_release'"
   # What an earlier attempt has left.
-  rm -f "$kk_note"
+  [ ! -e "$kk_note" ] || rm -f "$kk_note"
   kk_empty || find . ! -name . -prune -exec rm -rf {} + || kk_fail "can't empty '$kk_releases/$kk_release'"
   kk_t=$(mktemp -d "$kk_own/tmp/receive.XXXXXXXX") && mkfifo "$kk_t/data" ||
     kk_fail "can't make a temporary folder in '$kk_own/tmp': check its owner and the room on the disk"

@@ -9,7 +9,7 @@ std::string_view script() {
   static const std::string whole = [] {
     std::string text;
     for (const auto* name :
-         {"common", "lock", "control", "facts", "prepare", "receive", "link", "template", "task", "seal", "publish", "log", "prune"}) {
+         {"common", "lock", "control", "worker", "facts", "prepare", "receive", "link", "template", "task", "seal", "publish", "log", "prune"}) {
       text += embedded_script(name);
     }
     return text;

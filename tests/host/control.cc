@@ -245,13 +245,13 @@ bool Control::wait_for_error(std::string_view text, std::chrono::seconds patienc
   return true;
 }
 
-void Control::begin(int id, std::string_view text) {
+void Control::begin(int id, std::string_view text, bool ours) {
   std::string step(text);
   if (step.empty() || step.back() != '\n') step += '\n';
   id_ = id;
   out_.clear();
   err_.clear();
-  say("step " + std::to_string(id) + " " + std::to_string(std::count(step.begin(), step.end(), '\n')) + "\n" + step);
+  say((ours ? "call " : "step ") + std::to_string(id) + " " + std::to_string(std::count(step.begin(), step.end(), '\n')) + "\n" + step);
   wait_for("begin " + std::to_string(id));
 }
 
@@ -281,16 +281,20 @@ Ended Control::end(int id, std::chrono::seconds patience) {
   }
 }
 
-Ended Control::run(std::string_view text) {
+Ended Control::run(std::string_view text, bool ours) {
   const int id = id_ + 1;
-  begin(id, text);
+  begin(id, text, ours);
   return end(id);
 }
 
 Ended Control::run(const std::vector<host::Command>& commands) {
   std::string text;
-  for (const auto& command : commands) text += command.text;
-  return run(text);
+  bool ours = true;
+  for (const auto& command : commands) {
+    text += command.text;
+    ours = ours && command.ours;
+  }
+  return run(text, ours);
 }
 
 int Control::wait() {

@@ -70,10 +70,10 @@ class Control {
   Control& operator=(const Control&) = delete;
 
   void say(std::string_view bytes) const;     // on the standard input; nothing happens where that is closed
-  void begin(int id, std::string_view text);  // `step`, and waits for its `begin`
+  void begin(int id, std::string_view text, bool ours = false);  // `step` or `call`, and waits for its `begin`
   Ended end(int id, std::chrono::seconds patience = std::chrono::seconds(20));
-  Ended run(std::string_view text);  // begin and end, under the next number
-  Ended run(const host::Command& command) { return run(command.text); }
+  Ended run(std::string_view text, bool ours = false);  // begin and end, under the next number
+  Ended run(const host::Command& command) { return run(command.text, command.ours); }
   Ended run(const std::vector<host::Command>& commands);
   bool wait_for(std::string_view frame, std::chrono::seconds patience = std::chrono::seconds(20));
   bool wait_for_output(std::string_view text, std::chrono::seconds patience = std::chrono::seconds(20));

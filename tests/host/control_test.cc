@@ -179,6 +179,70 @@ TEST_CASE("A cancel ends the step's whole process group") {
   CHECK(control.run("echo on").out == "on\n");
 }
 
+TEST_CASE("Steps of ours, one after the other, are steps of their own: folder, values, status and failure end with each") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  Control control(shell, disk);
+  CHECK(control.run("cd /proc; kk_value=1; umask 077; exit 3", true).status == 3);
+  auto ended = control.run("pwd; echo \"${kk_value-none} $(umask)\"; false; echo not reached", true);
+  CHECK(ended.status == 1);
+  CHECK(ended.out.find("/proc\n") == std::string::npos);
+  CHECK(ended.out.find("none 0022\n") != std::string::npos);
+  CHECK(ended.out.find("not reached") == std::string::npos);
+  CHECK(control.run("echo out; echo err >&2; cat", true).out == "out\n");
+  // Longer than what a pipe takes.
+  ended = control.run("kk_value='" + std::string(100'000, 'x') + "'\necho ${#kk_value}\n", true);
+  CHECK(ended.status == 0);
+  CHECK(ended.out == "100000\n");
+  CHECK(control.run("echo after", true).out == "after\n");
+  CHECK(control.run("echo a task").out == "a task\n");
+  control.say("quit\n");
+  CHECK(control.wait() == 0);
+}
+
+TEST_CASE("A step of ours is cancelled with all that it has started, and the next one runs") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  Control control(shell, disk);
+  CHECK(control.run("echo warm", true).out == "warm\n");
+  for (int id = 2; id < 6; id += 2) {
+    control.begin(id, family, true);
+    REQUIRE(control.wait_for_output("all"));
+    control.say("cancel " + std::to_string(id) + "\n");
+    const auto ended = control.end(id);
+    CHECK(ended.status == 143);
+    const auto pids = pids_in(ended.out);
+    CHECK(pids.size() == 3);
+    CHECK(all_gone(pids));
+    const auto next = control.run("echo on", true);
+    CHECK(next.status == 0);
+    CHECK(next.out == "on\n");
+  }
+  // At once, too: before the worker has begun in earnest.
+  Control other(shell, disk);
+  other.begin(1, "sleep 600", true);
+  other.say("cancel 1\n");
+  CHECK(other.end(1).status == 143);
+  CHECK(other.run("echo on", true).out == "on\n");
+}
+
+TEST_CASE("However the control shell ends, nothing of ours runs on that waits for it") {
+  const auto shell = GENERATE(from_range(shells()));
+  const std::string how = GENERATE("quit", "end of input", "KILL");
+  INFO(shell << ", " << how);
+  const Disk disk;
+  Control control(shell, disk);
+  const auto pids = pids_in(control.run("echo $$ $PPID $kk_shell", true).out);
+  REQUIRE(pids.size() == 3);
+  if (how == "quit") control.say("quit\n");
+  if (how == "end of input") control.close_input();
+  if (how == "KILL") kill(pids[2], SIGKILL);
+  control.wait();
+  CHECK(all_gone(pids));
+}
+
 TEST_CASE("A step that ignores TERM is killed after five seconds") {
   // All shells at the same time, since it takes so long.
   const Disk disk;
