@@ -102,9 +102,9 @@ Reading diff(const Request& request, bool exit_code, const Surroundings& with) {
   });
   const auto groups = trees.all(opened.hosts);
   const plan::Difference difference = plan::difference(request.recipe, source, groups);
-  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), difference.text};
+  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), difference.text, plan::diff_json(difference)};
   const bool fail = exit_code && difference.differs;
-  return {fail ? run.end_early({}, opened.hosts) : run.end_well(opened.hosts, event::HostEnd::unchanged), difference.text};
+  return {fail ? run.end_early({}, opened.hosts) : run.end_well(opened.hosts, event::HostEnd::unchanged), difference.text, plan::diff_json(difference)};
 }
 
 }  // namespace kirikae::deploy

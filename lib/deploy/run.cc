@@ -13,12 +13,6 @@
 namespace kirikae::deploy {
 namespace {
 
-std::vector<std::string> names_of(const std::vector<inventory::Host>& hosts) {
-  std::vector<std::string> names;
-  for (const auto& host : hosts) names.push_back(host.name);
-  return names;
-}
-
 // How a person calls the tool for this recipe, as it was called.
 std::string command_for(const Request& request) {
   std::string command = "deploy";
@@ -27,6 +21,12 @@ std::string command_for(const Request& request) {
 }
 
 }  // namespace
+
+std::vector<std::string> names_of(const std::vector<inventory::Host>& hosts) {
+  std::vector<std::string> names;
+  for (const auto& host : hosts) names.push_back(host.name);
+  return names;
+}
 
 Run::Run(const Request& request, const Surroundings& with, std::string verb)
     : request_(request), with_(with), token_(random_hex(8)), verb_(std::move(verb)), emit_(with.events, request.secrets.get()) {

@@ -41,9 +41,10 @@ Reading status(const Request& request, bool exit_code, const Surroundings& with)
   }
   const auto errors = opened.all_errors();
   plan::Status status = plan::status_of(request.recipe, hosts, errors.size());
-  if (!errors.empty()) return {run.end_early(errors, opened.hosts), hosts.empty() ? std::string() : std::move(status.text)};
+  std::string json = plan::status_json(status);
+  if (!errors.empty()) return {run.end_early(errors, opened.hosts), hosts.empty() ? std::string() : std::move(status.text), std::move(json)};
   event::Report report = exit_code && !status.in_order ? run.end_early({}, opened.hosts) : run.end_well(opened.hosts, event::HostEnd::unchanged);
-  return {std::move(report), std::move(status.text)};
+  return {std::move(report), std::move(status.text), std::move(json)};
 }
 
 Reading audit(const Request& request, int lines, const Surroundings& with) {
@@ -60,8 +61,9 @@ Reading audit(const Request& request, int lines, const Surroundings& with) {
     run.emit()(event::Warning{all[i].host, fmt::format("{} of its log {} none of ours, and left out", count, all[i].unreadable == 1 ? "is" : "are")});
   }
   std::string text = logs.empty() ? std::string() : plan::audit_text(logs, static_cast<std::size_t>(lines));
-  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), std::move(text)};
-  return {run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text)};
+  std::string json = plan::audit_json(logs, static_cast<std::size_t>(lines));
+  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), std::move(text), std::move(json)};
+  return {run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text), std::move(json)};
 }
 
 }  // namespace kirikae::deploy

@@ -164,18 +164,24 @@ std::vector<std::pair<std::string, std::vector<std::string>>> folded(const std::
   return texts;
 }
 
+CommandScene command_scene(const recipe::Recipe& recipe, const HostFacts& host) {
+  CommandScene scene{host.facts.environment, {}};
+  for (const auto& [name, value] : recipe.env) scene.environment[name] = value;
+  auto vars = recipe.vars;
+  vars.insert(host.host.vars.begin(), host.host.vars.end());
+  for (const auto& [name, value] : vars) scene.vars.push_back(name);
+  return scene;
+}
+
 std::string commands_text(const recipe::Recipe& recipe, const std::vector<HostFacts>& hosts) {
   std::vector<Remark> each;
   for (const HostFacts& host : hosts) {
-    auto seen = host.facts.environment;
-    for (const auto& [name, value] : recipe.env) seen[name] = value + "  (by the recipe)";
-    auto vars = recipe.vars;
-    vars.insert(host.host.vars.begin(), host.host.vars.end());
+    const CommandScene scene = command_scene(recipe, host);
     std::string text = fmt::format("  they run as {}, with umask {}\n", host.host.user, host.facts.umask);
-    for (const auto& [name, value] : seen) text += fmt::format("  {}={}\n", name, value);
-    std::vector<std::string> names;
-    for (const auto& [name, value] : vars) names.push_back(name);
-    if (!names.empty()) text += fmt::format("  vars: {}\n", fmt::join(names, ", "));
+    for (const auto& [name, value] : scene.environment) {
+      text += fmt::format("  {}={}{}\n", name, value, recipe.env.contains(name) ? "  (by the recipe)" : "");
+    }
+    if (!scene.vars.empty()) text += fmt::format("  vars: {}\n", fmt::join(scene.vars, ", "));
     each.push_back({host.host.name, std::move(text)});
   }
   std::string text;
