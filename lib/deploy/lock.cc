@@ -47,7 +47,7 @@ Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size
   return std::unexpected(Error(ErrorCode::remote, "reading the host's state failed: " + complaint));
 }
 
-Error refusal_error(const release::LockRefusal& refusal, const Request& request, const std::string& host) {
+Error refusal_error(const release::LockRefusal& refusal, const Request& request, const LockWish& wish, const std::string& host) {
   const std::string& stage = request.recipe.stage;
   if (!refusal.same_as.empty()) {
     return Error(ErrorCode::preflight,
@@ -57,8 +57,7 @@ Error refusal_error(const release::LockRefusal& refusal, const Request& request,
   }
   if (refusal.frozen) {
     return Error(ErrorCode::locked, "frozen by " + release::to_text(*refusal.frozen),
-                 fmt::format("'deploy unlock {}' ends that{}", stage,
-                             "; a rollback may go on with --despite-freeze"))
+                 fmt::format("'deploy unlock {}' ends that{}", stage, wish.has_option ? "; --despite-freeze goes on all the same" : ""))
         .on(host);
   }
   return Error(ErrorCode::locked, "locked by " + release::to_text(refusal.lock.value_or(release::LockHolder{})),
