@@ -70,11 +70,14 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
-  std::vector<plan::Remark> lines;
+  std::vector<plan::Remark> lines, taken;
   std::vector<Error> busy;
   for (const auto& [host, facts] : opened.hosts) {
     if (facts.frozen) lines.push_back({host.name, "was frozen by " + release::to_text(*facts.frozen)});
-    if (facts.lock && force) lines.push_back({host.name, "was locked by " + release::to_text(*facts.lock)});
+    if (facts.lock && force) {
+      lines.push_back({host.name, "was locked by " + release::to_text(*facts.lock)});
+      taken.push_back({host.name, "locked by " + release::to_text(*facts.lock)});
+    }
     if (facts.lock && !force && !facts.frozen) {
       busy.push_back(Error(ErrorCode::locked, "not frozen, but locked by a run: " + release::to_text(*facts.lock),
                            "it ends with its run; --force takes it away from a run that you know to be stuck")
@@ -83,6 +86,13 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
     if (!facts.frozen && !facts.lock) lines.push_back({host.name, "was neither frozen nor locked"});
   }
   if (!busy.empty()) return {run.end_early(busy, opened.hosts), lines_text(lines)};
+  if (!taken.empty()) {
+    run.tell(taken);
+    const auto agreed = with.confirm("taking a run's lock away",
+                                     fmt::format("take the lock away on {} host{}? that run fails, and may leave its hosts in the middle",
+                                                 taken.size(), taken.size() == 1 ? "" : "s"));
+    if (!agreed) return {run.end_early({agreed.error()}, opened.hosts), {}};
+  }
   const release::Layout layout(request.recipe.deploy_to);
   const auto entry = entry_for(request, with, "unlock", force ? "by force" : "");
   const auto affected = [&](const release::Facts& facts) { return facts.frozen || (force && facts.lock); };
