@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
+
+#include "core/fold.h"
 #include "deploy/ask.h"
 #include "plan/audit.h"
 
@@ -11,18 +15,28 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t longest_line = 8001;  // of a log, as hosts send it (lib/host/log.sh)
+constexpr std::size_t longest_log = std::size_t{32} << 20;  // bytes of one host, whatever --lines says
+constexpr std::size_t most_kept = std::size_t{128} << 20;   // of all hosts
 
 // The last lines of every host's log.
 std::vector<plan::HostLog> read_logs(OpenedHosts& opened, const Request& request, const Run& run, const Surroundings& with,
                                      runner::TaskGroup& group, int lines) {
   std::vector<plan::HostLog> logs(opened.hosts.size());
+  std::atomic<std::size_t> kept = 0;
   const auto command = host::audit(release::Layout(request.recipe.deploy_to), lines);
   ask_all(
-      opened, run, with, group, [&](const plan::HostFacts&) { return command; }, 60s, static_cast<std::size_t>(lines) * longest_line,
+      opened, run, with, group, [&](const plan::HostFacts&) { return command; }, 60s, std::min(static_cast<std::size_t>(lines) * longest_line, longest_log),
       [&](std::size_t i, const std::string& answer) -> Result<void> {
+        if ((kept += answer.size()) > most_kept) {
+          return std::unexpected(Error(ErrorCode::local, fmt::format("the logs of all hosts are longer than {}", size_text(most_kept)),
+                                       "ask for fewer --lines, or fewer --hosts"));
+        }
         logs[i] = plan::read_log(opened.hosts[i].host.name, answer);
         return {};
       });
+  for (auto& error : opened.errors) {
+    if (error && error->code == ErrorCode::local && error->hint.empty()) error->hint = "ask for fewer --lines";
+  }
   return logs;
 }
 

@@ -210,6 +210,21 @@ TEST_CASE("the audit has a line for everything that was done, and who did it") {
   REQUIRE(std::count(last.begin(), last.end(), '\n') == 3);
 }
 
+TEST_CASE("a log that is too long to be read is told, and the other hosts' are shown") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string line = R"({"time":"2026-11-23T05:00:00Z","action":"deploy","detail":")" + std::string(7900, 'x') + "\"}\n";
+  std::string log;
+  for (int i = 0; i < 4500; ++i) log += line;
+  world.host(1).write(".kirikae/log.jsonl", log);
+  Ran ran = world.deploy({"audit", "production", "--lines", "4500"});
+  REQUIRE(ran.status == 1);
+  REQUIRE_THAT(ran.err, ContainsSubstring("error: [127.0.0.2] audit: its answer is longer than 33.6 MB\n  ask for fewer --lines"));
+  REQUIRE_THAT(ran.out, ContainsSubstring("deploy  good"));
+  REQUIRE(world.deploy({"audit", "production", "--lines", "100"}).status == 0);
+}
+
 TEST_CASE("a prune removes what a deploy would remove, now, and never what serves or would") {
   World world({.hosts = 2});
   world.write_recipe("keep_releases: 5\n");
