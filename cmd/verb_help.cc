@@ -25,8 +25,8 @@ std::string_view verb_description(Verb verb) {
              "deploy from going through: connections and host keys, rights, room on the disk,\n"
              "missing shared files and tools, wrong clocks, and templates that can't be\n"
              "rendered. Warns of what dead runs have left, of locks and freezes, and shows the\n"
-             "environment that commands get. Changes nothing. Every deploy does the same before\n"
-             "it begins.\n";
+             "environment that commands get. Changes nothing. Every deploy does the same\n"
+             "before it begins.\n";
     case Verb::status:
       return "Shows which release each host runs, since when and by whom, hosts that are alike\n"
              "in one line; and what is not as it should be: hosts that differ, a 'current'\n"
@@ -78,7 +78,7 @@ std::string_view verb_description(Verb verb) {
              "--follow) goes on until Ctrl-C, also when files are rotated or not there yet.\n";
     case Verb::completion:
       return "Prints a script that makes your shell complete verbs, options, stages, hosts,\n"
-             "roles and tasks. They are read from the recipe; nothing is connected to.\n";
+             "roles, tasks and kept runs. Nothing is connected to.\n";
     case Verb::report:
       return "Writes a page (HTML, nothing else needed) about a run of this machine: a\n"
              "timeline of its hosts, the slowest of them, what failed with its output. RUN is\n"
