@@ -5,6 +5,7 @@
 #include "core/fold.h"
 #include "deploy/ask.h"
 #include "deploy/run.h"
+#include "plan/audit.h"
 #include "plan/log_line.h"
 #include "plan/preflight.h"
 
@@ -57,7 +58,7 @@ Reading freeze(const Request& request, const std::string& why, const Surrounding
                                                      : std::string("frozen")});
   }
   if (!taken.empty()) return {run.end_early(taken, opened.hosts), {}};
-  const host::LockInfo info{{}, {}, request.operator_name, utc_text(with.unix_now()), why, request.job_url};
+  const host::LockInfo info{{}, {}, request.operator_name, plan::time_text(with.unix_now()), why, request.job_url};
   const release::Layout layout(request.recipe.deploy_to);
   const auto entry = entry_for(request, with, "lock", why);
   const auto everywhere = [](const release::Facts&) { return true; };

@@ -20,9 +20,6 @@ struct LockWish {
 // The token under which the run has host `index` of its request.
 std::string token_of(const LockWish& wish, std::size_t index);
 
-// `2026-11-23 10:00:00 UTC`
-std::string utc_text(std::int64_t unix_seconds);
-
 struct LockTry {
   std::optional<release::LockRefusal> refusal;  // none: it is ours, or it can't be made there
   std::string facts;                            // the answer, for release::parse_facts

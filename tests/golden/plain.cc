@@ -247,7 +247,7 @@ error: [sql[1,2]] no route to sql10, nor to sql1.example.com
 }
 
 TEST_CASE("the table in a log has no more of an error than tells which, and the whole stands below") {
-  const std::string long_text = "host key of 'web1' is not known: ssh-ed25519 SHA256:" + std::string(43, 'a') + " (read: /home/ada/.ssh/known_hosts)";
+  const std::string long_text = "host key of 'web1' is not known: ssh-ed25519 SHA256:" + std::string(43, 'a') + " (read: ~/.ssh/known_hosts)";
   auto end = report("deploy", Outcome::unreachable, 1.0);
   end.hosts = {host_report("web1", HostEnd::unchanged, 1.0, 0)};
   end.hosts[0].error = Error(ErrorCode::host_key, long_text);
