@@ -14,13 +14,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// The same on every host, with a line in its audit where `logged` says so.
-std::vector<Error> on_all(OpenedHosts& opened, const Run& run, const Surroundings& with, runner::TaskGroup& group, const host::Command& command,
-                          const release::Layout& layout, const plan::LogEntry& entry,
-                          const std::function<bool(const release::Facts&)>& logged) {
+// On every host, with a line in its audit where `logged` says so.
+std::vector<Error> on_all(OpenedHosts& opened, const Run& run, const Surroundings& with, runner::TaskGroup& group,
+                          const std::function<host::Command(const release::Facts&)>& command, const release::Layout& layout,
+                          const plan::LogEntry& entry, const std::function<bool(const release::Facts&)>& logged) {
   const host::Command log = host::log(layout, plan::json_line(entry), {});
   const auto both = [&](const plan::HostFacts& host) {
-    return host::Command{command.name, command.text + (logged(host.facts) ? log.text : std::string())};
+    const host::Command own = command(host.facts);
+    return host::Command{own.name, own.text + (logged(host.facts) ? log.text : std::string())};
   };
   constexpr std::size_t longest_answer = 64 * 1024;  // there is none
   ask_all(opened, run, with, group, both, 60s, longest_answer, [](std::size_t, const std::string&) { return Result<void>(); });
@@ -62,7 +63,8 @@ Reading freeze(const Request& request, const std::string& why, const Surrounding
   const release::Layout layout(request.recipe.deploy_to);
   const auto entry = entry_for(request, with, "lock", why);
   const auto everywhere = [](const release::Facts&) { return true; };
-  if (auto errors = on_all(opened, run, with, group, host::freeze(layout, info), layout, entry, everywhere); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
+  const auto command = [&](const release::Facts&) { return host::freeze(layout, info); };
+  if (auto errors = on_all(opened, run, with, group, command, layout, entry, everywhere); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
   return {run.end_well(opened.hosts, event::HostEnd::unchanged), lines_text(lines)};
 }
 
@@ -97,7 +99,12 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
   const release::Layout layout(request.recipe.deploy_to);
   const auto entry = entry_for(request, with, "unlock", force ? "by force" : "");
   const auto affected = [&](const release::Facts& facts) { return facts.frozen || (force && facts.lock); };
-  if (auto errors = on_all(opened, run, with, group, host::thaw(layout, force), layout, entry, affected); !errors.empty()) {
+  // The lock that was shown: another may have come while somebody thought it over.
+  const auto command = [&](const release::Facts& facts) {
+    const auto& held = facts.lock ? facts.lock : facts.stale_lock;
+    return host::thaw(layout, force && held ? held->token : std::string());
+  };
+  if (auto errors = on_all(opened, run, with, group, command, layout, entry, affected); !errors.empty()) {
     return {run.end_early(errors, opened.hosts), lines_text(lines)};
   }
   return {run.end_well(opened.hosts, event::HostEnd::unchanged), lines_text(lines)};
