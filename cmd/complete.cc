@@ -5,12 +5,16 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <fstream>
 #include <set>
 
 #include "inventory/inventory.h"
 #include "load.h"
 #include "local.h"
 #include "recipe/load.h"
+#include "ui/run_folder.h"
+#include "ui/run_record.h"
+#include "ui/sanitize.h"
 #include "verb.h"
 
 namespace kirikae::cmd {
@@ -68,7 +72,7 @@ class Completion {
   // `before`: what stands in front of the value in the same word; `typed`: the value so far.
   Candidates values_of(const OptionRow& row, const std::string& before, const std::string& typed) {
     const auto name = long_name(row);
-    if (name == "recipe") return {{":files", {}}};
+    if (name == "recipe" || name == "file") return {{":files", {}}};
     Candidates found;
     if (name == "output") {
       for (const std::string& kind : output_names()) found.push_back({before + kind, {}});
@@ -110,6 +114,8 @@ class Completion {
         return tasks();
       case Verb::ssh:
         return hosts();
+      case Verb::report:
+        return runs();
       case Verb::completion:
         return {{"bash", {}}, {"zsh", {}}, {"fish", {}}};
       case Verb::help: {
@@ -139,6 +145,22 @@ class Completion {
     std::set<std::string> names;
     for (const auto& host : recipe->hosts) names.insert(host.roles.begin(), host.roles.end());
     for (const std::string& name : names) found.push_back({name, {}});
+    return found;
+  }
+
+  // Runs of this machine, and stages for their latest ones.
+  Candidates runs() const {
+    Candidates found;
+    const auto folder = runs_folder();
+    if (!folder) return found;
+    for (const ui::KeptRun& run : ui::RunFolder(*folder).list()) {
+      std::ifstream file(run.file);
+      std::string first;
+      if (!std::getline(file, first)) continue;
+      const ui::RunRecord record = ui::read_record(first);
+      found.push_back({run.id, ui::sanitize_line(fmt::format("{} {}", record.verb, record.stage))});
+    }
+    for (const std::string& name : stages_) found.push_back({name, "the latest run of this stage"});
     return found;
   }
 

@@ -120,7 +120,7 @@ void Display::answer(std::string text, std::string json) {
 std::function<Secret(const std::string&)> Display::asker() {
   if (!ui::can_ask()) return {};
   return [this](const std::string& question) {
-    const ui::Queue::Pause pause(queue_);
+    const auto held = pause();
     return ui::ask_secret(question, stop_);
   };
 }

@@ -25,6 +25,8 @@ class Display {
   Display(const Options& options, bool reading, std::stop_token stop);
 
   [[nodiscard]] event::Sink& sink() { return queue_; }
+  // While it lives, nothing is shown but what was emitted before: for questions.
+  [[nodiscard]] ui::Queue::Pause pause() { return ui::Queue::Pause(queue_); }
   // What a verb that reads has come to, as an event; for readers that take it so.
   void answer(std::string text, std::string json);
   // Asks for a passphrase while the display holds still. Empty where nobody can be asked.

@@ -285,23 +285,25 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
   if (!parsed.values.find("keep")->second.empty()) TRY(take_number(parsed, "keep", 1, 1000, options.keep.emplace()));
   TRY(take_timeout(parsed, options.timeout));
   TRY(take_value(parsed, "file", options.file));
-  const auto flag = [&](std::string_view name) { return parsed.flags.find(name)->second; };
   TRY(take_lines(parsed, options.lines));
-  options.group = flag("group");
-  options.list = flag("list");
-  options.follow = flag("follow");
-  options.no_follow = flag("no-follow");
-  if (options.follow && options.no_follow)
-    return std::unexpected(usage_error("'--follow' and '--no-follow' exclude each other"));
-  options.exit_code = flag("exit-code");
-  options.yes = flag("yes");
-  options.quiet = flag("quiet");
-  options.verbose = flag("verbose");
-  options.dry_run = flag("dry-run");
-  options.despite_freeze = flag("despite-freeze");
-  options.force = flag("force");
-  if (options.quiet && options.verbose)
-    return std::unexpected(usage_error("'--quiet' and '--verbose' exclude each other"));
+  for (const auto& [name, into] : {std::pair{"group", &options.group},
+                                   {"list", &options.list},
+                                   {"follow", &options.follow},
+                                   {"no-follow", &options.no_follow},
+                                   {"exit-code", &options.exit_code},
+                                   {"yes", &options.yes},
+                                   {"quiet", &options.quiet},
+                                   {"verbose", &options.verbose},
+                                   {"dry-run", &options.dry_run},
+                                   {"despite-freeze", &options.despite_freeze},
+                                   {"force", &options.force}}) {
+    *into = parsed.flags.find(name)->second;
+  }
+  for (const auto& [one, other] : {std::pair{"follow", "no-follow"}, {"quiet", "verbose"}}) {
+    if (parsed.flags.find(one)->second && parsed.flags.find(other)->second) {
+      return std::unexpected(usage_error(fmt::format("'--{}' and '--{}' exclude each other", one, other)));
+    }
+  }
   return {};
 }
 

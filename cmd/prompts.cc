@@ -3,8 +3,12 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <string_view>
 
+#include "core/redactor.h"
 #include "deploy/secrets.h"
+#include "event/redact.h"
+#include "local.h"
 #include "recipe/text.h"
 #include "ui/ask.h"
 
@@ -91,6 +95,19 @@ std::string fault_of(std::string_view answer) {
   return {};
 }
 
+// A default's command may say on its standard error what is secret here: what it has from the environment, or was answered before.
+void take_secrets_out(Errors& errors, const recipe::Recipe& recipe, const Answers& answers) {
+  Redactor redactor;
+  const auto add = [&](std::string_view value) {
+    if (Redactor::can_mask(value)) redactor.add(value);
+  };
+  for (const auto& [name, source] : recipe.secrets) {
+    if (!source.env.empty()) add(environment_variable(source.env).value_or(""));
+  }
+  for (const auto& [name, answer] : answers.secrets) add(answer.reveal());
+  for (Error& error : errors) event::redact(error, redactor);
+}
+
 }  // namespace
 
 std::expected<Answers, Errors> answers_to(const recipe::Recipe& recipe, const Options& options, const std::stop_token& stop) {
@@ -119,6 +136,7 @@ std::expected<Answers, Errors> answers_to(const recipe::Recipe& recipe, const Op
       answers.texts.emplace(prompt.name, answer->reveal());
     }
   }
+  take_secrets_out(errors, recipe, answers);
   if (!errors.empty()) return std::unexpected(std::move(errors));
   return answers;
 }

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <cctype>
 #include <ctime>
 #include <type_traits>
 #include <utility>
@@ -17,24 +19,29 @@
 namespace kirikae::cmd {
 namespace {
 
+// `what` wants to be confirmed: --yes does, or whoever sits at the terminal.
+Result<void> agreed(const Call& call, const std::string& what, const std::string& question) {
+  if (call.options.yes) return {};
+  if (!ui::can_ask()) {
+    return std::unexpected(Error(ErrorCode::usage, fmt::format("{} wants to be confirmed, and nobody can be asked here", what),
+                                 "--yes answers for you"));
+  }
+  std::string answer = ui::ask_line(question + " [y/N]", call.stop).value_or("");
+  std::ranges::transform(answer, answer.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
+  if (answer == "y" || answer == "yes") return {};
+  return std::unexpected(Error(ErrorCode::cancelled, "not confirmed; nothing was done"));
+}
+
 // What a stage with `confirm: true` asks before anything is connected.
 Result<void> confirm(const Call& call, const deploy::Request& request) {
-  if (!request.recipe.confirm || call.options.yes) return {};
+  if (!request.recipe.confirm) return {};
   const std::string& stage = request.recipe.stage;
   std::string doing = call.options.verb == Verb::rollback ? "roll back"
                       : call.options.verb == Verb::prune  ? "remove old releases of"
                                                           : "deploy to";
   if (call.options.verb == Verb::task) doing = fmt::format("run task {} on", call.options.argument);
-  if (!ui::can_ask()) {
-    return std::unexpected(Error(ErrorCode::usage,
-                                 fmt::format("stage '{}' wants to be confirmed, and nobody can be asked here", stage),
-                                 "--yes answers for you"));
-  }
   const auto count = request.hosts.size();
-  const auto answer =
-      ui::ask_line(fmt::format("{} {} ({} host{})? type yes", doing, stage, count, count == 1 ? "" : "s"), call.stop);
-  if (answer == "yes") return {};
-  return std::unexpected(Error(ErrorCode::cancelled, "not confirmed; nothing was done"));
+  return agreed(call, fmt::format("stage '{}'", stage), fmt::format("{} {} ({} host{})?", doing, stage, count, count == 1 ? "" : "s"));
 }
 
 // For the verbs that run commands.
@@ -53,7 +60,11 @@ auto with_surroundings(const Call& call, bool reading, const deploy::Request& re
   Display display(call.options, reading, call.stop);
   const auto connector = ssh::make_connector(ssh_settings(request.recipe.ssh, display.asker()));
   const auto now = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
-  auto ended = work(request, deploy::Surroundings{*connector, display.sink(), now, *std::move(cache), call.stop});
+  const auto confirm = [&](const std::string& what, const std::string& question) {
+    const auto pause = display.pause();
+    return agreed(call, what, question);
+  };
+  auto ended = work(request, deploy::Surroundings{*connector, display.sink(), now, *std::move(cache), call.stop, confirm});
   if constexpr (std::is_same_v<decltype(ended), deploy::Reading>) display.answer(ended.text, ended.json);
   return ended;
 }

@@ -23,9 +23,10 @@ std::string_view verb_description(Verb verb) {
     case Verb::check:
       return "Connects to every host and lists, for all of them at once, what would keep a\n"
              "deploy from going through: connections and host keys, rights, room on the disk,\n"
-             "missing shared files and tools, wrong clocks. Warns of what dead runs have left,\n"
-             "of locks and freezes, and shows the environment that commands get. Changes\n"
-             "nothing. Every deploy does the same before it begins.\n";
+             "missing shared files and tools, wrong clocks, and templates that can't be\n"
+             "rendered. Warns of what dead runs have left, of locks and freezes, and shows the\n"
+             "environment that commands get. Changes nothing. Every deploy does the same\n"
+             "before it begins.\n";
     case Verb::status:
       return "Shows which release each host runs, since when and by whom, hosts that are alike\n"
              "in one line; and what is not as it should be: hosts that differ, a 'current'\n"
@@ -52,6 +53,7 @@ std::string_view verb_description(Verb verb) {
     case Verb::unlock:
       return "Says who has frozen the hosts, and ends that. With --force, the lock of a run\n"
              "that is still at work goes, too: that run then changes nothing more and fails.\n"
+             "Whose it is is shown first, and you are asked (--yes answers).\n"
              "A run that has died needs none of this: its lock ends with it, within a minute\n"
              "where its network vanished.\n";
     case Verb::run:
@@ -76,7 +78,7 @@ std::string_view verb_description(Verb verb) {
              "--follow) goes on until Ctrl-C, also when files are rotated or not there yet.\n";
     case Verb::completion:
       return "Prints a script that makes your shell complete verbs, options, stages, hosts,\n"
-             "roles and tasks. They are read from the recipe; nothing is connected to.\n";
+             "roles, tasks and kept runs. Nothing is connected to.\n";
     case Verb::report:
       return "Writes a page (HTML, nothing else needed) about a run of this machine: a\n"
              "timeline of its hosts, the slowest of them, what failed with its output. RUN is\n"

@@ -54,6 +54,31 @@ std::string caret_line(const Excerpt& excerpt) {
 
 }  // namespace
 
+std::string_view name_of(ErrorCode code) {
+  switch (code) {
+    case ErrorCode::usage: return "usage";
+    case ErrorCode::recipe: return "recipe";
+    case ErrorCode::connect: return "connect";
+    case ErrorCode::auth: return "auth";
+    case ErrorCode::host_key: return "host_key";
+    case ErrorCode::locked: return "locked";
+    case ErrorCode::preflight: return "preflight";
+    case ErrorCode::remote: return "remote";
+    case ErrorCode::lost: return "lost";
+    case ErrorCode::timeout: return "timeout";
+    case ErrorCode::cancelled: return "cancelled";
+    case ErrorCode::local: return "local";
+    case ErrorCode::internal: return "internal";
+  }
+  return "internal";
+}
+
+std::string message_of(const Error& error) {
+  std::string text;
+  for (auto doing = error.context.rbegin(); doing != error.context.rend(); ++doing) text += *doing + ": ";
+  return text + error.message;
+}
+
 std::string to_text(const Error& error) {
   std::string text;
   if (!error.host.empty()) text += fmt::format("[{}] ", error.host);
@@ -62,8 +87,7 @@ std::string to_text(const Error& error) {
     if (error.span->line > 0) text += fmt::format(":{}:{}", error.span->line, error.span->column);
     text += ": ";
   }
-  for (auto doing = error.context.rbegin(); doing != error.context.rend(); ++doing) text += *doing + ": ";
-  text += error.message;
+  text += message_of(error);
   if (error.span && error.span->line > 0 && !error.span->source_line.empty()) {
     const Excerpt excerpt = excerpt_of(*error.span);
     text += fmt::format("\n  {}\n  {}", excerpt.text, caret_line(excerpt));

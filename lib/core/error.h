@@ -4,6 +4,7 @@
 #include <expected>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -25,6 +26,9 @@ enum class ErrorCode {
   local,      // a file, a process or memory on this machine
   internal,   // a bug of ours
 };
+
+// Its name as above: what programs branch on (docs/events.md).
+std::string_view name_of(ErrorCode code);
 
 // A place in a recipe. Lines and columns count from 1; 0 means unknown. Columns count bytes.
 struct Span {
@@ -64,6 +68,8 @@ using Result = std::expected<T, Error>;
 // One error, whole: `file:line:column: message`, the source line with a caret, context, then the hint on a line of its own.
 // Ends without a newline.
 std::string to_text(const Error& error);
+// Context and message alone.
+std::string message_of(const Error& error);
 
 }  // namespace kirikae
 

@@ -1,10 +1,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <set>
+#include <system_error>
 
 #include "core/fold.h"
 #include "deploy/run.h"
+#include "deploy/templates.h"
 #include "plan/preflight.h"
 #include "transfer/artifact.h"
 
@@ -37,18 +40,35 @@ std::string ready_text(const Request& request, const std::vector<Error>& problem
   return text + (taken ? ", once nobody locks or freezes them any more\n" : "\n");
 }
 
+// Before a deploy does. What isn't there may be made like the source.
+void look_at_templates(const Request& request, std::vector<Error>& problems, std::vector<plan::Remark>& remarks) {
+  Request there{request.recipe, request.hosts, request.other_hosts, {}, {}, {}, {}, {}, {}, {}};
+  if (may_be_made(request)) {
+    std::erase_if(there.recipe.templates, [&](const recipe::Template& spec) {
+      std::error_code ignored;
+      const bool missing = !std::filesystem::exists(spec.from, ignored);
+      if (missing) remarks.push_back({"", fmt::format("the template '{}' isn't there: a before_connect task may make it", spec.from)});
+      return missing;
+    });
+  }
+  const auto templates = read_templates(there);
+  if (!templates) problems.insert(problems.end(), templates.error().begin(), templates.error().end());
+}
+
 }  // namespace
 
 Reading check(const Request& request, const Surroundings& with) {
   Run run(request, with, "check");
   std::vector<Error> problems;
+  std::vector<plan::Remark> remarks;
   auto source = transfer::examine(request.recipe.source, with.stop);
   if (!source && may_be_made(request) && source.error().code == ErrorCode::recipe) {
-    run.emit()(event::Warning{"", "the source isn't there: a before_connect task may make it, which a check doesn't run, so that the room for it "
-                                  "is not checked"});
+    remarks.push_back({"", "the source isn't there: a before_connect task may make it, which a check doesn't run, so that the room for it "
+                           "is not checked"});
   } else if (!source) {
     problems.push_back(source.error());
   }
+  look_at_templates(request, problems, remarks);
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const auto answered = opened.answered();
@@ -57,10 +77,12 @@ Reading check(const Request& request, const Surroundings& with) {
                                 summary.files,  summary.bytes, request.operator_name};
   for (Error& error : opened.all_errors()) problems.push_back(std::move(error));
   for (Error& error : plan::preflight_deploy(input)) problems.push_back(std::move(error));
-  run.tell(plan::remarks_of_check(input));
+  for (plan::Remark& remark : plan::remarks_of_check(input)) remarks.push_back(std::move(remark));
+  run.tell(remarks);
   std::string text = ready_text(request, problems, answered) + plan::commands_text(request.recipe, answered);
-  if (!problems.empty()) return {run.end_early(problems, opened.hosts), std::move(text)};
-  return {run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text)};
+  std::string json = plan::check_json(request.recipe, names_of(request.hosts), answered, problems, remarks);
+  if (!problems.empty()) return {run.end_early(problems, opened.hosts), std::move(text), std::move(json)};
+  return {run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text), std::move(json)};
 }
 
 }  // namespace kirikae::deploy

@@ -5,6 +5,7 @@
 
 #include "deploy/run.h"
 #include "deploy/templates.h"
+#include "plan/preflight.h"
 
 namespace kirikae::deploy {
 namespace {
@@ -113,6 +114,8 @@ Reading plan_deploy(const Request& request, const Surroundings& with) {
   const plan::DeployInput input = input_of(request, with, *source, *std::move(templates), opened);
   auto plan = plan::build_deploy(input);
   if (!plan) return reading(run.end_early({plan.error()}, opened.hosts));
+  run.tell(plan::remarks_before_deploy(input));
+  run.tell(plan::lock_remarks(input.hosts, "deploy", request.recipe.stage));
   std::string text = plan::to_text(*plan, plan::SourceText{source->files, source->bytes});
   // The plan stands; what would keep it from being carried out is told with it.
   if (auto problems = plan::preflight_deploy(input); !problems.empty()) {
@@ -131,6 +134,11 @@ Reading plan_rollback(const Request& request, const std::optional<std::string>& 
   }
   auto plan = plan::build_rollback(input);
   if (!plan) return reading(run.end_early({plan.error()}, opened.hosts));
+  auto hosts = input.hosts;
+  if (request.despite_freeze) {
+    for (auto& host : hosts) host.facts.frozen.reset();
+  }
+  run.tell(plan::lock_remarks(hosts, "rollback", request.recipe.stage));
   return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), plan::to_text(*plan, std::nullopt),
                  plan::to_json(*plan));
 }

@@ -37,6 +37,8 @@ struct Surroundings {
   std::function<std::int64_t()> unix_now;
   std::string cache_folder;  // for the spool file; made if missing, 0700
   std::stop_token stop;
+  // Asks before something that is hard to take back: what it is, and the question. Errors: usage (nobody can be asked), cancelled.
+  std::function<Result<void>(const std::string& what, const std::string& question)> confirm{};
 };
 
 event::Report deploy(const Request& request, const Surroundings& with);

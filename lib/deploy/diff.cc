@@ -1,10 +1,13 @@
 #include "plan/diff.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <map>
 #include <mutex>
 
 #include "core/digest.h"
+#include "core/fold.h"
 #include "deploy/ask.h"
 #include "transfer/listing.h"
 
@@ -17,6 +20,7 @@ using release::TreeEntry;
 
 // Some 300,000 files.
 constexpr std::size_t longest_answer = std::size_t{64} << 20;
+constexpr std::size_t most_kept = std::size_t{512} << 20;  // of different trees
 
 Tree tree_of(std::vector<transfer::Listed> source) {
   Tree tree;
@@ -49,15 +53,21 @@ std::string digest_of(const std::string& live, const Tree& tree) {
 // The live trees of all hosts, each kept once, whatever the number of hosts that have it.
 class LiveTrees {
  public:
-  void add(std::size_t host, const std::string& live, Tree tree) {
+  Result<void> add(std::size_t host, const std::string& live, Tree tree) {
     const std::string digest = digest_of(live, tree);
     const std::lock_guard lock(mutex_);
+    if (!groups_.contains(digest) && (kept_ += size_of(tree)) > most_kept) {
+      return std::unexpected(Error(ErrorCode::local,
+                                   fmt::format("the live releases differ so much that their lists take more than {}", size_text(most_kept)),
+                                   "compare fewer hosts at a time, with --hosts"));
+    }
     Group& group = groups_[digest];
     if (group.hosts.empty()) {
       group.live = live;
       group.tree = std::move(tree);
     }
     group.hosts.push_back(host);
+    return {};
   }
   // In the order of the recipe.
   std::vector<plan::LiveTree> all(const std::vector<plan::HostFacts>& hosts) {
@@ -79,7 +89,15 @@ class LiveTrees {
     std::string live;
     Tree tree;
   };
+  static std::size_t size_of(const Tree& tree) {
+    constexpr std::size_t node = 200;  // bytes that an entry takes besides its texts, about
+    std::size_t size = 0;
+    for (const auto& [path, entry] : tree) size += path.size() + entry.content.size() + node;
+    return size;
+  }
+
   std::mutex mutex_;
+  std::size_t kept_ = 0;
   std::map<std::string, Group> groups_;
 };
 
@@ -97,14 +115,13 @@ Reading diff(const Request& request, bool exit_code, const Surroundings& with) {
   const auto question = [&](const plan::HostFacts& host) { return host::tree(layout, host.facts.live, host.facts); };
   ask_all(opened, run, with, group, question, 600s, longest_answer, [&](std::size_t i, const std::string& answer) -> Result<void> {
     TRY_ASSIGN(Tree tree, release::parse_tree(answer));
-    trees.add(i, opened.hosts[i].facts.live, plan::comparable(request.recipe, std::move(tree)));
-    return {};
+    return trees.add(i, opened.hosts[i].facts.live, plan::comparable(request.recipe, std::move(tree)));
   });
   const auto groups = trees.all(opened.hosts);
   const plan::Difference difference = plan::difference(request.recipe, source, groups);
-  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), difference.text};
+  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), difference.text, plan::diff_json(difference)};
   const bool fail = exit_code && difference.differs;
-  return {fail ? run.end_early({}, opened.hosts) : run.end_well(opened.hosts, event::HostEnd::unchanged), difference.text};
+  return {fail ? run.end_early({}, opened.hosts) : run.end_well(opened.hosts, event::HostEnd::unchanged), difference.text, plan::diff_json(difference)};
 }
 
 }  // namespace kirikae::deploy

@@ -5,6 +5,7 @@
 #include "core/fold.h"
 #include "deploy/ask.h"
 #include "deploy/run.h"
+#include "plan/audit.h"
 #include "plan/log_line.h"
 #include "plan/preflight.h"
 
@@ -13,13 +14,14 @@ namespace {
 
 using namespace std::chrono_literals;
 
-// The same on every host, with a line in its audit where `logged` says so.
-std::vector<Error> on_all(OpenedHosts& opened, const Run& run, const Surroundings& with, runner::TaskGroup& group, const host::Command& command,
-                          const release::Layout& layout, const plan::LogEntry& entry,
-                          const std::function<bool(const release::Facts&)>& logged) {
+// On every host, with a line in its audit where `logged` says so.
+std::vector<Error> on_all(OpenedHosts& opened, const Run& run, const Surroundings& with, runner::TaskGroup& group,
+                          const std::function<host::Command(const release::Facts&)>& command, const release::Layout& layout,
+                          const plan::LogEntry& entry, const std::function<bool(const release::Facts&)>& logged) {
   const host::Command log = host::log(layout, plan::json_line(entry), {});
   const auto both = [&](const plan::HostFacts& host) {
-    return host::Command{command.name, command.text + (logged(host.facts) ? log.text : std::string())};
+    const host::Command own = command(host.facts);
+    return host::Command{own.name, own.text + (logged(host.facts) ? log.text : std::string())};
   };
   constexpr std::size_t longest_answer = 64 * 1024;  // there is none
   ask_all(opened, run, with, group, both, 60s, longest_answer, [](std::size_t, const std::string&) { return Result<void>(); });
@@ -57,11 +59,12 @@ Reading freeze(const Request& request, const std::string& why, const Surrounding
                                                      : std::string("frozen")});
   }
   if (!taken.empty()) return {run.end_early(taken, opened.hosts), {}};
-  const host::LockInfo info{{}, {}, request.operator_name, utc_text(with.unix_now()), why, request.job_url};
+  const host::LockInfo info{{}, {}, request.operator_name, plan::time_text(with.unix_now()), why, request.job_url};
   const release::Layout layout(request.recipe.deploy_to);
   const auto entry = entry_for(request, with, "lock", why);
   const auto everywhere = [](const release::Facts&) { return true; };
-  if (auto errors = on_all(opened, run, with, group, host::freeze(layout, info), layout, entry, everywhere); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
+  const auto command = [&](const release::Facts&) { return host::freeze(layout, info); };
+  if (auto errors = on_all(opened, run, with, group, command, layout, entry, everywhere); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
   return {run.end_well(opened.hosts, event::HostEnd::unchanged), lines_text(lines)};
 }
 
@@ -70,11 +73,14 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
-  std::vector<plan::Remark> lines;
+  std::vector<plan::Remark> lines, taken;
   std::vector<Error> busy;
   for (const auto& [host, facts] : opened.hosts) {
     if (facts.frozen) lines.push_back({host.name, "was frozen by " + release::to_text(*facts.frozen)});
-    if (facts.lock && force) lines.push_back({host.name, "was locked by " + release::to_text(*facts.lock)});
+    if (facts.lock && force) {
+      lines.push_back({host.name, "was locked by " + release::to_text(*facts.lock)});
+      taken.push_back({host.name, "locked by " + release::to_text(*facts.lock)});
+    }
     if (facts.lock && !force && !facts.frozen) {
       busy.push_back(Error(ErrorCode::locked, "not frozen, but locked by a run: " + release::to_text(*facts.lock),
                            "it ends with its run; --force takes it away from a run that you know to be stuck")
@@ -83,10 +89,22 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
     if (!facts.frozen && !facts.lock) lines.push_back({host.name, "was neither frozen nor locked"});
   }
   if (!busy.empty()) return {run.end_early(busy, opened.hosts), lines_text(lines)};
+  if (!taken.empty()) {
+    run.tell(taken);
+    const auto agreed = with.confirm("taking a run's lock away",
+                                     fmt::format("take the lock away on {} host{}? that run fails, and may leave its hosts in the middle",
+                                                 taken.size(), taken.size() == 1 ? "" : "s"));
+    if (!agreed) return {run.end_early({agreed.error()}, opened.hosts), {}};
+  }
   const release::Layout layout(request.recipe.deploy_to);
   const auto entry = entry_for(request, with, "unlock", force ? "by force" : "");
   const auto affected = [&](const release::Facts& facts) { return facts.frozen || (force && facts.lock); };
-  if (auto errors = on_all(opened, run, with, group, host::thaw(layout, force), layout, entry, affected); !errors.empty()) {
+  // The lock that was shown: another may have come while somebody thought it over.
+  const auto command = [&](const release::Facts& facts) {
+    const auto& held = facts.lock ? facts.lock : facts.stale_lock;
+    return host::thaw(layout, force && held ? held->token : std::string());
+  };
+  if (auto errors = on_all(opened, run, with, group, command, layout, entry, affected); !errors.empty()) {
     return {run.end_early(errors, opened.hosts), lines_text(lines)};
   }
   return {run.end_well(opened.hosts, event::HostEnd::unchanged), lines_text(lines)};

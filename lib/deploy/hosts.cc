@@ -156,7 +156,7 @@ void lock_all(Opening& opening, const LockWish& wish) {
   }
   for (std::size_t i = 0; i < order.size(); ++i) {
     if (opening.refusals[i] && !opening.opened.errors[i]) {
-      opening.fail(i, refusal_error(*opening.refusals[i], opening.request, opening.request.hosts[i].name));
+      opening.fail(i, refusal_error(*opening.refusals[i], opening.request, wish, opening.request.hosts[i].name));
     }
   }
 }

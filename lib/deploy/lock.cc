@@ -1,9 +1,8 @@
 #include "deploy/lock.h"
 
-#include <fmt/chrono.h>
 #include <fmt/format.h>
 
-#include <ctime>
+#include "plan/audit.h"
 
 namespace kirikae::deploy {
 namespace {
@@ -21,15 +20,11 @@ constexpr int same_run_status = 8;
 
 std::string token_of(const LockWish& wish, std::size_t index) { return fmt::format("{}.{:x}", wish.token, index); }
 
-std::string utc_text(std::int64_t unix_seconds) {
-  return fmt::format("{:%Y-%m-%d %H:%M:%S} UTC", fmt::gmtime(static_cast<std::time_t>(unix_seconds)));
-}
-
 Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size_t index, std::int64_t now, ssh::Transport& transport,
                          std::stop_token stop) {
   const release::Layout layout(request.recipe.deploy_to);
   const std::string token = token_of(wish, index);
-  const host::LockInfo info{token, request.hosts[index].name, request.operator_name, utc_text(now), wish.what, request.job_url};
+  const host::LockInfo info{token, request.hosts[index].name, request.operator_name, plan::time_text(now), wish.what, request.job_url};
   host::Command command = host::facts(layout, recipe::files_to_bring(request.recipe));
   command.text = host::lock(layout, info, wish.despite_freeze).text + command.text;
   std::string answer, complaint;
@@ -47,7 +42,7 @@ Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size
   return std::unexpected(Error(ErrorCode::remote, "reading the host's state failed: " + complaint));
 }
 
-Error refusal_error(const release::LockRefusal& refusal, const Request& request, const std::string& host) {
+Error refusal_error(const release::LockRefusal& refusal, const Request& request, const LockWish& wish, const std::string& host) {
   const std::string& stage = request.recipe.stage;
   if (!refusal.same_as.empty()) {
     return Error(ErrorCode::preflight,
@@ -57,8 +52,7 @@ Error refusal_error(const release::LockRefusal& refusal, const Request& request,
   }
   if (refusal.frozen) {
     return Error(ErrorCode::locked, "frozen by " + release::to_text(*refusal.frozen),
-                 fmt::format("'deploy unlock {}' ends that{}", stage,
-                             "; a rollback may go on with --despite-freeze"))
+                 fmt::format("'deploy unlock {}' ends that{}", stage, wish.has_option ? "; --despite-freeze goes on all the same" : ""))
         .on(host);
   }
   return Error(ErrorCode::locked, "locked by " + release::to_text(refusal.lock.value_or(release::LockHolder{})),

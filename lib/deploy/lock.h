@@ -14,13 +14,11 @@ struct LockWish {
   std::string token;  // of the run: hex digits
   std::string what;   // "deploy production"
   bool despite_freeze = false;
+  bool has_option = false;  // the verb has --despite-freeze
 };
 
 // The token under which the run has host `index` of its request.
 std::string token_of(const LockWish& wish, std::size_t index);
-
-// `2026-11-23 10:00:00 UTC`
-std::string utc_text(std::int64_t unix_seconds);
 
 struct LockTry {
   std::optional<release::LockRefusal> refusal;  // none: it is ours, or it can't be made there
@@ -31,6 +29,6 @@ Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size
                          std::stop_token stop);
 
 // Why the run can't have the host. Code locked; preflight where two names lead to the same tree.
-Error refusal_error(const release::LockRefusal& refusal, const Request& request, const std::string& host);
+Error refusal_error(const release::LockRefusal& refusal, const Request& request, const LockWish& wish, const std::string& host);
 
 }  // namespace kirikae::deploy

@@ -13,12 +13,6 @@
 namespace kirikae::deploy {
 namespace {
 
-std::vector<std::string> names_of(const std::vector<inventory::Host>& hosts) {
-  std::vector<std::string> names;
-  for (const auto& host : hosts) names.push_back(host.name);
-  return names;
-}
-
 // How a person calls the tool for this recipe, as it was called.
 std::string command_for(const Request& request) {
   std::string command = "deploy";
@@ -27,6 +21,12 @@ std::string command_for(const Request& request) {
 }
 
 }  // namespace
+
+std::vector<std::string> names_of(const std::vector<inventory::Host>& hosts) {
+  std::vector<std::string> names;
+  for (const auto& host : hosts) names.push_back(host.name);
+  return names;
+}
 
 Run::Run(const Request& request, const Surroundings& with, std::string verb)
     : request_(request), with_(with), token_(random_hex(8)), verb_(std::move(verb)), emit_(with.events, request.secrets.get()) {
@@ -44,7 +44,7 @@ void Run::tell(const std::vector<plan::Remark>& remarks) const {
   }
 }
 
-LockWish Run::lock() const { return {token_, verb_ + ' ' + request_.recipe.stage, request_.despite_freeze}; }
+LockWish Run::lock() const { return {token_, verb_ + ' ' + request_.recipe.stage, request_.despite_freeze, verb_ == "rollback"}; }
 
 Result<void> Run::before_connect() {
   const release::Layout layout(request_.recipe.deploy_to);
@@ -85,7 +85,7 @@ Result<std::unique_ptr<ssh::Transport>> Run::reconnect(std::size_t index) const 
   LockWish wish = lock();
   wish.despite_freeze = true;
   TRY_ASSIGN(const LockTry tried, try_lock(request_, wish, index, with_.unix_now(), *transport, {}));
-  if (tried.refusal) return std::unexpected(refusal_error(*tried.refusal, request_, host.name));
+  if (tried.refusal) return std::unexpected(refusal_error(*tried.refusal, request_, wish, host.name));
   return transport;
 }
 

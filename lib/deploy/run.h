@@ -13,6 +13,8 @@
 
 namespace kirikae::deploy {
 
+std::vector<std::string> names_of(const std::vector<inventory::Host>& hosts);
+
 class Run {
  public:
   // Emits RunStarted, and the warning about hosts that were not selected.
@@ -20,7 +22,7 @@ class Run {
 
   [[nodiscard]] const runner::Emitter& emit() const { return emit_; }
 
-  // Equal remarks of several hosts are one warning.
+  // Equal remarks of several hosts are one warning. One without a host concerns the run as a whole.
   void tell(const std::vector<plan::Remark>& remarks) const;
   // What the run wants the hosts' lock for.
   [[nodiscard]] LockWish lock() const;

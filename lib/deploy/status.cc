@@ -2,6 +2,10 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+#include <atomic>
+
+#include "core/fold.h"
 #include "deploy/ask.h"
 #include "plan/audit.h"
 
@@ -11,18 +15,28 @@ namespace {
 using namespace std::chrono_literals;
 
 constexpr std::size_t longest_line = 8001;  // of a log, as hosts send it (lib/host/log.sh)
+constexpr std::size_t longest_log = std::size_t{32} << 20;  // bytes of one host, whatever --lines says
+constexpr std::size_t most_kept = std::size_t{128} << 20;   // of all hosts
 
 // The last lines of every host's log.
 std::vector<plan::HostLog> read_logs(OpenedHosts& opened, const Request& request, const Run& run, const Surroundings& with,
                                      runner::TaskGroup& group, int lines) {
   std::vector<plan::HostLog> logs(opened.hosts.size());
+  std::atomic<std::size_t> kept = 0;
   const auto command = host::audit(release::Layout(request.recipe.deploy_to), lines);
   ask_all(
-      opened, run, with, group, [&](const plan::HostFacts&) { return command; }, 60s, static_cast<std::size_t>(lines) * longest_line,
+      opened, run, with, group, [&](const plan::HostFacts&) { return command; }, 60s, std::min(static_cast<std::size_t>(lines) * longest_line, longest_log),
       [&](std::size_t i, const std::string& answer) -> Result<void> {
+        if ((kept += answer.size()) > most_kept) {
+          return std::unexpected(Error(ErrorCode::local, fmt::format("the logs of all hosts are longer than {}", size_text(most_kept)),
+                                       "ask for fewer --lines, or fewer --hosts"));
+        }
         logs[i] = plan::read_log(opened.hosts[i].host.name, answer);
         return {};
       });
+  for (auto& error : opened.errors) {
+    if (error && error->code == ErrorCode::local && error->hint.empty()) error->hint = "ask for fewer --lines";
+  }
   return logs;
 }
 
@@ -41,9 +55,10 @@ Reading status(const Request& request, bool exit_code, const Surroundings& with)
   }
   const auto errors = opened.all_errors();
   plan::Status status = plan::status_of(request.recipe, hosts, errors.size());
-  if (!errors.empty()) return {run.end_early(errors, opened.hosts), hosts.empty() ? std::string() : std::move(status.text)};
+  std::string json = plan::status_json(status);
+  if (!errors.empty()) return {run.end_early(errors, opened.hosts), hosts.empty() ? std::string() : std::move(status.text), std::move(json)};
   event::Report report = exit_code && !status.in_order ? run.end_early({}, opened.hosts) : run.end_well(opened.hosts, event::HostEnd::unchanged);
-  return {std::move(report), std::move(status.text)};
+  return {std::move(report), std::move(status.text), std::move(json)};
 }
 
 Reading audit(const Request& request, int lines, const Surroundings& with) {
@@ -60,8 +75,9 @@ Reading audit(const Request& request, int lines, const Surroundings& with) {
     run.emit()(event::Warning{all[i].host, fmt::format("{} of its log {} none of ours, and left out", count, all[i].unreadable == 1 ? "is" : "are")});
   }
   std::string text = logs.empty() ? std::string() : plan::audit_text(logs, static_cast<std::size_t>(lines));
-  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), std::move(text)};
-  return {run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text)};
+  std::string json = plan::audit_json(logs, static_cast<std::size_t>(lines));
+  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), std::move(text), std::move(json)};
+  return {run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text), std::move(json)};
 }
 
 }  // namespace kirikae::deploy

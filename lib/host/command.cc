@@ -103,8 +103,8 @@ Command freeze(const release::Layout& layout, const LockInfo& info) {
   return {"freeze", paths(layout) + lock_values(info) + call("kk_freeze"), true};
 }
 
-Command thaw(const release::Layout& layout, bool run_lock) {
-  return {"unlock", paths(layout) + call("kk_thaw", {run_lock ? "yes" : "no"}), true};
+Command thaw(const release::Layout& layout, const std::string& lock) {
+  return {"unlock", paths(layout) + shell_assign("kk_token", lock) + call("kk_thaw"), true};
 }
 
 Command prepare(const release::Layout& layout, const ReleaseInfo& info) {

@@ -55,8 +55,8 @@ Command unlock(const release::Layout& layout, const std::string& token);
 // In front of a step's text: it ends with status 9, and nothing is done, where the lock is not ours any more.
 std::string guard(const release::Layout& layout, const std::string& token);
 Command freeze(const release::Layout& layout, const LockInfo& info);
-// Ends the freeze; `run_lock`: the run lock goes as well, whoever has it.
-Command thaw(const release::Layout& layout, bool run_lock);
+// Ends the freeze. `lock`: the token of the run lock that goes as well, whoever has it; empty: none does.
+Command thaw(const release::Layout& layout, const std::string& lock);
 
 // Makes the tree where it is missing, the release's folder, and its record `preparing`. Fails if the release exists.
 struct ReleaseInfo {

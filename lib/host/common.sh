@@ -9,6 +9,13 @@ kk_fail() {
   exit 1
 }
 
+# $1 as it is. Where printf is a program (mksh), everybody could read there what it is given.
+kk_put() { printf %s "$1"; }
+if [ -n "${KSH_VERSION-}" ]; then
+  # shellcheck disable=SC3045
+  case $(command -v printf) in */*) kk_put() { print -rn -- "$1"; } ;; esac
+fi
+
 kk_is_id() {
   case $1 in *[!0-9]*) return 1 ;; ??????????????) return 0 ;; esac
   return 1

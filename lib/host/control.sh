@@ -78,7 +78,7 @@ kk_data() {
 # Its own process, since reading the client must never wait for anything else.
 kk_listen() {
   while IFS= read -r kk_line <&3; do
-    printf 'c %s\n' "$kk_line" >&6
+    kk_put "c $kk_line$kk_nl" >&6
     [ "$kk_line" != quit ] || exit 0
   done
   echo q >&6

@@ -32,7 +32,7 @@ kk_read_lock() {
 
 # Whose it is, as lines of the answer.
 kk_say_lock() {
-  for kk_key in by since what url; do
+  for kk_key in by since what url token; do
     eval "kk_say ${1}_$kk_key \"\$kk_l_$kk_key\" 300"
   done
 }
@@ -244,8 +244,10 @@ kk_freeze() {
     kk_fail "can't write '$kk_own/frozen': check its owner and the room on the disk"
 }
 
-# $1 yes: the run lock of whoever has it goes, too.
+# kk_token, where it is there: of the run lock that goes, too. Whoever has another one by now was not asked about.
 kk_thaw() {
   rm -f "$kk_own/frozen" || kk_fail "can't remove '$kk_own/frozen': check its owner"
-  [ "$1" != yes ] || rm -f "$kk_own/lock" || kk_fail "can't remove '$kk_own/lock': check its owner"
+  [ -n "$kk_token" ] && kk_read_lock "$kk_own/lock" || return 0
+  [ "$kk_l_token" = "$kk_token" ] || kk_fail "the lock is another one by now: look whose it is, and say it again"
+  rm -f "$kk_own/lock" || kk_fail "can't remove '$kk_own/lock': check its owner"
 }

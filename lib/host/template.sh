@@ -26,9 +26,12 @@ kk_template() {
   elif [ -d "$kk_where" ]; then
     kk_fail "template '$kk_to': '$kk_where' is a directory"
   fi
-  kk_t=$(umask 077 && mktemp "$kk_own/tmp/template.XXXXXXXX") ||
-    kk_fail "can't make a file in '$kk_own/tmp': check its owner and the room on the disk"
-  printf %s "$kk_content" >"$kk_t" && chmod "$kk_mode" "$kk_t" && mv -f "$kk_t" "$kk_where" || {
+  # In the same folder, since shared/ may lie on another file system, where mv is no rename. What a dead run has left goes first.
+  kk_d=${kk_where%/*}
+  rm -f "$kk_d/.kirikae-template."????????
+  kk_t=$(umask 077 && mktemp "$kk_d/.kirikae-template.XXXXXXXX") ||
+    kk_fail "template '$kk_to': can't make a file in '$kk_d': check its owner and the room on the disk"
+  kk_put "$kk_content" >"$kk_t" && chmod "$kk_mode" "$kk_t" && mv -f "$kk_t" "$kk_where" || {
     rm -f "$kk_t"
     kk_fail "template '$kk_to': can't write '$kk_where': check its owner and the room on the disk"
   }

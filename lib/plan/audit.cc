@@ -101,11 +101,6 @@ auto key_of(const LogEntry& entry) {
                   entry.stage);
 }
 
-std::string short_revision(const std::string& revision) {
-  const bool is_sum = revision.size() >= 40 && revision.find_first_not_of("0123456789abcdef") >= 40;
-  return is_sum ? revision.substr(0, 12) + (revision.ends_with("-dirty") ? "-dirty" : "") : revision;
-}
-
 }  // namespace
 
 std::string time_text(std::int64_t unix_seconds) {
@@ -128,24 +123,30 @@ HostLog read_log(std::string_view host, std::string_view text) {
   return log;
 }
 
-std::string audit_text(const std::vector<HostLog>& logs, std::size_t lines) {
-  std::vector<const LogEntry*> all;
-  std::map<decltype(key_of(std::declval<const LogEntry&>())), std::vector<std::string>> hosts_of;
+std::vector<MergedEntry> merged(const std::vector<HostLog>& logs, std::size_t lines) {
+  std::vector<MergedEntry> all;
+  std::map<decltype(key_of(std::declval<const LogEntry&>())), std::size_t> known;
   for (const HostLog& log : logs) {
     for (const LogEntry& entry : log.entries) {
-      auto& hosts = hosts_of[key_of(entry)];
-      if (hosts.empty()) all.push_back(&entry);
+      const auto [at, is_new] = known.emplace(key_of(entry), all.size());
+      if (is_new) all.push_back({&entry, {}});
+      auto& hosts = all[at->second].hosts;
       if (hosts.empty() || hosts.back() != log.host) hosts.push_back(log.host);
     }
   }
-  std::stable_sort(all.begin(), all.end(), [](const auto* a, const auto* b) { return a->time < b->time; });
+  std::stable_sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.entry->time < b.entry->time; });
   if (all.size() > lines) all.erase(all.begin(), all.end() - static_cast<std::ptrdiff_t>(lines));
+  return all;
+}
+
+std::string audit_text(const std::vector<HostLog>& logs, std::size_t lines) {
   std::vector<std::vector<std::string>> rows;
-  for (const LogEntry* entry : all) {
+  for (const auto& [entry, hosts] : merged(logs, lines)) {
     rows.push_back({time_text(entry->time), entry->action, entry->result, entry->release, short_revision(entry->revision), entry->by,
-                    where_text(hosts_of.at(key_of(*entry)), logs.size()), entry->detail});
+                    where_text(hosts, logs.size()), entry->detail});
   }
-  return rows.empty() ? std::string("nothing is logged\n") : in_columns(rows);
+  if (rows.empty()) return "nothing is logged\n";
+  return in_columns({"time", "action", "result", "release", "revision", "by", "where", "detail"}, rows);
 }
 
 std::optional<LogEntry> switch_to(const HostLog& log, std::string_view live) {

@@ -18,8 +18,16 @@ struct HostLog {
 // From the end of a log.jsonl. What it says is anybody's who may write there: values are bounded, control characters gone.
 HostLog read_log(std::string_view host, std::string_view text);
 
-// The last `lines` entries of all hosts, the newest last; those that several hosts have alike are one line.
+// The last `lines` entries of all hosts, the newest last; one that several hosts have alike names them all. Of `logs`.
+struct MergedEntry {
+  const LogEntry* entry;
+  std::vector<std::string> hosts;
+};
+std::vector<MergedEntry> merged(const std::vector<HostLog>& logs, std::size_t lines);
+
+// The same as text and as data, a JSON document.
 std::string audit_text(const std::vector<HostLog>& logs, std::size_t lines);
+std::string audit_json(const std::vector<HostLog>& logs, std::size_t lines);
 
 // The entry that tells how the host came to run what it runs, `live`; none where the log's last switch led elsewhere, or there is none.
 std::optional<LogEntry> switch_to(const HostLog& log, std::string_view live);

@@ -14,21 +14,33 @@ std::size_t width_of(const std::string& text) {
 
 }  // namespace
 
-std::string in_columns(const std::vector<std::vector<std::string>>& rows) {
-  std::vector<std::size_t> widths(rows.empty() ? 0 : rows.front().size());
+std::string in_columns(const std::vector<std::string>& heads, const std::vector<std::vector<std::string>>& rows) {
+  std::vector<std::size_t> widths(heads.size());
   for (const auto& row : rows) {
     for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = std::max(widths[i], width_of(row[i]));
   }
+  for (std::size_t i = 0; i < widths.size(); ++i) widths[i] = widths[i] == 0 ? 0 : std::max(widths[i], width_of(heads[i]));
   std::string text;
-  for (const auto& row : rows) {
+  const auto add = [&](const std::vector<std::string>& row) {
     std::string line;
     for (std::size_t i = 0; i < widths.size(); ++i) {
       if (widths[i] != 0) line += row[i] + std::string(widths[i] - width_of(row[i]) + 2, ' ');
     }
     line.erase(line.find_last_not_of(' ') + 1);
     text += line + '\n';
-  }
+  };
+  add(heads);
+  for (const auto& row : rows) add(row);
   return text;
+}
+
+std::string short_revision(const std::string& revision) {
+  constexpr std::size_t longest = 40;
+  const bool is_sum = revision.size() >= longest && revision.find_first_not_of("0123456789abcdef") >= longest;
+  if (is_sum) return revision.substr(0, 12) + (revision.ends_with("-dirty") ? "-dirty" : "");
+  std::size_t end = std::min(revision.size(), longest);
+  while (end < revision.size() && end > 0 && (static_cast<unsigned char>(revision[end]) & 0xC0) == 0x80) --end;
+  return revision.substr(0, end);
 }
 
 std::string where_text(const std::vector<std::string>& names, std::size_t all_hosts) {

@@ -30,17 +30,6 @@ std::vector<std::string> left_alone(const recipe::Recipe& recipe) {
   return paths;
 }
 
-std::string_view kind_text(Kind kind) {
-  switch (kind) {
-    case Kind::file: return "file";
-    case Kind::directory: return "folder";
-    case Kind::link: return "link";
-    case Kind::other: return "special file";
-    case Kind::unreadable: return "unreadable";
-  }
-  return "";
-}
-
 // A name as it is shown: one line, whatever bytes it has.
 std::string shown(std::string_view name) {
   std::string text;
@@ -55,34 +44,32 @@ std::string shown(std::string_view name) {
   return text;
 }
 
-// What has changed of a path that both have; empty: nothing.
-std::string change_of(const TreeEntry& live, const TreeEntry& next) {
-  if (live.kind != next.kind) return fmt::format("{} -> {}", kind_text(live.kind), kind_text(next.kind));
-  if (live.kind == Kind::link) return live.content == next.content ? "" : fmt::format("link {} -> {}", shown(live.content), shown(next.content));
-  std::string change = live.content == next.content ? "" : "content";
-  if (live.mode != next.mode) change += fmt::format("{}mode {:o} -> {:o}", change.empty() ? "" : ", ", live.mode, next.mode);
+// Empty `differs`: nothing.
+Change change_of(const std::string& path, const TreeEntry& live, const TreeEntry& next) {
+  Change change{path, '~', next.kind};
+  const auto differs = [&](std::string_view what, const std::string& details) {
+    change.differs.push_back(what);
+    change.details += (change.details.empty() ? "" : ", ") + details;
+  };
+  if (live.kind != next.kind) {
+    differs("kind", fmt::format("{} -> {}", kind_text(live.kind), kind_text(next.kind)));
+  } else if (live.kind == Kind::link) {
+    if (live.content != next.content) differs("link", fmt::format("link {} -> {}", shown(live.content), shown(next.content)));
+  } else {
+    if (live.content != next.content) differs("content", "content");
+    if (live.mode != next.mode) differs("mode", fmt::format("mode {:o} -> {:o}", live.mode, next.mode));
+  }
   return change;
 }
 
-// Counts things that are no folders.
-struct Changes {
-  std::vector<std::pair<std::string, std::string>> lines;  // path, text
-  std::size_t added = 0, removed = 0, changed = 0, unreadable = 0;
-};
-
 // Of a path that only `tree` has; a folder stands for all that is in it.
-void one_side(char sign, const Tree& tree, const std::string& path, const TreeEntry& entry, std::size_t& count, Changes& changes) {
-  if (entry.kind != Kind::directory) {
-    ++count;
-    changes.lines.emplace_back(path, fmt::format("{} {}", sign, shown(path)));
-    return;
-  }
+void one_side(char sign, const Tree& tree, const std::string& path, const TreeEntry& entry, std::size_t& count, GroupChanges& changes) {
   std::size_t files = 0;
   for (auto in = tree.lower_bound(path + '/'); in != tree.end() && lies_in(in->first, path); ++in) {
     files += in->second.kind == Kind::directory ? 0 : 1;
   }
-  count += files;
-  changes.lines.emplace_back(path, fmt::format("{} {}/ ({} file{})", sign, shown(path), files, files == 1 ? "" : "s"));
+  count += entry.kind == Kind::directory ? files : 1;
+  changes.changes.push_back({path, sign, entry.kind, entry.kind == Kind::directory ? std::optional(files) : std::nullopt});
 }
 
 // Then that folder's line stands for it.
@@ -100,18 +87,18 @@ bool in_unreadable(const Tree& tree, std::string_view path) {
   return false;
 }
 
-Changes compare(const Tree& live, const Tree& next) {
-  Changes changes;
+GroupChanges compare(const Tree& live, const Tree& next) {
+  GroupChanges changes;
   for (const auto& [path, entry] : live) {
     const auto at = next.find(path);
     if (entry.kind == Kind::unreadable) {
       ++changes.unreadable;
-      changes.lines.emplace_back(path, fmt::format("? {}: can't be read there", shown(path)));
+      changes.changes.push_back({path, '?', entry.kind});
     } else if (at != next.end()) {
-      const auto change = change_of(entry, at->second);
-      if (change.empty()) continue;
+      auto change = change_of(path, entry, at->second);
+      if (change.differs.empty()) continue;
       ++changes.changed;
-      changes.lines.emplace_back(path, fmt::format("~ {}: {}", shown(path), change));
+      changes.changes.push_back(std::move(change));
     } else if (!inside_missing_folder(next, path)) {
       one_side('-', live, path, entry, changes.removed, changes);
     }
@@ -120,7 +107,7 @@ Changes compare(const Tree& live, const Tree& next) {
     if (live.contains(path) || inside_missing_folder(live, path) || in_unreadable(live, path)) continue;
     one_side('+', next, path, entry, changes.added, changes);
   }
-  std::sort(changes.lines.begin(), changes.lines.end());
+  std::sort(changes.changes.begin(), changes.changes.end(), [](const Change& a, const Change& b) { return a.path < b.path; });
   return changes;
 }
 
@@ -132,10 +119,18 @@ bool has_build_tasks(const recipe::Recipe& recipe) {
   });
 }
 
-std::string group_text(const recipe::Recipe& recipe, const Changes& changes) {
+std::string line_of(const Change& change) {
+  std::string line = fmt::format("{} {}", change.sign, shown(change.path));
+  if (change.sign == '?') return line + ": can't be read there";
+  if (change.sign == '~') return line + ": " + change.details;
+  if (change.files) line += fmt::format("/ ({} file{})", *change.files, *change.files == 1 ? "" : "s");
+  return line;
+}
+
+std::string group_text(const recipe::Recipe& recipe, const GroupChanges& changes) {
   std::string text;
-  for (std::size_t i = 0; i < std::min(changes.lines.size(), most_lines); ++i) text += "  " + changes.lines[i].second + '\n';
-  if (changes.lines.size() > most_lines) text += fmt::format("  ... and {} more lines\n", changes.lines.size() - most_lines);
+  for (std::size_t i = 0; i < std::min(changes.changes.size(), most_lines); ++i) text += "  " + line_of(changes.changes[i]) + '\n';
+  if (changes.changes.size() > most_lines) text += fmt::format("  ... and {} more lines\n", changes.changes.size() - most_lines);
   text += fmt::format("  {} added, {} removed, {} changed", changes.added, changes.removed, changes.changed);
   if (changes.unreadable != 0) text += fmt::format(", {} not read", changes.unreadable);
   text += '\n';
@@ -144,6 +139,17 @@ std::string group_text(const recipe::Recipe& recipe, const Changes& changes) {
 }
 
 }  // namespace
+
+std::string_view kind_text(Kind kind) {
+  switch (kind) {
+    case Kind::file: return "file";
+    case Kind::directory: return "folder";
+    case Kind::link: return "link";
+    case Kind::other: return "special file";
+    case Kind::unreadable: return "unreadable";
+  }
+  return "";
+}
 
 Tree comparable(const recipe::Recipe& recipe, Tree tree) {
   const auto paths = left_alone(recipe);
@@ -168,16 +174,17 @@ Difference difference(const recipe::Recipe& recipe, const Tree& source, const st
   for (const LiveTree& group : groups) {
     if (!all.text.empty()) all.text += '\n';
     const std::string where = fold_names(group.hosts);
+    GroupChanges& changes = all.groups.emplace_back(compare(group.tree, source));
+    changes.hosts = group.hosts;
+    changes.live = group.live;
     if (group.live.empty()) {
-      const auto files = std::count_if(source.begin(), source.end(), [](const auto& item) { return item.second.kind != Kind::directory; });
-      all.text += fmt::format("{}: no release is live\n  all {} file{} would be added\n", where, files, files == 1 ? "" : "s");
+      all.text += fmt::format("{}: no release is live\n  all {} file{} would be added\n", where, changes.added, changes.added == 1 ? "" : "s");
       all.differs = true;
       continue;
     }
-    const Changes changes = compare(group.tree, source);
     all.text += fmt::format("{}: live is {}\n", where, group.live);
-    all.text += changes.lines.empty() ? std::string("  no difference\n") : group_text(recipe, changes);
-    all.differs = all.differs || !changes.lines.empty();
+    all.text += changes.changes.empty() ? std::string("  no difference\n") : group_text(recipe, changes);
+    all.differs = all.differs || !changes.changes.empty();
   }
   return all;
 }

@@ -1,7 +1,9 @@
 // What a deploy would change in the files of the live releases. Pure.
 #pragma once
 
+#include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "recipe/recipe.h"
@@ -19,11 +21,33 @@ struct LiveTree {
   std::string live;    // empty: none
   release::Tree tree;  // comparable()
 };
+// One path that isn't the same on both sides.
+struct Change {
+  std::string path;
+  char sign = '~';  // + added, - removed, ~ changed, ? can't be read there
+  release::TreeEntry::Kind kind{};
+  std::optional<std::size_t> files{};       // of a folder that one side has: how many it holds
+  std::string details{};                    // of one that both have: what differs, as people read it
+  std::vector<std::string_view> differs{};  // the same in words for programs: content, mode, link, kind
+};
+// Counts things that are no folders.
+struct GroupChanges {
+  std::vector<std::string> hosts{};
+  std::string live{};
+  std::vector<Change> changes{};  // by path
+  std::size_t added = 0, removed = 0, changed = 0, unreadable = 0;
+};
 struct Difference {
   std::string text;
+  std::vector<GroupChanges> groups;
   bool differs = false;
 };
 // A paragraph for each group. `source`: comparable(), too.
 Difference difference(const recipe::Recipe& recipe, const release::Tree& source, const std::vector<LiveTree>& groups);
+// As data: a JSON document.
+std::string diff_json(const Difference& difference);
+
+// file, folder, link …
+std::string_view kind_text(release::TreeEntry::Kind kind);
 
 }  // namespace kirikae::plan

@@ -7,9 +7,14 @@
 #include <nlohmann/json.hpp>
 
 namespace kirikae::plan {
+
+std::string json_time(std::int64_t unix_seconds) {
+  return fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(unix_seconds)));
+}
+
 std::string json_line(const LogEntry& entry) {
   nlohmann::ordered_json line = {
-      {"time", fmt::format("{:%Y-%m-%dT%H:%M:%SZ}", fmt::gmtime(static_cast<std::time_t>(entry.time)))},
+      {"time", json_time(entry.time)},
       {"action", entry.action},
       {"application", entry.application},
       {"stage", entry.stage},

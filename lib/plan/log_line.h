@@ -18,6 +18,9 @@ struct LogEntry {
   std::string result;  // good | failed | undone | interrupted
   std::string detail{};  // of a lock: why; of a prune: the releases; of a task: its name; else empty
 };
+// `2026-11-23T10:00:00Z`
+std::string json_time(std::int64_t unix_seconds);
+
 // One line of JSON, without newline; text that is no UTF-8 is replaced.
 std::string json_line(const LogEntry& entry);
 

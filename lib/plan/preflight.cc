@@ -61,6 +61,17 @@ void add_room_problems(const DeployInput& input, const HostFacts& host, const re
   }
 }
 
+void add_lock_remarks(const HostFacts& host, const std::string& verb, const std::string& stage, std::vector<Remark>& remarks) {
+  const release::Facts& facts = host.facts;
+  if (facts.lock) {
+    remarks.push_back({host.host.name, fmt::format("locked by {}: a {} would have to wait", release::to_text(*facts.lock), verb)});
+  }
+  if (facts.frozen) {
+    remarks.push_back({host.host.name, fmt::format("frozen by {}: {}s are refused until 'deploy unlock {}'{}", release::to_text(*facts.frozen),
+                                                   verb, stage, verb == "rollback" ? ", but with --despite-freeze" : "")});
+  }
+}
+
 }  // namespace
 
 std::int64_t clock_ahead(const release::Facts& facts) {
@@ -129,19 +140,22 @@ std::vector<Remark> remarks_before_deploy(const DeployInput& input) {
   return remarks;
 }
 
+std::vector<Remark> lock_remarks(const std::vector<HostFacts>& hosts, const std::string& verb, const std::string& stage) {
+  std::vector<Remark> remarks;
+  for (const HostFacts& host : hosts) add_lock_remarks(host, verb, stage, remarks);
+  return remarks;
+}
+
 std::vector<Remark> remarks_of_check(const DeployInput& input) {
   std::vector<Remark> remarks = remarks_before_deploy(input);
   const bool zstd = any_has_zstd(input);
   for (const HostFacts& host : input.hosts) {
     const release::Facts& facts = host.facts;
     const auto remark = [&](std::string text) { remarks.push_back({host.host.name, std::move(text)}); };
-    if (facts.lock) remark(fmt::format("locked by {}: a deploy would have to wait", release::to_text(*facts.lock)));
     if (facts.stale_lock) {
       remark(fmt::format("a dead run has left its lock, {}: the next run takes it over", release::to_text(*facts.stale_lock)));
     }
-    if (facts.frozen) {
-      remark(fmt::format("frozen by {}: deploys are refused until 'deploy unlock {}'", release::to_text(*facts.frozen), input.recipe.stage));
-    }
+    add_lock_remarks(host, "deploy", input.recipe.stage, remarks);
     if (!facts.zstd && !facts.gzip) {
       remark("there is neither 'zstd' nor 'gzip' here: the payload travels uncompressed to all hosts");
     } else if (!facts.zstd && zstd) {
@@ -164,18 +178,24 @@ std::vector<std::pair<std::string, std::vector<std::string>>> folded(const std::
   return texts;
 }
 
+CommandScene command_scene(const recipe::Recipe& recipe, const HostFacts& host) {
+  CommandScene scene{host.facts.environment, {}};
+  for (const auto& [name, value] : recipe.env) scene.environment[name] = value;
+  auto vars = recipe.vars;
+  vars.insert(host.host.vars.begin(), host.host.vars.end());
+  for (const auto& [name, value] : vars) scene.vars.push_back(name);
+  return scene;
+}
+
 std::string commands_text(const recipe::Recipe& recipe, const std::vector<HostFacts>& hosts) {
   std::vector<Remark> each;
   for (const HostFacts& host : hosts) {
-    auto seen = host.facts.environment;
-    for (const auto& [name, value] : recipe.env) seen[name] = value + "  (by the recipe)";
-    auto vars = recipe.vars;
-    vars.insert(host.host.vars.begin(), host.host.vars.end());
+    const CommandScene scene = command_scene(recipe, host);
     std::string text = fmt::format("  they run as {}, with umask {}\n", host.host.user, host.facts.umask);
-    for (const auto& [name, value] : seen) text += fmt::format("  {}={}\n", name, value);
-    std::vector<std::string> names;
-    for (const auto& [name, value] : vars) names.push_back(name);
-    if (!names.empty()) text += fmt::format("  vars: {}\n", fmt::join(names, ", "));
+    for (const auto& [name, value] : scene.environment) {
+      text += fmt::format("  {}={}{}\n", name, value, recipe.env.contains(name) ? "  (by the recipe)" : "");
+    }
+    if (!scene.vars.empty()) text += fmt::format("  vars: {}\n", fmt::join(scene.vars, ", "));
     each.push_back({host.host.name, std::move(text)});
   }
   std::string text;

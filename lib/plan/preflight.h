@@ -1,7 +1,9 @@
 // Preflight: what keeps hosts from taking a release, or from going back to one, and what is worth knowing before. Pure.
 #pragma once
 
+#include <map>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "core/error.h"
@@ -18,13 +20,24 @@ struct Remark {
 };
 // What every deploy says before it begins: clocks, what dead runs have left, a `current` that isn't ours.
 std::vector<Remark> remarks_before_deploy(const DeployInput& input);
+// Who would have to be waited for, and who has frozen hosts: for plans of what would be refused. `verb`: deploy, rollback, prune.
+std::vector<Remark> lock_remarks(const std::vector<HostFacts>& hosts, const std::string& verb, const std::string& stage);
 // What `deploy check` says besides: locks and freezes, tools without which it works less well.
 std::vector<Remark> remarks_of_check(const DeployInput& input);
 
 // Equal texts of several hosts, in the order in which they first came: text, hosts.
 std::vector<std::pair<std::string, std::vector<std::string>>> folded(const std::vector<Remark>& remarks);
 
-// What commands will see on the hosts: the environment that the host gives and the recipe adds to.
+// What `deploy check` has found, as data: a JSON document. `hosts`: all that were asked; problems without a host are this machine's.
+std::string check_json(const recipe::Recipe& recipe, const std::vector<std::string>& hosts, const std::vector<HostFacts>& answered,
+                       const std::vector<Error>& problems, const std::vector<Remark>& remarks);
+
+// What commands will see on a host: the environment that the host gives and the recipe adds to, and the names of vars.
+struct CommandScene {
+  std::map<std::string, std::string> environment;
+  std::vector<std::string> vars;
+};
+CommandScene command_scene(const recipe::Recipe& recipe, const HostFacts& host);
 std::string commands_text(const recipe::Recipe& recipe, const std::vector<HostFacts>& hosts);
 
 // How far a host's clock is ahead of ours, in seconds, compared with the middle of the round trip; what the round trip's length leaves

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "core/fold.h"
+#include "plan/columns.h"
 #include "plan/plan.h"
 
 namespace kirikae::plan {
@@ -130,7 +131,7 @@ std::string releases_text(const std::vector<HostFacts>& hosts) {
   const auto on = [&](const std::vector<std::string>& names) {
     return names.size() == hosts.size() ? std::string("all hosts") : fold_names(names);
   };
-  std::string text = fmt::format("{:<16}{:<11}{:<14}{:<24}{}\n", "release", "state", "revision", "by", "where");
+  std::vector<std::vector<std::string>> lines;
   for (const auto& [id, rows] : releases) {
     for (const auto& [row, places] : rows) {
       std::string where = on(places.hosts);
@@ -139,10 +140,10 @@ std::string releases_text(const std::vector<HostFacts>& hosts) {
       } else if (!places.live.empty()) {
         where += ", live on " + on(places.live);
       }
-      text += fmt::format("{:<16}{:<11}{:<14}{:<24}{}\n", id, row.state, row.revision.substr(0, 12), row.by, where);
+      lines.push_back({id, row.state, short_revision(row.revision), row.by, where});
     }
   }
-  return text;
+  return in_columns({"release", "state", "revision", "by", "where"}, lines);
 }
 
 }  // namespace kirikae::plan

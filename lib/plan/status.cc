@@ -23,6 +23,11 @@ std::string state_text(const release::ReleaseOnHost* release) {
   return release->state ? std::string(release::name_of(*release->state)) : "unmarked";
 }
 
+std::string by_whom(const release::ReleaseOnHost* live, const std::optional<LogEntry>& entry) {
+  if (entry) return entry->by;
+  return live == nullptr ? std::string() : live->deployed_by;
+}
+
 // release, state, revision, since, by
 std::vector<std::string> row_of(const HostStatus& host) {
   const release::Facts& facts = host.facts;
@@ -31,8 +36,8 @@ std::vector<std::string> row_of(const HostStatus& host) {
   if (facts.live.empty()) return {"none", "", "", "", ""};
   const auto* release = live_release(facts);
   const auto entry = switch_to(host.log, facts.live);
-  const std::string by = entry ? entry->by : release == nullptr ? "" : release->deployed_by;
-  return {facts.live, state_text(release), release == nullptr ? "" : release->revision.substr(0, 12), entry ? time_text(entry->time) : "", by};
+  return {facts.live, state_text(release), release == nullptr ? "" : short_revision(release->revision), entry ? time_text(entry->time) : "",
+          by_whom(release, entry)};
 }
 
 // The release that most hosts run, the newer one of two.
@@ -46,12 +51,19 @@ std::string usual_release(const std::vector<HostStatus>& hosts) {
   return usual;
 }
 
-std::string ids_in(const release::Facts& facts, bool (*wanted)(const release::Facts&, const release::ReleaseOnHost&)) {
+bool is_failed(const release::Facts&, const release::ReleaseOnHost& release) { return release.state == State::failed; }
+
+// Under a lock that lives, what looks so is being worked on.
+bool is_unfinished(const release::Facts& facts, const release::ReleaseOnHost& release) {
+  return !facts.lock && (release.state == State::preparing || (release.state == State::ready && release.id > facts.live));
+}
+
+std::vector<std::string> ids_in(const release::Facts& facts, bool (*wanted)(const release::Facts&, const release::ReleaseOnHost&)) {
   std::vector<std::string> ids;
   for (const auto& release : facts.releases) {
     if (release.id != facts.live && wanted(facts, release)) ids.push_back(release.id);
   }
-  return fmt::format("{}", fmt::join(ids, ", "));
+  return ids;
 }
 
 // What is wrong with the link and what it points to.
@@ -84,8 +96,9 @@ void find(const HostStatus& host, const std::string& usual, Findings& findings) 
   const auto note = [&](std::string text) { findings.notes.push_back({host.host.name, std::move(text)}); };
   if (facts.frozen) problem("frozen by " + release::to_text(*facts.frozen));
   if (facts.stale_lock) problem(fmt::format("a dead run has left its lock, {}: the next run takes it over", release::to_text(*facts.stale_lock)));
-  const auto failed = ids_in(facts, [](const auto&, const auto& release) { return release.state == State::failed; });
-  if (!failed.empty()) note(fmt::format("failed: {}; the next deploy that succeeds, or 'deploy prune', removes that", failed));
+  if (const auto failed = ids_in(facts, is_failed); !failed.empty()) {
+    note(fmt::format("failed: {}; the next deploy that succeeds, or 'deploy prune', removes that", fmt::join(failed, ", ")));
+  }
   if (facts.lock) {
     // What it is busy with is nobody's fault.
     note("a run is at work: " + release::to_text(*facts.lock));
@@ -93,10 +106,31 @@ void find(const HostStatus& host, const std::string& usual, Findings& findings) 
   }
   if (auto text = live_problem(host); !text.empty()) problem(std::move(text));
   if (!facts.live.empty() && facts.live != usual) problem(fmt::format("runs {}, while {} is what most run", facts.live, usual));
-  const auto unfinished = ids_in(facts, [](const release::Facts& all, const release::ReleaseOnHost& release) {
-    return release.state == State::preparing || (release.state == State::ready && release.id > all.live);
-  });
-  if (!unfinished.empty()) problem(fmt::format("unfinished: {}; the next deploy that succeeds removes that", unfinished));
+  if (const auto unfinished = ids_in(facts, is_unfinished); !unfinished.empty()) {
+    problem(fmt::format("unfinished: {}; the next deploy that succeeds removes that", fmt::join(unfinished, ", ")));
+  }
+}
+
+std::string_view current_word(const release::Facts& facts) {
+  if (facts.current_is_directory) return "directory";
+  if (!facts.current_target.empty()) return "elsewhere";
+  return facts.live.empty() ? "none" : "release";
+}
+
+Judged judged(const HostStatus& host, const std::string& usual, const Findings& found) {
+  const release::Facts& facts = host.facts;
+  const auto* release = live_release(facts);
+  const auto entry = switch_to(host.log, facts.live);
+  Judged judged{&host, current_word(facts), facts.live.empty() ? "" : state_text(release)};
+  if (release != nullptr) judged.revision = release->revision;
+  judged.by = by_whom(release, entry);
+  if (entry) judged.since = entry->time;
+  judged.drift = !facts.live.empty() && facts.live != usual;
+  judged.unfinished = ids_in(facts, is_unfinished);
+  judged.failed = ids_in(facts, is_failed);
+  for (const Remark& problem : found.problems) judged.problems.push_back(problem.text);
+  for (const Remark& note : found.notes) judged.notes.push_back(note.text);
+  return judged;
 }
 
 std::string section(std::string_view title, const std::vector<Remark>& remarks, std::size_t all_hosts) {
@@ -109,18 +143,23 @@ std::string section(std::string_view title, const std::vector<Remark>& remarks, 
 }  // namespace
 
 Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& hosts, std::size_t unreached) {
-  const std::string usual = usual_release(hosts);
+  Status status;
+  status.usual = usual_release(hosts);
   Findings findings;
   std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> groups;  // row, hosts
   for (const HostStatus& host : hosts) {
-    find(host, usual, findings);
+    Findings found;
+    find(host, status.usual, found);
+    status.hosts.push_back(judged(host, status.usual, found));
+    findings.problems.insert(findings.problems.end(), found.problems.begin(), found.problems.end());
+    findings.notes.insert(findings.notes.end(), found.notes.begin(), found.notes.end());
     auto row = row_of(host);
     auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& group) { return group.first == row; });
     if (same == groups.end()) same = groups.insert(groups.end(), {std::move(row), {}});
     same->second.push_back(host.host.name);
   }
   std::stable_sort(groups.begin(), groups.end(), [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
-  std::vector<std::vector<std::string>> rows = {{"live", "state", "revision", "since", "by", "where"}};
+  std::vector<std::vector<std::string>> rows;
   for (auto& [row, names] : groups) {
     row.push_back(where_text(names, hosts.size() + unreached));
     rows.push_back(row);
@@ -129,7 +168,6 @@ Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& ho
   for (const Remark& problem : findings.problems) bad.push_back(problem.host);
   std::sort(bad.begin(), bad.end());
   bad.erase(std::unique(bad.begin(), bad.end()), bad.end());
-  Status status;
   status.in_order = bad.empty() && unreached == 0;
   status.text = fmt::format("{} on {}: {} host{}", recipe.application, recipe.stage, hosts.size() + unreached,
                             hosts.size() + unreached == 1 ? "" : "s");
@@ -137,7 +175,7 @@ Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& ho
   if (unreached != 0) status.text += fmt::format(", {} not reached", unreached);
   if (status.in_order) status.text += ", all in order";
   status.text += '\n';
-  if (!hosts.empty()) status.text += '\n' + in_columns(rows);
+  if (!hosts.empty()) status.text += '\n' + in_columns({"live", "state", "revision", "since", "by", "where"}, rows);
   status.text += section("not as it should be:", findings.problems, hosts.size() + unreached) +
                  section("besides:", findings.notes, hosts.size() + unreached);
   return status;

@@ -112,7 +112,7 @@ class Loader {
     stage.tree = merged(common, own);
     stage.tree.place = entry.place;
     const bool is_wanted = stage.name == wanted_;
-    apply_sets(stage.tree, sets_, is_wanted, problems_);
+    apply_sets(stage.tree, sets_, is_wanted, mentioned_, problems_);
     const auto answered = answer_prompts(stage.tree, surroundings_.answers);
     interpolate(stage.tree, {document_, surroundings_.environment, stage.name, host_vars_, is_wanted}, problems_);
     check_keys(stage.tree, stage_keys(), CheckPhase::final, problems_);
@@ -169,6 +169,7 @@ class Loader {
   Problems& problems_;
   std::vector<Stage> stages_;
   std::set<std::string> host_vars_;
+  const Names mentioned_ = mentioned_names(document_.root);
 };
 
 // Variables that the recipe, any part of it, takes secrets from.

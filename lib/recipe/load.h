@@ -22,7 +22,7 @@ struct Surroundings {                              // everything that loading ma
 using Errors = std::vector<Error>;  // never empty where it is an error; in the order of the file
 
 // `text` is the file's content, `path` its name for messages, `folder` where relative local paths start; `sets` are the
-// `--set key=value` words in order (`vars.port=1`, `keep_releases=3`; a bare name that is no key of the recipe is a var).
+// `--set key=value` words in order (`vars.port=1`, `keep_releases=3`; a bare name that is no key is one of the recipe's vars).
 // The whole file is checked, all stages of it; the result is the one named `stage`.
 std::expected<Recipe, Errors> load_recipe(std::string_view text, const std::string& path, const std::string& folder,
                                           const std::string& stage, const std::vector<std::string>& sets,

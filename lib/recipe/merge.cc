@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/suggestion.h"
+#include "recipe/rules.h"
 #include "recipe/schema.h"
 #include "recipe/text.h"
 
@@ -60,7 +61,9 @@ Node value_for(const Key& key, const std::string& text, Place place) {
 
 class Setter {
  public:
-  Setter(Node& stage, int index, Problems& problems) : stage_(stage), problems_(problems) { place_.set = index; }
+  Setter(Node& stage, int index, const Names& mentioned, Problems& problems) : stage_(stage), mentioned_(mentioned), problems_(problems) {
+    place_.set = index;
+  }
 
   void apply(const std::string& word, bool whole) {
     const auto equals = word.find('=');
@@ -73,7 +76,10 @@ class Setter {
                   path.front() == "hosts" ? "--hosts, --roles and --exclude select hosts"
                                           : "name the key alone: it is set for the stage that runs");
     }
-    if (path.size() == 1 && find_key(stage_keys(), path.front()) == nullptr) path.insert(path.begin(), "vars");
+    if (path.size() == 1 && find_key(stage_keys(), path.front()) == nullptr) {
+      if (!mentioned_.contains(path.front()) && var_name_rule(path.front()).empty()) return unknown(path.front());
+      path.insert(path.begin(), "vars");
+    }
     if (path.front() == "vars" && path.size() == 2) remove_from_hosts(path.back());
     if (whole || path.size() == 1 || path.front() == "vars") set(path, value);
   }
@@ -81,6 +87,21 @@ class Setter {
  private:
   void note(std::string message, std::string hint = {}) {
     problems_.push_back({place_, std::move(message), std::move(hint)});
+  }
+
+  // Neither key nor var: what was meant, and how to have such a var all the same.
+  void unknown(const std::string& name) {
+    std::string meant;
+    for (const Key& key : stage_keys()) {
+      const Node* env = key.name == "env" ? stage_.find("env") : nullptr;
+      const bool inside = key.type == Type::section && find_key(keys_of(key), name) != nullptr;
+      if (inside || (env != nullptr && env->find(name) != nullptr)) meant = fmt::format("{}.{}", key.name, name);
+    }
+    std::vector<std::string> known = names_of(stage_keys());
+    known.insert(known.end(), mentioned_.begin(), mentioned_.end());
+    if (meant.empty()) meant = nearest_name(name, known).value_or("");
+    note(fmt::format("'{}' is neither a key nor a var that the recipe names", name),
+         fmt::format("{}for a new var: --set vars.{}=…", meant.empty() ? "" : fmt::format("did you mean '{}'? ", meant), name));
   }
 
   static std::vector<std::string> split(const std::string& dotted) {
@@ -149,6 +170,7 @@ class Setter {
 
   Node& stage_;
   Place place_;
+  const Names& mentioned_;
   Problems& problems_;
 };
 
@@ -165,8 +187,8 @@ Node merged(const Node& below, const Node& above) {
   return result;
 }
 
-void apply_sets(Node& stage, const std::vector<std::string>& sets, bool whole, Problems& problems) {
-  for (std::size_t i = 0; i < sets.size(); ++i) Setter(stage, static_cast<int>(i), problems).apply(sets[i], whole);
+void apply_sets(Node& stage, const std::vector<std::string>& sets, bool whole, const Names& mentioned, Problems& problems) {
+  for (std::size_t i = 0; i < sets.size(); ++i) Setter(stage, static_cast<int>(i), mentioned, problems).apply(sets[i], whole);
 }
 
 }  // namespace kirikae::recipe

@@ -8,7 +8,7 @@
 namespace kirikae::recipe {
 namespace {
 
-constexpr std::size_t width = 96;
+constexpr std::size_t width = 80;
 
 // `text` broken at blanks, every line with `indent` blanks before it.
 std::string wrapped(std::string_view text, std::size_t indent) {
@@ -52,7 +52,7 @@ void write_help(std::string& text, std::span<const Key> keys, std::size_t indent
     std::string head = fmt::format("{:{}}{}", "", indent, key.name);
     head += fmt::format("{:{}}{}", "", head.size() < 22 ? 24 - head.size() : 2, type_text(key));
     if (const auto more = needed(key); !more.empty()) head += "; " + more;
-    text += head.size() <= 100 ? head + '\n' : wrapped(head.substr(indent), indent);
+    text += head.size() <= width ? head + '\n' : wrapped(head.substr(indent), indent);
     text += wrapped(key.summary, indent + 4);
     text += fmt::format("{:{}}{}\n", "", indent + 4, key.example);
     const auto inner = inner_keys(key);

@@ -83,6 +83,7 @@ bool read_holder(std::string_view prefix, std::string_view key, std::string_view
   if (key == "since") holder->since = without_torn_end(value);
   if (key == "what") holder->what = without_torn_end(value);
   if (key == "url") holder->url = without_torn_end(value);
+  if (key == "token") holder->token = value;
   return true;
 }
 

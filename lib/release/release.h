@@ -35,6 +35,7 @@ struct LockHolder {
   std::string since;  // UTC, as people read it
   std::string what;   // "deploy production"; of a freeze: why
   std::string url;    // of the CI job; empty: none
+  std::string token{};  // which of his locks it is; `none`: one that isn't ours
 };
 // `ada@ci since 2026-11-23 10:00:00 UTC (deploy production)`, and the URL behind a comma.
 std::string to_text(const LockHolder& holder);

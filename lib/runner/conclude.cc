@@ -143,6 +143,7 @@ event::Outcome outcome_before_writing(const std::vector<Error>& errors, bool int
       case ErrorCode::recipe: outcome = event::worse(outcome, Outcome::usage); break;
       case ErrorCode::locked: outcome = event::worse(outcome, Outcome::locked); break;
       case ErrorCode::internal: outcome = event::worse(outcome, Outcome::bug); break;
+      case ErrorCode::cancelled: outcome = event::worse(outcome, Outcome::interrupted); break;
       default: break;
     }
   }

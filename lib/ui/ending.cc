@@ -58,7 +58,7 @@ Rows rows_of_all(const std::vector<event::HostReport>& hosts) {
 // Hosts that ended alike.
 struct Alike {
   event::HostEnd end;
-  std::string release, error, first_error;
+  std::string release, error, first_error;  // `error`: without the host's name
   std::vector<std::string> names;
   double least = 0, most = 0;  // seconds
   std::uint64_t bytes = 0;
@@ -87,7 +87,7 @@ Rows folded_rows(const std::vector<event::HostReport>& hosts) {
     const std::string least = fmt::format("{:.1f}", each.least), most = fmt::format("{:.1f}", each.most);
     rows.push_back({names_text(each.names), std::to_string(each.names.size()), std::string(event::name_of(each.end)),
                     sanitize_line(each.release), least == most ? most : least + "-" + most, any_error ? "" : sent_text(each.bytes),
-                    each.names.size() > 1 ? each.error : each.first_error});
+                    each.names.size() > 1 ? said_of_all(each.first_error, each.names.front()) : each.first_error});
   }
   return rows;
 }
@@ -114,7 +114,9 @@ std::string names_text(const std::vector<std::string>& names) {
 
 std::string end_table(const event::Report& report, std::size_t columns, const Palette& palette) {
   if (report.hosts.empty() || report.outcome == event::Outcome::usage) return last_line(report, palette);
-  const auto rows = report.hosts.size() > most_rows ? folded_rows(report.hosts) : rows_of_all(report.hosts);
+  auto rows = report.hosts.size() > most_rows ? folded_rows(report.hosts) : rows_of_all(report.hosts);
+  constexpr std::size_t longest_error = 72;  // where no screen says how long; the whole stands below the table
+  for (auto& row : rows) row.back() = columns == 0 ? cut(row.back(), longest_error) : row.back();
   const std::vector<Column> heads = {{"host"},          {"hosts", true}, {"state"}, {"release"},
                                      {"seconds", true}, {"sent", true},  {"error"}};
   return '\n' + table_text(heads, rows, columns) + last_line(report, palette);

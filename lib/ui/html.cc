@@ -7,9 +7,11 @@
 namespace kirikae::ui {
 namespace {
 
-// Control characters are no part of XML, and directions of writing no part of an honest report.
+// Control characters are no part of XML, and directions of writing no part of an honest report. The page may be printed into the log of
+// a CI job, where `::` and `##[` begin commands.
 std::string escaped(std::string_view text) {
   std::string safe;
+  char before = '\0';
   for (const char c : sanitize_text(text)) {
     switch (c) {
       case '&': safe += "&amp;"; break;
@@ -17,8 +19,11 @@ std::string escaped(std::string_view text) {
       case '>': safe += "&gt;"; break;
       case '"': safe += "&quot;"; break;
       case '\'': safe += "&#39;"; break;
+      case ':': safe += before == ':' ? "&#58;" : ":"; break;
+      case '[': safe += before == '#' ? "&#91;" : "["; break;
       default: safe += c;
     }
+    before = c;
   }
   return safe;
 }

@@ -16,25 +16,6 @@ namespace {
 
 using Object = nlohmann::ordered_json;
 
-std::string_view word_for(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::usage: return "usage";
-    case ErrorCode::recipe: return "recipe";
-    case ErrorCode::connect: return "connect";
-    case ErrorCode::auth: return "auth";
-    case ErrorCode::host_key: return "host_key";
-    case ErrorCode::locked: return "locked";
-    case ErrorCode::preflight: return "preflight";
-    case ErrorCode::remote: return "remote";
-    case ErrorCode::lost: return "lost";
-    case ErrorCode::timeout: return "timeout";
-    case ErrorCode::cancelled: return "cancelled";
-    case ErrorCode::local: return "local";
-    case ErrorCode::internal: return "internal";
-  }
-  return "internal";
-}
-
 // The names that people read, with the blanks filled: words for programs don't change with the wording.
 std::string_view word_for(event::Outcome outcome) {
   return outcome == event::Outcome::rolled_back ? "rolled_back" : event::name_of(outcome);
@@ -55,9 +36,7 @@ std::string_view word_for(event::HostEnd end) {
 double rounded(double seconds) { return std::round(seconds * 1000) / 1000; }
 
 Object object_of(const Error& error) {
-  std::string message;
-  for (auto doing = error.context.rbegin(); doing != error.context.rend(); ++doing) message += *doing + ": ";
-  Object object = {{"code", word_for(error.code)}, {"message", message + error.message}};
+  Object object = {{"code", name_of(error.code)}, {"message", message_of(error)}};
   if (!error.hint.empty()) object["hint"] = error.hint;
   if (!error.host.empty()) object["host"] = error.host;
   if (error.span) {
@@ -188,11 +167,12 @@ void Json::show(const event::Event& event) {
 
 void Json::write(const event::Event& event) {
   if (!start_) start_ = stamp_.unix_now() - event.at;
+  last_ = std::max(last_, event.at);
   Object line;
   Object own = std::visit([](const auto& what) { return object_of(what); }, event.what);
   line["event"] = own["event"];
-  line["at"] = rounded(event.at);
-  line["time"] = json_time(*start_ + event.at);
+  line["at"] = rounded(last_);
+  line["time"] = json_time(*start_ + last_);
   line["run"] = stamp_.run;
   line.update(own);
   out_(without_commands(line.dump(-1, ' ', true, Object::error_handler_t::replace)) + '\n');

@@ -35,6 +35,7 @@ class Json : public Renderer {
   JsonStamp stamp_;
   bool answers_;
   std::optional<double> start_;  // unix seconds when the run began
+  double last_ = 0;              // of the lines so far: none says an earlier time than the one above it
   std::optional<event::Event> end_;
 };
 

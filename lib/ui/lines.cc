@@ -43,8 +43,9 @@ void Lines::show_output(const event::Output& output) {
   const std::string line = without_commands(look_.groups.ci(), sanitize_line(output.line));
   if (look_.grouped) {
     Block& block = (out ? out_ : err_)[output.host];
-    if (block.text.size() + line.size() < longest_block && !block.cut) {
+    if (block.text.size() + line.size() < longest_block && kept_ + line.size() < look_.most_kept && !block.cut) {
       block.text += line + '\n';
+      kept_ += line.size() + 1;
     } else {
       block.cut = true;
     }
@@ -58,11 +59,11 @@ void Lines::show_output(const event::Output& output) {
 void Lines::show_blocks(const Blocks& blocks, const Palette& palette,
                         const std::function<void(std::string_view)>& write) const {
   std::vector<std::pair<const Block*, std::vector<std::string>>> shared;  // a text, and who said it
-  std::map<std::string_view, std::size_t> known;
+  std::map<std::pair<std::string_view, bool>, std::size_t> known;
   for (const std::string& host : hosts_) {
     const auto block = blocks.find(host);
     if (block == blocks.end()) continue;
-    const auto [at, is_new] = known.emplace(block->second.text, shared.size());
+    const auto [at, is_new] = known.emplace(std::pair(std::string_view(block->second.text), block->second.cut), shared.size());
     if (is_new) shared.push_back({&block->second, {}});
     shared[at->second].second.push_back(host);
   }
@@ -70,7 +71,7 @@ void Lines::show_blocks(const Blocks& blocks, const Palette& palette,
     const std::string count = hosts.size() == 1 ? "" : fmt::format(" ({} hosts)", hosts.size());
     write(palette.faint("== " + sanitize_line(fold_names(hosts)) + count) + '\n');
     write(block->text);
-    if (block->cut) write("(and more: a megabyte of each host is kept; without --group all is shown)\n");
+    if (block->cut) write(fmt::format("(and more: a megabyte of each host is kept, {} of all; without --group all is shown)\n", size_text(look_.most_kept)));
   }
 }
 

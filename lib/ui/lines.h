@@ -20,6 +20,7 @@ struct LinesLook {
   // At the end, in blocks with the hosts' names above: hosts that said the same share one.
   bool grouped = false;
   CiGroups groups{};  // of the CI system, which must not take a host's lines for commands
+  std::size_t most_kept = std::size_t{64} << 20;  // bytes, of all hosts' blocks
 };
 
 class Lines : public Renderer {
@@ -44,6 +45,7 @@ class Lines : public Renderer {
   Plain plain_;
   std::vector<std::string> hosts_;  // in the recipe's order
   Blocks out_, err_;
+  std::size_t kept_ = 0;  // bytes of them
 };
 
 }  // namespace kirikae::ui

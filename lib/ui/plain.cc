@@ -41,7 +41,9 @@ void Plain::on(const event::RunStarted& e) {
   if (!chatty()) return;
   std::vector<std::string> names;
   for (const auto& host : e.hosts) names.push_back(host.name);
-  say(fmt::format("{}: {} ({})\n", title_text(e.verb, e.application, e.stage), plural(names.size()), names_text(names)));
+  const std::string title = title_text(e.verb, e.application, e.stage);
+  if (names.empty()) return say(title + '\n');  // a task that no selected host runs
+  say(fmt::format("{}: {} ({})\n", title, plural(names.size()), names_text(names)));
 }
 
 void Plain::on(const event::ReleaseChosen& e) {

@@ -51,6 +51,7 @@ void Queue::run() {
                       [this] { return ending_ || pauses_ > 0 || !events_.empty(); });
     if (pauses_ > 0) {
       const bool release = std::exchange(release_, false);
+      if (release) show_waiting(lock);
       lock.unlock();
       if (release) renderer_.suspend();
       lock.lock();
@@ -60,14 +61,18 @@ void Queue::run() {
       parked_ = false;
     }
     if (ending_ && events_.empty()) return;
-    const auto batch = std::exchange(events_, {});
-    size_ = 0;
-    lock.unlock();
-    accepted_.notify_all();
-    for (const event::Event& event : batch) renderer_.show(event);
-    renderer_.refresh();
-    lock.lock();
+    show_waiting(lock);
   }
+}
+
+void Queue::show_waiting(std::unique_lock<std::mutex>& lock) {
+  const auto batch = std::exchange(events_, {});
+  size_ = 0;
+  lock.unlock();
+  accepted_.notify_all();
+  for (const event::Event& event : batch) renderer_.show(event);
+  renderer_.refresh();
+  lock.lock();
 }
 
 Queue::Pause::Pause(Queue& queue, Hold hold, std::chrono::milliseconds patience) : queue_(queue) {

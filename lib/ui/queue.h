@@ -29,7 +29,8 @@ class Queue : public event::Sink {
   // Never waits, whatever the limit: for the few events that come from where waiting would be a deadlock.
   void emit_at_once(event::Event event);
 
-  // While one lives, the renderer shows nothing. `release`: and has let go of the screen, for questions; `freeze`: what it
+  // While one lives, the renderer shows nothing. `release`: and has let go of the screen, for questions, once it has shown what was
+  // emitted before; `freeze`: what it
   // showed stays, for a program that is about to end. `patience`: for how long a renderer is waited for whose terminal
   // takes nothing.
   enum class Hold { release, freeze };
@@ -49,6 +50,7 @@ class Queue : public event::Sink {
 
  private:
   void run();
+  void show_waiting(std::unique_lock<std::mutex>& lock);
 
   Renderer& renderer_;
   const std::size_t limit_;

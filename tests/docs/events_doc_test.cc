@@ -49,6 +49,12 @@ std::string reference(const Object& schema) {
   for (const Object& event : schema["oneOf"]) text += section(target(event), definitions[target(event)]);
   text += "\n## Objects in events\n";
   for (const char* name : {"host", "host_end", "error"}) text += section(name, definitions[name]);
+  text += "\n## Objects in results\n";
+  bool of_results = false;  // those behind `error`
+  for (const auto& [name, definition] : definitions.items()) {
+    if (of_results) text += section(name, definition);
+    of_results = of_results || name == "error";
+  }
   return text;
 }
 

@@ -37,6 +37,28 @@ TEST_CASE("config prints what the command line has set, and a recipe that says t
   CHECK(deploy({"config", "production", "--recipe", "again.yml"}).out == config.out);
 }
 
+TEST_CASE("config prints the hosts that are selected, as a recipe that says the same again") {
+  const Cli deploy;
+  deploy.folder.write("deploy.yml",
+                      "application: shop\ndeploy_to: /srv/shop\nsource: {directory: app}\nssh: {port: 2222}\nstages:\n  production:\n    hosts:\n"
+                      "      - {address: 'web[1-3].example.com', roles: [app], vars: {weight: 2}}\n"
+                      "      - {address: 'ada@[2001:db8::1]:22', roles: [db], primary: true}\n");
+  const Ended web = deploy({"config", "production", "--hosts", "web*", "--exclude", "web2.example.com"});
+  INFO(web.err);
+  REQUIRE(web.status == 0);
+  CHECK(web.out.find("web1.example.com") != std::string::npos);
+  CHECK(web.out.find("web3.example.com") != std::string::npos);
+  CHECK(web.out.find("web2") == std::string::npos);
+  CHECK(web.out.find("web[") == std::string::npos);
+  CHECK(web.out.find("2001:") == std::string::npos);
+  const Ended db = deploy({"config", "production", "--roles", "db"});
+  REQUIRE(db.status == 0);
+  CHECK(db.out.find("web") == std::string::npos);
+  deploy.folder.write("again.yml", db.out);
+  CHECK(deploy({"config", "production", "--recipe", "again.yml", "--hosts", "2001*"}).out == db.out);
+  CHECK(deploy({"config", "production", "--roles", "dp"}).status == 2);
+}
+
 TEST_CASE("the recipe is found from a folder below, and its folder is where relative paths start") {
   const Cli deploy;
   deploy.recipe();

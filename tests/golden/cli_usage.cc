@@ -66,7 +66,7 @@ TEST_CASE("a wrong command line is exit code 2 and says what would be right") {
             "error: option '--to' is given twice\n  see 'deploy --help'\n"},
       Wrong{{"production", "--to", "1"}, "error: option '--to' has no meaning here\n  it goes with: rollback\n"},
       Wrong{{"config", "production", "--yes"},
-            "error: option '--yes' has no meaning here\n  it goes with: deploy, rollback, prune, task\n"},
+            "error: option '--yes' has no meaning here\n  it goes with: deploy, rollback, prune, unlock, task\n"},
       Wrong{{"production", "--hosts", "a,,b"},
             "error: option '--hosts' has an empty name in 'a,,b'\n  see 'deploy --help'\n"},
       Wrong{{"production", "--set", "port"},
@@ -154,7 +154,7 @@ TEST_CASE("help on one verb shows the options that it takes and no other") {
   const Cli deploy;
   CHECK(deploy({"help", "rollback"}).out.find("--to RELEASE") != std::string::npos);
   CHECK(deploy({"help", "deploy"}).out.find("--to RELEASE") == std::string::npos);
-  CHECK(deploy({"help", "config"}).out.find("--hosts") == std::string::npos);
+  CHECK(deploy({"help", "config"}).out.find("--lock-wait") == std::string::npos);
 }
 
 TEST_CASE("text that can't be written is a failure unless its reader has left") {

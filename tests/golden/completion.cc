@@ -41,7 +41,7 @@ struct Shop : Cli {
     call.argv = std::move(shell);
     call.argv.push_back(text);
     call.folder = folder.path().string();
-    call.environment = {{"PATH", here + ":/usr/bin:/bin"}, {"HOME", folder.path().string()}};
+    call.environment = {{"PATH", here + ":/usr/bin:/bin"}, {"HOME", folder.path().string()}, {"XDG_STATE_HOME", ""}};
     call.deadline = Deadline::in(std::chrono::seconds(50));
     std::string out;
     call.on_output = [&](bool, std::string_view bytes) { out += bytes; };
@@ -76,6 +76,9 @@ TEST_CASE("what may come next on a command line is told, from the recipe and the
       Asked{{"--recipe", "other.yml", "el"}, "elsewhere"}, Asked{{"--recipe=other.yml", "plan", ""}, "elsewhere"},
       Asked{{"rollback", "production", "--t"}, "--to"}, Asked{{"production", "--t"}, ""},
       Asked{{"logs", "production", "-n", "5", "--no"}, "--no-follow"}, Asked{{"run", "production", "--", "prod"}, ""},
+      Asked{{"report", "production", ""}, ""}, Asked{{"report", "--l"}, "--list"}, Asked{{"report", "--fi"}, "--file"},
+      Asked{{"report", "-o", "x"}, ":files"}, Asked{{"report", "--out"}, ""},
+      Asked{{"config", "production", "--exclude", "db"}, "db1.example.com"},
       Asked{{"--recipe", "missing.yml", "prod"}, ""}, Asked{{"nonsense", "more", ""}, ""});
   CAPTURE(asked.words);
   CHECK(deploy.complete(asked.words) == asked.answer);
@@ -90,6 +93,24 @@ TEST_CASE("a verb, a stage, a host and a task come with a word about them, and a
   deploy.folder.write("deploy.yml", "stages: {production: {hosts: [a1], nonsense: }\n");
   CHECK(deploy.complete({"production", "--hosts", ""}).empty());
   CHECK(deploy({"__complete"}).status == 0);
+}
+
+TEST_CASE("the runs that are kept complete, with what they were, and stages for their latest ones") {
+  const Shop deploy;
+  deploy.folder.write(".local/state/kirikae/runs/20261122-013000-4f2a91.jsonl",
+                      R"({"event":"run_started","at":0,"verb":"rollback","application":"shop","stage":"production","hosts":[]})"
+                      "\n{\"event\":\"warning\"}\n");
+  deploy.folder.write(".local/state/kirikae/runs/20261123-013000-4f2a92.jsonl", "");
+  CHECK(deploy({"__complete", "report", ""}).out ==
+        "20261122-013000-4f2a91\trollback production\nstaging\tthe latest run of this stage\nproduction\tthe latest run of this stage\n");
+  CHECK(deploy.complete({"report", "2026"}) == "20261122-013000-4f2a91");
+  const std::string bash = "source <(deploy completion bash)\nCOMP_LINE='deploy report 2026' COMP_POINT=18 COMP_WORDS=(deploy)\n"
+                           "_deploy_complete; printf '%s;' \"${COMPREPLY[@]}\"\n";
+  CHECK(deploy.in({"bash", "--norc", "-c"}, bash) == "20261122-013000-4f2a91;");
+  if (std::filesystem::exists("/usr/bin/fish")) {
+    CHECK(deploy.in({"fish", "-c"}, "deploy completion fish | source; complete -C 'deploy report 2026'") ==
+          "20261122-013000-4f2a91\trollback production\n");
+  }
 }
 
 TEST_CASE("completion says for which shells there is one") {

@@ -59,8 +59,21 @@ TEST_CASE("grouped, no host takes more than a megabyte of memory, and what is le
   const Shown shown = show(script, {.grouped = true});
   CHECK(shown.out.size() < (1 << 20) + 200);
   CHECK(
-      shown.out.find("\n(and more: a megabyte of each host is kept; without --group all is shown)\n== web2\nshort\n") !=
+      shown.out.find("\n(and more: a megabyte of each host is kept, 67.1 MB of all; without --group all is shown)\n== web2\nshort\n") !=
       std::string::npos);
+}
+
+TEST_CASE("grouped, all hosts together take no more than their share, and each that is cut says so") {
+  Script script;
+  script.start("run", web(40)).begin(Phase::run);
+  for (const auto& host : web(40)) {
+    for (int i = 0; i < 10; ++i) script.output(host, "run", host + std::string(1000, 'x'));
+  }
+  script.add(event::RunFinished{});
+  const Shown shown = show(script, {.grouped = true, .most_kept = 100'000});
+  CHECK(shown.out.size() < 110'000);
+  const std::string note = "(and more: a megabyte of each host is kept, 100.0 kB of all; without --group all is shown)\n";
+  CHECK(shown.out.find(std::string(1000, 'x') + "\n" + note + "== web[11-40].example.com (30 hosts)\n" + note) != std::string::npos);
 }
 
 TEST_CASE("quiet, only warnings are left of it; verbose, the steps as well") {

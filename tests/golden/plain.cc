@@ -237,13 +237,30 @@ TEST_CASE("errors that differ in their host's name only are one") {
   errors.push_back(Error(ErrorCode::connect, "can't connect to 'sql1'", "try: ssh deploy@sql1").on("sql1"));
   errors.push_back(Error(ErrorCode::connect, "no route to sql10, nor to sql1.example.com").on("sql1"));
   errors.push_back(Error(ErrorCode::connect, "no route to sql10, nor to sql1.example.com").on("sql2"));
-  CHECK(ui::errors_text(errors) == R"(error: [web[1-40].example.com sql1] can't connect to 'HOST'
-  try: ssh deploy@HOST
+  CHECK(ui::errors_text(errors) == R"(error: [web[1-40].example.com sql1] can't connect to the host
+  try: ssh deploy@web1.example.com (likewise the others)
 error: [sql[1,2]] no route to sql10, nor to sql1.example.com
 )");
   errors.resize(1);
   CHECK(ui::errors_text(errors) ==
         "error: [web1.example.com] can't connect to 'web1.example.com'\n  try: ssh deploy@web1.example.com\n");
+}
+
+TEST_CASE("the table in a log has no more of an error than tells which, and the whole stands below") {
+  const std::string long_text = "host key of 'web1' is not known: ssh-ed25519 SHA256:" + std::string(43, 'a') + " (read: ~/.ssh/known_hosts)";
+  auto end = report("deploy", Outcome::unreachable, 1.0);
+  end.hosts = {host_report("web1", HostEnd::unchanged, 1.0, 0)};
+  end.hosts[0].error = Error(ErrorCode::host_key, long_text);
+  std::string table = ui::end_table(end, 0, ui::Palette(false));
+  CHECK(table.find("host key of 'web1' is not known: ssh-ed25519 SHA256:") != std::string::npos);
+  CHECK(table.find(long_text) == std::string::npos);
+  CHECK(ui::errors_text({*end.hosts[0].error}).find(long_text) != std::string::npos);
+}
+
+TEST_CASE("a task that no selected host runs begins without a list of hosts") {
+  Script script;
+  script.add(event::RunStarted{"task", "shop", "production", {}});
+  CHECK(show(script).out == "task shop on production\n");
 }
 
 TEST_CASE("a run goes to a stage where it brings something, else it is on it") {

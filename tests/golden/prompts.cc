@@ -85,6 +85,14 @@ TEST_CASE("without a terminal a prompt takes its default, or is exit code 2") {
   const Ended failed = deploy({"production"});
   CHECK(failed.status == 1);
   CHECK(failed.err.find("the default of 'version': the command ended with status 4: no tags") != std::string::npos);
+
+  // What such a command complains of may hold what the recipe calls a secret.
+  write_recipe(deploy, "secrets: {KEY: {env: API_KEY}}\nprompts:\n  pin: {question: PIN, secret: true}\n"
+                       "  version: {question: V, default: {command: 'echo \"no tags for $API_KEY\" >&2; exit 4'}}\n");
+  const Ended masked = deploy({"production", "--set", "pin=1234567"}, {{"API_KEY", "correct-horse"}});
+  CHECK(masked.status == 1);
+  CHECK(masked.err.find("no tags for ***") != std::string::npos);
+  CHECK(masked.err.find("correct-horse") == std::string::npos);
 }
 
 TEST_CASE("verbs that run no commands ask nothing, but where a host's name waits for the answer") {

@@ -44,6 +44,11 @@ class Show {
     add(event::PhaseFinished{Phase::connect, at_, 0}).add(event::ReleaseChosen{"20261122013000", "4f2a91c"});
     add(event::PhaseStarted{Phase::upload, hosts});
   }
+  void connect(const std::vector<std::string>& hosts) {
+    start(hosts);
+    wait(2s);
+    connected(hosts);
+  }
   // Half of the hosts have it all, most of the others some of it, the last ones wait.
   void upload(const std::vector<std::string>& hosts) {
     for (std::size_t i = 0; i < hosts.size() - 10; ++i) add(event::StepStarted{hosts[i], Phase::upload, "unpack"});
@@ -85,9 +90,7 @@ TEST_CASE("200 hosts at their start fit a screen of 24 lines") {
 TEST_CASE("200 hosts in the middle of an upload: counts, the whole with rate and time left, the slowest by name") {
   Show show;
   const auto hosts = web(200);
-  show.start(hosts);
-  show.wait(2s);
-  show.connected(hosts);
+  show.connect(hosts);
   show.upload(hosts);
   show.wait();
   CHECK(same_as_golden("screen_upload", show.screen.text()));
@@ -131,9 +134,7 @@ TEST_CASE("200 hosts in the middle of an upload: counts, the whole with rate and
 TEST_CASE("the end of 200 hosts is a table of those that differ") {
   Show show;
   const auto hosts = web(200);
-  show.start(hosts);
-  show.wait(2s);
-  show.connected(hosts);
+  show.connect(hosts);
   for (const auto& host : {hosts[6], hosts[98]}) show.fail(host, full);
   show.fail(hosts[150], {ErrorCode::lost, "the connection to '" + hosts[150] + "' broke"});
   show.add(event::PhaseFinished{Phase::upload, 3, 3});
@@ -151,9 +152,7 @@ TEST_CASE("the end of 200 hosts is a table of those that differ") {
 TEST_CASE("nothing is coloured where colours are off") {
   Show show({80, 24}, false);
   const auto hosts = web(200);
-  show.start(hosts);
-  show.wait(2s);
-  show.connected(hosts);
+  show.connect(hosts);
   show.upload(hosts);
   show.fail(hosts[110], full);
   show.wait();
@@ -164,9 +163,7 @@ TEST_CASE("nothing is coloured where colours are off") {
 TEST_CASE("equal output of many hosts is one line, and hostile output stays in its line") {
   Show show;
   const auto hosts = web(200);
-  show.start(hosts);
-  show.wait(2s);
-  show.connected(hosts);
+  show.connect(hosts);
   const std::string title = show.screen.title();
   const auto say = [&](const std::string& host, const std::string& line) {
     show.add(event::Output{host, "task x", event::Channel::out, line});

@@ -21,30 +21,36 @@ Pty at_terminal(const Cli& deploy, std::vector<std::string> arguments,
   return Pty::of_program(std::move(arguments), deploy.folder.path().string(), environment);
 }
 
-TEST_CASE("a stage that wants to be confirmed asks at a terminal and only 'yes' goes on") {
+TEST_CASE("a stage that wants to be confirmed asks at a terminal, and goes on by y and yes alone") {
   const Cli deploy;
   deploy.recipe();
   Pty refused = at_terminal(deploy, {"production"});
-  REQUIRE(refused.says("deploy to production (2 hosts)? type yes: "));
-  refused.type("y\n");
+  REQUIRE(refused.says("deploy to production (2 hosts)? [y/N]: "));
+  refused.type("yess\n");
   CHECK(refused.end() == 130);
   CHECK(refused.output().find("error: not confirmed; nothing was done\r\n") != std::string::npos);
 
-  Pty agreed = at_terminal(deploy, {"rollback", "production", "--hosts", "127.0.0.1"});
-  REQUIRE(agreed.says("roll back production (1 host)? type yes: "));
-  agreed.type("yes\n");
-  CHECK(agreed.end() == 5);  // there is no host at that address
+  for (const std::string answer : {"y\n", "Yes\n"}) {
+    Pty agreed = at_terminal(deploy, {"rollback", "production", "--hosts", "127.0.0.1"});
+    REQUIRE(agreed.says("roll back production (1 host)? [y/N]: "));
+    agreed.type(answer);
+    CHECK(agreed.end() == 5);  // there is no host at that address
+  }
+  Pty just_return = at_terminal(deploy, {"production"});
+  REQUIRE(just_return.says("[y/N]: "));
+  just_return.type("\n");
+  CHECK(just_return.end() == 130);
 
   Pty never_asked = at_terminal(deploy, {"production", "--yes"});
   CHECK(never_asked.end() == 5);
-  CHECK(never_asked.output().find("type yes") == std::string::npos);
+  CHECK(never_asked.output().find("[y/N]") == std::string::npos);
 }
 
 TEST_CASE("^C at the question is exit code 130") {
   const Cli deploy;
   deploy.recipe();
   Pty terminal = at_terminal(deploy, {"production"});
-  REQUIRE(terminal.says("type yes: "));
+  REQUIRE(terminal.says("[y/N]: "));
   terminal.type("\x03");
   CHECK(terminal.end() == 130);
 }

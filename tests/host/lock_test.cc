@@ -68,7 +68,7 @@ TEST_CASE("The first to come has the lock, the next is told whose it is; freed, 
   INFO(ended);
   CHECK(ended.status == 3);
   CHECK(ended.out ==
-        "lock_by=ada@desk\nlock_since=2026-11-23 10:00:00 UTC\nlock_what=deploy production\nlock_url=https://ci.example/7\n");
+        "lock_by=ada@desk\nlock_since=2026-11-23 10:00:00 UTC\nlock_what=deploy production\nlock_url=https://ci.example/7\nlock_token=aa.0\n");
   CHECK(first.guarded().out == "written\n");
   const Ended fenced = second.guarded();
   CHECK(fenced.status == 9);
@@ -241,9 +241,15 @@ TEST_CASE("A freeze keeps everybody out but those who come despite it, and outli
   CHECK(ended.out.find("frozen_by=ada@desk\n") == 0);
   CHECK(ended.out.find("frozen_what=database\n") != std::string::npos);
   CHECK(client.lock(true).status == 0);
-  CHECK(client.control->run(host::thaw(disk.layout(), false)).status == 0);
+  CHECK(client.control->run(host::thaw(disk.layout(), "")).status == 0);
   CHECK(client.has_it());
-  CHECK(client.control->run(host::thaw(disk.layout(), true)).status == 0);
+  // Only the lock that was asked about.
+  const Ended other = client.control->run(host::thaw(disk.layout(), "bb.0"));
+  CHECK(other.status == 1);
+  CHECK(other.err.find("the lock is another one by now") != std::string::npos);
+  CHECK(client.has_it());
+  CHECK(client.control->run(host::thaw(disk.layout(), "aa.0")).status == 0);
+  CHECK(client.control->run(host::thaw(disk.layout(), "aa.0")).status == 0);
   CHECK(client.guarded().status == 9);
   CHECK_FALSE(disk.exists(".kirikae/frozen"));
 }

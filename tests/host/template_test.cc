@@ -44,6 +44,44 @@ TEST_CASE("A template's result is placed whole, with its mode, parents made") {
   CHECK(disk.list(".kirikae/tmp") == std::vector<std::string>{"sum." + id1});
 }
 
+TEST_CASE("A template's result is made beside its place, where a rename is one, and leaves nothing there") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Placing one(shell);
+  auto& disk = one.site.disk;
+  REQUIRE(one.place("config/app.conf", "1\n", 0640, true).status == 0);
+  disk.write("srv/app/shared/config/.kirikae-template.AbCdEf12", "of a run that was killed");
+  REQUIRE(one.place("config/app.conf", "2\n", 0640, true).status == 0);
+  CHECK(disk.list("shared/config") == std::vector<std::string>{"app.conf"});
+  // Where the folder takes no file, the one that is there stays.
+  disk.write("srv/app/shared/config/deep", "no folder");
+  const auto ended = one.place("config/deep/app.conf", "3\n", 0640, true);
+  INFO(ended);
+  CHECK(ended.status != 0);
+  CHECK(disk.list("shared/config") == std::vector<std::string>{"app.conf", "deep"});
+}
+
+// What another user could see of it: every program that the shell starts, with its arguments, as a printf before the real one in PATH
+// writes them down. Only a shell without a printf of its own starts that.
+TEST_CASE("No program gets a template's text, or the text of a step, as an argument") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Shell spied = shell;
+  const Disk seen("srv/spy");
+  seen.make_folder("srv/spy");
+  seen.write("bin/printf", "#!/bin/dash\nfor a do printf '%s\\n' \"$a\"; done >>'" + seen.path("log") + "'\nexec /usr/bin/printf \"$@\"\n", 0755);
+  spied.path = seen / "bin:" + spied.path;
+  Placing one(spied);
+  REQUIRE(one.place("config/app.conf", "password=correct-horse\n").status == 0);
+  CHECK(one.site.disk.read(one.release + "config/app.conf") == "password=correct-horse\n");
+  const auto ended = one.site.control.run("export TOKEN='battery-staple'\necho done\n");
+  CHECK(ended.status == 0);
+  if (!seen.exists("log")) return;
+  const std::string log = seen.read("log");
+  CHECK(log.find("correct-horse") == std::string::npos);
+  CHECK(log.find("battery-staple") == std::string::npos);
+}
+
 TEST_CASE("A template's result goes through no link, and over no directory") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);

@@ -80,6 +80,28 @@ TEST_CASE("a check warns of what a dead run has left, of a freeze, and of a sour
   REQUIRE_FALSE(fs::exists(world.site() / "app"));
 }
 
+TEST_CASE("a check finds what is wrong with templates, and those that a before_connect task may make are no problem") {
+  World world;
+  world.write_app("1");
+  world.write("t/odd.conf", "port {{prot}}\n");
+  world.write_recipe("vars: {port: 8080}\ntemplates: [{from: t/none.conf, to: none.conf}, {from: t/odd.conf, to: odd.conf}]\n");
+  Ran ran = world.deploy({"check", "production"});
+  INFO(ran);
+  REQUIRE(ran.status == 2);
+  REQUIRE_THAT(ran.err, ContainsSubstring("can't read the template '") && ContainsSubstring("t/none.conf': No such file or directory"));
+  REQUIRE_THAT(ran.err, ContainsSubstring("t/odd.conf:1:") && ContainsSubstring("'prot'"));
+  REQUIRE_THAT(ran.out, ContainsSubstring("0 of 1 host is ready for a deploy") && ContainsSubstring("PATH="));
+  REQUIRE(world.deploy({"production"}).status == 2);  // a deploy says the same
+  world.write("t/odd.conf", "port {{port}}\n");
+  world.write_recipe("vars: {port: 8080}\ntemplates: [{from: t/none.conf, to: none.conf}, {from: t/odd.conf, to: odd.conf}]\n"
+                     "tasks: {make: {run: 'echo 1 >t/none.conf', local: true}}\nhooks: {before_connect: make}\n");
+  ran = world.deploy({"check", "production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE_THAT(ran.err, ContainsSubstring("/t/none.conf' isn't there: a before_connect task may make it"));
+  REQUIRE(world.deploy({"production"}).status == 0);
+}
+
 TEST_CASE("a disk that has too little room is told before anything is sent, on every host that has one") {
   if (geteuid() != 0) {
     WARN("not run: only root can mount a small file system");
@@ -175,7 +197,7 @@ TEST_CASE("the audit has a line for everything that was done, and who did it") {
   const Ran ran = world.deploy({"production", "audit"});
   INFO(ran);
   REQUIRE(ran.status == 0);
-  REQUIRE(std::count(ran.out.begin(), ran.out.end(), '\n') == 9);
+  REQUIRE(std::count(ran.out.begin(), ran.out.end(), '\n') == 10);
   REQUIRE_THAT(ran.out, ContainsSubstring("deploy    good") && ContainsSubstring("rollback  good") && ContainsSubstring("deploy    failed"));
   REQUIRE_THAT(ran.out, ContainsSubstring("deploy    undone") && ContainsSubstring("unlock    good"));
   REQUIRE_THAT(ran.out, ContainsSubstring("  all hosts  in [2Jventory\n"));
@@ -185,7 +207,22 @@ TEST_CASE("the audit has a line for everything that was done, and who did it") {
   const std::string last = world.deploy({"audit", "production", "--lines", "2"}).out;
   REQUIRE_THAT(last, ContainsSubstring("  removed 2"));
   REQUIRE(last.find("unlock") == std::string::npos);
-  REQUIRE(std::count(last.begin(), last.end(), '\n') == 2);
+  REQUIRE(std::count(last.begin(), last.end(), '\n') == 3);
+}
+
+TEST_CASE("a log that is too long to be read is told, and the other hosts' are shown") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string line = R"({"time":"2026-11-23T05:00:00Z","action":"deploy","detail":")" + std::string(7900, 'x') + "\"}\n";
+  std::string log;
+  for (int i = 0; i < 4500; ++i) log += line;
+  world.host(1).write(".kirikae/log.jsonl", log);
+  Ran ran = world.deploy({"audit", "production", "--lines", "4500"});
+  REQUIRE(ran.status == 1);
+  REQUIRE_THAT(ran.err, ContainsSubstring("error: [127.0.0.2] audit: its answer is longer than 33.6 MB\n  ask for fewer --lines"));
+  REQUIRE_THAT(ran.out, ContainsSubstring("deploy  good"));
+  REQUIRE(world.deploy({"audit", "production", "--lines", "100"}).status == 0);
 }
 
 TEST_CASE("a prune removes what a deploy would remove, now, and never what serves or would") {

@@ -1,12 +1,14 @@
 // The run lock and the freeze, as those who meet them see them.
 #include <csignal>
 
+#include "golden/pty.h"
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
 
 using namespace kirikae::test;
 using Catch::Matchers::ContainsSubstring;
+using kirikae::golden::Pty;
 
 namespace {
 
@@ -123,7 +125,17 @@ TEST_CASE("a freeze keeps deploys out until it is ended; a rollback may go on de
   CHECK_THAT(kept_out.err, ContainsSubstring("(database is being moved)"));
   CHECK_THAT(kept_out.err, ContainsSubstring("deploy unlock production"));
   CHECK(world.deploy({"lock", "production", "-m", "me too"}).status == 4);
-  CHECK(world.deploy({"rollback", "production"}).status == 4);
+  CHECK_THAT(kept_out.err, !ContainsSubstring("--despite-freeze"));
+  const Ran planned = world.deploy({"plan", "production"});
+  INFO(planned);
+  CHECK(planned.status == 0);
+  CHECK_THAT(planned.err, ContainsSubstring("frozen by ada@") && ContainsSubstring("deploys are refused until 'deploy unlock production'\n"));
+  CHECK_THAT(world.deploy({"prune", "production", "-n"}).err, ContainsSubstring("prunes are refused until"));
+  CHECK_THAT(world.deploy({"rollback", "production", "-n"}).err, ContainsSubstring("rollbacks are refused until 'deploy unlock production', but with --despite-freeze\n"));
+  CHECK(world.deploy({"rollback", "production", "-n", "--despite-freeze"}).err.find("frozen") == std::string::npos);
+  const Ran not_back = world.deploy({"rollback", "production"});
+  CHECK(not_back.status == 4);
+  CHECK_THAT(not_back.err, ContainsSubstring("--despite-freeze goes on all the same"));
   CHECK(world.host(0).live() == second);
   CHECK(world.deploy({"rollback", "production", "--despite-freeze"}).status == 0);
   CHECK(world.host(0).live() == first);
@@ -145,10 +157,27 @@ TEST_CASE("unlock leaves a run's lock alone; with --force the run is kept from w
   CHECK(refused.status == 4);
   CHECK_THAT(refused.err, ContainsSubstring("locked by a run: ada@"));
   CHECK(world.host(0).exists(".kirikae/lock"));
-  const Ran forced = world.deploy({"unlock", "production", "--force"});
+  // Whose it is comes first; without a terminal only --yes goes on.
+  const Ran unsure = world.deploy({"unlock", "production", "--force"});
+  INFO(unsure);
+  CHECK(unsure.status == 2);
+  CHECK_THAT(unsure.err, ContainsSubstring("locked by ada@") && ContainsSubstring("(deploy production)") &&
+                             ContainsSubstring("nobody can be asked here\n  --yes answers for you"));
+  CHECK(world.host(0).exists(".kirikae/lock"));
+  Pty terminal = Pty::of_program({"/usr/bin/env", "-i", "TERM=dumb", "PATH=/usr/bin:/bin", "HOME=" + (world / "home").string(),
+                                  KIRIKAE_DEPLOY, "unlock", "production", "--force"},
+                                 world.site().string(), {});
+  REQUIRE(eventually([&] { return terminal.says("that run fails, and may leave its hosts in the middle [y/N]: "); }, std::chrono::seconds(60)));
+  CHECK(terminal.output().find("locked by ada@") < terminal.output().find("[y/N]"));
+  terminal.type("n\n");
+  CHECK(terminal.end() == 130);
+  CHECK(world.host(0).exists(".kirikae/lock"));
+  const Ran forced = world.deploy({"unlock", "production", "--force", "--yes"});
   INFO(forced);
   CHECK(forced.status == 0);
+  CHECK_THAT(forced.err, ContainsSubstring("locked by ada@"));
   CHECK_THAT(forced.out, ContainsSubstring("was locked by ada@"));
+  CHECK(world.deploy({"unlock", "production", "--force"}).status == 0);  // nothing to be asked about
   busy.let_go();
   const Ran ran = busy.running->wait();
   INFO(ran);

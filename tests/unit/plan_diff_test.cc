@@ -55,6 +55,16 @@ db1: no release is live
 web1: live is 20261123000000
   no difference
 )");
+  const std::string data = plan::diff_json(difference);
+  CHECK(data.starts_with(R"({"differs":true,"groups":[{"hosts":["app1","app2"],"live":"20261122000000","added":3,"removed":2,"changed":5,)"
+                         R"("unreadable":1,"omitted":0,"changes":[{"path":"app.py","change":"changed","kind":"file","differs":["content"]},)"));
+  for (const std::string part : {R"({"path":"bin/run","change":"changed","kind":"file","differs":["content","mode"]})",
+                                 R"({"path":"gone\n.txt","change":"removed","kind":"file"})", R"({"path":"new","change":"added","kind":"folder","files":2})",
+                                 R"({"path":"turned","change":"changed","kind":"folder","differs":["kind"]})",
+                                 R"({"path":"var/cache","change":"unreadable","kind":"unreadable"})", R"("unreadable":0,"omitted":0,"changes":[]})"}) {
+    INFO(data);
+    CHECK(data.find(part) != std::string::npos);
+  }
   CHECK_FALSE(plan::difference(recipe, source, {{{"web1"}, "20261123000000", source}}).differs);
 }
 

@@ -59,9 +59,9 @@ TEST_CASE("the releases of many hosts are one table, newest first") {
   const auto one = good("20261121000000");
   CHECK(plan::releases_text({a_host("app1", {}, "20261121000000", {one, bad}), a_host("app2", {}, "20261121000000", {one, bad}),
                              a_host("db1", {}, "20261121000000", {one})}) ==
-        R"(release         state      revision      by                      where
-20261122000000  bad        r00           ann@laptop              app[1,2]
-20261121000000  good       r00           ann@laptop              live on all hosts
+        R"(release         state  revision  by          where
+20261122000000  bad    r00       ann@laptop  app[1,2]
+20261121000000  good   r00       ann@laptop  live on all hosts
 )");
   CHECK(plan::releases_text({a_host("app1", {})}) == "no releases\n");
 }

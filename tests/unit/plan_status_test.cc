@@ -88,6 +88,17 @@ not as it should be:
 besides:
   app7: failed: 20261122020000; the next deploy that succeeds, or 'deploy prune', removes that
 )");
+  const std::string data = plan::status_json(status);
+  CHECK(data.starts_with(R"({"in_order":false,"usual":"20261122000000","hosts":[{"host":"app1","in_order":true,"current":"release",)"
+                         R"("live":"20261122000000","revision":"r00","by":"ann@laptop","drift":false,"unfinished":[],"failed":[],"problems":[],)"
+                         R"("notes":[],"state":"good","since":"2026-11-23T05:00:00Z"},{"host":"app2","in_order":false,)"));
+  for (const std::string part : {R"("current":"elsewhere","live":"","revision":"","by":"","drift":false,)", R"("target":"/opt/old")",
+                                 R"("state":"missing")", R"("unfinished":["20261122010000"],"failed":["20261122020000"])",
+                                 R"("stale_lock":{"by":"bob@ci","since":"2026-11-22 02:00:00 UTC","what":"deploy production"},)"
+                                 R"("frozen":{"by":"eve@desk","since":"2026-11-22 10:00:00 UTC","what":"inventory"})"}) {
+    INFO(data);
+    CHECK(data.find(part) != std::string::npos);
+  }
 }
 
 TEST_CASE("what a run that lives is busy with is not out of order") {

@@ -172,7 +172,7 @@ TEST_CASE("a stage takes every key of the recipe but stages", "[recipe]") {
   CHECK(names_of(stage_keys()) == expected);
 }
 
-TEST_CASE("the help names every key and fits into 100 columns", "[recipe]") {
+TEST_CASE("the help names every key and fits into 80 columns", "[recipe]") {
   const std::string help = help_text();
   for (const auto& [path, key] : every_key()) {
     if (key->name != "*") CHECK(help.find("  " + std::string(key->name) + ' ') != std::string::npos);
@@ -180,7 +180,7 @@ TEST_CASE("the help names every key and fits into 100 columns", "[recipe]") {
   for (std::size_t at = 0; at < help.size();) {
     const auto end = help.find('\n', at);
     INFO(help.substr(at, end - at));
-    CHECK(end - at <= 100);
+    CHECK(end - at <= 80);
     at = end + 1;
   }
 }

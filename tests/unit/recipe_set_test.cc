@@ -67,7 +67,7 @@ TEST_CASE("a bare name that is no key is a var, which other values may use", "[r
 }
 
 TEST_CASE("a --set value is taken as it stands", "[recipe]") {
-  const Recipe recipe = load(without_version, {"password=a${b}$${c}: [x]#'\""});
+  const Recipe recipe = load(without_version, {"vars.password=a${b}$${c}: [x]#'\""});
   CHECK(recipe.vars.at("password") == "a${b}$${c}: [x]#'\"");
 }
 
@@ -90,6 +90,27 @@ TEST_CASE("a --set word that does not fit is told with the word", "[recipe]") {
         "--set hooks.build: no task is named 'migrat'\n  did you mean 'migrate'?\n"
         "--set tasks.late.timeout: 'late' has no 'run'\n  such as `run: bin/migrate --to \"$REVISION\"`\n");
   CHECK(try_load(without_version, {"keep_releases=no"}).error().front().code == ErrorCode::usage);
+}
+
+TEST_CASE("a --set of a name that the recipe doesn't have is a typo, and told with what was meant", "[recipe]") {
+  CHECK(errors_of(without_version, {"keep_release=3", "prot=1", "parallel=4", "zzz=s3cret", "own=1"}) ==
+        "--set keep_release: 'keep_release' is neither a key nor a var that the recipe names\n"
+        "  did you mean 'keep_releases'? for a new var: --set vars.keep_release=…\n"
+        "--set prot: 'prot' is neither a key nor a var that the recipe names\n"
+        "  did you mean 'port'? for a new var: --set vars.prot=…\n"
+        "--set parallel: 'parallel' is neither a key nor a var that the recipe names\n"
+        "  did you mean 'ssh.parallel'? for a new var: --set vars.parallel=…\n"
+        "--set zzz: 'zzz' is neither a key nor a var that the recipe names\n  for a new var: --set vars.zzz=…\n");
+  CHECK(load(without_version, {"vars.keep_release=3"}).vars.at("keep_release") == "3");
+  constexpr std::string_view used =
+      "application: a\ndeploy_to: /a\nsource: {directory: d}\nenv: {LANG: C}\n"
+      "prompts: {asked: {question: Q}}\ntasks: {go: 'go $first ${second:-x} $$third-$'}\n"
+      "stages:\n  staging: {hosts: {address: a, vars: {theirs: 1}}}\n  production: {hosts: b}\n";
+  CHECK(load(used, {"first=1", "second=2", "asked=4", "theirs=5"}).vars.size() == 4);
+  CHECK(errors_of(used, {"LANG=de", "fourth=1"}) ==
+        "--set LANG: 'LANG' is neither a key nor a var that the recipe names\n"
+        "  did you mean 'env.LANG'? for a new var: --set vars.LANG=…\n"
+        "--set fourth: 'fourth' is neither a key nor a var that the recipe names\n  for a new var: --set vars.fourth=…\n");
 }
 
 TEST_CASE("a --set for one stage does not break another", "[recipe]") {

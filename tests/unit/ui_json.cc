@@ -167,6 +167,14 @@ TEST_CASE("the end of a verb that reads comes after its answer") {
   REQUIRE(answered.size() == 2);
   CHECK(answered[0]["data"] == Object::parse(R"({"a":[1]})"));
   CHECK(answered[1]["event"] == "run_finished");
+  CHECK(answered[1]["at"] == 1.1);
+}
+
+TEST_CASE("no line says an earlier time than the one above it, whichever thread was faster") {
+  const auto told = lines({{0.2, event::Warning{"web1", "a"}}, {0.1, event::Warning{"web2", "b"}}, {0.3, event::RunFinished{}}});
+  CHECK(told[1]["at"] == 0.2);
+  CHECK(told[1]["time"] == told[0]["time"]);
+  CHECK(told[2]["at"] == 0.3);
 }
 
 TEST_CASE("a run's id is its time and chance, and sorts by time") {

@@ -86,17 +86,17 @@ TEST_CASE("emitting waits when the reader has stopped reading, and only then") {
   CHECK(comes_true([&] { return keeper.count() == 2001; }));
 }
 
-TEST_CASE("nothing is shown during a pause, and all of it after") {
+TEST_CASE("nothing is shown during a pause but what came before it, and all of it after") {
   Keeper keeper;
   Queue queue(keeper);
   queue.emit(numbered("host", 0));
   {
     const Queue::Pause pause(queue);
     CHECK(keeper.suspended == 1);
-    const auto before = keeper.count();
+    CHECK(keeper.count() == 1);
     for (int i = 1; i < 100; ++i) queue.emit(numbered("host", i));
     const Queue::Pause inner(queue);
-    CHECK(keeper.count() == before);
+    CHECK(keeper.count() == 1);
   }
   CHECK(comes_true([&] { return keeper.count() == 100; }));
 }

@@ -162,7 +162,7 @@ TEST_CASE("what 200 hosts say alike is told once, and each has its row") {
   }
   events.push_back({4, event::RunFinished{report}});
   const std::string html = page(events);
-  CHECK(has(html, "<h3>web[1-200] (200 hosts)</h3><p>no room on &#39;HOST&#39;</p>"));
+  CHECK(has(html, "<h3>web[1-200] (200 hosts)</h3><p>no room on the host</p>"));
   CHECK(has(html, "<h3>build, task build: output of web[1-200]</h3><pre>no room left\n</pre>"));
   CHECK(has(html, "<details><summary>all 200 hosts</summary>"));
   std::size_t bars = 0;
