@@ -23,11 +23,14 @@ kk_temporary() {
   return 1
 }
 
-# Where `current` points: kk_kind none | live (then kk_live) | link (then kk_target) | directory | file.
+# Where `current` points: kk_kind none | live (then kk_live) | link (then kk_target) | directory | file. Fails where it can't be read.
 kk_read_current() {
   kk_live='' kk_target=''
   if [ -L "$kk_current" ]; then
-    kk_target=$(readlink "$kk_current") || kk_fail "can't read the link '$kk_current'"
+    kk_target=$(readlink "$kk_current") || {
+      echo "can't read the link '$kk_current'" >&2
+      return 1
+    }
     kk_v=${kk_target%/}
     kk_live=${kk_v##*/}
     kk_kind=live

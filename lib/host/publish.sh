@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # The switch. Ends with 0: `current` is the wanted release; 1: it is what it was; 4: it is what it was, and that is not what
-# preflight saw; 5: it has changed, but is not what was wanted.
+# preflight saw; 5: it has changed, but is not what was wanted, or nobody knows what it is.
 
 kk_publish() {
   kk_need_release
@@ -44,8 +44,11 @@ kk_replace() {
     kk_fail "can't make a link in '$kk_root'; 'current' is unchanged: check its owner and the room on the disk"
   kk_old=$kk_target
   kk_rename "$kk_mv" "$kk_l" "$kk_current" || :
-  [ ! -L "$kk_l" ] || rm -f "$kk_l"
-  kk_read_current
+  [ ! -L "$kk_l" ] || rm -f "$kk_l" || :
+  kk_read_current || {
+    echo "so it is not known whether '$kk_current' has changed: look at it" >&2
+    exit 5
+  }
   [ "$kk_target" != "$kk_wanted" ] || return 0
   [ "$kk_target" != "$kk_old" ] || kk_fail "can't replace '$kk_current'; it is unchanged: check the owner of '$kk_root'"
   echo "'$kk_current' has changed and is now $(kk_what), not '$kk_wanted': look who else writes to '$kk_root'" >&2

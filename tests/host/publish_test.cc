@@ -161,6 +161,21 @@ TEST_CASE("A switch that fails says that current is unchanged, and leaves no lin
   CHECK(one.site.disk.link("current") == "releases/" + id1);
 }
 
+TEST_CASE("A switch that can't be read back is not told as one that has changed nothing") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Switching one(shell);
+  REQUIRE(one.publish(id1).status == 0);
+  const auto publish = host::publish(one.site.layout(), id2, one.facts, id1);
+  const std::string broken = "readlink() { case $(command readlink \"$1\") in *" + id2 + ") return 1 ;; *) command readlink \"$1\" ;; esac; }\n";
+  const auto ended = one.site.control.run(broken + publish.text);
+  INFO(ended);
+  CHECK(ended.status == 5);
+  const auto current = one.site.disk.path("current");
+  CHECK(ended.err == "can't read the link '" + current + "'\nso it is not known whether '" + current + "' has changed: look at it\n");
+  CHECK(one.site.disk.link("current") == "releases/" + id2);
+}
+
 TEST_CASE("Links that a dead run has left are swept, those of a living one are not") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
