@@ -136,7 +136,7 @@ kk_lock_try() {
     elif [ "${kk_l_token%.*}" = "${kk_token%.*}" ]; then
       kk_say lock_host "$kk_l_host" 300
       return 8
-    elif ! kk_lock_alive "$kk_own/lock" && kk_take_over && [ "$kk_tries" -lt 50 ]; then
+    elif ! kk_lock_alive "$kk_own/lock" && kk_take_over "$kk_own/lock" && [ "$kk_tries" -lt 50 ]; then
       continue
     fi
     kk_read_lock "$kk_own/lock" || continue
@@ -146,29 +146,33 @@ kk_lock_try() {
   echo locked=yes
 }
 
-# The right to remove a dead holder's lock is a link of its own name, so that one alone has it; and then the lock is looked at
-# again, since another may have done all that before.
+# Removes $1, the lock of a dead holder, which has just been read. The right to do so is a link named after that holder, so that one
+# alone has it; and then the lock is looked at again, since another may have done all that before. Whoever has the right may
+# have died, too: then the right is removed in the very same way, or of two who find it dead the second would remove the first
+# one's new right. $2 counts how deep that goes: a right that was torn by a crash may be named after itself.
 kk_take_over() {
-  kk_right="$kk_own/tmp/taken.$kk_l_token"
-  kk_dead=$kk_l_token
+  kk_dead="$kk_l_token.$kk_l_pid"
+  kk_right="$kk_own/tmp/taken.$kk_dead"
+  case ${2-} in xxx) rm -f "$1" && return ;; esac
   if ! ln "$kk_mine" "$kk_right" 2>/dev/null; then
-    # Its owner may have died, too.
-    kk_read_lock "$kk_right" && ! kk_lock_alive "$kk_right" && rm -f "$kk_right"
+    if kk_read_lock "$kk_right" && ! kk_lock_alive "$kk_right"; then (kk_take_over "$kk_right" "x${2-}"); fi
     return 0
   fi
-  if kk_read_lock "$kk_own/lock" && [ "$kk_l_token" = "$kk_dead" ]; then rm -f "$kk_own/lock"; fi
+  if kk_read_lock "$1" && [ "$kk_l_token.$kk_l_pid" = "$kk_dead" ]; then rm -f "$1"; fi
   rm -f "$kk_right"
 }
 
 kk_evict() {
   kk_i=0
   while kk_read_lock "$kk_own/lock" && [ "$kk_l_token" = "$kk_token" ] && [ "$kk_l_pid" != "$kk_shell" ]; do
-    if ! kk_lock_alive "$kk_own/lock"; then
-      kk_take_over
-      continue
-    fi
     [ "$kk_i" -lt 100 ] || return 1
-    [ "$kk_i" != 0 ] || kill -TERM "$kk_l_pid" 2>/dev/null
+    if ! kk_lock_alive "$kk_own/lock"; then
+      kk_take_over "$kk_own/lock"
+      [ -e "$kk_own/lock" ] || break
+    elif [ "$kk_i" = 0 ]; then
+      kill -TERM "$kk_l_pid" 2>/dev/null || :
+    fi
+    # Somebody else has the right to it, or the holder is at its end.
     sleep 0.1 2>/dev/null || {
       sleep 1
       kk_i=$((kk_i + 9))

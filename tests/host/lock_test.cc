@@ -2,6 +2,7 @@
 #include <signal.h>
 #include <sys/stat.h>
 
+#include <atomic>
 #include <chrono>
 #include <filesystem>
 #include <memory>
@@ -24,9 +25,9 @@ struct Client {
   Client(const Shell& shell, const Disk& a_disk, std::string a_token)
       : disk(a_disk), token(std::move(a_token)), control(std::make_unique<Control>(shell, a_disk)) {}
 
-  Ended lock(bool despite_freeze = false) const {
+  Ended lock(bool despite_freeze = false, const std::string& before = {}) const {
     hold(token);
-    return control->run(host::lock(disk.layout(), info(token), despite_freeze));
+    return control->run(before + host::lock(disk.layout(), info(token), despite_freeze).text);
   }
   void hold(const std::string& of) const {
     const std::string text = host::hold(disk.layout(), of);
@@ -122,6 +123,50 @@ TEST_CASE("A lock whose holder was killed outright is taken over at once, by one
   CHECK(std::count(status.begin(), status.end(), 3) == static_cast<long>(clients.size()) - 1);
   for (std::size_t i = 0; i < clients.size(); ++i) CHECK((clients[i]->guarded().status == 0) == (status[i] == 0));
   CHECK(disk.list(".kirikae/tmp").empty());
+}
+
+TEST_CASE("Who takes a dead holder's lock over may die, too; of two who find that, one has the lock") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  // Where it removes a file whose name ends in `what`, a client does this.
+  const auto at_removal_of = [](const std::string& what, const std::string& then) {
+    return "rm() { case $* in *" + what + ") " + then + " ;; esac; command rm \"$@\"; }\n";
+  };
+  const auto stays = [&](const std::string& name) {
+    return ": >" + disk.temporary() + "/" + name + "; until [ -e " + disk.temporary() + "/go" + name + " ]; do sleep 0.05; done";
+  };
+  const auto there = [&](const std::string& name) { return std::filesystem::exists(disk.temporary() + "/" + name); };
+  {
+    const Client dead(shell, disk, "dead.0");
+    REQUIRE(dead.lock().status == 0);
+    ::kill(holder_of(disk), SIGKILL);
+    dead.control->wait();
+    const Client taker(shell, disk, "aa.0");
+    taker.lock(false, at_removal_of(".kirikae/lock", "kill -KILL \"$kk_shell\" $$; exit"));
+    taker.control->wait();
+  }
+  REQUIRE(disk.list(".kirikae/tmp").size() == 2);  // what it took the lock over with, and its own lock
+  const Client first(shell, disk, "bb.0");
+  const Client second(shell, disk, "cc.0");
+  Ended one, two;
+  std::atomic<bool> two_ended = false;
+  {
+    const std::jthread b([&] { one = first.lock(false, at_removal_of("/tmp/taken.*", stays("b"))); });
+    REQUIRE(eventually([&] { return there("b"); }));
+    const std::jthread c([&] {
+      two = second.lock(false, at_removal_of(".kirikae/lock", stays("c")));
+      two_ended = true;
+    });
+    CHECK(eventually([&] { return two_ended || there("c"); }));
+    disk.write("tmp/gob", "");
+    CHECK(eventually([&] { return disk.read(".kirikae/lock").find("token bb.0") != std::string::npos; }));
+    disk.write("tmp/goc", "");
+  }
+  INFO(one << two);
+  CHECK(one.status == 0);
+  CHECK(two.status == 3);
+  CHECK(first.guarded().status == 0);
 }
 
 TEST_CASE("A lock of before the host's last start is dead; one of a machine that can't be looked into, after a minute's silence") {
