@@ -100,7 +100,7 @@ void Run::local_failed_hooks() {
   const auto rounds = plan::hook_rounds(scene, recipe::HookPoint::failed, event::Phase::undo);
   if (!rounds) return;
   for (const auto& round : *rounds) {
-    auto done = runner::exec_local(*round.local, round.phase, {{}, request_.revision}, emit_, {});
+    auto done = runner::exec_local(runner::limited(*round.local), round.phase, {{}, request_.revision}, emit_, {});
     if (!done) emit_(event::Warning{"", to_text(done.error())});
   }
 }

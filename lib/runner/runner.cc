@@ -225,7 +225,7 @@ void Runner::run_failed_hooks() {
   const StepContext context{plan_, artifact_, values_, emit_, {}};
   for (const plan::Round& round : plan_.failed) {
     if (round.local) {
-      auto done = exec_local(*round.local, round.phase, values_, emit_, {});
+      auto done = exec_local(limited(*round.local), round.phase, values_, emit_, {});
       if (!done) warn("", to_text(done.error()));
       continue;
     }
@@ -237,7 +237,7 @@ void Runner::run_failed_hooks() {
       if (station.lost || !station.transport) return;
       const auto work = std::find_if(reachable.hosts.begin(), reachable.hosts.end(), [&](const auto& w) { return w.host == index; });
       HostRun unused = state_.hosts[index];
-      auto done = exec_step(context, plan_.hosts[index], *station.transport, round.phase, work->steps.front(), unused);
+      auto done = exec_step(context, plan_.hosts[index], *station.transport, round.phase, limited(work->steps.front()), unused);
       if (!done) warn(plan_.hosts[index].host.name, done.error().message);
     });
   }

@@ -9,16 +9,8 @@ namespace {
 
 using Undone = HostRun::Undone;
 
-// Nobody stops the way back, so a task without a limit gets one.
-constexpr std::chrono::seconds task_limit{300};
-
 bool restores_current(const plan::Step& step) {
   return std::holds_alternative<plan::Publish>(step) || std::holds_alternative<plan::Unpublish>(step);
-}
-
-plan::Step limited(plan::Step step) {
-  if (auto* task = std::get_if<plan::RunTask>(&step); task != nullptr && !task->timeout) task->timeout = task_limit;
-  return step;
 }
 
 // What the tasks before the switch may have changed for good (a database, say).
@@ -56,9 +48,7 @@ void Runner::undo(const Reconnect& reconnect) {
 void Runner::undo_round(const plan::Round& round, const Reconnect& reconnect) {
   if (round.local) {
     enter(round.phase, round);
-    plan::LocalTask task = *round.local;
-    if (!task.timeout) task.timeout = task_limit;
-    auto done = exec_local(task, round.phase, values_, emit_, {});
+    auto done = exec_local(limited(*round.local), round.phase, values_, emit_, {});
     if (!done) warn("", to_text(done.error()));
     return;
   }

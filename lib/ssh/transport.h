@@ -37,7 +37,9 @@ struct Wait {
 // ends otherwise ends the row, and its status is the row's.
 struct Row {
   std::vector<host::Command> commands;  // one at least
-  std::function<void(std::size_t)> begun = [](std::size_t) {};  // the index of a command that has begun; from the second one on
+  // The index of a command that has begun; from the second one on. It may set the deadline of the row's Wait anew, so that each command has
+  // its own.
+  std::function<void(std::size_t)> begun = [](std::size_t) {};
 };
 
 // What a row's payload is: for the command `for_command`, read while that runs. `sent` is told the bytes sent so far.

@@ -162,7 +162,7 @@ Result<Exit> FakeTransport::run(const host::Command& command, ByteSource* data,
     return std::unexpected(error(
         ErrorCode::lost, "'" + command.name + "' was not started on '" + name_ + "': the connection was lost before"));
   }
-  const FakeAnswer answer = host_->begin({command.name, command.text, {}});
+  const FakeAnswer answer = host_->begin({command.name, command.text, {}, wait.deadline});
   std::string payload;
   if (data != nullptr) {
     TRY_ASSIGN(payload, take(*data, answer.read_payload, on_sent, command.name, wait));

@@ -41,6 +41,7 @@ struct FakeCall {
   std::string name{};
   std::string text{};
   std::string payload{};
+  Deadline deadline = Deadline::never();  // of its Wait, when it began
 };
 
 class FakeHost {
