@@ -37,6 +37,7 @@ struct Surroundings {
   std::function<std::int64_t()> unix_now;
   std::string cache_folder;  // for the spool file; made if missing, 0700
   std::stop_token stop;
+  std::chrono::milliseconds reach_again{30'000};  // how long a host that is lost is tried for, so that it can be taken back
 };
 
 event::Report deploy(const Request& request, const Surroundings& with);

@@ -85,8 +85,7 @@ void lock_and_ask(Opening& opening, const LockWish& wish, std::size_t i, runner:
     facts.lock_token = token_of(wish, i);
     facts.lock.reset();  // it is ours
   } else if (!opening.opened.errors[i] && facts.problems.empty()) {
-    facts.problems.push_back("no lock can be made in '" + release::Layout(opening.request.recipe.deploy_to).own() +
-                             "': its file system is full or has no hard links, or it is not writable");
+    facts.problems.push_back(no_lock_text(opening.request));
   }
 }
 

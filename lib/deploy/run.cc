@@ -1,7 +1,10 @@
 #include "deploy/run.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
+#include <thread>
 
 #include "core/digest.h"
 #include "core/fold.h"
@@ -74,18 +77,38 @@ event::Report Run::carry_out(const plan::Plan& plan, runner::TaskGroup& group, t
   return finish(runner::conclude(plan, state, emit_.seconds(), command_for(request_)));
 }
 
-// For the way back: the host has some time to answer again. The lock is taken anew, which ends what the old connection may have
-// left at work there.
+// For the way back: the host has some time to answer again. What refuses connections now, or breaks them, may do so because it is busy
+// or starts again.
 Result<std::unique_ptr<ssh::Transport>> Run::reconnect(std::size_t index) const {
-  using namespace std::chrono_literals;
+  constexpr std::chrono::milliseconds first_pause{250}, longest_pause{4000};
+  const Deadline patience = Deadline::in(with_.reach_again), until = Deadline::in(with_.reach_again + std::chrono::seconds(30));
+  for (auto pause = first_pause;; pause = std::min(pause * 2, longest_pause)) {
+    auto transport = connect_anew(index, until);
+    if (transport) return transport;
+    const ErrorCode code = transport.error().code;
+    const bool may_pass = code == ErrorCode::connect || code == ErrorCode::lost || code == ErrorCode::timeout;
+    if (!may_pass || patience.passed()) return transport;
+    if (pause == first_pause) {
+      emit_(event::Warning{request_.hosts[index].name, fmt::format("it can't be reached to be taken back, and is tried again for {:.0f} s: {}",
+                                                                   std::chrono::duration<double>(with_.reach_again).count(),
+                                                                   transport.error().message)});
+    }
+    std::this_thread::sleep_for(std::min<Deadline::Clock::duration>(pause, patience.left()));
+  }
+}
+
+// The lock is taken anew, which ends what the old connection may have left at work there.
+Result<std::unique_ptr<ssh::Transport>> Run::connect_anew(std::size_t index, Deadline until) const {
   const inventory::Host& host = request_.hosts[index];
   const auto tell = [&](std::string_view state) { emit_(event::HostState{host.name, std::string(state)}); };
   TRY_ASSIGN(auto transport,
-             with_.connector.connect({host.name, host.address, host.port, host.user}, tell, {Deadline::in(60s), {}}));
+             with_.connector.connect({host.name, host.address, host.port, host.user}, tell, {until, {}}));
   LockWish wish = lock();
   wish.despite_freeze = true;
   TRY_ASSIGN(const LockTry tried, try_lock(request_, wish, index, with_.unix_now(), *transport, {}));
   if (tried.refusal) return std::unexpected(refusal_error(*tried.refusal, request_, host.name));
+  TRY_ASSIGN(const auto facts, release::parse_facts(tried.facts));
+  if (!facts.locked) return std::unexpected(Error(ErrorCode::remote, no_lock_text(request_)).on(host.name));
   return transport;
 }
 

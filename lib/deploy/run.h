@@ -39,6 +39,7 @@ class Run {
  private:
   void local_failed_hooks();
   Result<std::unique_ptr<ssh::Transport>> reconnect(std::size_t host) const;
+  Result<std::unique_ptr<ssh::Transport>> connect_anew(std::size_t host, Deadline until) const;
 
   const Request& request_;
   const Surroundings& with_;

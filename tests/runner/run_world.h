@@ -82,7 +82,7 @@ struct RunWorld {
   event::Report deploy() { return deploy::deploy(request, surroundings()); }
   event::Report rollback() { return deploy::rollback(request, std::nullopt, surroundings()); }
   deploy::Surroundings surroundings() {
-    return {connector, events, [] { return std::int64_t{1795410000}; }, folder / "cache", stop.get_token()};
+    return {connector, events, [] { return std::int64_t{1795410000}; }, folder / "cache", stop.get_token(), reach_again};
   }
 
   [[nodiscard]] bool was_told(std::size_t host, const std::string& command) const {
@@ -100,6 +100,7 @@ struct RunWorld {
   std::vector<std::shared_ptr<FakeHost>> hosts;
   Recorder events;
   std::stop_source stop;
+  std::chrono::milliseconds reach_again{0};
 };
 
 }  // namespace kirikae::test

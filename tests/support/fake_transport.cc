@@ -36,6 +36,11 @@ void FakeHost::refuse_connections(Error error) {
   refusal_ = std::move(error);
 }
 
+void FakeHost::take_connections(int after) {
+  const std::scoped_lock lock(mutex_);
+  refusals_left_ = after;
+}
+
 void FakeHost::lose() {
   const std::scoped_lock lock(mutex_);
   lost_ = true;
@@ -218,6 +223,7 @@ Result<std::unique_ptr<ssh::Transport>> FakeConnector::connect(const ssh::Target
         Error(ErrorCode::connect, "can't connect to '" + target.name + "': connection refused").on(target.name));
   }
   const std::scoped_lock lock(host->mutex_);
+  if (host->refusals_left_ && (*host->refusals_left_)-- <= 0) host->refusal_.reset();
   if (host->refusal_) return std::unexpected(Error(*host->refusal_).on(target.name));
   host->lost_ = host->closed_ = false;
   return std::make_unique<FakeTransport>(target.name, host);

@@ -52,6 +52,7 @@ class FakeHost {
   // Called before each call is answered, in the caller's thread.
   void before_each(std::function<void(const FakeCall&)> hook);
   void refuse_connections(Error error);
+  void take_connections(int after);  // refuses that many more, then takes them
   // The connection breaks now, also under a call that hangs.
   void lose();
 
@@ -73,6 +74,7 @@ class FakeHost {
   std::map<int, FakeAnswer> numbered_;
   std::function<void(const FakeCall&)> hook_;
   std::optional<Error> refusal_;
+  std::optional<int> refusals_left_;
   std::vector<FakeCall> calls_;
   std::string held_;
   bool lost_ = false;
