@@ -158,7 +158,7 @@ void Runner::run_steps(const plan::Stretch::Host& work, bool last, Station& stat
   for (std::span<const plan::StretchStep> steps = work.steps; !steps.empty();) {
     if (stop_.stop_requested()) left_out_ = true;
     if (give_up_ || left_out_) return;
-    if (station.lost) return fail(Error(*station.lost).on(host.host.name));
+    if (auto there = still_there(station); !there) return fail(std::move(there).error().on(host.host.name));
     const auto row = steps.first(row_size(steps));
     steps = steps.subspan(row.size());
     const bool unpacks = std::any_of(row.begin(), row.end(), is<plan::Unpack>);

@@ -99,7 +99,7 @@ Result<void> Runner::undo_step(std::size_t index, const plan::Step& step, Statio
   scratch.foreign = false;
   Result<void> done = std::unexpected(Error(ErrorCode::lost, "the connection was lost").on(host.host.name));
   for (int attempt = 0; attempt < 3; ++attempt) {
-    if (station.transport && !station.lost) {
+    if (station.transport && still_there(station)) {
       done = exec_step(context, host, *station.transport, event::Phase::undo, step, scratch);
       state_.hosts[index].foreign = scratch.foreign;
       // It may have been done, although it did not end as it should.

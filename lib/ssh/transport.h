@@ -74,7 +74,8 @@ class Transport {
   // What the host is known by, whatever it is called: its key's blob.
   [[nodiscard]] virtual std::string identity() const = 0;
 
-  // Keeps the session alive (keepalive, heartbeat, answers) until the waker is woken. Error: lost, as soon as it is noticed.
+  // Keeps the session alive (keepalive, heartbeat, answers) until the waker is woken. Error: lost, as soon as it is noticed; what has
+  // come by the time of the wake is noticed.
   virtual Result<void> idle(const Waker& until) = 0;
 
   // Ends the control shell and the session, within a second. Also done by the destructor.

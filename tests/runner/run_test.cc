@@ -272,6 +272,19 @@ TEST_CASE("a step before which the lock was lost is told so; a task's own status
   CHECK(lines.size() == (lost ? 1 : 2));
 }
 
+TEST_CASE("a host whose connection has gone before its switch was sent is unchanged") {
+  UsualWorld world(1);
+  world.request.recipe.hooks.clear();
+  world.events.on_event = [&](const event::Event& event) {
+    const auto* ended = std::get_if<event::StepFinished>(&event.what);
+    if (ended != nullptr && ended->step == "seal") world.hosts[0]->lose();
+  };
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::failed);
+  CHECK(report.hosts[0].end == HostEnd::unchanged);
+  CHECK_FALSE(world.was_told(0, "publish"));
+}
+
 TEST_CASE("the payload is packed once, and every host gets the same bytes") {
   UsualWorld world(3);
   CHECK(world.deploy().outcome == Outcome::done);

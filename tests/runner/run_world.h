@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,9 +20,11 @@ namespace kirikae::test {
 class Recorder final : public event::Sink {
  public:
   void emit(event::Event event) override {
+    if (on_event) on_event(event);
     const std::lock_guard lock(mutex_);
     events_.push_back(std::move(event));
   }
+  std::function<void(const event::Event&)> on_event;  // in the emitting thread; set it before the run
   template <class What>
   [[nodiscard]] std::vector<What> all() const {
     const std::lock_guard lock(mutex_);
