@@ -163,7 +163,7 @@ void Runner::run_steps(const plan::Stretch::Host& work, bool last, Station& stat
     steps = steps.subspan(row.size());
     const bool unpacks = std::any_of(row.begin(), row.end(), is<plan::Unpack>);
     if (unpacked || (unpacks && !is<plan::Unpack>(row.back()))) {
-      auto known = payload_values();
+      auto known = await_payload_values(station);
       if (!known) return fail(std::move(known).error().on(host.host.name));
       values = *std::move(known);
     }
@@ -201,6 +201,13 @@ Result<plan::RunValues> Runner::payload_values() const {
   TRY_ASSIGN(values.sha256, artifact_->sha256());
   if (values.revision.empty()) values.revision = values.sha256;
   return values;
+}
+
+// On the host's own thread. The host hears from us meanwhile: it frees the lock of a client that is silent for a minute.
+Result<plan::RunValues> Runner::await_payload_values(Station& station) const {
+  const auto packed = std::make_shared<Waker>();
+  if (!artifact_->has_ended(packed)) TRY(station.transport->idle(*packed));
+  return payload_values();
 }
 
 void Runner::mark_failed(const std::string& json_line) {

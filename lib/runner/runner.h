@@ -65,6 +65,7 @@ class Runner {
   Result<void> undo_step(std::size_t host, const plan::Step& step, Station& station, const Reconnect& reconnect);
   void warn(const std::string& host, std::string text) const { emit_(event::Warning{host, std::move(text)}); }
   [[nodiscard]] Result<plan::RunValues> payload_values() const;
+  [[nodiscard]] Result<plan::RunValues> await_payload_values(Station& station) const;
 
   const plan::Plan& plan_;
   TaskGroup& group_;
