@@ -188,6 +188,22 @@ TEST_CASE("a host where no lock can be made any more is not taken back without o
   CHECK(has(report.errors[0].message, "no lock can be made in '/srv/shop/.kirikae'"));
 }
 
+TEST_CASE("the way back and the hooks behind a failure know the revision, also of a host that is alone") {
+  UndoWorld world(1);
+  world.request.revision.clear();
+  world.request.recipe.hooks.clear();
+  world.hook(HookPoint::failed, "save");
+  world.hosts[0]->answer("settle", {.exit = {1, ""}});
+  const auto report = world.deploy();
+  REQUIRE(report.outcome == Outcome::rolled_back);
+  const auto task = world.text_of(0, "task save", 1);
+  const auto at = task.find("REVISION='");
+  REQUIRE(at != std::string::npos);
+  CHECK(task.find('\'', at + 10) - at - 10 == 64);  // the sum of the payload
+  const auto settle = world.text_of(0, "settle", 2);
+  CHECK_FALSE(has(settle, R"("revision":"")"));
+}
+
 TEST_CASE("a way back that a host refuses is left to a person, with the others taken back") {
   UndoWorld world(2);
   world.hosts[0]->answer_once("publish", {});
