@@ -73,6 +73,9 @@ event::Report Run::carry_out(const plan::Plan& plan, runner::TaskGroup& group, t
                                           plan.revision, request_.operator_name, state.interrupted ? "interrupted" : "failed"}));
     }
     runner.run_failed_hooks();
+  } else if (plan.action == "rollback") {
+    runner.note_already(plan::json_line({with_.unix_now(), plan.action, plan.application, plan.stage, plan.release, plan.release,
+                                         plan.revision, request_.operator_name, "already there"}));
   }
   return finish(runner::conclude(plan, state, emit_.seconds(), command_for(request_)));
 }

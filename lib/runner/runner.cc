@@ -219,15 +219,35 @@ void Runner::mark_failed(const std::string& json_line) {
     const HostRun& run = state_.hosts[i];
     if (run.prepared && run.switched == HostRun::Switched::no) prepared.push_back(i);
   }
-  group_.run(prepared, [&](std::size_t index, Station& station) {
-    if (station.lost || !station.transport) return;  // it stays `preparing` or `ready` there, which the next success removes as well
+  write(prepared,
+        [&](const plan::PlannedHost& host) {
+          return host::Command{"mark failed", host::mark(plan_.layout, plan_.release, release::State::failed, host.facts).text +
+                                                  host::log(plan_.layout, json_line, {}).text};
+        },
+        "the failed release could not be marked; the next deploy removes it all the same");
+}
+
+void Runner::note_already(const std::string& json_line) {
+  std::vector<std::size_t> already;
+  for (std::size_t i = 0; i < plan_.hosts.size(); ++i) {
+    if (plan_.hosts[i].already) already.push_back(i);
+  }
+  write(already, [&](const plan::PlannedHost&) { return host::log(plan_.layout, json_line, {}); },
+        "the audit log has no line of this rollback");
+}
+
+// What a host can do without: a failure is a warning, and a host that is lost isn't asked (a release stays `preparing` or `ready` there,
+// which the next success removes as well).
+void Runner::write(const std::vector<std::size_t>& hosts, const std::function<host::Command(const plan::PlannedHost&)>& what,
+                   const std::string& warning) {
+  group_.run(hosts, [&](std::size_t index, Station& station) {
+    if (station.lost || !station.transport) return;
     const plan::PlannedHost& host = plan_.hosts[index];
-    host::Command command{"mark failed", host::mark(plan_.layout, plan_.release, release::State::failed, host.facts).text +
-                                             host::log(plan_.layout, json_line, {}).text};
+    host::Command command = what(host);
     if (!host.facts.lock_token.empty()) command.text = host::guard(plan_.layout, host.facts.lock_token) + command.text;
     const auto ignore = [](ssh::Stream, std::string_view) {};
     auto done = station.transport->exec(command, ignore, {Deadline::in(std::chrono::seconds(30)), {}});
-    if (!done || !done->ok()) warn(host.host.name, "the failed release could not be marked; the next deploy removes it all the same");
+    if (!done || !done->ok()) warn(host.host.name, warning);
   });
 }
 
