@@ -59,9 +59,11 @@ Result<void> Run::before_connect() {
   return {};
 }
 
-event::Report Run::carry_out(const plan::Plan& plan, runner::TaskGroup& group, transfer::Artifact* artifact) {
+event::Report Run::carry_out(const plan::Plan& plan, const OpenedHosts& opened, runner::TaskGroup& group,
+                             transfer::Artifact* artifact) {
   if (!plan.release.empty()) emit_(event::ReleaseChosen{plan.release, plan.revision});
   runner::Runner runner(plan, group, artifact, emit_, with_.stop);
+  for (std::size_t i = 0; i < plan.hosts.size(); ++i) runner.state().hosts[i].seconds = opened.seconds[i];
   runner.run();
   const runner::RunState& state = runner.state();
   if (state.failed() || state.interrupted) {

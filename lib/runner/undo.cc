@@ -102,12 +102,15 @@ Result<void> Runner::undo_step(std::size_t index, const plan::Step& step, Statio
     if (station.transport && still_there(station)) {
       done = exec_step(context, host, *station.transport, event::Phase::undo, step, scratch);
       state_.hosts[index].foreign = scratch.foreign;
+      state_.hosts[index].seconds = scratch.seconds;
       // It may have been done, although it did not end as it should.
       if (!done && scratch.switched == HostRun::Switched::unknown) state_.hosts[index].switched = HostRun::Switched::unknown;
       if (done || done.error().code != ErrorCode::lost) return done;
     }
     station.transport.reset();
+    const double start = emit_.seconds();
     auto transport = reconnect(index);
+    state_.hosts[index].seconds = scratch.seconds += emit_.seconds() - start;
     if (!transport) return std::unexpected(std::move(transport).error().on(host.host.name));
     station.transport = *std::move(transport);
     station.lost.reset();

@@ -204,6 +204,22 @@ TEST_CASE("the way back and the hooks behind a failure know the revision, also o
   CHECK_FALSE(has(settle, R"("revision":"")"));
 }
 
+TEST_CASE("the time on the way back is counted as the host's") {
+  UndoWorld world(2);
+  world.hosts[0]->answer_once("task restart", {.exit = {1, ""}});
+  world.last_at(0, "task restart");
+  double connecting = 0, undoing = 0;
+  world.events.on_event = [&](const event::Event& event) {
+    const auto* ended = std::get_if<event::StepFinished>(&event.what);
+    if (ended == nullptr || ended->host != "web2") return;
+    if (ended->phase == event::Phase::undo) undoing += ended->seconds;
+    if (ended->phase != event::Phase::undo) connecting += ended->step == "connect" ? 0 : ended->seconds;
+  };
+  const auto report = world.deploy();
+  REQUIRE(undoing > 0);
+  CHECK(report.hosts[1].seconds > connecting + undoing);
+}
+
 TEST_CASE("a way back that a host refuses is left to a person, with the others taken back") {
   UndoWorld world(2);
   world.hosts[0]->answer_once("publish", {});
