@@ -87,12 +87,23 @@ std::vector<std::pair<pid_t, pid_t>> processes() {
   return known;
 }
 
+bool is_shim(pid_t pid) {
+  std::error_code failed;
+  return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", failed) ==
+         std::filesystem::read_symlink("/proc/self/exe", failed);
+}
+
 // The connection's servers, and everything below them: this channel and the others, too. All are stopped first, until there are no new
-// ones: of what is killed while it forks, the child would live on, and do the step's work at whatever time.
+// ones: of what is killed while it forks, the child would live on, and do the step's work at whatever time. Shims end with their
+// children, and take note of their deaths.
 void slay() {
   std::vector<pid_t> all = servers();
-  if (all.empty()) return;
-  for (const pid_t pid : all) ::kill(pid, SIGSTOP);
+  const auto signal_all = [&](std::size_t from, int signal) {
+    for (std::size_t i = from; i < all.size(); ++i) {
+      if (!is_shim(all[i])) ::kill(all[i], signal);
+    }
+  };
+  signal_all(0, SIGSTOP);
   for (std::size_t before = 0; before != all.size();) {
     before = all.size();
     const auto known = processes();
@@ -100,14 +111,11 @@ void slay() {
       for (const auto& [pid, parent] : known) {
         if (parent != all[i] || std::find(all.begin(), all.end(), pid) != all.end()) continue;
         all.push_back(pid);
-        if (pid != ::getpid()) ::kill(pid, SIGSTOP);
       }
     }
+    signal_all(before, SIGSTOP);
   }
-  for (const pid_t pid : all) {
-    if (pid != ::getpid()) ::kill(pid, SIGKILL);
-  }
-  ::_exit(1);
+  signal_all(0, SIGKILL);
 }
 
 void signal_client(const std::string& name) {
