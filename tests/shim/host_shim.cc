@@ -87,6 +87,8 @@ std::vector<std::pair<pid_t, pid_t>> processes() {
   return known;
 }
 
+std::mutex slaying;  // the end of the shim's child must not end the shim before all are dead
+
 bool is_shim(pid_t pid) {
   std::error_code failed;
   return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", failed) ==
@@ -97,6 +99,7 @@ bool is_shim(pid_t pid) {
 // ones: of what is killed while it forks, the child would live on, and do the step's work at whatever time. Shims end with their
 // children, and take note of their deaths.
 void slay() {
+  const std::scoped_lock lock(slaying);
   std::vector<pid_t> all = servers();
   const auto signal_all = [&](std::size_t from, int signal) {
     for (std::size_t i = from; i < all.size(); ++i) {
@@ -360,6 +363,7 @@ int main(int argc, char** argv) {
   int status = 0;
   ::waitpid(child, &status, 0);
   for (int i = 0; i < 200 && !drained; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const std::scoped_lock lock(slaying);
   if (WIFSIGNALED(status)) {
     std::signal(WTERMSIG(status), SIG_DFL);
     ::kill(::getpid(), WTERMSIG(status));
