@@ -111,11 +111,11 @@ void Redactor::add(std::string_view secret) {
   }
 }
 
-std::string Redactor::redact(std::string_view text) const {
+std::string Redactor::redact(std::string_view text, End end) const {
   if (empty_) return std::string(text);
   RedactorStream stream(*this);
   std::string result = stream.add(text);
-  result += stream.end();
+  result += stream.end(end);
   return result;
 }
 
@@ -264,10 +264,10 @@ std::string RedactorStream::pause() {
   return release(end);
 }
 
-std::string RedactorStream::end() {
+std::string RedactorStream::end(Redactor::End how) {
   undo_escape();
   undo_percent();
-  std::string shown = pause();
+  std::string shown = how == Redactor::End::cut ? pause() : release(base_ + held_.size());
   for (View& view : views_) view = {};
   return shown;
 }

@@ -25,8 +25,10 @@ class Redactor {
   void add(std::string_view secret);
   [[nodiscard]] bool empty() const { return empty_; }
 
-  // The whole text, without secrets; an end that is the beginning of one (`least` bytes or more) is masked as well.
-  [[nodiscard]] std::string redact(std::string_view text) const;
+  // Whether a text is all there was. Where it was cut, an end that is the beginning of a secret (`least` bytes or more) is masked as well.
+  enum class End { whole, cut };
+  // The text without secrets.
+  [[nodiscard]] std::string redact(std::string_view text, End end = End::whole) const;
 
  private:
   friend class RedactorStream;
@@ -51,7 +53,7 @@ class RedactorStream {
   // is masked.
   std::string pause();
   // The same at the end of the text. The stream begins anew.
-  std::string end();
+  std::string end(Redactor::End how = Redactor::End::cut);
   [[nodiscard]] bool holds() const { return !held_.empty(); }
 
  private:

@@ -85,7 +85,7 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   if (!encoding) return run.end_early({encoding.error()}, opened.hosts);
   auto artifact = transfer::pack(request.recipe.source, *encoding, with.cache_folder, with.stop);
   if (!artifact) return run.end_early({artifact.error()}, opened.hosts);
-  return run.carry_out(*plan, group, artifact->get());
+  return run.carry_out(*plan, opened, group, artifact->get());
 }
 
 event::Report rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with) {
@@ -100,7 +100,7 @@ event::Report rollback(const Request& request, const std::optional<std::string>&
   auto plan = plan::build_rollback(input);
   if (!plan) return run.end_early({plan.error()}, opened.hosts);
   if (nothing_to_do(*plan)) return run.end_well(opened.hosts, event::HostEnd::already);
-  return run.carry_out(*plan, group, nullptr);
+  return run.carry_out(*plan, opened, group, nullptr);
 }
 
 Reading plan_deploy(const Request& request, const Surroundings& with) {

@@ -39,6 +39,7 @@ struct Surroundings {
   std::stop_token stop;
   // Asks before something that is hard to take back: what it is, and the question. Errors: usage (nobody can be asked), cancelled.
   std::function<Result<void>(const std::string& what, const std::string& question)> confirm{};
+  std::chrono::milliseconds reach_again{30'000};  // how long a host that is lost is tried for, so that it can be taken back
 };
 
 event::Report deploy(const Request& request, const Surroundings& with);

@@ -28,6 +28,13 @@ struct Opening {
   std::vector<std::string> identities{};
   std::vector<double> starts{};
 
+  // Runs a host's job, and counts its time.
+  template <class Job>
+  void spend(std::size_t i, Job job) {
+    const double start = emit.seconds();
+    job();
+    opened.seconds[i] += emit.seconds() - start;
+  }
   void tell(std::size_t i, std::string_view state) const { emit(event::HostState{request.hosts[i].name, std::string(state)}); }
   void fail(std::size_t i, Error error) { opened.errors[i] = std::move(error).on(request.hosts[i].name); }
 };
@@ -85,8 +92,7 @@ void lock_and_ask(Opening& opening, const LockWish& wish, std::size_t i, runner:
     facts.lock_token = token_of(wish, i);
     facts.lock.reset();  // it is ours
   } else if (!opening.opened.errors[i] && facts.problems.empty()) {
-    facts.problems.push_back("no lock can be made in '" + release::Layout(opening.request.recipe.deploy_to).own() +
-                             "': its file system is full or has no hard links, or it is not writable");
+    facts.problems.push_back(no_lock_text(opening.request));
   }
 }
 
@@ -104,7 +110,9 @@ void unlock(Opening& opening, const LockWish& wish, const Indexes& hosts) {
 // One order for everybody, whatever they call the hosts: first one host alone, then all others at once. So of several runs one is
 // first on the first host and meets nobody later.
 bool lock_once(Opening& opening, const LockWish& wish, const Indexes& order) {
-  const auto lock = [&](std::size_t i, runner::Station& station) { lock_and_ask(opening, wish, i, station); };
+  const auto lock = [&](std::size_t i, runner::Station& station) {
+    opening.spend(i, [&] { lock_and_ask(opening, wish, i, station); });
+  };
   const auto refused = [&] {
     return std::any_of(opening.refusals.begin(), opening.refusals.end(), [](const auto& refusal) { return refusal.has_value(); });
   };
@@ -189,6 +197,7 @@ OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner:
   Opening opening{request, with, group, emit};
   for (const auto& host : request.hosts) opening.opened.hosts.push_back({host, {}});
   opening.opened.errors.resize(count);
+  opening.opened.seconds.resize(count);
   opening.refusals.resize(count);
   opening.identities.resize(count);
   opening.starts.resize(count);
@@ -198,12 +207,16 @@ OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner:
   emit(event::PhaseStarted{Phase::connect, names});
   Indexes all(count);
   std::iota(all.begin(), all.end(), std::size_t{0});
-  group.run(all, [&](std::size_t i, runner::Station& station) { connect(opening, i, station, payload); });
+  group.run(all, [&](std::size_t i, runner::Station& station) {
+    opening.spend(i, [&] { connect(opening, i, station, payload); });
+  });
   if (lock && !opening.opened.any_error()) {
     lock_all(opening, *lock);
   } else {
     std::erase_if(all, [&](std::size_t i) { return opening.opened.errors[i].has_value(); });
-    group.run(all, [&](std::size_t i, runner::Station& station) { ask_facts(opening, i, station); });
+    group.run(all, [&](std::size_t i, runner::Station& station) {
+      opening.spend(i, [&] { ask_facts(opening, i, station); });
+    });
   }
   for (std::size_t i = 0; i < count; ++i) {
     emit(event::StepFinished{names[i], Phase::connect, "connect", emit.seconds() - opening.starts[i], opening.opened.errors[i]});

@@ -15,6 +15,7 @@ namespace kirikae::deploy {
 struct OpenedHosts {
   std::vector<plan::HostFacts> hosts;                // as in the request; facts are empty where there is an error
   std::vector<std::optional<Error>> errors;          // likewise
+  std::vector<double> seconds;                       // likewise: that each took, without its waits for others
   [[nodiscard]] bool any_error() const;
   [[nodiscard]] std::vector<Error> all_errors() const;
   [[nodiscard]] std::vector<plan::HostFacts> answered() const;  // those without an error

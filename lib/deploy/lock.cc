@@ -42,6 +42,11 @@ Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size
   return std::unexpected(Error(ErrorCode::remote, "reading the host's state failed: " + complaint));
 }
 
+std::string no_lock_text(const Request& request) {
+  return "no lock can be made in '" + release::Layout(request.recipe.deploy_to).own() +
+         "': its file system is full or has no hard links, or it is not writable";
+}
+
 Error refusal_error(const release::LockRefusal& refusal, const Request& request, const LockWish& wish, const std::string& host) {
   const std::string& stage = request.recipe.stage;
   if (!refusal.same_as.empty()) {

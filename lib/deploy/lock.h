@@ -28,6 +28,9 @@ struct LockTry {
 Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size_t host, std::int64_t now, ssh::Transport& transport,
                          std::stop_token stop);
 
+// A lock can't be made in the tree of the host.
+std::string no_lock_text(const Request& request);
+
 // Why the run can't have the host. Code locked; preflight where two names lead to the same tree.
 Error refusal_error(const release::LockRefusal& refusal, const Request& request, const LockWish& wish, const std::string& host);
 

@@ -17,7 +17,7 @@ Reading prune(const Request& request, std::optional<int> keep, bool dry_run, con
   if (!plan) return {run.end_early({plan.error()}, opened.hosts), {}};
   if (dry_run) run.tell(plan::lock_remarks(opened.hosts, "prune", request.recipe.stage));
   if (dry_run || plan->rounds.empty()) return {run.end_well(opened.hosts, event::HostEnd::unchanged), plan::prune_text(*plan)};
-  event::Report report = run.carry_out(*plan, group, nullptr);
+  event::Report report = run.carry_out(*plan, opened, group, nullptr);
   std::string text = report.outcome == event::Outcome::done ? plan::pruned_text(*plan) : std::string();
   return {std::move(report), std::move(text)};
 }

@@ -1,7 +1,10 @@
 #include "deploy/run.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <filesystem>
+#include <thread>
 
 #include "core/digest.h"
 #include "core/fold.h"
@@ -56,9 +59,11 @@ Result<void> Run::before_connect() {
   return {};
 }
 
-event::Report Run::carry_out(const plan::Plan& plan, runner::TaskGroup& group, transfer::Artifact* artifact) {
+event::Report Run::carry_out(const plan::Plan& plan, const OpenedHosts& opened, runner::TaskGroup& group,
+                             transfer::Artifact* artifact) {
   if (!plan.release.empty()) emit_(event::ReleaseChosen{plan.release, plan.revision});
   runner::Runner runner(plan, group, artifact, emit_, with_.stop);
+  for (std::size_t i = 0; i < plan.hosts.size(); ++i) runner.state().hosts[i].seconds = opened.seconds[i];
   runner.run();
   const runner::RunState& state = runner.state();
   if (state.failed() || state.interrupted) {
@@ -70,22 +75,45 @@ event::Report Run::carry_out(const plan::Plan& plan, runner::TaskGroup& group, t
                                           plan.revision, request_.operator_name, state.interrupted ? "interrupted" : "failed"}));
     }
     runner.run_failed_hooks();
+  } else if (plan.action == "rollback") {
+    runner.note_already(plan::json_line({with_.unix_now(), plan.action, plan.application, plan.stage, plan.release, plan.release,
+                                         plan.revision, request_.operator_name, "already there"}));
   }
   return finish(runner::conclude(plan, state, emit_.seconds(), command_for(request_)));
 }
 
-// For the way back: the host has some time to answer again. The lock is taken anew, which ends what the old connection may have
-// left at work there.
+// For the way back: the host has some time to answer again. What refuses connections now, or breaks them, may do so because it is busy
+// or starts again.
 Result<std::unique_ptr<ssh::Transport>> Run::reconnect(std::size_t index) const {
-  using namespace std::chrono_literals;
+  constexpr std::chrono::milliseconds first_pause{250}, longest_pause{4000};
+  const Deadline patience = Deadline::in(with_.reach_again), until = Deadline::in(with_.reach_again + std::chrono::seconds(30));
+  for (auto pause = first_pause;; pause = std::min(pause * 2, longest_pause)) {
+    auto transport = connect_anew(index, until);
+    if (transport) return transport;
+    const ErrorCode code = transport.error().code;
+    const bool may_pass = code == ErrorCode::connect || code == ErrorCode::lost || code == ErrorCode::timeout;
+    if (!may_pass || patience.passed()) return transport;
+    if (pause == first_pause) {
+      emit_(event::Warning{request_.hosts[index].name, fmt::format("it can't be reached to be taken back, and is tried again for {:.0f} s: {}",
+                                                                   std::chrono::duration<double>(with_.reach_again).count(),
+                                                                   transport.error().message)});
+    }
+    std::this_thread::sleep_for(std::min<Deadline::Clock::duration>(pause, patience.left()));
+  }
+}
+
+// The lock is taken anew, which ends what the old connection may have left at work there.
+Result<std::unique_ptr<ssh::Transport>> Run::connect_anew(std::size_t index, Deadline until) const {
   const inventory::Host& host = request_.hosts[index];
   const auto tell = [&](std::string_view state) { emit_(event::HostState{host.name, std::string(state)}); };
   TRY_ASSIGN(auto transport,
-             with_.connector.connect({host.name, host.address, host.port, host.user}, tell, {Deadline::in(60s), {}}));
+             with_.connector.connect({host.name, host.address, host.port, host.user}, tell, {until, {}}));
   LockWish wish = lock();
   wish.despite_freeze = true;
   TRY_ASSIGN(const LockTry tried, try_lock(request_, wish, index, with_.unix_now(), *transport, {}));
   if (tried.refusal) return std::unexpected(refusal_error(*tried.refusal, request_, wish, host.name));
+  TRY_ASSIGN(const auto facts, release::parse_facts(tried.facts));
+  if (!facts.locked) return std::unexpected(Error(ErrorCode::remote, no_lock_text(request_)).on(host.name));
   return transport;
 }
 
@@ -100,7 +128,7 @@ void Run::local_failed_hooks() {
   const auto rounds = plan::hook_rounds(scene, recipe::HookPoint::failed, event::Phase::undo);
   if (!rounds) return;
   for (const auto& round : *rounds) {
-    auto done = runner::exec_local(*round.local, round.phase, {{}, request_.revision}, emit_, {});
+    auto done = runner::exec_local(runner::limited(*round.local), round.phase, {{}, request_.revision}, emit_, {});
     if (!done) emit_(event::Warning{"", to_text(done.error())});
   }
 }

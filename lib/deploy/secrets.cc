@@ -19,6 +19,7 @@ using recipe::SecretSource;
 
 constexpr std::size_t longest = std::size_t{16} << 10U;      // of one secret
 constexpr std::size_t longest_sum = std::size_t{64} << 10U;  // they share the environment of a command with its text
+constexpr std::size_t most_words = 500;                      // bytes of what a command says on its standard error
 constexpr std::chrono::minutes patience{2};
 
 // Text with room from the start, so that growing leaves no copies of it behind.
@@ -91,7 +92,7 @@ Result<Secret> output_of(const std::string& command, const std::string& folder, 
   call.stop = enough.get_token();
   call.on_output = [&](bool is_error, std::string_view bytes) {
     std::string& text = is_error ? words : output;
-    const std::size_t room = is_error ? 500 : most + 1;
+    const std::size_t room = is_error ? most_words : most + 1;
     if (text.size() < room) text += bytes.substr(0, room - text.size());
     if (output.size() > most) enough.request_stop();
   };
@@ -105,7 +106,7 @@ Result<Secret> output_of(const std::string& command, const std::string& folder, 
   if (Redactor::can_mask(secret.reveal())) {  // a shell that traces itself says what it prints
     Redactor redactor;
     redactor.add(secret.reveal());
-    words = redactor.redact(words);
+    words = redactor.redact(words, Redactor::End::cut);
   }
   while (words.ends_with('\n')) words.pop_back();
   return std::unexpected(Error(ErrorCode::local, fmt::format("the command ended with status {}{}{}", ended->status,
@@ -144,8 +145,8 @@ std::expected<std::shared_ptr<const SecretSet>, std::vector<Error>> fetch_secret
     errors.push_back(std::move(error));
     if (stop.stop_requested()) break;
   }
-  // A command may say on its standard error what another one has told.
-  for (Error& error : errors) event::redact(error, secrets->redactor());
+  // A command may say on its standard error what another one has told; its words are cut at a number of bytes.
+  for (Error& error : errors) event::redact(error, secrets->redactor(), Redactor::End::cut);
   if (!errors.empty()) return std::unexpected(std::move(errors));
   return secrets;
 }

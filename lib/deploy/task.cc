@@ -117,6 +117,7 @@ event::Report run_task(const Request& whole, const recipe::Task& task, const Sur
   const plan::TaskScene scene{request.recipe, plan.layout, plan.action, {}, plan.hosts, plan::TaskScene::Place::before};
   if (auto round = plan::task_round(scene, task, Phase::run)) plan.rounds.push_back(*std::move(round));
   runner::Runner runner(plan, group, nullptr, run.emit(), with.stop);
+  for (std::size_t i = 0; i < plan.hosts.size(); ++i) runner.state().hosts[i].seconds = opened.seconds[i];
   runner.run();
   write_audit(plan, task, runner.state(), request, with.unix_now(), group, run.emit());
   return run.finish(runner::conclude(plan, runner.state(), run.emit().seconds(), {}));

@@ -86,7 +86,10 @@ class Cleaner {
 
 }  // namespace
 
-void redact(Error& error, const Redactor& redactor) { Cleaner(redactor).error(error); }
+void redact(Error& error, const Redactor& redactor, Redactor::End message) {
+  error.message = redactor.redact(error.message, message);
+  Cleaner(redactor).error(error);
+}
 void redact(Report& report, const Redactor& redactor) { Cleaner(redactor).report(report); }
 void redact(Any& what, const Redactor& redactor) { std::visit(Cleaner(redactor), what); }
 

@@ -6,7 +6,8 @@
 
 namespace kirikae::event {
 
-void redact(Error& error, const Redactor& redactor);
+// Texts are taken to be whole: what is cut was rid of secrets before, or is an error's message, and `message` says so.
+void redact(Error& error, const Redactor& redactor, Redactor::End message = Redactor::End::whole);
 void redact(Report& report, const Redactor& redactor);
 void redact(Any& what, const Redactor& redactor);
 

@@ -52,7 +52,8 @@ Command lock(const release::Layout& layout, const LockInfo& info, bool despite_f
 std::string hold(const release::Layout& layout, const std::string& token);
 // Frees the lock, if it is the control shell's.
 Command unlock(const release::Layout& layout, const std::string& token);
-// In front of a step's text: it ends with status 9, and nothing is done, where the lock is not ours any more.
+// In front of a step's text: it ends with status 9, and nothing is done, where the lock is not ours any more; then it has said
+// `lost=TOKEN`.
 std::string guard(const release::Layout& layout, const std::string& token);
 Command freeze(const release::Layout& layout, const LockInfo& info);
 // Ends the freeze. `lock`: the token of the run lock that goes as well, whoever has it; empty: none does.

@@ -198,12 +198,16 @@ kk_beat() {
   touch -c "$kk_own/lock" 2>/dev/null
 }
 
-# Before every step that writes: whoever has slept through the loss of the lock changes nothing any more.
+# Before every step that writes: whoever has slept through the loss of the lock changes nothing any more. The line on standard output
+# tells that status 9 from the same one of a task. A step of a control shell that was killed may outlive it, and the run may have
+# the lock by a newer one.
 kk_guard() {
-  if kk_read_lock "$kk_own/lock" && [ "$kk_l_token" = "$kk_token" ]; then
+  if kk_read_lock "$kk_own/lock" && [ "$kk_l_token" = "$kk_token" ] &&
+    { [ "${kk_mode-}" = data ] || [ "$kk_l_pid" = "$kk_shell" ]; }; then
     [ "${kk_mode-}" != data ] || [ -n "${kk_watcher-}" ] || kk_watch_lock
     return 0
   fi
+  echo "lost=$kk_token"
   if [ -n "$kk_l_by" ]; then
     echo "the lock of '$kk_root' is no longer ours, $kk_l_by has it ($kk_l_what): nothing was changed" >&2
   else

@@ -92,13 +92,14 @@ kk_nonsense() {
   mktemp -u XXXXXXXXXXXX 2>/dev/null || dd if=/dev/urandom bs=8 count=1 2>/dev/null | od -An -tx1 | tr -d ' \n'
 }
 
-# Links that dead runs have left. A run of another user lives if /proc says so.
+# Links that dead runs have left. /proc tells more than kill(2): of processes of other users, and that one which nobody has taken note of
+# is dead, as it may be in a container for ever.
 kk_sweep_links() {
   for kk_d in "$kk_root"/.current-*; do
     [ -L "$kk_d" ] || continue
     kk_v=${kk_d#"$kk_root/.current-"??????????????-}
     kk_v=${kk_v%%-*}
     case $kk_v in '' | *[!0-9]*) continue ;; esac
-    kill -0 "$kk_v" 2>/dev/null || [ -e "/proc/$kk_v" ] || rm -f "$kk_d" || :
+    if [ -r "/proc/$$/stat" ]; then kk_began "$kk_v"; else kill -0 "$kk_v" 2>/dev/null; fi || rm -f "$kk_d" || :
   done
 }

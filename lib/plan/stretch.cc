@@ -28,7 +28,9 @@ bool barrier_between(const Plan& plan, const Round& before, const Round& after) 
   if (before.local || after.local || has<RunTask>(before) || has<RunTask>(after)) return true;
   if (prunes_what_was_live(plan, after)) return true;
   const auto changing = std::count_if(plan.hosts.begin(), plan.hosts.end(), [](const PlannedHost& host) { return !host.already; });
-  return changing != 1 && (has<Publish>(before) || has<Publish>(after));
+  if (changing == 1) return false;
+  // While another host's records may still fail, all may have to go back, with all that they had.
+  return has<Publish>(before) || has<Publish>(after) || (has<Settle>(before) && has<Prune>(after));
 }
 
 void add(Stretch& stretch, const Round& round) {

@@ -24,8 +24,8 @@ struct Stretch {
   std::vector<Host> hosts;
 };
 
-// All rounds of the plan, in order. What stays apart: tasks, the switch from what comes before it and after it (but on a lone host),
-// and a prune from the records where it would take what the way back needs.
+// All rounds of the plan, in order. What stays apart: tasks; but on a lone host, the switch from what comes before it and after it, and
+// a prune from the records; and there, too, a prune that would take what the way back needs.
 std::vector<Stretch> stretches(const Plan& plan);
 
 }  // namespace kirikae::plan

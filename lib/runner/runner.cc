@@ -82,6 +82,9 @@ void Runner::run() {
   }
   leave();
   if (stop_.stop_requested() && state_.failed()) state_.interrupted = true;
+  // A lone host's way ends in the stretch of the upload, also badly: what follows on that has the revision all the same.
+  if (artifact_ == nullptr || artifact_->total() == 0) return;
+  if (auto values = payload_values()) values_ = *std::move(values);
 }
 
 void Runner::enter(event::Phase phase, const plan::Round& round) {
@@ -158,12 +161,12 @@ void Runner::run_steps(const plan::Stretch::Host& work, bool last, Station& stat
   for (std::span<const plan::StretchStep> steps = work.steps; !steps.empty();) {
     if (stop_.stop_requested()) left_out_ = true;
     if (give_up_ || left_out_) return;
-    if (station.lost) return fail(Error(*station.lost).on(host.host.name));
+    if (auto there = still_there(station); !there) return fail(std::move(there).error().on(host.host.name));
     const auto row = steps.first(row_size(steps));
     steps = steps.subspan(row.size());
     const bool unpacks = std::any_of(row.begin(), row.end(), is<plan::Unpack>);
     if (unpacked || (unpacks && !is<plan::Unpack>(row.back()))) {
-      auto known = payload_values();
+      auto known = await_payload_values(station);
       if (!known) return fail(std::move(known).error().on(host.host.name));
       values = *std::move(known);
     }
@@ -203,21 +206,48 @@ Result<plan::RunValues> Runner::payload_values() const {
   return values;
 }
 
+// On the host's own thread. The host hears from us meanwhile: it frees the lock of a client that is silent for a minute.
+Result<plan::RunValues> Runner::await_payload_values(Station& station) const {
+  const auto packed = std::make_shared<Waker>();
+  if (!artifact_->has_ended(packed)) TRY(station.transport->idle(*packed));
+  return payload_values();
+}
+
 void Runner::mark_failed(const std::string& json_line) {
   std::vector<std::size_t> prepared;
   for (std::size_t i = 0; i < state_.hosts.size(); ++i) {
     const HostRun& run = state_.hosts[i];
     if (run.prepared && run.switched == HostRun::Switched::no) prepared.push_back(i);
   }
-  group_.run(prepared, [&](std::size_t index, Station& station) {
-    if (station.lost || !station.transport) return;  // it stays `preparing` or `ready` there, which the next success removes as well
+  write(prepared,
+        [&](const plan::PlannedHost& host) {
+          return host::Command{"mark failed", host::mark(plan_.layout, plan_.release, release::State::failed, host.facts).text +
+                                                  host::log(plan_.layout, json_line, {}).text};
+        },
+        "the failed release could not be marked; the next deploy removes it all the same");
+}
+
+void Runner::note_already(const std::string& json_line) {
+  std::vector<std::size_t> already;
+  for (std::size_t i = 0; i < plan_.hosts.size(); ++i) {
+    if (plan_.hosts[i].already) already.push_back(i);
+  }
+  write(already, [&](const plan::PlannedHost&) { return host::log(plan_.layout, json_line, {}); },
+        "the audit log has no line of this rollback");
+}
+
+// What a host can do without: a failure is a warning, and a host that is lost isn't asked (a release stays `preparing` or `ready` there,
+// which the next success removes as well).
+void Runner::write(const std::vector<std::size_t>& hosts, const std::function<host::Command(const plan::PlannedHost&)>& what,
+                   const std::string& warning) {
+  group_.run(hosts, [&](std::size_t index, Station& station) {
+    if (station.lost || !station.transport) return;
     const plan::PlannedHost& host = plan_.hosts[index];
-    host::Command command{"mark failed", host::mark(plan_.layout, plan_.release, release::State::failed, host.facts).text +
-                                             host::log(plan_.layout, json_line, {}).text};
+    host::Command command = what(host);
     if (!host.facts.lock_token.empty()) command.text = host::guard(plan_.layout, host.facts.lock_token) + command.text;
     const auto ignore = [](ssh::Stream, std::string_view) {};
     auto done = station.transport->exec(command, ignore, {Deadline::in(std::chrono::seconds(30)), {}});
-    if (!done || !done->ok()) warn(host.host.name, "the failed release could not be marked; the next deploy removes it all the same");
+    if (!done || !done->ok()) warn(host.host.name, warning);
   });
 }
 
@@ -225,7 +255,7 @@ void Runner::run_failed_hooks() {
   const StepContext context{plan_, artifact_, values_, emit_, {}};
   for (const plan::Round& round : plan_.failed) {
     if (round.local) {
-      auto done = exec_local(*round.local, round.phase, values_, emit_, {});
+      auto done = exec_local(limited(*round.local), round.phase, values_, emit_, {});
       if (!done) warn("", to_text(done.error()));
       continue;
     }
@@ -237,7 +267,7 @@ void Runner::run_failed_hooks() {
       if (station.lost || !station.transport) return;
       const auto work = std::find_if(reachable.hosts.begin(), reachable.hosts.end(), [&](const auto& w) { return w.host == index; });
       HostRun unused = state_.hosts[index];
-      auto done = exec_step(context, plan_.hosts[index], *station.transport, round.phase, work->steps.front(), unused);
+      auto done = exec_step(context, plan_.hosts[index], *station.transport, round.phase, limited(work->steps.front()), unused);
       if (!done) warn(plan_.hosts[index].host.name, done.error().message);
     });
   }

@@ -49,6 +49,8 @@ class Runner {
   void undo(const Reconnect& reconnect);
   // After a run that did not go well: the release is marked failed on the hosts that have its folder and were not switched.
   void mark_failed(const std::string& json_line);
+  // After a rollback that went well: the hosts that were there already get the audit's line of it, and nothing else.
+  void note_already(const std::string& json_line);
   // The recipe's `failed` hooks, on the hosts that have the release's folder. What fails here is a warning.
   void run_failed_hooks();
 
@@ -64,7 +66,10 @@ class Runner {
   void undo_round(const plan::Round& round, const Reconnect& reconnect);
   Result<void> undo_step(std::size_t host, const plan::Step& step, Station& station, const Reconnect& reconnect);
   void warn(const std::string& host, std::string text) const { emit_(event::Warning{host, std::move(text)}); }
+  void write(const std::vector<std::size_t>& hosts, const std::function<host::Command(const plan::PlannedHost&)>& what,
+             const std::string& warning);
   [[nodiscard]] Result<plan::RunValues> payload_values() const;
+  [[nodiscard]] Result<plan::RunValues> await_payload_values(Station& station) const;
 
   const plan::Plan& plan_;
   TaskGroup& group_;

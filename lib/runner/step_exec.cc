@@ -18,6 +18,8 @@ using plan::Step;
 constexpr std::size_t longest_word = 500;  // bytes of each
 constexpr std::size_t kept_lines = 5;  // of a failed step's last words, for its error
 
+constexpr std::chrono::seconds small_limit{120};
+
 // No step of ours may take for ever. Tasks have the recipe's own timeout; an upload gets time for its size over a slow line.
 // None: no limit.
 std::optional<std::chrono::seconds> limit_of(const Step& step) {
@@ -26,18 +28,10 @@ std::optional<std::chrono::seconds> limit_of(const Step& step) {
   if (const auto* unpack = std::get_if<plan::Unpack>(&step)) return 1h + std::chrono::seconds(unpack->bytes / slowest_bytes_per_second);
   if (std::holds_alternative<plan::Link>(step) || std::holds_alternative<plan::Prune>(step)) return 30min;
   if (std::holds_alternative<plan::Seal>(step)) return 10min;
-  return 2min;
+  return small_limit;
 }
 
-Deadline deadline_of(std::span<const plan::StretchStep> steps) {
-  std::chrono::seconds all{0};
-  for (const auto& each : steps) {
-    const auto limit = limit_of(*each.step);
-    if (!limit) return Deadline::never();
-    all += *limit;
-  }
-  return Deadline::in(all);
-}
+constexpr std::chrono::seconds limit_after_failure{300};  // of a task that has none
 
 // A switch that was begun is finished: it takes a moment, and half of it would be worse than either end.
 bool may_be_stopped(const Step& step) {
@@ -73,8 +67,9 @@ class StopGate {
 // What a step says: a task's lines are shown as they come; of both, the last words are kept for an error.
 class Listener {
  public:
-  Listener(const Emitter& emit, std::string host, std::string step, bool show)
-      : emit_(emit), host_(std::move(host)), step_(std::move(step)), show_(show),
+  // `loss`: the line by which the host says that the lock was lost and the step therefore not begun; empty: there is none.
+  Listener(const Emitter& emit, std::string host, std::string step, bool show, std::string loss = {})
+      : emit_(emit), host_(std::move(host)), step_(std::move(step)), show_(show), loss_(std::move(loss)),
         out_(emit, [this](std::string line) { take(event::Channel::out, std::move(line)); }),
         err_(emit, [this](std::string line) { take(event::Channel::err, std::move(line)); }) {}
 
@@ -87,9 +82,14 @@ class Listener {
   [[nodiscard]] std::string last_words() const {
     return fmt::format("{}", fmt::join(last_err_.empty() ? last_out_ : last_err_, "\n  "));
   }
+  [[nodiscard]] bool lock_lost() const { return lock_lost_; }
 
  private:
   void take(event::Channel channel, std::string line) {
+    if (channel == event::Channel::out && !loss_.empty() && line == loss_) {
+      lock_lost_ = true;
+      return;
+    }
     auto& last = channel == event::Channel::out ? last_out_ : last_err_;
     if (last.size() == kept_lines) last.pop_front();
     last.push_back(line.substr(0, longest_word));
@@ -99,6 +99,8 @@ class Listener {
   const Emitter& emit_;
   std::string host_, step_;
   bool show_;
+  std::string loss_;
+  bool lock_lost_ = false;
   std::deque<std::string> last_out_, last_err_;
   MaskedLines out_, err_;  // last: they may call until they are gone
 };
@@ -106,6 +108,14 @@ class Listener {
 Error ended_badly(const std::string& name, int status, const std::string& signal, const std::string& words) {
   const std::string how = signal.empty() ? fmt::format("ended with status {}", status) : "was ended by signal " + signal;
   return {ErrorCode::remote, fmt::format("{} {}{}", name, how, words.empty() ? "" : ":\n  " + words)};
+}
+
+// lib/host/lock.sh. A task may end with the same status by itself.
+constexpr int lock_lost_status = 9;
+
+Error lock_lost(const std::string& name, const std::string& words) {
+  return {ErrorCode::locked, fmt::format("{} was not begun: {}", name, words.empty() ? "the lock is no longer ours" : words),
+          "somebody has freed it, or this machine was silent for a minute: look at 'deploy status', then run it again"};
 }
 
 // Which of `run`'s facts a step changes: before it starts (it may have done its work although we never hear of it), and after.
@@ -118,12 +128,11 @@ void note_start(const Step& step, HostRun& run) {
 void note_end(const Step& step, const ssh::Exit& ended, HostRun& run) {
   // 4: `current` is not what it should be; 9: the lock is somebody else's.
   const bool switches = std::holds_alternative<plan::Publish>(step) || std::holds_alternative<plan::Unpublish>(step);
-  if (switches && (ended.status == 4 || ended.status == 9)) run.foreign = true;
+  if (switches && (ended.status == 4 || ended.status == lock_lost_status)) run.foreign = true;
   if (std::holds_alternative<plan::Publish>(step)) {
     // The host reads `current` back before it answers (lib/host/publish.sh): 1 and 4 mean that it is what it was.
     if (ended.ok()) run.switched = HostRun::Switched::yes;
-    // 9: the lock was not ours any more (lib/host/lock.sh).
-    if (ended.status == 1 || ended.status == 4 || ended.status == 9) run.switched = HostRun::Switched::no;
+    if (ended.status == 1 || ended.status == 4 || ended.status == lock_lost_status) run.switched = HostRun::Switched::no;
   }
   if (std::holds_alternative<plan::Settle>(step) && ended.ok()) run.settled = true;
 }
@@ -152,7 +161,7 @@ class RowRun {
  public:
   RowRun(const StepContext& context, const plan::PlannedHost& host, const StepRow& row, HostRun& run)
       : context_(context), host_(host), row_(row), run_(run), switched_before_(run.switched),
-        gate_(context.stop, may_be_stopped(*row.steps.front().step)) {
+        gate_(context.stop, may_be_stopped(*row.steps.front().step)), wait_{Deadline::never(), gate_.token()} {
     for (const auto& each : row.steps) note_start(*each.step, run);
     start();
   }
@@ -160,18 +169,17 @@ class RowRun {
   std::optional<RowFailure> carry_out(ssh::Transport& transport) {
     const ssh::Row commands = commands_of_row();
     const auto hear = [this](ssh::Stream stream, std::string_view bytes) { listener_->hear(stream == ssh::Stream::err, bytes); };
-    const ssh::Wait wait{deadline_of(row_.steps), gate_.token()};
     const auto unpack = std::find_if(row_.steps.begin(), row_.steps.end(),
                                      [](const auto& each) { return std::holds_alternative<plan::Unpack>(*each.step); });
     Result<ssh::Exit> ended = [&] {
-      if (unpack == row_.steps.end()) return transport.exec_row(commands, hear, wait);
+      if (unpack == row_.steps.end()) return transport.exec_row(commands, hear, wait_);
       ProgressReporter report(context_.emit, host_.host.name, *context_.artifact);
       const auto reader = context_.artifact->reader();
       const auto sent = [&](std::uint64_t bytes) {
         run_.bytes = bytes;
         report(bytes);
       };
-      return transport.send_row(commands, {static_cast<std::size_t>(unpack - row_.steps.begin()), *reader, sent}, hear, wait);
+      return transport.send_row(commands, {static_cast<std::size_t>(unpack - row_.steps.begin()), *reader, sent}, hear, wait_);
     }();
     return end(ended, transport);
   }
@@ -192,7 +200,11 @@ class RowRun {
     row.begun = [this](std::size_t index) {
       finish(std::nullopt);
       at_ = index;
-      if (at_ < row_.steps.size()) start();
+      if (at_ < row_.steps.size()) {
+        start();
+      } else {
+        wait_.deadline = Deadline::in(small_limit);
+      }
     };
     return row;
   }
@@ -202,7 +214,11 @@ class RowRun {
     const std::string name = plan::name_of(*step);
     start_ = context_.emit.seconds();
     context_.emit(event::StepStarted{host_.host.name, phase, name});
-    listener_.emplace(context_.emit, host_.host.name, name, std::holds_alternative<plan::RunTask>(*step));
+    const auto& token = host_.facts.lock_token;
+    listener_.emplace(context_.emit, host_.host.name, name, std::holds_alternative<plan::RunTask>(*step),
+                      token.empty() ? std::string() : "lost=" + token);
+    const auto limit = limit_of(*step);
+    wait_.deadline = limit ? Deadline::in(*limit) : Deadline::never();
     stop_came_before_ = gate_.set(may_be_stopped(*step));
   }
 
@@ -239,7 +255,9 @@ class RowRun {
         run_.switched = switched_before_;
       }
       note_end(step, *ended, run_);
-      error = ended_badly(name, ended->status, ended->signal, listener_->last_words()).on(host_.host.name);
+      const std::string words = listener_->last_words();
+      const bool fenced = listener_->lock_lost() && ended->status == lock_lost_status;
+      error = (fenced ? lock_lost(name, words) : ended_badly(name, ended->status, ended->signal, words)).on(host_.host.name);
     } else {
       error = std::move(ended).error().with_context(name).on(host_.host.name);
     }
@@ -253,6 +271,7 @@ class RowRun {
   HostRun& run_;
   const HostRun::Switched switched_before_;
   StopGate gate_;
+  ssh::Wait wait_;  // looked at anew whenever a step has begun
   bool stop_came_before_ = false;
   std::size_t at_ = 0;
   double start_ = 0;
@@ -272,6 +291,16 @@ Result<void> exec_step(const StepContext& context, const plan::PlannedHost& host
   auto failed = exec_row(context, host, transport, {{&only, 1}}, run);
   if (failed) return std::unexpected(std::move(failed->error));
   return {};
+}
+
+plan::Step limited(plan::Step step) {
+  if (auto* task = std::get_if<plan::RunTask>(&step); task != nullptr && !task->timeout) task->timeout = limit_after_failure;
+  return step;
+}
+
+plan::LocalTask limited(plan::LocalTask task) {
+  if (!task.timeout) task.timeout = limit_after_failure;
+  return task;
 }
 
 Result<void> exec_local(const plan::LocalTask& task, event::Phase phase, const plan::RunValues& values, const Emitter& emit,

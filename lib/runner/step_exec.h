@@ -24,7 +24,7 @@ struct StepContext {
 };
 
 // Several steps in one round trip. Emits for each StepStarted, output and progress, StepFinished; notes in `run` what has changed.
-// A stop ends a step that may be left half done, and no other.
+// A stop ends a step that may be left half done, and no other. Each step has its own limit in time.
 struct StepRow {
   std::span<const plan::StretchStep> steps;
   bool last = false;                             // of the run: then the lock is freed with it
@@ -32,7 +32,7 @@ struct StepRow {
 };
 struct RowFailure {
   std::size_t step = 0;  // index of the one that failed; those behind it were not begun
-  Error error;           // with the host's own words (code remote, lost, timeout, cancelled, local)
+  Error error;           // with the host's own words (code remote, lost, timeout, cancelled, local; locked: the run's lock was lost)
   bool stopped_before = false;  // the run was asked to stop before this step began
 };
 std::optional<RowFailure> exec_row(const StepContext& context, const plan::PlannedHost& host, ssh::Transport& transport,
@@ -41,6 +41,10 @@ std::optional<RowFailure> exec_row(const StepContext& context, const plan::Plann
 // One step. Error: as above.
 Result<void> exec_step(const StepContext& context, const plan::PlannedHost& host, ssh::Transport& transport, event::Phase phase,
                        const plan::Step& step, HostRun& run);
+
+// Nobody stops what runs after a failure, so a task without a limit of its own gets one there: five minutes.
+plan::Step limited(plan::Step step);
+plan::LocalTask limited(plan::LocalTask task);
 
 Result<void> exec_local(const plan::LocalTask& task, event::Phase phase, const plan::RunValues& values, const Emitter& emit,
                         std::stop_token stop);

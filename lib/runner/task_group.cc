@@ -16,6 +16,16 @@ void wait_for(const Waker& waker) {
 
 }  // namespace
 
+Result<void> still_there(Station& station) {
+  Waker at_once;
+  at_once.wake();
+  if (!station.lost) {
+    if (auto alive = station.transport->idle(at_once); !alive) station.lost = std::move(alive).error();
+  }
+  if (station.lost) return std::unexpected(*station.lost);
+  return {};
+}
+
 TaskGroup::TaskGroup(std::size_t hosts, int parallel) : limit_(static_cast<std::size_t>(std::max(1, parallel))) {
   for (std::size_t i = 0; i < hosts; ++i) {
     workers_.push_back(std::make_unique<Worker>());

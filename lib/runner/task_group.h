@@ -22,6 +22,9 @@ struct Station {
   std::optional<Error> lost;                  // the session broke while the host was idle
 };
 
+// Whether the session still stands, as far as can be known without asking the host. Error (lost): nothing more can be sent there.
+Result<void> still_there(Station& station);
+
 class TaskGroup {
  public:
   using Job = std::function<void(std::size_t host, Station& station)>;

@@ -9,16 +9,8 @@ namespace {
 
 using Undone = HostRun::Undone;
 
-// Nobody stops the way back, so a task without a limit gets one.
-constexpr std::chrono::seconds task_limit{300};
-
 bool restores_current(const plan::Step& step) {
   return std::holds_alternative<plan::Publish>(step) || std::holds_alternative<plan::Unpublish>(step);
-}
-
-plan::Step limited(plan::Step step) {
-  if (auto* task = std::get_if<plan::RunTask>(&step); task != nullptr && !task->timeout) task->timeout = task_limit;
-  return step;
 }
 
 // What the tasks before the switch may have changed for good (a database, say).
@@ -56,9 +48,7 @@ void Runner::undo(const Reconnect& reconnect) {
 void Runner::undo_round(const plan::Round& round, const Reconnect& reconnect) {
   if (round.local) {
     enter(round.phase, round);
-    plan::LocalTask task = *round.local;
-    if (!task.timeout) task.timeout = task_limit;
-    auto done = exec_local(task, round.phase, values_, emit_, {});
+    auto done = exec_local(limited(*round.local), round.phase, values_, emit_, {});
     if (!done) warn("", to_text(done.error()));
     return;
   }
@@ -109,15 +99,18 @@ Result<void> Runner::undo_step(std::size_t index, const plan::Step& step, Statio
   scratch.foreign = false;
   Result<void> done = std::unexpected(Error(ErrorCode::lost, "the connection was lost").on(host.host.name));
   for (int attempt = 0; attempt < 3; ++attempt) {
-    if (station.transport && !station.lost) {
+    if (station.transport && still_there(station)) {
       done = exec_step(context, host, *station.transport, event::Phase::undo, step, scratch);
       state_.hosts[index].foreign = scratch.foreign;
+      state_.hosts[index].seconds = scratch.seconds;
       // It may have been done, although it did not end as it should.
       if (!done && scratch.switched == HostRun::Switched::unknown) state_.hosts[index].switched = HostRun::Switched::unknown;
       if (done || done.error().code != ErrorCode::lost) return done;
     }
     station.transport.reset();
+    const double start = emit_.seconds();
     auto transport = reconnect(index);
+    state_.hosts[index].seconds = scratch.seconds += emit_.seconds() - start;
     if (!transport) return std::unexpected(std::move(transport).error().on(host.host.name));
     station.transport = *std::move(transport);
     station.lost.reset();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <array>
+#include <utility>
 
 #include "core/digest.h"
 #include "host/command.h"
@@ -49,6 +50,7 @@ ControlShell::ControlShell(Session& session, Channel channel, Mode mode)
 void ControlShell::start_step(std::uint64_t id, const host::Command& command) {
   id_ = id;
   begun_ = err_ended_ = false;
+  early_.clear();
   status_.reset();
   queue_ += fmt::format("{} {} {}", command.ours && mode_ == Mode::control ? "call" : "step", id, counted(command.text));
 }
@@ -108,11 +110,16 @@ void ControlShell::pump(const OutputFn& on_output) {
                                   noise(bytes);
                                 } else if (begun_ && !err_ended_) {
                                   on_output(Stream::err, bytes);
+                                } else if (!begun_ && id_ > 0 && early_.size() < read_size) {
+                                  early_ += bytes;
                                 }
                               },
                               [this](const Frame& frame) { return take_frame(Stream::err, frame); }};
-  // Standard output first: the host writes a step's begin there before the step can write anything.
-  if (!read_stream(Stream::out, out_, out) || !read_stream(Stream::err, err_, err)) return;
+  // Standard output first: the host writes a step's begin there before the step can write anything. Both may come only when standard
+  // output has been looked at, and then wait for the next round.
+  if (!read_stream(Stream::out, out_, out)) return;
+  if (begun_ && !early_.empty()) on_output(Stream::err, std::exchange(early_, {}));
+  if (!read_stream(Stream::err, err_, err)) return;
   if (Deadline::Clock::now() - last_bytes_ >= patience_for_newline) {
     out_.release(out);
     err_.release(err);

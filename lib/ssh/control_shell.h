@@ -83,6 +83,7 @@ class ControlShell {
   bool begun_ = false;
   std::optional<int> status_;  // standard output's end
   bool err_ended_ = false;     // standard error's
+  std::string early_;          // standard error of a step whose begin is still on its way
   Deadline::Clock::time_point last_bytes_{};
   Deadline::Clock::time_point last_heard_{};  // the end, or standard error after it
 };

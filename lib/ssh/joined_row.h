@@ -28,14 +28,17 @@ class JoinedRow {
 
  private:
   Result<void> take(const Frame& frame);
+  Result<void> take_on_err(const Frame& frame);
 
   const Row& row_;
   const OutputFn& on_output_;
   host::Command command_;
-  FrameParser parser_;
-  FrameParser::Sink sink_;
-  std::size_t current_ = 0;
-  bool dot_ = false;  // the next byte is a mark's
+  FrameParser parser_, err_parser_;
+  FrameParser::Sink sink_, err_sink_;
+  std::size_t current_ = 0;      // by standard output
+  std::size_t err_current_ = 0;  // by standard error
+  bool dot_ = false, err_dot_ = false;  // the next byte is a mark's
+  std::vector<std::string> early_;      // standard error of commands whose begin is still on its way
   std::optional<Error> nonsense_;
 };
 

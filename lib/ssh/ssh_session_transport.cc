@@ -249,6 +249,8 @@ Result<void> SshSessionTransport::idle(const Waker& until) {
   for (;;) {
     if (!control_) return std::unexpected(lost_error({}));
     look_after(nullptr);
+    // The news of the connection's end may have come behind other bytes: twice, so that it is not left for later.
+    if (readable(until.fd()) && session_->wait(Deadline::in({}))) session_->wait(Deadline::in({}));
     if (auto error = trouble(*control_, {})) return std::unexpected(std::move(*error));
     if (readable(until.fd())) return {};
     session_->wait(next_ping_.tightened(control_->next_look()), until.fd());

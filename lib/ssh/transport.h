@@ -37,7 +37,9 @@ struct Wait {
 // ends otherwise ends the row, and its status is the row's.
 struct Row {
   std::vector<host::Command> commands;  // one at least
-  std::function<void(std::size_t)> begun = [](std::size_t) {};  // the index of a command that has begun; from the second one on
+  // The index of a command that has begun; from the second one on. It may set the deadline of the row's Wait anew, so that each command has
+  // its own.
+  std::function<void(std::size_t)> begun = [](std::size_t) {};
 };
 
 // What a row's payload is: for the command `for_command`, read while that runs. `sent` is told the bytes sent so far.
@@ -72,7 +74,8 @@ class Transport {
   // What the host is known by, whatever it is called: its key's blob.
   [[nodiscard]] virtual std::string identity() const = 0;
 
-  // Keeps the session alive (keepalive, heartbeat, answers) until the waker is woken. Error: lost, as soon as it is noticed.
+  // Keeps the session alive (keepalive, heartbeat, answers) until the waker is woken. Error: lost, as soon as it is noticed; what has
+  // come by the time of the wake is noticed.
   virtual Result<void> idle(const Waker& until) = 0;
 
   // Ends the control shell and the session, within a second. Also done by the destructor.

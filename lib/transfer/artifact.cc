@@ -123,6 +123,7 @@ class PackedArtifact : public Artifact, public std::enable_shared_from_this<Pack
   }
   [[nodiscard]] std::uint64_t total() const override { return spool_->total(); }
   Result<std::string> sha256() override { return spool_->sha256(); }
+  bool has_ended(const std::shared_ptr<Waker>& waker) override { return spool_->has_ended(waker); }
 
  private:
   std::shared_ptr<Spool> spool_;

@@ -27,6 +27,8 @@ class Artifact {
   [[nodiscard]] virtual std::uint64_t total() const = 0;
   // SHA-256 of the packed stream. Waits until packing is done. Error: as read().
   virtual Result<std::string> sha256() = 0;
+  // Whether packing has ended, well or not, so that sha256() needn't wait; where it hasn't, `waker` is woken when it has.
+  virtual bool has_ended(const std::shared_ptr<Waker>& waker) = 0;
 };
 
 // What the source is, found without packing it.

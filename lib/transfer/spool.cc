@@ -98,16 +98,30 @@ void Spool::finish() {
   const std::lock_guard lock(mutex_);
   sha256_ = std::move(hex);
   finished_ = true;
-  wake_readers();
-  ended_.notify_all();
+  tell_end();
 }
 
 void Spool::fail(Error error) {
   const std::lock_guard lock(mutex_);
   if (error_ || finished_) return;
   error_ = std::move(error);
+  tell_end();
+}
+
+void Spool::tell_end() {
   wake_readers();
   ended_.notify_all();
+  for (const auto& waiting : waiting_for_end_) {
+    if (const auto waker = waiting.lock()) waker->wake();
+  }
+  waiting_for_end_.clear();
+}
+
+bool Spool::has_ended(const std::shared_ptr<Waker>& waker) {
+  const std::lock_guard lock(mutex_);
+  if (finished_ || error_) return true;
+  waiting_for_end_.push_back(waker);
+  return false;
 }
 
 void Spool::wake_readers() {

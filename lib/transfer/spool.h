@@ -37,9 +37,12 @@ class Spool {
   [[nodiscard]] std::uint64_t total() const;
   // Waits for finish() or fail().
   Result<std::string> sha256();
+  // Whether one of them has been called; where not, `waker` is woken then.
+  bool has_ended(const std::shared_ptr<Waker>& waker);
 
  private:
   void wake_readers();  // with mutex_ held
+  void tell_end();      // likewise
 
   const Fd file_;
   const std::string folder_;
@@ -51,6 +54,7 @@ class Spool {
   std::string sha256_;
   std::optional<Error> error_;
   std::vector<std::weak_ptr<Waker>> waiting_;
+  std::vector<std::weak_ptr<Waker>> waiting_for_end_;
 };
 
 }  // namespace kirikae::transfer

@@ -113,6 +113,18 @@ TEST_CASE("a row's payload is for one of its steps; the others go before and beh
   }
 }
 
+TEST_CASE("each step of a row can have a deadline of its own") {
+  Subject subject;
+  Heard heard;
+  ssh::Wait wait = within(20s);
+  const auto begun = [&](std::size_t) { wait.deadline = Deadline::in(100ms); };
+  const auto from = Deadline::Clock::now();
+  const auto ended = (*subject).exec_row({{one, hangs}, begun}, heard.listen(), wait);
+  REQUIRE_FALSE(ended);
+  CHECK(ended.error().code == ErrorCode::timeout);
+  CHECK(Deadline::Clock::now() - from < 15s);
+}
+
 TEST_CASE("a row that takes too long is a timeout of the step that ran") {
   Subject subject;
   Heard heard;

@@ -28,10 +28,13 @@ is_complete() {
   [ -f "releases/$1/MANIFEST" ] && [ -s "releases/$1/REVISION" ] && (cd "releases/$1" && sha256sum --check --quiet MANIFEST >/dev/null 2>&1)
 }
 
-# The lock's holder is the process that it names.
+# The lock's holder is the process that it names. Nobody may take note of its death, in a container.
 is_dead() {
   pid=$(sed -n 's/^pid //p' .kirikae/lock 2>/dev/null)
-  [ -n "$pid" ] && ! kill -0 "$pid" 2>/dev/null
+  [ -n "$pid" ] || return 1
+  kill -0 "$pid" 2>/dev/null || return 0
+  case $(sed 's/.*) //' "/proc/$pid/stat" 2>/dev/null) in [ZX]*) return 0 ;; esac
+  return 1
 }
 
 # 1. `current` resolves to a complete release, or does not exist.

@@ -72,7 +72,7 @@ TEST_CASE("The first to come has the lock, the next is told whose it is; freed, 
   CHECK(first.guarded().out == "written\n");
   const Ended fenced = second.guarded();
   CHECK(fenced.status == 9);
-  CHECK(fenced.out.empty());
+  CHECK(fenced.out == "lost=bb.0\n");
   CHECK(fenced.err.find("ada@desk has it (deploy production): nothing was changed") != std::string::npos);
   CHECK(second.control->run(host::unlock(disk.layout(), "bb.0")).status == 0);
   CHECK(second.control->run(host::unlock(disk.layout(), "aa.0")).status == 0);  // it knows the token, but isn't the holder
@@ -210,6 +210,25 @@ TEST_CASE("The same run over a new connection ends what the old one left at work
   CHECK(ended.status == 0);
   CHECK_FALSE(is_running(old));
   CHECK(holder_of(disk) != old);
+  CHECK(now.guarded().status == 0);
+}
+
+TEST_CASE("A step that has outlived its killed control shell changes nothing once the same run has a new connection") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  const Client before(shell, disk, "aa.0");
+  REQUIRE(before.lock().status == 0);
+  const std::string wait = "echo started; until [ -e " + disk.temporary() + "/go ]; do sleep 0.05; done\n";
+  before.control->begin(90, "trap ': >" + disk.temporary() + "/over' 0\n" + wait + host::guard(disk.layout(), "aa.0") + ": >" +
+                                disk.temporary() + "/written\n");
+  REQUIRE(before.control->wait_for_output("started"));
+  ::kill(holder_of(disk), SIGKILL);
+  const Client now(shell, disk, "aa.0");
+  REQUIRE(now.lock().status == 0);
+  disk.write("tmp/go", "");
+  CHECK(eventually([&] { return std::filesystem::exists(disk.temporary() + "/over"); }));
+  CHECK_FALSE(std::filesystem::exists(disk.temporary() + "/written"));
   CHECK(now.guarded().status == 0);
 }
 

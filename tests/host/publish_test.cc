@@ -1,5 +1,6 @@
 // The switch of `current`, and what may stand in its way.
 #include <signal.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -182,9 +183,15 @@ TEST_CASE("Links that a dead run has left are swept, those of a living one are n
   Switching one(shell);
   const auto living = ".current-" + id2 + "-" + std::to_string(getpid()) + "-abc";
   one.site.disk.make_link("releases/" + id2, "srv/app/.current-" + id2 + "-999999999-abc");
+  const pid_t dead = fork();  // and nobody takes note of it
+  if (dead == 0) _exit(0);
+  siginfo_t ended = {};
+  REQUIRE(waitid(P_PID, static_cast<id_t>(dead), &ended, WEXITED | WNOWAIT) == 0);
+  one.site.disk.make_link("releases/" + id2, "srv/app/.current-" + id2 + "-" + std::to_string(dead) + "-abc");
   one.site.disk.make_link("releases/" + id2, "srv/app/" + living);
   one.site.disk.write("srv/app/.current-mine", "not a link of ours\n");
   REQUIRE(one.publish(id1).status == 0);
+  waitpid(dead, nullptr, 0);
   CHECK(one.site.disk.list("") == std::vector<std::string>{".current-" + id2 + "-" + std::to_string(getpid()) + "-abc",
                                                            ".current-mine", ".kirikae", "current", "releases",
                                                            "shared"});

@@ -1,3 +1,5 @@
+#include <sstream>
+
 #include "support/catch.h"
 #include "support/farm.h"
 
@@ -17,6 +19,15 @@ std::vector<std::string> deploy_versions(World& world, int n) {
     ids.push_back(world.host(0).live());
   }
   return ids;
+}
+
+std::string without_lines_of(const std::string& text, std::string_view what) {
+  std::istringstream lines(text);
+  std::string rest;
+  for (std::string line; std::getline(lines, line);) {
+    if (line.find(what) == std::string::npos) rest += line + '\n';
+  }
+  return rest;
 }
 
 const char* const noted = R"(tasks:
@@ -114,16 +125,21 @@ TEST_CASE("Option --to with a release that a host lacks is refused on all hosts"
   REQUIRE(world.host(1).snapshot() == before[1]);
 }
 
-TEST_CASE("a rollback leaves a host alone that runs the target already") {
+TEST_CASE("a rollback changes nothing on a host that runs the target already, but notes itself in its log") {
   World world({.hosts = 2});
   world.write_recipe(noted);
   const auto ids = deploy_versions(world, 2);
   REQUIRE(world.deploy({"rollback", "production", "--hosts", "127.0.0.1"}).status == 0);
-  const std::string before = world.host(0).snapshot();
+  // All but the log.
+  const auto look = [&] { return without_lines_of(world.host(0).snapshot(), ".kirikae/log.jsonl"); };
+  const std::string before = look(), log = world.host(0).read(".kirikae/log.jsonl");
   const Ran ran = world.deploy({"rollback", "production", "--to", ids[0]});
   INFO(ran);
   REQUIRE(ran.status == 0);
-  REQUIRE(world.host(0).snapshot() == before);
+  REQUIRE(look() == before);
+  const std::string more = world.host(0).read(".kirikae/log.jsonl").substr(log.size());
+  REQUIRE_THAT(more, ContainsSubstring("\"action\":\"rollback\"") && ContainsSubstring("\"release\":\"" + ids[0] + "\"") &&
+                         ContainsSubstring("\"result\":\"already there\""));
   REQUIRE(world.host(1).live() == ids[0]);
   REQUIRE(world.host(1).state(ids[1]) == "bad");
   REQUIRE_THAT(ran.out, ContainsSubstring("already there"));

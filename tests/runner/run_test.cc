@@ -223,6 +223,68 @@ TEST_CASE(
   CHECK(world.folder.read("told") == "x\n");
 }
 
+TEST_CASE("what runs after a failure has a limit in time, also where the recipe gives it none") {
+  UsualWorld world(1);
+  world.hook(HookPoint::failed, "save");
+  world.hook(HookPoint::failed, "brief");
+  world.request.recipe.tasks["brief"].timeout = std::chrono::seconds(20);
+  world.hosts[0]->answer("task build", {.exit = {1, ""}});
+  CHECK(world.deploy().outcome == Outcome::failed);
+  for (const auto& call : world.hosts[0]->calls()) {
+    if (call.name == "task build") CHECK(call.deadline.is_never());
+    if (call.name == "task save") CHECK(call.deadline.left() <= std::chrono::minutes(5));
+    if (call.name == "task brief") CHECK(call.deadline.left() <= std::chrono::seconds(20));
+  }
+  CHECK(world.was_told(0, "task brief"));
+}
+
+TEST_CASE("each step of a row has its own limit in time: a switch a short one, the pruning behind it a long one") {
+  UsualWorld world(1);
+  world.request.recipe.hooks.clear();
+  CHECK(world.deploy().outcome == Outcome::done);
+  for (const auto& call : world.hosts[0]->calls()) {
+    if (call.name == "publish" || call.name == "settle") CHECK(call.deadline.left() <= std::chrono::minutes(2));
+    if (call.name == "prune") CHECK(call.deadline.left() > std::chrono::minutes(20));
+  }
+  CHECK(world.was_told(0, "prune"));
+}
+
+TEST_CASE("a step before which the lock was lost is told so; a task's own status 9 is its own") {
+  UsualWorld world(1);
+  const bool lost = GENERATE(true, false);
+  world.hosts[0]->before_each([&](const FakeCall& call) {
+    if (call.name != "link") return;
+    const auto at = call.text.find("kk_token='") + 10;
+    const std::string token = call.text.substr(at, call.text.find('\'', at) - at);
+    const std::string words = "the lock of '/srv/shop' is no longer ours, bob@desk has it (deploy production): nothing was changed\n";
+    world.hosts[0]->answer("task build", lost ? FakeAnswer{.exit = {9, ""}, .out = "lost=" + token + "\n", .err = words}
+                                              : FakeAnswer{.exit = {9, ""}, .out = "lost=another\n", .err = "out of paper\n"});
+  });
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::failed);
+  REQUIRE(report.hosts[0].error);
+  CHECK(report.hosts[0].error->code == (lost ? ErrorCode::locked : ErrorCode::remote));
+  CHECK(report.hosts[0].error->message ==
+        (lost ? "task build was not begun: the lock of '/srv/shop' is no longer ours, bob@desk has it (deploy production): nothing was changed"
+              : "task build ended with status 9:\n  out of paper"));
+  std::vector<std::string> lines;
+  for (const auto& output : world.events.all<event::Output>()) lines.push_back(output.line);
+  CHECK(lines.size() == (lost ? 1 : 2));
+}
+
+TEST_CASE("a host whose connection has gone before its switch was sent is unchanged") {
+  UsualWorld world(1);
+  world.request.recipe.hooks.clear();
+  world.events.on_event = [&](const event::Event& event) {
+    const auto* ended = std::get_if<event::StepFinished>(&event.what);
+    if (ended != nullptr && ended->step == "seal") world.hosts[0]->lose();
+  };
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::failed);
+  CHECK(report.hosts[0].end == HostEnd::unchanged);
+  CHECK_FALSE(world.was_told(0, "publish"));
+}
+
 TEST_CASE("the payload is packed once, and every host gets the same bytes") {
   UsualWorld world(3);
   CHECK(world.deploy().outcome == Outcome::done);
@@ -259,6 +321,9 @@ TEST_CASE("a rollback switches, runs the hooks and settles; a host that is there
   CHECK(report.outcome == Outcome::done);
   CHECK(report.release == "20261121000000");
   CHECK(world.hosts[0]->names() == std::vector<std::string>{"facts", "publish", "task restart", "task tell", "settle", "unlock"});
-  CHECK(world.hosts[1]->names() == std::vector<std::string>{"facts"});
+  CHECK(world.hosts[1]->names() == std::vector<std::string>{"facts", "log"});
+  const std::string line = world.hosts[1]->calls().back().text;
+  CHECK(line.find(R"("action":"rollback")") != std::string::npos);
+  CHECK(line.find(R"("result":"already there")") != std::string::npos);
   CHECK(report.hosts[1].end == HostEnd::already);
 }

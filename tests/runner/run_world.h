@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -19,9 +20,11 @@ namespace kirikae::test {
 class Recorder final : public event::Sink {
  public:
   void emit(event::Event event) override {
+    if (on_event) on_event(event);
     const std::lock_guard lock(mutex_);
     events_.push_back(std::move(event));
   }
+  std::function<void(const event::Event&)> on_event;  // in the emitting thread; set it before the run
   template <class What>
   [[nodiscard]] std::vector<What> all() const {
     const std::lock_guard lock(mutex_);
@@ -82,7 +85,7 @@ struct RunWorld {
   event::Report deploy() { return deploy::deploy(request, surroundings()); }
   event::Report rollback() { return deploy::rollback(request, std::nullopt, surroundings()); }
   deploy::Surroundings surroundings() {
-    return {connector, events, [] { return std::int64_t{1795410000}; }, folder / "cache", stop.get_token()};
+    return {connector, events, [] { return std::int64_t{1795410000}; }, folder / "cache", stop.get_token(), reach_again};
   }
 
   [[nodiscard]] bool was_told(std::size_t host, const std::string& command) const {
@@ -100,6 +103,7 @@ struct RunWorld {
   std::vector<std::shared_ptr<FakeHost>> hosts;
   Recorder events;
   std::stop_source stop;
+  std::chrono::milliseconds reach_again{0};
 };
 
 }  // namespace kirikae::test

@@ -142,6 +142,84 @@ TEST_CASE("a host that can't be reached any more is left to a person, the others
   CHECK(has(report.advice[1], "--to " + world.live + " --hosts web2"));
 }
 
+TEST_CASE("a host that refuses to be connected for its way back is tried again for a while, and whoever watches is told") {
+  UndoWorld world(2);
+  world.reach_again = std::chrono::seconds(20);
+  world.hosts[1]->answer_once("publish", {.lose = true});
+  world.last_at(1, "publish", [&] {
+    world.hosts[1]->refuse_connections(Error(ErrorCode::connect, "connection refused"));
+    world.hosts[1]->take_connections(2);
+  });
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::rolled_back);
+  CHECK(report.hosts[1].end == HostEnd::undone);
+  const auto warnings = world.events.all<event::Warning>();
+  CHECK(std::count_if(warnings.begin(), warnings.end(), [](const auto& w) {
+          return w.host == "web2" && w.text == "it can't be reached to be taken back, and is tried again for 20 s: connection refused";
+        }) == 1);
+}
+
+TEST_CASE("a host that refuses the key on the way back is not asked again") {
+  UndoWorld world(2);
+  world.reach_again = std::chrono::seconds(20);
+  world.hosts[1]->answer("publish", {.lose = true});
+  world.last_at(1, "publish", [&] {
+    world.hosts[1]->refuse_connections(Error(ErrorCode::auth, "no key fits"));
+    world.hosts[1]->take_connections(1);
+  });
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::partial);
+  CHECK(report.hosts[1].end == HostEnd::unknown);
+}
+
+TEST_CASE("a host where no lock can be made any more is not taken back without one") {
+  UndoWorld world(2);
+  world.hosts[1]->answer_once("publish", {.lose = true});
+  world.last_at(1, "publish", [&] {
+    std::string unlocked = facts_text(world.live, {});
+    unlocked.erase(0, unlocked.find('\n') + 1);
+    world.hosts[1]->answer("facts", {.out = unlocked});
+  });
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::partial);
+  CHECK(report.hosts[1].end == HostEnd::unknown);
+  CHECK(world.times_told(1, "publish") == 1);
+  REQUIRE(report.errors.size() == 1);
+  CHECK(has(report.errors[0].message, "no lock can be made in '/srv/shop/.kirikae'"));
+}
+
+TEST_CASE("the way back and the hooks behind a failure know the revision, also of a host that is alone") {
+  UndoWorld world(1);
+  world.request.revision.clear();
+  world.request.recipe.hooks.clear();
+  world.hook(HookPoint::failed, "save");
+  world.hosts[0]->answer("settle", {.exit = {1, ""}});
+  const auto report = world.deploy();
+  REQUIRE(report.outcome == Outcome::rolled_back);
+  const auto task = world.text_of(0, "task save", 1);
+  const auto at = task.find("REVISION='");
+  REQUIRE(at != std::string::npos);
+  CHECK(task.find('\'', at + 10) - at - 10 == 64);  // the sum of the payload
+  const auto settle = world.text_of(0, "settle", 2);
+  CHECK_FALSE(has(settle, R"("revision":"")"));
+}
+
+TEST_CASE("the time on the way back is counted as the host's") {
+  UndoWorld world(2);
+  world.hosts[0]->answer_once("task restart", {.exit = {1, ""}});
+  world.last_at(0, "task restart");
+  double connecting = 0, undoing = 0;
+  world.events.on_event = [&](const event::Event& event) {
+    const auto* ended = std::get_if<event::StepFinished>(&event.what);
+    if (ended == nullptr || ended->host != "web2") return;
+    if (ended->phase == event::Phase::undo) undoing += ended->seconds;
+    if (ended->phase != event::Phase::undo) connecting += ended->step == "connect" ? 0 : ended->seconds;
+  };
+  const auto report = world.deploy();
+  REQUIRE(undoing > 0);
+  CHECK(report.hosts[1].seconds > connecting + undoing);
+}
+
 TEST_CASE("a way back that a host refuses is left to a person, with the others taken back") {
   UndoWorld world(2);
   world.hosts[0]->answer_once("publish", {});

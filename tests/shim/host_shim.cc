@@ -10,7 +10,7 @@
 // hang            the step is not run and never ends;  hang-after: it does its work and never ends
 // cut             sshd's processes of this connection die before the step has come;  cut-after: when it has been done
 // silent          sshd's processes of this connection are stopped before the step has come;  silent-after: when it has been done
-// slay            every process that belongs to this connection is killed while the step is at work
+// slay            every process that belongs to this connection is killed at once, while the step is at work
 // mute            the step does its work, then the shell that would say so is killed; sshd lives
 // client-SIGNAL   the client gets that signal before the step has come;  client-SIGNAL-after: when it has been done
 //
@@ -21,6 +21,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <csignal>
@@ -73,10 +74,9 @@ void signal_servers(int signal) {
   for (const pid_t pid : servers()) ::kill(pid, signal);
 }
 
-// Everything below this process, too.
-void slay() {
-  std::vector<pid_t> all{::getpid()};
-  std::vector<std::pair<pid_t, pid_t>> known;  // process, parent
+// Each process and its parent.
+std::vector<std::pair<pid_t, pid_t>> processes() {
+  std::vector<std::pair<pid_t, pid_t>> known;
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     const auto pid = static_cast<pid_t>(std::strtol(entry.path().filename().c_str(), nullptr, 10));
     if (pid <= 1) continue;
@@ -84,13 +84,41 @@ void slay() {
     const auto end = stat.rfind(')');
     if (end != std::string::npos) known.emplace_back(pid, std::strtol(stat.c_str() + end + 4, nullptr, 10));
   }
-  for (std::size_t i = 0; i < all.size(); ++i) {
-    for (const auto& [pid, parent] : known) {
-      if (parent == all[i]) all.push_back(pid);
+  return known;
+}
+
+std::mutex slaying;  // the end of the shim's child must not end the shim before all are dead
+
+bool is_shim(pid_t pid) {
+  std::error_code failed;
+  return std::filesystem::read_symlink("/proc/" + std::to_string(pid) + "/exe", failed) ==
+         std::filesystem::read_symlink("/proc/self/exe", failed);
+}
+
+// The connection's servers, and everything below them: this channel and the others, too. All are stopped first, until there are no new
+// ones: of what is killed while it forks, the child would live on, and do the step's work at whatever time. Shims end with their
+// children, and take note of their deaths.
+void slay() {
+  const std::scoped_lock lock(slaying);
+  std::vector<pid_t> all = servers();
+  const auto signal_all = [&](std::size_t from, int signal) {
+    for (std::size_t i = from; i < all.size(); ++i) {
+      if (!is_shim(all[i])) ::kill(all[i], signal);
     }
+  };
+  signal_all(0, SIGSTOP);
+  for (std::size_t before = 0; before != all.size();) {
+    before = all.size();
+    const auto known = processes();
+    for (std::size_t i = 0; i < all.size(); ++i) {
+      for (const auto& [pid, parent] : known) {
+        if (parent != all[i] || std::find(all.begin(), all.end(), pid) != all.end()) continue;
+        all.push_back(pid);
+      }
+    }
+    signal_all(before, SIGSTOP);
   }
-  for (std::size_t i = 1; i < all.size(); ++i) ::kill(all[i], SIGKILL);
-  signal_servers(SIGKILL);
+  signal_all(0, SIGKILL);
 }
 
 void signal_client(const std::string& name) {
@@ -335,6 +363,7 @@ int main(int argc, char** argv) {
   int status = 0;
   ::waitpid(child, &status, 0);
   for (int i = 0; i < 200 && !drained; ++i) std::this_thread::sleep_for(std::chrono::milliseconds(5));
+  const std::scoped_lock lock(slaying);
   if (WIFSIGNALED(status)) {
     std::signal(WTERMSIG(status), SIG_DFL);
     ::kill(::getpid(), WTERMSIG(status));

@@ -36,6 +36,11 @@ void FakeHost::refuse_connections(Error error) {
   refusal_ = std::move(error);
 }
 
+void FakeHost::take_connections(int after) {
+  const std::scoped_lock lock(mutex_);
+  refusals_left_ = after;
+}
+
 void FakeHost::lose() {
   const std::scoped_lock lock(mutex_);
   lost_ = true;
@@ -162,7 +167,7 @@ Result<Exit> FakeTransport::run(const host::Command& command, ByteSource* data,
     return std::unexpected(error(
         ErrorCode::lost, "'" + command.name + "' was not started on '" + name_ + "': the connection was lost before"));
   }
-  const FakeAnswer answer = host_->begin({command.name, command.text, {}});
+  const FakeAnswer answer = host_->begin({command.name, command.text, {}, wait.deadline});
   std::string payload;
   if (data != nullptr) {
     TRY_ASSIGN(payload, take(*data, answer.read_payload, on_sent, command.name, wait));
@@ -218,6 +223,7 @@ Result<std::unique_ptr<ssh::Transport>> FakeConnector::connect(const ssh::Target
         Error(ErrorCode::connect, "can't connect to '" + target.name + "': connection refused").on(target.name));
   }
   const std::scoped_lock lock(host->mutex_);
+  if (host->refusals_left_ && (*host->refusals_left_)-- <= 0) host->refusal_.reset();
   if (host->refusal_) return std::unexpected(Error(*host->refusal_).on(target.name));
   host->lost_ = host->closed_ = false;
   return std::make_unique<FakeTransport>(target.name, host);

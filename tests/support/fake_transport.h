@@ -41,6 +41,7 @@ struct FakeCall {
   std::string name{};
   std::string text{};
   std::string payload{};
+  Deadline deadline = Deadline::never();  // of its Wait, when it began
 };
 
 class FakeHost {
@@ -51,6 +52,7 @@ class FakeHost {
   // Called before each call is answered, in the caller's thread.
   void before_each(std::function<void(const FakeCall&)> hook);
   void refuse_connections(Error error);
+  void take_connections(int after);  // refuses that many more, then takes them
   // The connection breaks now, also under a call that hangs.
   void lose();
 
@@ -72,6 +74,7 @@ class FakeHost {
   std::map<int, FakeAnswer> numbered_;
   std::function<void(const FakeCall&)> hook_;
   std::optional<Error> refusal_;
+  std::optional<int> refusals_left_;
   std::vector<FakeCall> calls_;
   std::string held_;
   bool lost_ = false;

@@ -1,5 +1,6 @@
 // Packing while hosts already read: many readers, little memory, no room, things that change, a stop.
 #include <fcntl.h>
+#include <poll.h>
 #include <sys/mount.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
@@ -249,6 +250,8 @@ TEST_CASE("a stop ends packing at once, for readers and for who waits for the su
     std::stop_source stop;
     auto artifact = transfer::pack(directory_source(folder / "source"), encoding, folder / "cache", stop.get_token());
     REQUIRE(artifact);
+    const auto woken = std::make_shared<Waker>();
+    CHECK_FALSE((*artifact)->has_ended(woken));
     std::atomic<bool> reading = false;
     Result<std::string> read("");
     Result<std::string> sha256("");
@@ -264,6 +267,9 @@ TEST_CASE("a stop ends packing at once, for readers and for who waits for the su
       stop.request_stop();
     }
     CHECK(steady_clock::now() - stopped < std::chrono::seconds(3));  // milliseconds, where nothing else runs
+    pollfd polled{woken->fd(), POLLIN, 0};
+    CHECK(::poll(&polled, 1, 0) == 1);
+    CHECK((*artifact)->has_ended(woken));
     artifact->reset();                                               // joins the thread
     CHECK(steady_clock::now() - stopped < std::chrono::seconds(4));
     REQUIRE_FALSE(read);

@@ -59,6 +59,14 @@ TEST_CASE("every text of every event is rid of secrets", "[event]") {
   CHECK((clean(warning.host) && clean(warning.text)));
 }
 
+TEST_CASE("a text that only ends as a secret begins is no secret, but where it was cut", "[event]") {
+  CHECK(redacted(RunStarted{"deploy", "hunter2", "hunter", {}}).application == "hunter2");
+  CHECK(redacted(Output{"web1", "task build", Channel::out, "by hunter2"}).line == "by hunter2");
+  Error cut(ErrorCode::local, "the command ended with status 1: hunter2");
+  redact(cut, redactor(), Redactor::End::cut);
+  CHECK(cut.message == "the command ended with status 1: ***");
+}
+
 TEST_CASE("every text of a report is rid of secrets", "[event]") {
   Report report;
   report.verb = report.application = report.stage = report.release = secret;
