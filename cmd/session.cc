@@ -64,7 +64,8 @@ auto with_surroundings(const Call& call, bool reading, const deploy::Request& re
     const auto pause = display.pause();
     return agreed(call, what, question);
   };
-  auto ended = work(request, deploy::Surroundings{*connector, display.sink(), now, *std::move(cache), call.stop, confirm});
+  auto ended = work(request, deploy::Surroundings{
+      .connector = *connector, .events = display.sink(), .unix_now = now, .cache_folder = *std::move(cache), .stop = call.stop, .confirm = confirm});
   if constexpr (std::is_same_v<decltype(ended), deploy::Reading>) display.answer(ended.text, ended.json);
   return ended;
 }

@@ -37,9 +37,9 @@ struct Surroundings {
   std::function<std::int64_t()> unix_now;
   std::string cache_folder;  // for the spool file; made if missing, 0700
   std::stop_token stop;
+  std::chrono::milliseconds reach_again{30'000};  // how long a host that is lost is tried for, so that it can be taken back
   // Asks before something that is hard to take back: what it is, and the question. Errors: usage (nobody can be asked), cancelled.
   std::function<Result<void>(const std::string& what, const std::string& question)> confirm{};
-  std::chrono::milliseconds reach_again{30'000};  // how long a host that is lost is tried for, so that it can be taken back
 };
 
 event::Report deploy(const Request& request, const Surroundings& with);

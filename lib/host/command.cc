@@ -100,11 +100,11 @@ Command unlock(const release::Layout& layout, const std::string& token) {
 std::string guard(const release::Layout& layout, const std::string& token) { return hold(layout, token) + call("kk_guard"); }
 
 Command freeze(const release::Layout& layout, const LockInfo& info) {
-  return {"freeze", paths(layout) + lock_values(info) + call("kk_freeze"), true};
+  return {"freeze", std::string(embedded_script("freeze")) + paths(layout) + lock_values(info) + call("kk_freeze"), true};
 }
 
 Command thaw(const release::Layout& layout, const std::string& lock) {
-  return {"unlock", paths(layout) + shell_assign("kk_token", lock) + call("kk_thaw"), true};
+  return {"unlock", std::string(embedded_script("freeze")) + paths(layout) + shell_assign("kk_token", lock) + call("kk_thaw"), true};
 }
 
 Command prepare(const release::Layout& layout, const ReleaseInfo& info) {

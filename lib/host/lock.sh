@@ -1,6 +1,6 @@
 # shellcheck shell=sh
-# The run lock, `.kirikae/lock`, and the freeze, `.kirikae/frozen`: files with a line for each value. The lock is made whole,
-# by link(2), and is held by a control shell: kk_shell is its process id. docs/design.md has the rules.
+# The run lock, `.kirikae/lock`: a file with a line for each value, as is the freeze, `.kirikae/frozen` (freeze.sh). The lock is made
+# whole, by link(2), and is held by a control shell: kk_shell is its process id. docs/design.md has the rules.
 
 # kk_l_* from the file $1; fails where it isn't there. A token that isn't one of ours reads as `none`.
 # shellcheck disable=SC2034 # kk_say_lock reads some of them by name
@@ -236,22 +236,4 @@ kk_facts_lock() {
     if kk_lock_alive "$kk_own/lock"; then kk_say_lock lock; else kk_say_lock stale; fi
   fi
   if kk_read_lock "$kk_own/frozen"; then kk_say_lock frozen; fi
-}
-
-# The freeze.
-kk_freeze() {
-  kk_lock_folders || kk_fail "can't make '$kk_own/tmp': check the owner of '$kk_root'"
-  kk_mine="$kk_own/tmp/frozen.$$"
-  rm -f "$kk_mine"
-  kk_token='' kk_name='' kk_shell=0
-  kk_write_lock && mv -f "$kk_mine" "$kk_own/frozen" ||
-    kk_fail "can't write '$kk_own/frozen': check its owner and the room on the disk"
-}
-
-# kk_token, where it is there: of the run lock that goes, too. Whoever has another one by now was not asked about.
-kk_thaw() {
-  rm -f "$kk_own/frozen" || kk_fail "can't remove '$kk_own/frozen': check its owner"
-  [ -n "$kk_token" ] && kk_read_lock "$kk_own/lock" || return 0
-  [ "$kk_l_token" = "$kk_token" ] || kk_fail "the lock is another one by now: look whose it is, and say it again"
-  rm -f "$kk_own/lock" || kk_fail "can't remove '$kk_own/lock': check its owner"
 }
