@@ -1,5 +1,6 @@
 // The program: from the command line to an exit code. The only place that prints errors and maps them to exit codes.
 #include <fmt/format.h>
+#include <malloc.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -154,6 +155,11 @@ int run(int argc, char** argv) {
 
 int main(int argc, char** argv) {
   std::set_terminate(kirikae::cmd::terminated);
+#ifdef M_ARENA_MAX
+  // glibc gives threads heaps of their own, which keep what was freed. There is a thread for each host, and none is short of a lock: with
+  // one heap a deploy to 200 hosts takes 92 MiB instead of 140, in the same time (docs/performance.md).
+  ::mallopt(M_ARENA_MAX, 1);
+#endif
   try {
     return kirikae::cmd::run(argc, argv);
   } catch (const std::exception& error) {
