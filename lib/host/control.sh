@@ -49,6 +49,16 @@ kk_serve() {
   esac
 }
 
+# kk_text: the next kk_n lines of standard input.
+kk_read_text() {
+  kk_text=
+  while [ "$kk_n" -gt 0 ]; do
+    IFS= read -r kk_line || exit 2
+    kk_text="$kk_text$kk_line$kk_nl"
+    kk_n=$((kk_n - 1))
+  done
+}
+
 kk_data() {
   kk_frame 'hello 1' >&2
   kk_frame 'hello 1'
@@ -56,12 +66,7 @@ kk_data() {
   [ "$kk_word" = step ] || exit 2
   case $kk_id in '' | *[!0-9]*) exit 2 ;; esac
   case $kk_n in '' | *[!0-9]*) exit 2 ;; esac
-  kk_text=
-  while [ "$kk_n" -gt 0 ]; do
-    IFS= read -r kk_line || exit 2
-    kk_text="$kk_text$kk_line$kk_nl"
-    kk_n=$((kk_n - 1))
-  done
+  kk_read_text
   kk_frame "begin $kk_id"
   (
     unset K kk_nonce

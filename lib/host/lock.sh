@@ -37,11 +37,22 @@ kk_say_lock() {
   done
 }
 
+# Whether /proc shows processes by the numbers that they have here: one that was mounted outside of our namespace has two for each of ours.
+kk_proc_is_ours() {
+  kk_v=
+  {
+    while read -r kk_key kk_v; do
+      [ "$kk_key" != NSpid: ] || break
+    done </proc/self/status
+  } 2>/dev/null
+  case $kk_v in '' | *[!0-9]*) return 1 ;; esac
+}
+
 # What tells this system, and this view of its processes, from others. Empty where there is no /proc.
 kk_here() {
   [ -z "${kk_machine-}" ] || return 0
   kk_boot='' kk_space='' kk_machine=''
-  { IFS= read -r kk_boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || :
+  ! kk_proc_is_ours || { IFS= read -r kk_boot </proc/sys/kernel/random/boot_id; } 2>/dev/null || :
   { IFS= read -r kk_machine </proc/sys/kernel/hostname; } 2>/dev/null || kk_machine=$(uname -n)
   kk_space=$(readlink /proc/self/ns/pid 2>/dev/null) || :
 }

@@ -33,12 +33,7 @@ kk_worker() {
   kk_shell=$KIRIKAE_SHELL
   unset KIRIKAE_SCRIPT KIRIKAE_SHELL K
   while IFS= read -r kk_n; do
-    kk_text=
-    while [ "$kk_n" -gt 0 ]; do
-      IFS= read -r kk_line || exit 2
-      kk_text="$kk_text$kk_line$kk_nl"
-      kk_n=$((kk_n - 1))
-    done
+    kk_read_text
     (
       exec 6>&-
       set -e
