@@ -21,6 +21,9 @@ struct Linking {
   std::string at(const std::string& name) const { return site.disk.path(release + name); }
 };
 
+// From a release's folder to the shared one.
+const std::string up = "../";
+
 }  // namespace
 
 TEST_CASE("Shared directories are made on first use, and seeded once from what the payload brings") {
@@ -33,9 +36,9 @@ TEST_CASE("Shared directories are made on first use, and seeded once from what t
   auto ended = one.link({"log/app", "public/uploads", "tmp", "log"});
   INFO(ended);
   REQUIRE(ended.status == 0);
-  CHECK(disk.link(one.release + "log") == "../../shared/log");
-  CHECK(disk.link(one.release + "public/uploads") == "../../../shared/public/uploads");
-  CHECK(disk.link(one.release + "tmp") == "../../shared/tmp");  // a link of the payload's gives way
+  CHECK(disk.link(one.release + "log") == up + up + "shared/log");
+  CHECK(disk.link(one.release + "public/uploads") == up + up + up + "shared/public/uploads");
+  CHECK(disk.link(one.release + "tmp") == up + up + "shared/tmp");  // a link of the payload's gives way
   CHECK(disk.read("shared/log/seed.txt") == "first\n");
   CHECK(disk.read("shared/log/app/deep") == "x");
   CHECK(disk.exists("shared/tmp"));
@@ -44,7 +47,7 @@ TEST_CASE("Shared directories are made on first use, and seeded once from what t
   ended = one.link({"log/app", "public/uploads", "tmp", "log"});
   INFO(ended);
   CHECK(ended.status == 0);
-  CHECK(disk.link(one.release + "log") == "../../shared/log");
+  CHECK(disk.link(one.release + "log") == up + up + "shared/log");
   CHECK(disk.list("shared/log") == std::vector<std::string>{"app", "seed.txt"});
   CHECK(disk.list(".kirikae/tmp") == std::vector<std::string>{"sum." + id1});
 
@@ -85,7 +88,7 @@ TEST_CASE("Shared files replace the payload's, and all that are missing are name
   ended = one.link({}, {"config/there.yml"});
   INFO(ended);
   CHECK(ended.status == 0);
-  CHECK(disk.link(one.release + "config/there.yml") == "../../../shared/config/there.yml");
+  CHECK(disk.link(one.release + "config/there.yml") == up + up + up + "shared/config/there.yml");
   CHECK(disk.read(one.release + "config/there.yml") == "shared\n");
   CHECK(disk.read(one.release + "REVISION") == "revision-of-" + id1 + "\n");
 }
@@ -190,7 +193,7 @@ TEST_CASE("A shared directory may lie in a copied one, and a copied path in a sh
   INFO(ended);
   REQUIRE(ended.status == 0);
   CHECK(disk.read(one.release + "vendor/lib") == "lib\n");
-  CHECK(disk.link(one.release + "vendor/cache") == "../../../shared/vendor/cache");
+  CHECK(disk.link(one.release + "vendor/cache") == up + up + up + "shared/vendor/cache");
   CHECK(disk.list("shared/log").empty());
   // A directory of the release before that is a link by now would lead out.
   one.site.receive(id3, {{"x", "x"}}, {}, {{"etc", "../../../elsewhere"}});
