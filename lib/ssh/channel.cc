@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <libssh2.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "ssh/libssh2_error.h"
@@ -87,7 +88,8 @@ int ChannelOpening::step() {
 
 Channel ChannelOpening::take() { return {*session_, std::exchange(raw_, nullptr)}; }
 
-Channel::Channel(Channel&& other) noexcept : session_(other.session_), raw_(std::exchange(other.raw_, nullptr)) {}
+Channel::Channel(Channel&& other) noexcept
+    : session_(other.session_), raw_(std::exchange(other.raw_, nullptr)), widest_(other.widest_) {}
 
 Channel::~Channel() {
   if (raw_ != nullptr) session_->retire(raw_);
@@ -100,6 +102,12 @@ std::size_t Channel::write(std::string_view bytes) {
   // A channel that the host has closed takes nothing more; its end is seen by those who read.
   if (is_lost(static_cast<int>(n))) session_->fail(static_cast<int>(n));
   return 0;
+}
+
+std::size_t Channel::unconfirmed() const {
+  const std::size_t left = ::libssh2_channel_window_write_ex(raw_, nullptr);
+  widest_ = std::max(widest_, left);
+  return widest_ - left;
 }
 
 std::size_t Channel::read(Stream stream, std::span<char> buffer) {

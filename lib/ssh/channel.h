@@ -36,6 +36,8 @@ class Channel {
   // After a 0, `bytes` must begin with the same bytes in the next call.
   std::size_t write(std::string_view bytes);
   std::size_t read(Stream stream, std::span<char> buffer);
+  // What was written and the host has not yet said to have taken. OpenSSH says so after each 96 KiB.
+  [[nodiscard]] std::size_t unconfirmed() const;
   // False: to be tried again in the next round.
   bool send_eof();
   // For a command that doesn't listen on its input: "TERM". It may be ignored there. False: as above.
@@ -51,6 +53,7 @@ class Channel {
 
   Session* session_;
   _LIBSSH2_CHANNEL* raw_;
+  mutable std::size_t widest_ = 0;  // the host's window when it had taken everything
 };
 
 // ChannelOpening: a Channel on its way. libssh2 opens one at a time in a session.

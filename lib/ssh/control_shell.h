@@ -35,6 +35,7 @@ class ControlShell {
 
   // The step's input (data mode): how much of `bytes` was taken; what was not comes again with the next call.
   std::size_t write_payload(std::string_view bytes);
+  [[nodiscard]] std::size_t unconfirmed() const { return channel_.unconfirmed(); }
   void end_payload();
   void signal_step();  // data mode has no cancel: end of input, and TERM by SSH
 

@@ -7,7 +7,11 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cerrno>
+#include <limits>
+#include <string_view>
+#include <utility>
 
 #include "ssh/libssh2_error.h"
 #include "ssh/printable.h"
@@ -53,6 +57,10 @@ struct SessionCallbacks {
     session.received_ = true;
     session.taken_ += static_cast<std::size_t>(n);
     session.last_byte_ = Deadline::Clock::now();
+    if (const auto asked = std::exchange(session.asked_at_, std::nullopt)) {
+      const auto after = session.last_byte_ - *asked;
+      session.round_trip_ = std::min(after, session.round_trip_.value_or(after));
+    }
     session.unanswered_ = 0;
     // The kernel forgets it again and again. Without it every second small packet of sshd waits 40 ms for our acknowledgement.
     const int one = 1;
@@ -64,6 +72,7 @@ struct SessionCallbacks {
   static ssize_t send(libssh2_socket_t, const void* buffer, std::size_t size, int, void** abstract) {
     auto& session = self(abstract);
     if (!session.over_) {
+      if (session.logging_in_) session.asked_at_ = Deadline::Clock::now();
       session.unsent_.append(static_cast<const char*>(buffer), size);
       session.flush();
       session.was_full_ = session.was_full_ || !session.may_write();
@@ -115,6 +124,7 @@ Result<Session::Handshake> Session::handshake(const std::vector<std::string>& ho
   const auto after = duration_cast<milliseconds>(Deadline::Clock::now() - started);
   if (code == 0) {
     sniffer_.reset();
+    logging_in_ = true;
     return Handshake::done;
   }
   if (wait.stop.stop_requested()) {
@@ -171,6 +181,18 @@ void Session::watch_for_silence() {
   ::libssh2_keepalive_config(session_, 1, 2);
   watched_ = keepalive_.count() > 0;
   last_byte_ = Deadline::Clock::now();
+  logging_in_ = false;
+  asked_at_.reset();
+}
+
+std::size_t Session::payload_limit() const {
+  constexpr std::size_t least = 256 * 1024;
+  constexpr std::size_t per_millisecond = 100'000;
+  const char* banner = ::libssh2_session_banner_get(session_);
+  // Others may confirm what they take later than that, and would wait for us as we for them.
+  if (banner == nullptr || !std::string_view(banner).starts_with("SSH-2.0-OpenSSH_") || !round_trip_)
+    return std::numeric_limits<std::size_t>::max();
+  return std::max(least, per_millisecond * static_cast<std::size_t>(std::chrono::ceil<milliseconds>(*round_trip_).count()));
 }
 
 int Session::call(const std::function<int()>& f, milliseconds limit, const Wait& wait_for) {

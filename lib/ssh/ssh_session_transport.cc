@@ -42,8 +42,9 @@ bool readable(int fd) {
 // What is sent as a step's standard input.
 class SshSessionTransport::Upload {
  public:
-  Upload(ByteSource& source, const std::function<void(std::uint64_t)>& on_sent)
-      : source_(source), on_sent_(on_sent), buffer_(upload_buffer) {}
+  // At most `limit` bytes are on their way.
+  Upload(ByteSource& source, const std::function<void(std::uint64_t)>& on_sent, std::size_t limit)
+      : source_(source), on_sent_(on_sent), limit_(limit), buffer_(upload_buffer) {}
 
   // As much as goes now. Error: the source's.
   Result<void> pump(ControlShell& shell, const Session& session) {
@@ -62,7 +63,7 @@ class SshSessionTransport::Upload {
  private:
   Result<void> write(ControlShell& shell, const Session& session) {
     const auto until = sent_ + upload_per_round;
-    while (!ended_ && session.may_write() && sent_ < until) {
+    while (!ended_ && session.may_write() && sent_ < until && shell.unconfirmed() < limit_) {
       if (at_ == size_) {
         TRY_ASSIGN(const auto piece, source_.read(buffer_, session.waker()));
         if (piece.state == ByteSource::Piece::State::later) return {};
@@ -84,6 +85,7 @@ class SshSessionTransport::Upload {
 
   ByteSource& source_;
   const std::function<void(std::uint64_t)>& on_sent_;
+  const std::size_t limit_;
   std::vector<char> buffer_;
   std::size_t at_ = 0;
   std::size_t size_ = 0;
@@ -137,7 +139,7 @@ Result<Exit> SshSessionTransport::send(const host::Command& command, ByteSource&
   TRY(ready_for(command, wait));
   TRY_ASSIGN(auto shell, data_shell(command.name, wait));
   shell.start_step(1, command);
-  Upload upload(data, on_sent);
+  Upload upload(data, on_sent, session_->payload_limit());
   return follow(shell, &upload, command, on_output, wait);
 }
 
