@@ -2,6 +2,7 @@
 
 #include <functional>
 
+#include "core/digest.h"
 #include "core/fold.h"
 #include "deploy/ask.h"
 #include "deploy/run.h"
@@ -17,14 +18,15 @@ using namespace std::chrono_literals;
 // On every host, with a line in its audit where `logged` says so.
 std::vector<Error> on_all(OpenedHosts& opened, const Run& run, const Surroundings& with, runner::TaskGroup& group,
                           const std::function<host::Command(const release::Facts&)>& command, const release::Layout& layout,
-                          const plan::LogEntry& entry, const std::function<bool(const release::Facts&)>& logged) {
+                          const plan::LogEntry& entry, const std::function<bool(const release::Facts&)>& logged,
+                          const TakeAnswer& take) {
   const host::Command log = host::log(layout, plan::json_line(entry), {});
   const auto both = [&](const plan::HostFacts& host) {
     const host::Command own = command(host.facts);
     return host::Command{own.name, own.text + (logged(host.facts) ? log.text : std::string())};
   };
-  constexpr std::size_t longest_answer = 64 * 1024;  // there is none
-  ask_all(opened, run, with, group, both, 60s, longest_answer, [](std::size_t, const std::string&) { return Result<void>(); });
+  constexpr std::size_t longest_answer = 64 * 1024;
+  ask_all(opened, run, with, group, both, 60s, longest_answer, take);
   return opened.all_errors();
 }
 
@@ -33,11 +35,17 @@ plan::LogEntry entry_for(const Request& request, const Surroundings& with, const
           std::move(detail)};
 }
 
+Result<void> no_answer(std::size_t, const std::string&) { return {}; }
+
 // Equal lines of several hosts are one line.
 std::string lines_text(const std::vector<plan::Remark>& lines) {
   std::string all;
   for (const auto& [text, hosts] : plan::folded(lines)) all += fmt::format("{}: {}\n", fold_names(hosts), text);
   return all;
+}
+
+Error already_frozen(const release::LockHolder& by, const Request& request) {
+  return {ErrorCode::locked, "already frozen by " + release::to_text(by), fmt::format("'deploy unlock {}' ends that", request.recipe.stage)};
 }
 
 }  // namespace
@@ -51,20 +59,30 @@ Reading freeze(const Request& request, const std::string& why, const Surrounding
   std::vector<Error> taken;
   for (const auto& host : opened.hosts) {
     if (host.facts.frozen) {
-      taken.push_back(Error(ErrorCode::locked, "already frozen by " + release::to_text(*host.facts.frozen),
-                            fmt::format("'deploy unlock {}' ends that", request.recipe.stage))
-                          .on(host.host.name));
+      taken.push_back(already_frozen(*host.facts.frozen, request).on(host.host.name));
     }
     lines.push_back({host.host.name, host.facts.lock ? "frozen; a run goes on until its end: " + release::to_text(*host.facts.lock)
                                                      : std::string("frozen")});
   }
   if (!taken.empty()) return {run.end_early(taken, opened.hosts), {}};
-  const host::LockInfo info{{}, {}, request.operator_name, plan::time_text(with.unix_now()), why, request.job_url};
+  const host::LockInfo info{random_hex(8), {}, request.operator_name, plan::time_text(with.unix_now()), why, request.job_url};
   const release::Layout layout(request.recipe.deploy_to);
   const auto entry = entry_for(request, with, "lock", why);
   const auto everywhere = [](const release::Facts&) { return true; };
   const auto command = [&](const release::Facts&) { return host::freeze(layout, info); };
-  if (auto errors = on_all(opened, run, with, group, command, layout, entry, everywhere); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
+  // Nothing to say, or who was quicker.
+  const auto take = [&](std::size_t, const std::string& answer) -> Result<void> {
+    if (answer.empty()) return {};
+    TRY_ASSIGN(const auto refusal, release::parse_lock_refusal(answer));
+    if (refusal.frozen) return std::unexpected(already_frozen(*refusal.frozen, request));
+    return {};
+  };
+  if (auto errors = on_all(opened, run, with, group, command, layout, entry, everywhere, take); !errors.empty()) {
+    // All hosts or none: those that are frozen now are asked once more.
+    const auto thaw = [&](const release::Facts&) { return host::thaw(layout, info.token, {}); };
+    on_all(opened, run, with, group, thaw, layout, entry_for(request, with, "unlock", "not all hosts could be frozen"), everywhere, no_answer);
+    return {run.end_early(errors, opened.hosts), {}};
+  }
   return {run.end_well(opened.hosts, event::HostEnd::unchanged), lines_text(lines)};
 }
 
@@ -73,9 +91,12 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
-  std::vector<plan::Remark> lines, taken;
+  std::vector<plan::Remark> lines, frozen, taken;
   std::vector<Error> busy;
   for (const auto& [host, facts] : opened.hosts) {
+    if (facts.frozen && facts.frozen->by != request.operator_name) {
+      frozen.push_back({host.name, "frozen by " + release::to_text(*facts.frozen) + ", which ends now"});
+    }
     if (facts.frozen) lines.push_back({host.name, "was frozen by " + release::to_text(*facts.frozen)});
     if (facts.lock && force) {
       lines.push_back({host.name, "was locked by " + release::to_text(*facts.lock)});
@@ -89,6 +110,7 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
     if (!facts.frozen && !facts.lock) lines.push_back({host.name, "was neither frozen nor locked"});
   }
   if (!busy.empty()) return {run.end_early(busy, opened.hosts), lines_text(lines)};
+  run.tell(frozen);
   if (!taken.empty()) {
     run.tell(taken);
     const auto agreed = with.confirm("taking a run's lock away",
@@ -99,12 +121,12 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
   const release::Layout layout(request.recipe.deploy_to);
   const auto entry = entry_for(request, with, "unlock", force ? "by force" : "");
   const auto affected = [&](const release::Facts& facts) { return facts.frozen || (force && facts.lock); };
-  // The lock that was shown: another may have come while somebody thought it over.
+  // What was shown: another may have come while somebody thought it over.
   const auto command = [&](const release::Facts& facts) {
     const auto& held = facts.lock ? facts.lock : facts.stale_lock;
-    return host::thaw(layout, force && held ? held->token : std::string());
+    return host::thaw(layout, facts.frozen ? facts.frozen->token : std::string(), force && held ? held->token : std::string());
   };
-  if (auto errors = on_all(opened, run, with, group, command, layout, entry, affected); !errors.empty()) {
+  if (auto errors = on_all(opened, run, with, group, command, layout, entry, affected, no_answer); !errors.empty()) {
     return {run.end_early(errors, opened.hosts), lines_text(lines)};
   }
   return {run.end_well(opened.hosts, event::HostEnd::unchanged), lines_text(lines)};

@@ -12,11 +12,8 @@ std::string_view embedded_script(std::string_view name);
 
 namespace {
 
-std::string paths(const release::Layout& layout) {
-  return shell_assign("kk_root", layout.root()) + shell_assign("kk_current", layout.current()) +
-         shell_assign("kk_releases", layout.releases()) + shell_assign("kk_shared", layout.shared()) +
-         shell_assign("kk_own", layout.own()) + shell_assign("kk_states", layout.states());
-}
+// The function of path_function(): shells read a text byte by byte, several of them one after the other, so it is short.
+std::string paths(const release::Layout& layout) { return "kk_paths " + shell_quote(layout.root()) + '\n'; }
 
 // A record's value, or a line of a log: one line, without control characters.
 std::string one_line(std::string_view value, std::size_t limit = std::string_view::npos) {
@@ -76,6 +73,23 @@ std::string percent_encoded(std::string_view name) {
 
 }  // namespace
 
+std::string path_function() {
+  const release::Layout layout("$1");
+  std::string text = "kk_paths() {\n";
+  for (const auto& [variable, path] : std::initializer_list<std::pair<const char*, std::string>>{
+           {"kk_root", layout.root()},
+           {"kk_current", layout.current()},
+           {"kk_releases", layout.releases()},
+           {"kk_shared", layout.shared()},
+           {"kk_own", layout.own()},
+           {"kk_states", layout.states()},
+           {"kk_log_file", layout.log()},
+           {"kk_revisions_log", layout.revisions_log()}}) {
+    text += std::string(variable) + '=' + path + '\n';
+  }
+  return text + "}\n";
+}
+
 Command facts(const release::Layout& layout, const std::vector<std::string>& shared_files) {
   std::vector<std::string> arguments;
   for (const auto& file : shared_files) {
@@ -90,7 +104,7 @@ Command lock(const release::Layout& layout, const LockInfo& info, bool despite_f
 }
 
 std::string hold(const release::Layout& layout, const std::string& token) {
-  return shell_assign("kk_root", layout.root()) + shell_assign("kk_own", layout.own()) + shell_assign("kk_token", token);
+  return paths(layout) + shell_assign("kk_token", token);
 }
 
 Command unlock(const release::Layout& layout, const std::string& token) {
@@ -103,8 +117,9 @@ Command freeze(const release::Layout& layout, const LockInfo& info) {
   return {"freeze", std::string(embedded_script("freeze")) + paths(layout) + lock_values(info) + call("kk_freeze"), true};
 }
 
-Command thaw(const release::Layout& layout, const std::string& lock) {
-  return {"unlock", std::string(embedded_script("freeze")) + paths(layout) + shell_assign("kk_token", lock) + call("kk_thaw"), true};
+Command thaw(const release::Layout& layout, const std::string& freeze, const std::string& lock) {
+  return {"unlock", std::string(embedded_script("freeze")) + paths(layout) + shell_assign("kk_frozen", freeze) +
+                        shell_assign("kk_locked", lock) + call("kk_thaw"), true};
 }
 
 Command prepare(const release::Layout& layout, const ReleaseInfo& info) {
@@ -190,13 +205,12 @@ Command mark(const release::Layout& layout, const std::string& id, release::Stat
 }
 
 Command log(const release::Layout& layout, const std::string& json, const std::string& revisions_line) {
-  return {"log", shell_assign("kk_log_file", layout.log()) + shell_assign("kk_json", one_line(json)) +
-                     shell_assign("kk_revisions_log", layout.revisions_log()) +
-                     shell_assign("kk_line", one_line(revisions_line)) + call("kk_log"), true};
+  return {"log", paths(layout) + shell_assign("kk_json", one_line(json)) + shell_assign("kk_line", one_line(revisions_line)) +
+                     call("kk_log"), true};
 }
 
 Command audit(const release::Layout& layout, int lines) {
-  return {"audit", shell_assign("kk_log_file", layout.log()) + call("kk_audit", {std::to_string(lines)})};
+  return {"audit", paths(layout) + call("kk_audit", {std::to_string(lines)})};
 }
 
 Command tree(const release::Layout& layout, const std::string& id, const release::Facts& facts) {

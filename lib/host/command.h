@@ -14,7 +14,7 @@
 
 namespace kirikae::host {
 
-// One step. `text` is assignments of quoted values and one call of a function of the script; it travels through the control
+// One step. `text` is calls of `kk_paths`, assignments of quoted values and one call of a function of the script; it travels through the control
 // shell's standard input, never in an argv.
 struct Command {
   std::string name;  // for messages: "facts", "publish", "task migrate"
@@ -55,9 +55,11 @@ Command unlock(const release::Layout& layout, const std::string& token);
 // In front of a step's text: it ends with status 9, and nothing is done, where the lock is not ours any more; then it has said
 // `lost=TOKEN`.
 std::string guard(const release::Layout& layout, const std::string& token);
+// Where somebody else has frozen it meanwhile, the answer says so as that of `lock` does, and nothing is changed.
 Command freeze(const release::Layout& layout, const LockInfo& info);
-// Ends the freeze. `lock`: the token of the run lock that goes as well, whoever has it; empty: none does.
-Command thaw(const release::Layout& layout, const std::string& lock);
+// Ends the freeze with the token `freeze`. `lock`: the token of the run lock that goes as well, whoever has it; empty: none does. Fails
+// where they are others by now.
+Command thaw(const release::Layout& layout, const std::string& freeze, const std::string& lock);
 
 // Makes the tree where it is missing, the release's folder, and its record `preparing`. Fails if the release exists.
 struct ReleaseInfo {

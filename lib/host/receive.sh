@@ -8,25 +8,27 @@ kk_receive() {
   # What an earlier attempt has left.
   [ ! -e "$kk_note" ] || rm -f "$kk_note"
   kk_empty || find . ! -name . -prune -exec rm -rf {} + || kk_fail "can't empty '$kk_releases/$kk_release'"
-  kk_t=$(mktemp -d "$kk_own/tmp/receive.XXXXXXXX") && mkfifo "$kk_t/data" ||
-    kk_fail "can't make a temporary folder in '$kk_own/tmp': check its owner and the room on the disk"
-  { kk_digest=$(kk_hash "$kk_hash_tool" <"$kk_t/data") && kk_sum "$kk_digest" && printf '%s\n' "$kk_s" >"$kk_t/sum"; } &
+  # Private, as that folder is; of this shell, since another connection's may not have ended yet.
+  kk_pipe="$kk_own/tmp/pipe.$$.$kk_release"
+  kk_found="$kk_own/tmp/hash.$$.$kk_release"
+  mkfifo "$kk_pipe" || kk_fail "can't make a pipe in '$kk_own/tmp': check its owner and the room on the disk"
+  { kk_digest=$(kk_hash "$kk_hash_tool" <"$kk_pipe") && kk_sum "$kk_digest" && printf '%s\n' "$kk_s" >"$kk_found"; } &
   kk_hasher=$!
-  # Every stage says that it went well, since a pipe only tells of the last. What follows tar's end mark must be read, too.
+  # Every stage says that it went well, since a pipe only tells of the last. What follows tar's end mark must be read, too: there is
+  # no line of it, mostly.
   # No umask: busybox' tar would take it off the modes, for all its -p.
   kk_stages=$(
     {
-      { tee "$kk_t/data" && echo tee >&4; } | { kk_decode && echo decode >&4; } |
-        { umask 0 && tar -x -o -p -f - >&2 && cat >/dev/null && echo tar >&4; }
+      { tee "$kk_pipe" && echo tee >&4; } | { kk_decode && echo decode >&4; } |
+        { umask 0 && tar -x -o -p -f - >&2 && { ! IFS= read -r kk_v || cat >/dev/null; } && echo tar >&4; }
     } 4>&1
   ) || :
   # If tee has never opened it, the hasher still waits for a writer.
-  : <>"$kk_t/data"
+  : <>"$kk_pipe"
   kk_hashed=0
   wait "$kk_hasher" || kk_hashed=$?
   kk_s=
-  [ ! -f "$kk_t/sum" ] || read -r kk_s <"$kk_t/sum" || :
-  rm -rf "$kk_t"
+  [ ! -f "$kk_found" ] || read -r kk_s <"$kk_found" || :
   for kk_v in tar decode tee; do
     case $kk_nl$kk_stages$kk_nl in
       *"$kk_nl$kk_v$kk_nl"*) ;;

@@ -4,10 +4,11 @@ namespace kirikae::host {
 
 // Generated from the *.sh beside this file (cmake/embed_scripts.cmake).
 std::string_view embedded_script(std::string_view name);
+std::string path_function();  // command.cc
 
 std::string_view script() {
   static const std::string whole = [] {
-    std::string text;
+    std::string text = path_function();
     for (const auto* name :
          {"common", "lock", "control", "worker", "facts", "prepare", "receive", "link", "template", "task", "seal", "publish", "log", "prune"}) {
       text += embedded_script(name);

@@ -9,7 +9,8 @@ kk_seal() {
   kk_sync_all "$kk_releases/$kk_release" ||
     kk_fail "can't sync release '$kk_release' to disk: check the disk's health, then deploy again"
   kk_write_record ready || exit 1
-  rm -f "$kk_own/tmp/sum.$kk_release"
+  # What kk_receive has left.
+  rm -f "$kk_own/tmp"/*".$kk_release"
 }
 
 # Changes a record's state and keeps the rest of it.

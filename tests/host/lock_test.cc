@@ -250,9 +250,19 @@ TEST_CASE("A freeze keeps everybody out but those who come despite it, and outli
   const Disk disk;
   {
     const Control maker(shell, disk);
-    auto why = info({});
+    auto why = info("f1");
     why.what = "database\nis being moved";
     CHECK(const_cast<Control&>(maker).run(host::freeze(disk.layout(), why)).status == 0);
+    // Once more after a lost answer; and somebody else's, who is told.
+    const Ended again = const_cast<Control&>(maker).run(host::freeze(disk.layout(), why));
+    CHECK(again.status == 0);
+    CHECK(again.out.empty());
+    why.token = "f2";
+    why.by = "bob@desk";
+    const Ended second = const_cast<Control&>(maker).run(host::freeze(disk.layout(), why));
+    CHECK(second.status == 0);
+    CHECK(second.out.find("frozen_by=ada@desk\n") == 0);
+    CHECK(disk.list(".kirikae/tmp").empty());
   }
   const Client client(shell, disk, "aa.0");
   const Ended ended = client.lock();
@@ -260,15 +270,23 @@ TEST_CASE("A freeze keeps everybody out but those who come despite it, and outli
   CHECK(ended.out.find("frozen_by=ada@desk\n") == 0);
   CHECK(ended.out.find("frozen_what=database\n") != std::string::npos);
   CHECK(client.lock(true).status == 0);
-  CHECK(client.control->run(host::thaw(disk.layout(), "")).status == 0);
+  // Only the freeze, and the lock, that was asked about.
+  for (const auto* token : {"", "f2"}) {
+    const Ended other = client.control->run(host::thaw(disk.layout(), token, "aa.0"));
+    CHECK(other.status == 1);
+    CHECK(other.err.find("is another one by now, of ada@desk (database)") != std::string::npos);
+    CHECK(disk.exists(".kirikae/frozen"));
+    CHECK(client.has_it());
+  }
+  CHECK(client.control->run(host::thaw(disk.layout(), "f1", "")).status == 0);
+  CHECK_FALSE(disk.exists(".kirikae/frozen"));
   CHECK(client.has_it());
-  // Only the lock that was asked about.
-  const Ended other = client.control->run(host::thaw(disk.layout(), "bb.0"));
+  const Ended other = client.control->run(host::thaw(disk.layout(), "", "bb.0"));
   CHECK(other.status == 1);
-  CHECK(other.err.find("the lock is another one by now") != std::string::npos);
+  CHECK(other.err.find("/.kirikae/lock' is another one by now") != std::string::npos);
   CHECK(client.has_it());
-  CHECK(client.control->run(host::thaw(disk.layout(), "aa.0")).status == 0);
-  CHECK(client.control->run(host::thaw(disk.layout(), "aa.0")).status == 0);
+  CHECK(client.control->run(host::thaw(disk.layout(), "", "aa.0")).status == 0);
+  CHECK(client.control->run(host::thaw(disk.layout(), "", "aa.0")).status == 0);
   CHECK(client.guarded().status == 9);
   CHECK_FALSE(disk.exists(".kirikae/frozen"));
 }

@@ -46,6 +46,14 @@ release::Facts Site::facts(const std::vector<std::string>& shared_files) {
   return *facts;
 }
 
+std::vector<std::string> strays(const Disk& disk, const std::string& id) {
+  auto names = disk.list(".kirikae/tmp");
+  std::erase_if(names, [&](const std::string& name) {
+    return name.ends_with('.' + id) && (name.starts_with("sum.") || name.starts_with("pipe.") || name.starts_with("hash."));
+  });
+  return names;
+}
+
 void Site::receive(const std::string& id, const std::map<std::string, std::string>& files,
                    const std::map<std::string, mode_t>& modes, const std::map<std::string, std::string>& links) {
   auto ended = control.run(host::prepare(layout(), info(id)));

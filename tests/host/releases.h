@@ -17,6 +17,9 @@ std::string tar(const std::map<std::string, std::string>& files, const std::map<
                 const std::map<std::string, std::string>& links = {});
 std::string encoded(const std::string& bytes, const std::string& encoding);  // by this machine's zstd or gzip
 
+// What lies in `.kirikae/tmp` but the notes of one release's payload, which stay until it is sealed.
+std::vector<std::string> strays(const Disk& disk, const std::string& id);
+
 struct Site {
   explicit Site(const Shell& a_shell, const std::string& deploy_to = "srv/app")
       : shell(a_shell), disk(deploy_to), control(shell, disk) {}

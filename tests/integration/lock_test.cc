@@ -142,6 +142,7 @@ TEST_CASE("a freeze keeps deploys out until it is ended; a rollback may go on de
   const Ran thawed = world.deploy({"production", "unlock"});
   INFO(thawed);
   CHECK(thawed.status == 0);
+  CHECK_THAT(thawed.err, ContainsSubstring("frozen by ada@") && ContainsSubstring("which ends now"));  // not bob's own
   CHECK_THAT(thawed.out, ContainsSubstring("was frozen by ada@"));
   CHECK_THAT(thawed.out, ContainsSubstring("(database is being moved)"));
   CHECK_THAT(world.deploy({"unlock", "production"}).out, ContainsSubstring("was neither frozen nor locked"));

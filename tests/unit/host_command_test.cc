@@ -7,7 +7,6 @@ namespace kirikae::host {
 
 namespace {
 const release::Layout layout("/srv/it's $(id)");
-const std::string quoted_root = R"('/srv/it'\''s $(id))";
 
 bool has(const Command& command, const std::string& text) { return command.text.find(text) != std::string::npos; }
 }  // namespace
@@ -16,10 +15,7 @@ TEST_CASE("Values reach the host's functions as quoted assignments, and every st
   const ReleaseInfo info{"20261122013000", "v1 'x'\nsecond line", "ann\x1b@laptop", "20261121013000"};
   const auto command = prepare(layout, info);
   CHECK(command.name == "prepare");
-  CHECK(command.text == "kk_root=" + quoted_root + "'\n" + "kk_current=" + quoted_root + "/current'\n" +
-                            "kk_releases=" + quoted_root + "/releases'\n" + "kk_shared=" + quoted_root + "/shared'\n" +
-                            "kk_own=" + quoted_root + "/.kirikae'\n" + "kk_states=" + quoted_root +
-                            "/.kirikae/releases'\n" +
+  CHECK(command.text == "kk_paths '/srv/it'\\''s $(id)'\n"
                             "kk_release='20261122013000'\nkk_revision='v1 '\\''x'\\'''\nkk_by='ann @laptop'\n"
                             "kk_previous='20261121013000'\nkk_prepare\n");
 }
