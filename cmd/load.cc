@@ -7,6 +7,7 @@
 #include <filesystem>
 #include <utility>
 
+#include "core/shell_quote.h"
 #include "core/suggestion.h"
 #include "inventory/inventory.h"
 #include "local.h"
@@ -66,6 +67,24 @@ std::expected<recipe::Recipe, Errors> load_stage(const Options& options) {
   return load_from(*file, options, recipe_surroundings());
 }
 
+namespace {
+
+// The tool as it was called, as far as that says where to, as whom and with what answers: no task and no hook, since those of --set may
+// be what has failed, and no secret.
+std::string command_of(const Options& options, const recipe::Recipe& recipe) {
+  std::string command = "deploy";
+  if (!options.recipe.empty()) command += " --recipe " + shell_word(options.recipe);
+  for (const std::string& set : options.sets) {
+    const bool secret = std::ranges::any_of(recipe.prompts, [&](const recipe::Prompt& prompt) {
+      return prompt.secret && (set.starts_with(prompt.name + '=') || set.starts_with("vars." + prompt.name + '='));
+    });
+    if (!secret && !set.starts_with("tasks.") && !set.starts_with("hooks.")) command += " --set " + shell_word(set);
+  }
+  return command;
+}
+
+}  // namespace
+
 std::expected<deploy::Request, Errors> load_request(const Options& options, const std::stop_token& stop) {
   const auto file = open_recipe(options);
   if (!file) return std::unexpected(Errors{file.error()});
@@ -89,6 +108,7 @@ std::expected<deploy::Request, Errors> load_request(const Options& options, cons
     const bool in = std::ranges::any_of(*selected, [&](const auto& other) { return other.name == host.name; });
     if (!in) request.other_hosts.push_back(host);
   }
+  request.command = command_of(options, *recipe);
   request.recipe = *std::move(recipe);
   request.secret_answers = std::move(answers->secrets);
   request.hosts = *std::move(selected);

@@ -3,27 +3,15 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <thread>
 
 #include "core/digest.h"
 #include "core/fold.h"
-#include "core/shell_quote.h"
 #include "plan/log_line.h"
 #include "plan/tasks.h"
 #include "runner/conclude.h"
 
 namespace kirikae::deploy {
-namespace {
-
-// How a person calls the tool for this recipe, as it was called.
-std::string command_for(const Request& request) {
-  std::string command = "deploy";
-  if (std::filesystem::path(request.recipe.file).filename() != "deploy.yml") command += " --recipe " + shell_word(request.recipe.file);
-  return command;
-}
-
-}  // namespace
 
 std::vector<std::string> names_of(const std::vector<inventory::Host>& hosts) {
   std::vector<std::string> names;
@@ -79,7 +67,7 @@ event::Report Run::carry_out(const plan::Plan& plan, const OpenedHosts& opened, 
     runner.note_already(plan::json_line({with_.unix_now(), plan.action, plan.application, plan.stage, plan.release, plan.release,
                                          plan.revision, request_.operator_name, "already there"}));
   }
-  return finish(runner::conclude(plan, state, emit_.seconds(), command_for(request_)));
+  return finish(runner::conclude(plan, state, emit_.seconds(), request_.command));
 }
 
 // For the way back: the host has some time to answer again. What refuses connections now, or breaks them, may do so because it is busy

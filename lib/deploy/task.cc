@@ -25,7 +25,7 @@ std::vector<plan::PlannedHost> planned(const std::vector<plan::HostFacts>& hosts
 // The request without the hosts that the task doesn't run on: they are neither asked nor locked.
 Request narrowed(const Request& request, const recipe::Task& task) {
   Request those{request.recipe,  request.hosts,   request.other_hosts,    request.revision, request.operator_name,
-                request.job_url, request.lock_wait, request.despite_freeze, {},               request.secrets};
+                request.job_url, request.lock_wait, request.despite_freeze, request.command, {}, request.secrets};
   if (task.local) return those;
   std::vector<plan::PlannedHost> all;
   for (const auto& host : request.hosts) all.push_back({host, {}});

@@ -38,15 +38,32 @@ Outcome outcome_of(const plan::Plan& plan, const RunState& state) {
   return state.switch_begun() ? Outcome::rolled_back : Outcome::failed;
 }
 
-std::string ssh_command(const inventory::Host& host) {
-  const std::string port = host.port == 22 ? "" : fmt::format(" -p {}", host.port);
-  return fmt::format("ssh{} {}", port, shell_word(host.user + '@' + host.address));
-}
+std::string list_of(const std::vector<std::string>& hosts) { return shell_word(fmt::format("{}", fmt::join(hosts, ","))); }
 
-// Twice quoted: once for the operator's shell, once for the host's.
-std::string on_host(const inventory::Host& host, const std::string& remote) {
-  return ssh_command(host) + ' ' + shell_quote(remote);
-}
+// A command for each of those texts, on all the hosts that it is for: `remote` is a shell text, quoted once more for the operator's shell.
+class OnHosts {
+ public:
+  void add(const std::string& remote, const std::string& why, const std::string& host) {
+    const auto known = std::find_if(all_.begin(), all_.end(), [&](const auto& each) { return each.remote == remote && each.why == why; });
+    if (known == all_.end()) {
+      all_.push_back({remote, why, {host}});
+    } else {
+      known->hosts.push_back(host);
+    }
+  }
+  void advise(const std::string& command, const std::string& stage, std::vector<std::string>& advice) const {
+    for (const auto& [remote, why, hosts] : all_) {
+      advice.push_back(fmt::format("{} run {} --hosts {} -- {}  # {}", command, stage, list_of(hosts), shell_quote(remote), why));
+    }
+  }
+
+ private:
+  struct Each {
+    std::string remote, why;
+    std::vector<std::string> hosts;
+  };
+  std::vector<Each> all_;
+};
 
 // Tasks that have to run where `current` is back and they have failed, or were not come to.
 std::vector<std::string> advice_for_tasks(const plan::Plan& plan, const RunState& state, const std::string& command) {
@@ -63,7 +80,7 @@ std::vector<std::string> advice_for_tasks(const plan::Plan& plan, const RunState
   std::vector<std::string> advice;
   for (const std::string& name : names) {
     advice.push_back(fmt::format("{} task {} {} --hosts {}  # 'current' is back there; this task has not run to its end", command, plan.stage,
-                                 shell_word(name), shell_word(fmt::format("{}", fmt::join(where[name], ",")))));
+                                 shell_word(name), list_of(where[name])));
   }
   return advice;
 }
@@ -72,25 +89,26 @@ std::vector<std::string> advice_for_tasks(const plan::Plan& plan, const RunState
 std::vector<std::string> advice_for(const plan::Plan& plan, const RunState& state, const event::Report& report,
                                     const std::string& command) {
   std::vector<std::string> advice = advice_for_tasks(plan, state, command);
+  const std::string current = shell_word(plan.layout.current());
   std::map<std::string, std::vector<std::string>> back;  // release that was live before -> hosts
+  OnHosts there;
   for (std::size_t i = 0; i < report.hosts.size(); ++i) {
     const event::HostReport& host = report.hosts[i];
     if (host.end == HostEnd::unknown) {
       const std::string either = "may run " + plan.release + " or " + (host.live_before.empty() ? "none" : host.live_before);
-      advice.push_back(on_host(plan.hosts[i].host, "readlink " + shell_word(plan.layout.current())) + "  # " +
-                       (state.hosts[i].foreign ? "somebody else has switched it: look first" : either));
+      there.add("readlink " + current, state.hosts[i].foreign ? "somebody else has switched it: look first" : either, host.host);
     }
     if (host.end != HostEnd::switched_then_failed && host.end != HostEnd::switched && host.end != HostEnd::unknown) continue;
     if (host.live_before.empty()) {
-      advice.push_back(on_host(plan.hosts[i].host, "rm " + shell_word(plan.layout.current())) +
-                       "  # takes the first release out of service again");
+      there.add("rm " + current, "takes the first release out of service again", host.host);
     } else {
       back[host.live_before].push_back(host.host);
     }
   }
+  there.advise(command, plan.stage, advice);
   for (const auto& [release, hosts] : back) {
     advice.push_back(fmt::format("{} rollback {} --to {} --hosts {}  # takes {} back", command, plan.stage, release,
-                                 shell_word(fmt::format("{}", fmt::join(hosts, ","))), hosts.size() == 1 ? "it" : "them"));
+                                 list_of(hosts), hosts.size() == 1 ? "it" : "them"));
   }
   if (plan.action == "deploy") {
     advice.push_back(fmt::format("{} {}  # or forward: a new release on all hosts, once the cause is mended", command, plan.stage));

@@ -63,7 +63,6 @@ TEST_CASE("a failure before any host is switched is 'failed', and every host run
 TEST_CASE("a failure after a switch is 'partial' and says what a person types") {
   auto plan = plan_of(4);
   plan.hosts[3].facts.live.clear();
-  plan.hosts[3].host.port = 2222;
   auto state = state_of({Switched::yes, Switched::no, Switched::unknown, Switched::yes});
   state.hosts[2].error = lost();
   const auto report = runner::conclude(plan, state, 1.5, "deploy");
@@ -74,8 +73,8 @@ TEST_CASE("a failure after a switch is 'partial' and says what a person types") 
   CHECK(report.hosts[2].live_after.empty());
   CHECK(report.advice ==
         std::vector<std::string>{
-            R"(ssh deploy@web3 'readlink '\''/srv/my shop/current'\'''  # may run 20261123050000 or 20261122000000)",
-            R"(ssh -p 2222 deploy@web4 'rm '\''/srv/my shop/current'\'''  # takes the first release out of service again)",
+            R"(deploy run production --hosts web3 -- 'readlink '\''/srv/my shop/current'\'''  # may run 20261123050000 or 20261122000000)",
+            R"(deploy run production --hosts web4 -- 'rm '\''/srv/my shop/current'\'''  # takes the first release out of service again)",
             "deploy rollback production --to 20261122000000 --hosts web1,web3  # takes them back",
             "deploy production  # or forward: a new release on all hosts, once the cause is mended",
         });

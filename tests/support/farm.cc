@@ -333,10 +333,6 @@ std::vector<std::string> World::steps(std::size_t index) const {
 Ran World::type(std::string_view line) const {
   fs::remove(folder_.path() / "bin/deploy");
   fs::create_symlink(KIRIKAE_DEPLOY, folder_.path() / "bin/deploy");
-  folder_.write("bin/ssh",
-                "#!/bin/sh\nexec /usr/bin/ssh -F none -o UserKnownHostsFile=" + known_hosts() +
-                    " -o IdentitiesOnly=yes -o BatchMode=yes -i " + SshdFixture::client_key() + " \"$@\"\n",
-                0755);
   auto env = environment_of_program();
   std::erase_if(env, [](const std::string& each) { return each.starts_with("PATH="); });
   env.push_back("PATH=" + (folder_.path() / "bin").string() + ":/usr/bin:/bin");

@@ -122,7 +122,7 @@ class World {
   [[nodiscard]] Ran deploy(const std::vector<std::string>& arguments) const { return start(arguments).wait(); }
   std::vector<std::string> environment;
   std::filesystem::path working_folder;  // empty: site()
-  // A line of shell text as the person would type it: `deploy` and `ssh` are found and know the hosts.
+  // A line of shell text as the person would type it: `deploy` is found.
   [[nodiscard]] Ran type(std::string_view line) const;
 
   [[nodiscard]] const FarmHost& host(std::size_t index) const { return hosts_.at(index); }
