@@ -90,7 +90,6 @@ event::Report deploy(const Request& request, const Surroundings& with) {
 
 event::Report rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with) {
   Run run(request, with, "rollback");
-  if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), run.lock());
   const plan::RollbackInput input = input_of(request, to, with, opened);

@@ -55,10 +55,9 @@ Result<void> add_rounds(const RollbackInput& input, Plan& plan) {
     return Publish{plan.release, host.facts.live, left.empty() ? "none" : left};
   }));
   TRY(hooks(HookPoint::after_publish));
-  TRY(hooks(HookPoint::after_rollback));
   plan.rounds.push_back(
       on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) { return settle(input, plan, host); }));
-  return {};
+  return hooks(HookPoint::after_rollback);
 }
 
 }  // namespace

@@ -90,7 +90,7 @@ constexpr Key task_key[] = {{.name = "*", .type = Type::section, .shorthand = "r
 constexpr Key hook_keys[] = {
     {.name = "before_connect",
      .type = Type::texts,
-     .summary = "Before any host is connected to; local tasks only.",
+     .summary = "Before a deploy connects to any host; local tasks only.",
      .example = "before_connect: [build_assets]"},
     {.name = "after_connect",
      .type = Type::texts,
@@ -132,11 +132,11 @@ constexpr Key hook_keys[] = {
      .example = "after_publish: [restart]"},
     {.name = "before_prune",
      .type = Type::texts,
-     .summary = "Before old releases are removed.",
+     .summary = "Before old releases are removed. What fails there is a warning, and nothing is removed on that host.",
      .example = "before_prune: [archive_logs]"},
     {.name = "after_prune",
      .type = Type::texts,
-     .summary = "Old releases are gone; the last hook of a deploy.",
+     .summary = "Old releases are gone; the last hook of a deploy. What fails there is a warning.",
      .example = "after_prune: [announce]"},
     {.name = "failed",
      .type = Type::texts,
@@ -144,7 +144,7 @@ constexpr Key hook_keys[] = {
      .example = "failed: [alert]"},
     {.name = "after_rollback",
      .type = Type::texts,
-     .summary = "A rollback is done, its 'after_publish' tasks too.",
+     .summary = "A rollback is done, its 'after_publish' tasks too. What fails there is a warning.",
      .example = "after_rollback: [announce]"},
 };
 

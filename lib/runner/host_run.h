@@ -15,7 +15,8 @@ struct HostRun {
   bool prepared = false;  // the release's folder is there
   enum class Switched { no, yes, unknown } switched = Switched::no;
   bool foreign = false;   // `current` is neither what it was nor ours: somebody else has switched it, or has the lock
-  bool settled = false;   // the records say that the release is good
+  bool settled = false;   // the records say that the release is good: what fails from here on is a warning
+  bool enough = false;    // one such failure: the rest is left out here
   // What came of taking a switched host back: `current` is as before, and whether the tasks after it went well too.
   enum class Undone { not_needed, no, link_only, yes } undone = Undone::not_needed;
   std::optional<Error> error;  // the first one

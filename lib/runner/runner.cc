@@ -65,6 +65,11 @@ void Runner::run() {
     if (stretch.local != nullptr) {
       enter(stretch.phases.front(), std::vector<std::string>());
       auto done = exec_local(*stretch.local, stretch.phases.front(), values_, emit_, stop_);
+      if (!done && state_.all_settled(plan_)) {
+        warn("", to_text(done.error()));
+        state_.interrupted = stop_.stop_requested();
+        break;
+      }
       if (!done) state_.errors.push_back(std::move(done).error());
     } else {
       run_stretch(stretch, &stretch == &stretches.back());
@@ -152,16 +157,29 @@ void Runner::run_steps(const plan::Stretch::Host& work, bool last, Station& stat
   HostRun& run = state_.hosts[work.host];
   plan::RunValues values = values_;
   const StepContext context{plan_, artifact_, values, emit_, stop_};
+  const auto skip = [&](std::span<const plan::StretchStep> steps) {
+    for (const auto& each : steps) ended(each.phase);
+  };
+  if (run.enough) return skip(work.steps);
   const auto fail = [&](Error error) {
     run.error = std::move(error);
     ++failed_hosts_;
     give_up_ = true;
   };
+  // The new release serves, and its records say so: what fails now takes nothing back.
+  const auto leave_rest = [&](const Error& error, std::span<const plan::StretchStep> steps) {
+    warn(host.host.name, error.message);
+    run.enough = true;
+    skip(steps);
+  };
   bool unpacked = false;
   for (std::span<const plan::StretchStep> steps = work.steps; !steps.empty();) {
     if (stop_.stop_requested()) left_out_ = true;
     if (give_up_ || left_out_) return;
-    if (auto there = still_there(station); !there) return fail(std::move(there).error().on(host.host.name));
+    if (auto there = still_there(station); !there) {
+      if (run.settled) return leave_rest(there.error(), steps);
+      return fail(std::move(there).error().on(host.host.name));
+    }
     const auto row = steps.first(row_size(steps));
     steps = steps.subspan(row.size());
     const bool unpacks = std::any_of(row.begin(), row.end(), is<plan::Unpack>);
@@ -174,12 +192,11 @@ void Runner::run_steps(const plan::Stretch::Host& work, bool last, Station& stat
     auto failed = exec_row(context, host, *station.transport,
                            {row, last && steps.empty(), [&](std::size_t index) { ended(row[index].phase); }}, run);
     if (!failed) continue;
-    // The new release serves: what could not be removed is no failure, but where that was all there was to do.
-    if (is<plan::Prune>(row[failed->step]) && plan_.action != "prune") {
-      warn(host.host.name, failed->error.message);
-      if (failed->stopped_before) left_out_ = true;  // while the records in the same row were written
-      ended(row[failed->step].phase);
-      continue;
+    if (run.settled) {
+      // Before: while the records in the same row were written.
+      const bool task = is<plan::RunTask>(row[failed->step]);
+      if (failed->stopped_before || (task && stop_.stop_requested())) left_out_ = true;
+      return leave_rest(failed->error, std::span(work.steps).last(steps.size() + row.size() - failed->step));
     }
     return fail(std::move(failed->error));
   }

@@ -320,7 +320,7 @@ TEST_CASE("a rollback switches, runs the hooks and settles; a host that is there
   const auto report = world.rollback();
   CHECK(report.outcome == Outcome::done);
   CHECK(report.release == "20261121000000");
-  CHECK(world.hosts[0]->names() == std::vector<std::string>{"facts", "publish", "task restart", "task tell", "settle", "unlock"});
+  CHECK(world.hosts[0]->names() == std::vector<std::string>{"facts", "publish", "task restart", "settle", "task tell"});
   CHECK(world.hosts[1]->names() == std::vector<std::string>{"facts", "log"});
   const std::string line = world.hosts[1]->calls().back().text;
   CHECK(line.find(R"("action":"rollback")") != std::string::npos);

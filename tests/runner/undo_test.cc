@@ -51,6 +51,12 @@ int failed_in_undo(const RunWorld& world) {
   return -1;
 }
 
+std::string warnings(const RunWorld& world) {
+  std::string text;
+  for (const auto& warning : world.events.all<event::Warning>()) text += warning.host + ": " + warning.text + '\n';
+  return text;
+}
+
 bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
 
 }  // namespace
@@ -298,12 +304,58 @@ TEST_CASE("a stop whose way back fails is 'partial'") {
   CHECK(report.hosts[1].end == HostEnd::switched_then_failed);
 }
 
-TEST_CASE("what fails when every host is settled is not taken back") {
-  UndoWorld world(1);
-  world.hook(HookPoint::after_prune, "sweep");
-  world.hosts[0]->answer("task sweep", {.exit = {1, ""}});
+TEST_CASE("what fails when every host is settled is a warning, and only that host's rest is left out") {
+  UndoWorld world(2);
+  world.hook(HookPoint::before_prune, "sweep");
+  world.hook(HookPoint::after_prune, "tell");
+  if (GENERATE(false, true)) {
+    world.hosts[0]->answer("task sweep", {.lose = true});
+  } else {
+    world.hosts[0]->answer("task sweep", {.exit = {1, ""}});
+  }
   const auto report = world.deploy();
-  CHECK(report.outcome == Outcome::partial);
+  CHECK(report.outcome == Outcome::done);
+  CHECK(report.errors.empty());
+  CHECK(report.advice.empty());
+  for (const auto& host : report.hosts) CHECK(host.end == HostEnd::switched);
+  CHECK(world.times_told(0, "publish") == 1);
+  CHECK(world.times_told(0, "prune") == 0);
+  CHECK(world.times_told(0, "task tell") == 0);
+  CHECK(world.times_told(1, "prune") == 1);
+  CHECK(world.times_told(1, "task tell") == 1);
+  CHECK(has(warnings(world), "task sweep"));
+}
+
+TEST_CASE("a local task that fails when every host is settled ends the run, and fails nothing") {
+  UndoWorld world(1);
+  world.hook(HookPoint::before_prune, "tell", true, "exit 3");
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::done);
+  CHECK(world.times_told(0, "publish") == 1);
+  CHECK(world.times_told(0, "prune") == 0);
+  CHECK(has(warnings(world), "status 3"));
+}
+
+TEST_CASE("a rollback is not taken back for a task that says that it is done") {
+  UndoWorld world(2);
+  world.hook(HookPoint::after_rollback, "tell");
+  world.hosts[0]->answer("task tell", {.exit = {1, ""}});
+  const auto report = world.rollback();
+  CHECK(report.outcome == Outcome::done);
+  CHECK(world.times_told(0, "publish") == 1);
+  CHECK(world.times_told(1, "task tell") == 1);
+}
+
+TEST_CASE("a stop while a task runs behind the settling is told as one") {
+  UndoWorld world(1);
+  world.hook(HookPoint::after_prune, "tell");
+  world.hosts[0]->before_each([&](const FakeCall& call) {
+    if (call.name == "task tell") world.stop.request_stop();
+  });
+  world.hosts[0]->answer("task tell", {.exit = {143, "TERM"}});
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::interrupted);
+  CHECK(report.hosts[0].end == HostEnd::switched);
   CHECK(world.times_told(0, "publish") == 1);
 }
 
