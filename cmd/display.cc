@@ -74,7 +74,7 @@ std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading
 }
 
 // Runs of the verbs that do more than read are kept as well. A warning where that can't be.
-std::unique_ptr<ui::Renderer> kept(std::unique_ptr<ui::Renderer> shown, const ui::JsonStamp& stamp) {
+std::unique_ptr<ui::Renderer> kept(std::unique_ptr<ui::Renderer> shown, const ui::JsonStamp& stamp, bool reading) {
   constexpr double month = 30.0 * 24 * 60 * 60;
   const auto path = runs_folder();
   Result<Fd> file = path ? ui::RunFolder(*path).create(stamp.run) : std::unexpected(path.error());
@@ -83,7 +83,7 @@ std::unique_ptr<ui::Renderer> kept(std::unique_ptr<ui::Renderer> shown, const ui
     return shown;
   }
   ui::RunFolder(*path).prune(ui::new_run_id(unix_now() - month));
-  return std::make_unique<ui::Recorder>(*std::move(file), stamp, std::move(shown));
+  return std::make_unique<ui::Recorder>(*std::move(file), stamp, std::move(shown), reading);
 }
 
 std::unique_ptr<ui::Renderer> make_display(const Options& options, bool reading) {
@@ -91,7 +91,7 @@ std::unique_ptr<ui::Renderer> make_display(const Options& options, bool reading)
   auto shown = make_renderer(options, reading, stamp);
   constexpr std::array changing = {Verb::deploy, Verb::rollback, Verb::prune, Verb::task};
   const bool keeps = !options.dry_run && std::ranges::find(changing, options.verb) != changing.end();
-  return keeps ? kept(std::move(shown), stamp) : std::move(shown);
+  return keeps ? kept(std::move(shown), stamp, reading) : std::move(shown);
 }
 
 }  // namespace

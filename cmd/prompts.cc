@@ -20,8 +20,9 @@ constexpr std::size_t longest = 4096;  // bytes of an answer, as of a line that 
 enum class Need { none, values, all };
 
 // Commands have the answers in their environment, and a plan is made of what a deploy is made of.
-Need need_of(Verb verb) {
-  switch (verb) {
+Need need_of(const Options& options) {
+  if (options.dry_run) return Need::values;
+  switch (options.verb) {
     case Verb::deploy:
     case Verb::rollback:
     case Verb::prune:
@@ -111,7 +112,7 @@ void take_secrets_out(Errors& errors, const recipe::Recipe& recipe, const Answer
 }  // namespace
 
 std::expected<Answers, Errors> answers_to(const recipe::Recipe& recipe, const Options& options, const std::stop_token& stop) {
-  const Need need = need_of(options.verb);
+  const Need need = need_of(options);
   Answers answers;
   Errors errors;
   const bool can_ask = ui::can_ask();

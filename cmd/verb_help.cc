@@ -8,11 +8,13 @@ std::string_view verb_description(Verb verb) {
       return "Packs the source once, sends it to all hosts of the stage, links shared folders\n"
              "and files, runs the build hooks; when every host is ready, switches 'current'\n"
              "on all of them, runs the after_publish hooks and removes old releases.\n"
-             "If anything fails before the switch, no host is switched.\n";
+             "If anything fails before the switch, no host is switched; if the switch or an\n"
+             "after_publish hook fails on any host, all go back to what they ran.\n";
     case Verb::rollback:
       return "Switches all hosts to the newest good release older than the live one, the same\n"
              "on all of them, and marks the release that they leave as bad. Twice in a row\n"
-             "goes two releases back. Nothing is changed if a host lacks the release.\n";
+             "goes two releases back. Nothing is changed if a host lacks the release. If the\n"
+             "switch or an after_publish hook fails on any host, all go back to what they ran.\n";
     case Verb::plan:
       return "Reads the hosts and prints, for each, what a deploy would change: releases,\n"
              "links, hooks, what would be removed. Changes nothing. The same as 'deploy -n';\n"

@@ -61,13 +61,12 @@ void take_facts(Opening& opening, std::size_t i, const std::string& answer, std:
 }
 
 void ask_facts(Opening& opening, std::size_t i, runner::Station& station) {
-  constexpr std::size_t longest_answer = 8 << 20;  // bytes; thousands of releases take a tenth of it
   if (station.lost) return opening.fail(i, *station.lost);
   opening.tell(i, "reading its state");
   std::string answer, complaint;
   const auto hear = [&](ssh::Stream stream, std::string_view bytes) {
     std::string& text = stream == ssh::Stream::out ? answer : complaint;
-    if (text.size() < longest_answer) text += bytes;
+    if (text.size() < longest_facts) text += bytes;
   };
   const recipe::Recipe& recipe = opening.request.recipe;
   const auto command = host::facts(release::Layout(recipe.deploy_to), recipe::files_to_bring(recipe));

@@ -9,8 +9,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr std::size_t longest_answer = 8 << 20;  // bytes of facts; thousands of releases take a tenth of it
-
 // lib/host/lock.sh
 constexpr int held_status = 3;
 constexpr int frozen_status = 7;
@@ -30,7 +28,7 @@ Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size
   std::string answer, complaint;
   const auto hear = [&](ssh::Stream stream, std::string_view bytes) {
     std::string& text = stream == ssh::Stream::out ? answer : complaint;
-    if (text.size() < longest_answer) text += bytes;
+    if (text.size() < longest_facts) text += bytes;
   };
   transport.hold(host::hold(layout, token));
   TRY_ASSIGN(const ssh::Exit ended, transport.exec(command, hear, {Deadline::in(60s), std::move(stop)}));

@@ -10,6 +10,8 @@
 
 namespace kirikae::deploy {
 
+inline constexpr std::size_t longest_facts = 8 << 20;  // bytes of an answer; thousands of releases take a tenth of it
+
 struct LockWish {
   std::string token;  // of the run: hex digits
   std::string what;   // "deploy production"

@@ -5,12 +5,10 @@ namespace kirikae::event {
 std::string_view name_of(Phase phase) {
   switch (phase) {
     case Phase::connect: return "connect";
-    case Phase::lock: return "lock";
     case Phase::upload: return "upload";
     case Phase::link: return "link";
     case Phase::build: return "build";
     case Phase::publish: return "publish";
-    case Phase::verify: return "verify";
     case Phase::prune: return "prune";
     case Phase::undo: return "undo";
     case Phase::run: return "run";

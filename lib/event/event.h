@@ -13,9 +13,9 @@
 
 namespace kirikae::event {
 
-// The phases of a run, in order. connect covers preflight too; lock, verify and undo have their place in the order. run is
-// of the verbs that carry out commands and no deploy.
-enum class Phase { connect, lock, upload, link, build, publish, verify, prune, undo, run };
+// The phases of a run, in order. connect covers the locks and preflight, too. run is of the verbs that carry out commands and no
+// deploy.
+enum class Phase { connect, upload, link, build, publish, prune, undo, run };
 std::string_view name_of(Phase phase);
 
 struct HostInfo {
@@ -24,7 +24,7 @@ struct HostInfo {
 };
 
 struct RunStarted {
-  std::string verb;  // deploy, rollback, plan, releases
+  std::string verb;  // as it is typed: of every one that goes to hosts, but ssh
   std::string application;
   std::string stage;
   std::vector<HostInfo> hosts;

@@ -19,13 +19,15 @@ constexpr std::size_t line_bytes = 100;  // what a line takes besides its text
 
 }  // namespace
 
-Recorder::Recorder(Fd file, JsonStamp stamp, std::unique_ptr<Renderer> shown)
-    : file_(std::move(file)),
-      json_([this](std::string_view line) { pending_ += line; }, std::move(stamp)),
-      shown_(std::move(shown)),
-      output_left_(run_bytes) {}
+Recorder::Recorder(Fd file, JsonStamp stamp, std::unique_ptr<Renderer> shown, bool answers)
+    : file_(std::move(file)), shown_(std::move(shown)), output_left_(run_bytes) {
+  json_.emplace([this](std::string_view line) { pending_ += line; }, std::move(stamp), answers);
+}
 
-Recorder::~Recorder() { flush(); }
+Recorder::~Recorder() {
+  json_.reset();
+  flush();
+}
 
 // First the file: who kills us after he has seen something finds it there.
 void Recorder::show(const event::Event& event) {
@@ -48,9 +50,10 @@ void Recorder::record(const event::Event& event) {
   if (std::holds_alternative<event::RunFinished>(event.what)) {
     while (!printed_.empty()) end_output(Key(printed_.begin()->first), event.at, true);
   }
-  json_.show(event);
+  json_->show(event);
   constexpr std::size_t enough = 64 << 10;
-  if (pending_.size() >= enough || std::holds_alternative<event::RunFinished>(event.what)) flush();
+  const bool last = std::holds_alternative<event::RunFinished>(event.what) || std::holds_alternative<event::Answer>(event.what);
+  if (pending_.size() >= enough || last) flush();
 }
 
 void Recorder::record_output(const event::Event& event, const event::Output& output) {
@@ -59,7 +62,7 @@ void Recorder::record_output(const event::Event& event, const event::Output& out
   if (printed.tail.empty() && printed.omitted == 0 && printed.head + cost <= head_bytes && cost <= output_left_) {
     printed.head += cost;
     output_left_ -= cost;
-    json_.show(event);
+    json_->show(event);
     return;
   }
   printed.tail.push_back(event);
@@ -81,8 +84,8 @@ void Recorder::end_output(const Key& key, double at, bool keep_tail) {
     printed.tail.clear();
   }
   output_left_ -= std::min(output_left_, printed.tail.empty() ? 0 : printed.tail_bytes);
-  if (printed.omitted > 0) json_.show({at, event::Omitted{key.first, key.second, printed.omitted}});
-  for (event::Event& event : printed.tail) json_.show(event);
+  if (printed.omitted > 0) json_->show({at, event::Omitted{key.first, key.second, printed.omitted}});
+  for (event::Event& event : printed.tail) json_->show(event);
 }
 
 // That it can't be kept any more fails nothing.

@@ -5,6 +5,7 @@
 #include <deque>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -18,7 +19,8 @@ namespace kirikae::ui {
 // KiB and the last 32 are kept, of a run 16 MiB and the last of each step that failed.
 class Recorder : public Renderer {
  public:
-  Recorder(Fd file, JsonStamp stamp, std::unique_ptr<Renderer> shown);
+  // `answers`: as of Json.
+  Recorder(Fd file, JsonStamp stamp, std::unique_ptr<Renderer> shown, bool answers = false);
   ~Recorder() override;
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
@@ -45,7 +47,7 @@ class Recorder : public Renderer {
 
   Fd file_;
   std::string pending_;  // lines that are not yet in the file
-  Json json_;
+  std::optional<Json> json_;  // until the end: it may hold the last line back
   std::unique_ptr<Renderer> shown_;
   std::map<Key, Printed> printed_;
   std::size_t output_left_;

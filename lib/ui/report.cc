@@ -22,7 +22,7 @@ std::string spaced(std::string word) {
 
 std::string title_of(const RunRecord& record) {
   if (record.application.empty()) return record.verb.empty() ? "a run" : record.verb;
-  return fmt::format("{} {} {} {}", record.verb, record.application, record.verb == "rollback" ? "on" : "to", record.stage);
+  return title_text(record.verb, record.application, record.stage);
 }
 
 std::string names_of(const std::vector<std::string>& hosts) { return hosts.empty() ? "this machine" : fold_names(hosts); }

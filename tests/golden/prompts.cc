@@ -95,10 +95,30 @@ TEST_CASE("without a terminal a prompt takes its default, or is exit code 2") {
   CHECK(masked.err.find("correct-horse") == std::string::npos);
 }
 
+TEST_CASE("verbs that run commands ask everything, those that tell what would be done ask for no secret") {
+  const Cli deploy;
+  write_recipe(deploy, both);
+  for (const auto& words : {std::vector<std::string>{"production"}, {"rollback", "production"}, {"prune", "production"},
+                            {"task", "production", "note"}, {"run", "production", "--", "true"}}) {
+    const Ended ran = deploy(words);
+    INFO(words[0]);
+    CHECK(ran.status == 2);
+    CHECK(ran.err.find("'PIN' is asked, and nobody can be asked here") != std::string::npos);
+  }
+  for (const auto& words : {std::vector<std::string>{"plan", "production"}, {"production", "-n"}, {"rollback", "production", "-n"},
+                            {"prune", "production", "-n"}}) {
+    std::filesystem::remove(deploy.folder / "asked");
+    INFO(words[0]);
+    CHECK(deploy(words).status == 5);  // it went on to connect
+    CHECK(std::filesystem::exists(deploy.folder / "asked"));
+  }
+}
+
 TEST_CASE("verbs that run no commands ask nothing, but where a host's name waits for the answer") {
   const Cli deploy;
   write_recipe(deploy, both);
   CHECK(deploy({"releases", "production"}).status == 5);  // it went on to connect
+  CHECK(deploy({"logs", "production", "--set", "logs=log/app.log"}).status == 5);
   const Ended config = deploy({"config", "production", "--set", "version=v9"});
   CHECK(config.status == 0);
   CHECK(config.out.find("vars:\n  version: v9\n") != std::string::npos);

@@ -1,6 +1,7 @@
 // Each exit code of the built program, with the JSON that tells the same.
 #include <algorithm>
 #include <csignal>
+#include <set>
 
 #include "support/catch.h"
 #include "support/events.h"
@@ -105,6 +106,69 @@ TEST_CASE("exit code 0: a deploy, a rollback and verbs that read") {
   CHECK(rolled.front()["verb"] == "rollback");
   CHECK(rolled.back()["hosts"][0]["live_before"] == second);
   CHECK(rolled.back()["hosts"][0]["live_after"] == world.host(0).live());
+}
+
+TEST_CASE("what task, prune, lock, unlock and logs do, and what they end with, is told as events") {
+  World world({.hosts = 2});
+  world.write_recipe("keep_releases: 3\nshared: {directories: [log]}\nlogs: [log/app.log]\ntasks:\n  greet: {run: 'echo \"hello $HOST\"'}\n"
+                     "  fail: {run: 'echo no >&2; exit 3'}\nhooks: {before_prune: greet}\n");
+  world.write_app("1");
+  for (int i = 0; i < 3; ++i) REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string live = world.host(0).live();
+  const std::string oldest = world.host(0).releases().front();
+  const auto ends_with = [&](std::vector<std::string> words, int status, const std::string& outcome) {
+    const std::string verb = words.front();
+    words.insert(words.end(), {"--output", "json"});
+    const Ran ran = world.deploy(words);
+    INFO(ran);
+    REQUIRE(ran.status == status);
+    Events events = told(ran, outcome);
+    CHECK(only(events, "run_started").at(0)["verb"] == verb);
+    CHECK(events.back()["verb"] == verb);
+    CHECK(events.back()["hosts"].size() == 2);
+    return events;
+  };
+  const auto lines_of = [](const Events& events) {
+    std::set<std::string> lines;
+    for (const auto& line : only(events, "output")) lines.insert(line["host"].get<std::string>() + ": " + line["line"].get<std::string>());
+    return lines;
+  };
+  const auto text_of = [](const Events& events) { return only(events, "result").at(0)["text"].get<std::string>(); };
+  const std::set<std::string> greeted = {"127.0.0.1: hello 127.0.0.1", "127.0.0.2: hello 127.0.0.2"};
+
+  Events events = ends_with({"task", "production", "greet"}, 0, "done");
+  CHECK(lines_of(events) == greeted);
+  CHECK(only(events, "output")[0]["step"] == "task greet");
+  CHECK(events.back()["hosts"][1]["live_after"] == live);
+  events = ends_with({"task", "production", "fail"}, 1, "failed");
+  CHECK(events.back()["hosts"][0]["error"]["code"] == "remote");
+
+  events = ends_with({"prune", "production", "-n", "--keep", "1"}, 0, "done");
+  CHECK_THAT(text_of(events), ContainsSubstring("would remove " + oldest));
+  CHECK(lines_of(events).empty());
+  events = ends_with({"prune", "production", "--keep", "1"}, 0, "done");
+  CHECK_THAT(text_of(events), ContainsSubstring(": removed " + oldest));
+  CHECK(lines_of(events) == greeted);
+  CHECK(events.back()["hosts"][0]["end"] == "unchanged");
+
+  events = ends_with({"lock", "production", "-m", "inventory"}, 0, "done");
+  CHECK_THAT(text_of(events), ContainsSubstring(": frozen\n"));
+  for (const auto& words : {std::vector<std::string>{"lock", "production", "-m", "mine"}, {"task", "production", "greet"},
+                            {"prune", "production"}}) {
+    events = ends_with(words, 4, "locked");
+    CHECK(only(events, "output").empty());
+    CHECK(events.back()["hosts"][0]["error"]["code"] == "locked");
+  }
+  events = ends_with({"unlock", "production"}, 0, "done");
+  CHECK_THAT(text_of(events), ContainsSubstring("was frozen by ") && ContainsSubstring("(inventory)"));
+
+  world.host(0).write("shared/log/app.log", "up\n");
+  events = ends_with({"logs", "production"}, 1, "failed");
+  CHECK(lines_of(events).contains("127.0.0.1: up"));
+  CHECK(events.back()["hosts"][1]["error"]["code"] == "remote");
+  world.host(1).write("shared/log/app.log", "up, too\n");
+  events = ends_with({"logs", "production"}, 0, "done");
+  CHECK(lines_of(events) == std::set<std::string>{"127.0.0.1: up", "127.0.0.2: up, too"});
 }
 
 TEST_CASE("check, status, audit and diff answer as data, too") {

@@ -140,6 +140,44 @@ TEST_CASE("a disk that has too little room is told before anything is sent, on e
                             ContainsSubstring(" inodes free, the release needs about 4"));
 }
 
+TEST_CASE("a host whose clock is wrong is named by a check and by every deploy, which doesn't begin where it is far off") {
+  const TempDir tools;
+  tools.write("date",
+              "#!/bin/sh\ncase \"$* $SSH_CONNECTION\" in\n"
+              "  '+%s '*' 127.0.0.2 '*) read -r off <" + tools / "off" + "; echo $(($(/bin/date +%s) + off)) ;;\n"
+              "  *) exec /bin/date \"$@\" ;;\nesac\n", 0755);
+  World world({.hosts = 2, .path = tools.path().string() + ":/usr/sbin:/usr/bin:/sbin:/bin"});
+  world.write_app("1");
+  tools.write("off", "-1230\n");
+  Ran ran = world.deploy({"check", "production"});
+  INFO(ran);
+  REQUIRE(ran.status == 1);
+  REQUIRE_THAT(ran.out, ContainsSubstring("1 of 2 hosts are ready for a deploy: 127.0.0.1\n"));
+  const std::string refused =
+      "error: [127.0.0.2] its clock is 20 min behind this machine's\n  set the wrong one of the two, and let NTP keep it\n";
+  REQUIRE_THAT(ran.err, ContainsSubstring(refused));
+  const Ran kept_out = world.deploy({"production"});
+  INFO(kept_out);
+  REQUIRE(kept_out.status == 1);
+  REQUIRE_THAT(kept_out.err, ContainsSubstring(refused));
+  for (const auto& host : world.hosts()) REQUIRE(host.untouched());
+
+  tools.write("off", "630\n");
+  const std::string remark = "[127.0.0.2] warning: its clock is 10 min ahead of this machine's: NTP would keep them together\n";
+  for (const auto& words : {std::vector<std::string>{"check", "production"}, {"production"}}) {
+    ran = world.deploy(words);
+    INFO(ran);
+    REQUIRE(ran.status == 0);
+    REQUIRE_THAT(ran.err, ContainsSubstring(remark) && !ContainsSubstring("127.0.0.1"));
+  }
+  REQUIRE(world.host(1).version() == "1");
+  tools.write("off", "0\n");
+  ran = world.deploy({"check", "production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE_THAT(ran.err, !ContainsSubstring("clock"));
+}
+
 TEST_CASE("the status tells who made which release live, and its exit code whether all is in order") {
   World world({.hosts = 3});
   Ran ran = world.deploy({"status", "production", "--exit-code"});

@@ -1,5 +1,6 @@
 // The run lock and the freeze, as those who meet them see them.
 #include <csignal>
+#include <filesystem>
 
 #include "golden/pty.h"
 #include "support/catch.h"
@@ -13,7 +14,8 @@ using kirikae::golden::Pty;
 namespace {
 
 constexpr const char* held_up =
-    "tasks:\n  wait: 'until [ -e \"$SHARED_PATH/go\" ]; do touch \"$SHARED_PATH/here\"; sleep 0.1; done'\nhooks: {build: wait}\n";
+    "tasks:\n  wait: 'until [ -e \"$SHARED_PATH/go\" ]; do touch \"$SHARED_PATH/here\"; sleep 0.1; done'\n"
+    "  note: 'touch \"$SHARED_PATH/noted\"'\nhooks: {build: wait}\n";
 
 // A first release is live, and a deploy of the second is at work in its build hook, until let_go().
 struct Busy {
@@ -50,17 +52,29 @@ bool no_lock_left(const World& world) {
 TEST_CASE("whoever comes second is told who has the lock, ends with 4 and has changed nothing; the first isn't disturbed") {
   Busy busy;
   const World& world = busy.world;
+  for (const auto& host : world.hosts()) {  // something for a prune to remove
+    std::filesystem::create_directories(host / "releases/20010101000000");
+    host.write(".kirikae/releases/20010101000000", "state failed\nrevision r\nby bob@ci\nprevious \n");
+  }
   const std::string before = world.host(1).read(".kirikae/lock");
+  const std::string log = world.host(1).read(".kirikae/log.jsonl");
   const auto verb = GENERATE(as<std::vector<std::string>>{}, std::vector<std::string>{"production"},
-                             std::vector<std::string>{"rollback", "production"});
+                             std::vector<std::string>{"rollback", "production"}, std::vector<std::string>{"prune", "production", "--keep", "1"},
+                             std::vector<std::string>{"task", "production", "note"});
   const Ran second = world.deploy(verb);
   INFO(second);
   CHECK(second.status == 4);
   CHECK_THAT(second.err, ContainsSubstring("locked by ada@"));
   CHECK_THAT(second.err, ContainsSubstring(" UTC (deploy production), https://ci.example/jobs/7"));
   CHECK_THAT(second.err, ContainsSubstring("--lock-wait 10m"));
-  CHECK_THAT(second.out, ContainsSubstring("locked in "));
+  if (verb.front() != "prune") CHECK_THAT(second.out, ContainsSubstring("locked in "));  // a prune answers where it has an answer
   CHECK(world.host(1).read(".kirikae/lock") == before);
+  CHECK(world.host(1).read(".kirikae/log.jsonl") == log);
+  for (const auto& host : world.hosts()) {
+    CHECK(host.live() == busy.first);
+    CHECK(host.releases().size() == 3);  // that one, the live one, and what the first works on
+    CHECK_FALSE(host.exists("shared/noted"));
+  }
   busy.let_go();
   const Ran ran = busy.running->wait();
   INFO(ran);
@@ -68,6 +82,25 @@ TEST_CASE("whoever comes second is told who has the lock, ends with 4 and has ch
   CHECK(world.host(1).version() == "2");
   CHECK(no_lock_left(world));
   CHECK(world.broken_invariants().empty());
+}
+
+TEST_CASE("verbs that only look wait for nobody's lock, and those that tell what a run would do tell of it") {
+  Busy busy;
+  const World& world = busy.world;
+  const std::string before = world.host(1).read(".kirikae/lock");
+  for (const auto& [words, verb] : std::vector<std::pair<std::vector<std::string>, std::string>>{
+           {{"check", "production"}, "deploy"},
+           {{"plan", "production"}, "deploy"},
+           {{"prune", "production", "-n"}, "prune"}}) {
+    const Ran ran = world.deploy(words);
+    INFO(ran);
+    CHECK(ran.status == 0);
+    CHECK_THAT(ran.err, ContainsSubstring("locked by ada@") && ContainsSubstring("(deploy production)") &&
+                            ContainsSubstring(": a " + verb + " would have to wait\n"));
+  }
+  CHECK(world.host(1).read(".kirikae/lock") == before);
+  busy.let_go();
+  CHECK(busy.running->wait().status == 0);
 }
 
 TEST_CASE("with --lock-wait the second waits for its turn, and says for whom") {

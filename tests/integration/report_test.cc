@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <map>
 
 #include "support/catch.h"
 #include "support/events.h"
@@ -78,6 +79,44 @@ TEST_CASE("a deploy and a rollback are kept, a verb that reads is not, and a rep
   CHECK_THAT(world.read("site/first.html"), ContainsSubstring("<title>deploy shop to production: done</title>"));
   CHECK_THAT(world.deploy({"report", "production", "-o", "-"}).out, ContainsSubstring("rollback shop on production: done"));
   CHECK(world.deploy({"report", "nowhere"}).status == 2);
+}
+
+TEST_CASE("prunes and tasks are kept for a report, too; plans, locks, commands and logs are not") {
+  World world({.hosts = 2});
+  world.write_recipe("keep_releases: 3\nshared: {directories: [log]}\nlogs: [log/app.log]\ntasks: {greet: 'echo \"hello $HOST\"'}\n");
+  world.write_app("1");
+  for (int i = 0; i < 3; ++i) REQUIRE(world.deploy({"production"}).status == 0);
+  for (const auto& host : world.hosts()) host.write("shared/log/app.log", "up\n");
+  for (const auto& words : {std::vector<std::string>{"prune", "production", "-n", "--keep", "1"}, {"lock", "production", "-m", "inventory"},
+                            {"unlock", "production"}, {"run", "production", "--", "true"}, {"logs", "production"}, {"check", "production"}}) {
+    REQUIRE(world.deploy(words).status == 0);
+    REQUIRE(kept(world).size() == 3);
+  }
+  REQUIRE(world.deploy({"prune", "production", "--keep", "1"}).status == 0);
+  REQUIRE(world.deploy({"task", "production", "greet"}).status == 0);
+  REQUIRE(kept(world).size() == 5);
+  std::map<std::string, Events> by_verb;
+  for (const auto& file : kept(world)) {
+    CHECK(mode_of(file) == 0600);
+    Events events = validated_events(world.read(fs::relative(file, world / "").string()));
+    const std::string verb = events.front()["verb"];
+    CHECK(events.front()["run"] == file.stem().string());
+    CHECK(events.back()["event"] == "run_finished");
+    CHECK(events.back()["outcome"] == "done");
+    by_verb[verb] = std::move(events);
+  }
+  REQUIRE(by_verb.contains("prune"));
+  REQUIRE(by_verb.contains("task"));
+  CHECK(only(by_verb["task"], "output").size() == 2);
+  for (const std::string verb : {"prune", "task"}) {
+    const Ran page = world.deploy({"report", by_verb[verb].front()["run"], "-o", "page.html"});
+    INFO(page);
+    REQUIRE(page.status == 0);
+    CHECK_THAT(world.read("site/page.html"), ContainsSubstring("<title>" + verb + " shop on production: done</title>"));
+    check_page((world.site() / "page.html").string());
+  }
+  const Ran list = world.deploy({"report", "--list"});
+  CHECK_THAT(list.out, ContainsSubstring("  prune ") && ContainsSubstring("  task "));
 }
 
 TEST_CASE("a run that is killed leaves a record that a report can show") {

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <atomic>
+#include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
@@ -167,19 +168,33 @@ TEST_CASE("a secret that can't be had ends the run before any host is connected 
   CHECK_THAT(failed.err, ContainsSubstring("secret 'A': the command ended with status 9: locked"));
 }
 
-TEST_CASE("verbs that run no commands fetch no secrets") {
+TEST_CASE("verbs that neither run commands nor show logs fetch no secrets") {
   World world;
   world.write_app("1");
-  world.write_recipe("secrets: {A: {command: 'echo fetched >>../fetched; echo long-enough'}}\ntasks: {t: 'true'}\n");
+  world.write_recipe("secrets: {A: {command: 'echo fetched >>../fetched; echo long-enough'}}\ntasks: {t: 'true'}\n"
+                     "shared: {directories: [log]}\nlogs: [log/a]\n");
   REQUIRE(world.deploy({"production"}).status == 0);
-  CHECK(world.read("fetched") == "fetched\n");
-  for (const std::string verb : {"plan", "config", "releases"}) {
-    const Ran ran = world.deploy({verb, "production"});
+  REQUIRE(world.deploy({"production"}).status == 0);
+  world.host(0).write("shared/log/a", "up\n");
+  world.write("../fetched", "fetched\n");
+  for (const auto& words : {std::vector<std::string>{"plan", "production"}, {"config", "production"}, {"releases", "production"},
+                            {"check", "production"}, {"status", "production"}, {"audit", "production"}, {"diff", "production"},
+                            {"production", "-n"}, {"prune", "production", "-n"}, {"rollback", "production", "-n"}, {"task", "production"},
+                            {"lock", "production", "-m", "inventory"}, {"unlock", "production"}}) {
+    const Ran ran = world.deploy(words);
     INFO(ran);
     CHECK(ran.status == 0);
     CHECK(world.read("fetched") == "fetched\n");
   }
   CHECK_THAT(world.deploy({"config", "production"}).out, ContainsSubstring("command: \"echo fetched"));
+  std::string count = "fetched\n";
+  for (const auto& words : {std::vector<std::string>{"logs", "production"}, {"run", "production", "--", "true"}, {"task", "production", "t"},
+                            {"rollback", "production"}, {"prune", "production"}}) {
+    const Ran ran = world.deploy(words);
+    INFO(ran);
+    CHECK(ran.status == 0);
+    CHECK(world.read("fetched") == (count += "fetched\n"));
+  }
 }
 
 TEST_CASE("a command that somebody types has the secrets, too, and shows none") {
@@ -219,4 +234,34 @@ TEST_CASE("tasks and prunings have the secrets, too, and what they print goes no
   CHECK(found_in(world.deploy({"report", "-o", "-"}).out).empty());
   CHECK(files_with_secret(world / "home").empty());
   for (const auto& host : world.hosts()) CHECK(files_with_secret(host.tree()).empty());
+}
+
+TEST_CASE("log files that are shown are rid of secrets, followed ones too") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  world.write_recipe("secrets: {API_KEY: {env: API_KEY}}\nshared: {directories: [log]}\nlogs: [log/app.log]\n");
+  world.environment = {"API_KEY=" + secret};
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string lines = "key=" + secret + " used\nbasic " + filtered("base64 -w 0", "user:" + secret) + "\nthe end\n";
+  for (const auto& host : world.hosts()) host.write("shared/log/app.log", lines);
+  for (const std::string output : {"plain", "json"}) {
+    const Ran ran = world.deploy({"logs", "production", "-v", "--output", output});
+    INFO(ran);
+    CHECK(ran.status == 0);
+    CHECK_THAT(ran.out, ContainsSubstring("key=*** used") && ContainsSubstring("the end"));
+    CHECK(found_in(ran.out).empty());
+    CHECK(found_in(ran.err).empty());
+  }
+  Running following = world.start({"logs", "production", "--follow"});
+  const auto come = [&](const std::string& text) {
+    return eventually([&] { return following.out().find("[127.0.0.2] " + text) != std::string::npos; }, std::chrono::seconds(60));
+  };
+  REQUIRE(come("the end"));
+  std::ofstream(world.host(1) / "shared/log/app.log", std::ios::app) << "again " << secret << " it is\n";
+  CHECK(come("again *** it is"));
+  following.signal(SIGINT);
+  const Ran ended = following.wait();
+  INFO(ended);
+  CHECK(ended.status == 0);
+  CHECK(found_in(ended.out + ended.err).empty());
 }

@@ -41,6 +41,11 @@ void FakeHost::take_connections(int after) {
   refusals_left_ = after;
 }
 
+void FakeHost::identify_as(const std::string& identity) {
+  const std::scoped_lock lock(mutex_);
+  identity_ = identity;
+}
+
 void FakeHost::lose() {
   const std::scoped_lock lock(mutex_);
   lost_ = true;
@@ -226,7 +231,7 @@ Result<std::unique_ptr<ssh::Transport>> FakeConnector::connect(const ssh::Target
   if (host->refusals_left_ && (*host->refusals_left_)-- <= 0) host->refusal_.reset();
   if (host->refusal_) return std::unexpected(Error(*host->refusal_).on(target.name));
   host->lost_ = host->closed_ = false;
-  return std::make_unique<FakeTransport>(target.name, host);
+  return std::make_unique<FakeTransport>(target.name, host->identity_.value_or(target.name), host);
 }
 
 }  // namespace kirikae::test

@@ -53,6 +53,7 @@ class FakeHost {
   void before_each(std::function<void(const FakeCall&)> hook);
   void refuse_connections(Error error);
   void take_connections(int after);  // refuses that many more, then takes them
+  void identify_as(const std::string& identity);  // from the next connection on; as long as nothing is said, by its name
   // The connection breaks now, also under a call that hangs.
   void lose();
 
@@ -77,6 +78,7 @@ class FakeHost {
   std::optional<int> refusals_left_;
   std::vector<FakeCall> calls_;
   std::string held_;
+  std::optional<std::string> identity_;
   bool lost_ = false;
   bool closed_ = false;
   const std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();  // of the transport's thread
@@ -84,8 +86,8 @@ class FakeHost {
 
 class FakeTransport final : public ssh::Transport {
  public:
-  explicit FakeTransport(std::string name, std::shared_ptr<FakeHost> host)
-      : name_(std::move(name)), host_(std::move(host)) {}
+  FakeTransport(std::string name, std::string identity, std::shared_ptr<FakeHost> host)
+      : name_(std::move(name)), identity_(std::move(identity)), host_(std::move(host)) {}
   ~FakeTransport() override { close(); }
 
   Result<ssh::Exit> exec(const host::Command& command, const ssh::OutputFn& on_output, const ssh::Wait& wait) override;
@@ -93,7 +95,7 @@ class FakeTransport final : public ssh::Transport {
                          const std::function<void(std::uint64_t)>& on_sent, const ssh::OutputFn& on_output,
                          const ssh::Wait& wait) override;
   void hold(const std::string& text) override { host_->note_hold(text); }
-  [[nodiscard]] std::string identity() const override { return name_; }
+  [[nodiscard]] std::string identity() const override { return identity_; }
   Result<void> idle(const Waker& until) override;
   void close() override;
 
@@ -109,7 +111,7 @@ class FakeTransport final : public ssh::Transport {
   [[nodiscard]] Error error(ErrorCode code, const std::string& text) const;
   [[nodiscard]] bool lost() const;
 
-  std::string name_;
+  std::string name_, identity_;
   std::shared_ptr<FakeHost> host_;
 };
 

@@ -160,6 +160,21 @@ TEST_CASE("no line of JSON holds what CI systems take for a command") {
   CHECK(Object::parse(text)["line"] == "a ##[add-mask]b ##[##[error]c");
 }
 
+TEST_CASE("the phases that the schema lists are those that there are") {
+  const Object definitions = schema()["$defs"];
+  Object names = Object::array();
+  std::string list;
+  for (int i = 0; event::name_of(static_cast<Phase>(i)) != "?"; ++i) {
+    names.push_back(event::name_of(static_cast<Phase>(i)));
+    list += (list.empty() ? "" : ", ") + std::string(event::name_of(static_cast<Phase>(i)));
+  }
+  for (const char* event : {"phase_started", "phase_finished", "step_started", "step_finished"}) {
+    CAPTURE(event);
+    CHECK(definitions[event]["properties"]["phase"]["enum"] == names);
+    CHECK(definitions[event]["properties"]["phase"]["description"] == "the phase: " + list);
+  }
+}
+
 TEST_CASE("the end of a verb that reads comes after its answer") {
   const std::vector<Event> events = {{1, event::RunFinished{}}, {1.1, event::Answer{"text", R"({"a":[1]})"}}};
   CHECK(lines(events)[0]["event"] == "run_finished");

@@ -59,6 +59,21 @@ TEST_CASE("a run is kept without what is for displays only") {
   CHECK(text.ends_with("\"advice\":[]}\n"));
 }
 
+TEST_CASE("the end of a run is the last line that is kept, also where an answer comes after it or none comes") {
+  const bool answered = GENERATE(true, false);
+  const test::TempDir folder;
+  const std::string file = "runs/" + stamp.run + ".jsonl";
+  std::vector<Event> seen;
+  {
+    Recorder recorder(*RunFolder(folder / "runs").create(stamp.run), stamp, std::make_unique<Shown>(seen), true);
+    recorder.show({1, event::RunFinished{}});
+    if (answered) recorder.show({2, event::Answer{"removed 20261120000000", ""}});
+  }
+  const std::string text = folder.read(file);
+  CHECK(has(text, "removed 20261120000000") == answered);
+  CHECK(text.ends_with("\"advice\":[]}\n"));
+}
+
 TEST_CASE("of a step that prints much the beginning and the end are kept") {
   const std::string text = kept(5000, GENERATE(true, false));
   CHECK(text.size() < 200'000);
