@@ -44,5 +44,6 @@ foreach(name IN LISTS all)
   string(REGEX REPLACE "([][,\\\\]|^-)" "\\\\\\1" pattern "${name}")
   add_test("${folder}: ${name}" ${program} "${pattern}")
   set_tests_properties("${folder}: ${name}" PROPERTIES
-    LABELS "${labels}" TIMEOUT ${seconds} RUN_SERIAL ${alone} FAIL_REGULAR_EXPRESSION "No test cases matched")
+    LABELS "${labels}" TIMEOUT ${seconds} RUN_SERIAL ${alone} FAIL_REGULAR_EXPRESSION "No test cases matched"
+    SKIP_REGULAR_EXPRESSION "this test is skipped: ")
 endforeach()

@@ -44,6 +44,18 @@ std::string rollback_target_after(const release::Facts& facts) {
   return {};
 }
 
+// The one that all hosts have in common, once the new release is live on all of them. Where a run has died while it wrote the records, it
+// is older than what some of them would keep by themselves.
+std::string common_target_after(const Plan& plan) {
+  std::vector<release::Facts> after;
+  for (const auto& host : plan.hosts) {
+    after.push_back(host.facts);
+    after.back().live = plan.release;
+    after.back().unsettled.clear();
+  }
+  return release::previous_release(after).value_or("");
+}
+
 Step settle(const DeployInput& input, const Plan& plan, const PlannedHost& host) {
   return Settle{{{plan.release, release::State::good}},
                 {input.now, plan.action, plan.application, plan.stage, plan.release, host.facts.live, plan.revision,
@@ -114,9 +126,11 @@ Result<void> add_publishing(const DeployInput& input, Plan& plan) {
   TRY_ASSIGN(auto before_prune, hook_rounds(scene, HookPoint::before_prune, Phase::prune));
   append(plan.rounds, std::move(before_prune));
   Round prune{Phase::prune, std::nullopt, {}};
+  const std::string common = common_target_after(plan);
   for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
     auto ids = release::to_prune(plan.hosts[i].facts, plan.release, rollback_target_after(plan.hosts[i].facts),
                                  input.recipe.keep_releases);
+    std::erase(ids, common);
     if (!ids.empty()) prune.hosts.push_back({i, {Prune{std::move(ids)}}});
   }
   if (!prune.hosts.empty()) plan.rounds.push_back(std::move(prune));

@@ -2,6 +2,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "faults/rig.h"
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
@@ -78,6 +79,7 @@ struct Cutting {
     REQUIRE(world.broken_invariants(true).empty());
     relay->cut_after_up(std::uint64_t{1} << 60);
     relay->cut_after_down(std::uint64_t{1} << 60);
+    check_status(world);
     const Ran again = world.deploy({"production"});
     INFO(again);
     REQUIRE(again.status == 0);
@@ -129,12 +131,14 @@ TEST_CASE(
   REQUIRE(eventually([&] { return ::kill(pid, 0) != 0; }, std::chrono::seconds(30)));
   for (const auto& host : world.hosts()) REQUIRE(host.live().empty());
   REQUIRE(world.broken_invariants(true).empty());
+  check_status(world);
   std::filesystem::remove(world.host(1) / "shared/wait");
   const Ran again = world.deploy({"production"});
   INFO(again);
   REQUIRE(again.status == 0);
   for (const auto& host : world.hosts()) REQUIRE(host.releases().size() == 1);
   REQUIRE(world.broken_invariants().empty());
+  check_status(world);
 }
 
 namespace {
@@ -184,9 +188,11 @@ TEST_CASE("a connection that is lost while 'current' is switched: over a new one
     REQUIRE(host.state(host.releases().back()) == "failed");
   }
   REQUIRE(lost.world.broken_invariants(true).empty());
+  check_status(lost.world);
   REQUIRE(lost.world.deploy({"production"}).status == 0);
   REQUIRE(lost.world.host(1).version() == "2");
   REQUIRE(lost.world.broken_invariants().empty());
+  check_status(lost.world);
 }
 
 TEST_CASE("a host that is lost for good while 'current' is switched is told as unknown, with the command that finds out") {
@@ -201,6 +207,7 @@ TEST_CASE("a host that is lost for good while 'current' is switched is told as u
   REQUIRE_THAT(ran.out, ContainsSubstring("unknown"));
   REQUIRE_THAT(ran.err, ContainsSubstring("readlink"));
   REQUIRE(world.broken_invariants(true).empty());
+  check_status(world);
   const Ran found = world.type(advice_with(ran, "readlink"));
   INFO(found);
   REQUIRE(found.status == 0);
@@ -211,6 +218,7 @@ TEST_CASE("a host that is lost for good while 'current' is switched is told as u
   for (const auto& host : world.hosts()) REQUIRE(host.live() == lost.before);
   REQUIRE(world.deploy({"production"}).status == 0);
   REQUIRE(world.broken_invariants().empty());
+  check_status(world);
 }
 
 TEST_CASE("a connection that breaks or falls silent in the midst of an upload is noticed; nothing is switched") {
@@ -242,6 +250,7 @@ TEST_CASE("a connection that breaks or falls silent in the midst of an upload is
   REQUIRE(again.status == 0);
   REQUIRE(world.host(0).releases().size() == 1);
   REQUIRE(world.broken_invariants().empty());
+  check_status(world);
 }
 
 TEST_CASE("a server that dies under the session fails the deploy, and the next run mends it") {
@@ -264,4 +273,5 @@ TEST_CASE("a server that dies under the session fails the deploy, and the next r
   INFO(again);
   REQUIRE(again.status == 0);
   REQUIRE(world.broken_invariants().empty());
+  check_status(world);
 }

@@ -33,7 +33,7 @@ struct Draw {
 const std::vector<std::string> kinds = {"fail",        "killed",       "hang",       "hang-after",        "cut",
                                         "cut-after",   "silent",       "slay",       "silent-after",      "mute",
                                         "client-kill", "client-int",   "client-term", "client-kill-after", "client-int-after",
-                                        "client-term-after", "client-int-twice"};
+                                        "client-term-after", "client-int-twice", "inner-fail", "inner-killed", "inner-cut"};
 const std::vector<std::string> moods = {"calm", "calm", "slow", "fail", "signal", "hang", "deaf"};
 
 }  // namespace

@@ -19,6 +19,8 @@ Ran misbehave(Rig& rig, Rig::Command command, const std::string& mood, const std
   const Ran ran = rig.world.deploy(rig.arguments(command));
   INFO(mood << " at " << at << ": " << ran);
   rig.check_truth(ran, false);
+  rig.check_releases();
+  check_status(rig.world);
   CHECK(ran.status == (mood == "good-daemon" ? 0 : at == "build" ? 1 : 3));
   CHECK(ran.peak_kilobytes < 100'000);
   return ran;

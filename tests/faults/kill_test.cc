@@ -1,6 +1,7 @@
 // kill -9 of the program at every phase: the hosts stay whole, nothing of it runs on, and the next run converges.
 #include <csignal>
 
+#include "faults/rig.h"
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
@@ -47,6 +48,7 @@ TEST_CASE("the program is killed in a hook of every phase: nothing of it runs on
     REQUIRE(running.wait().status == 128 + SIGKILL);
     for (const pid_t pid : pids) REQUIRE(gone(pid));
     REQUIRE(world.broken_invariants(true).empty());
+    check_status(world);
     const bool switched = point.ends_with("_publish") ? point == "after_publish" : point.ends_with("_prune");
     for (const auto& host : world.hosts()) REQUIRE((host.live() != before) == switched);
     const Ran again = world.deploy({"production"});
@@ -57,6 +59,7 @@ TEST_CASE("the program is killed in a hook of every phase: nothing of it runs on
       REQUIRE(host.live() == world.host(0).live());
     }
     REQUIRE(world.broken_invariants().empty());
+    check_status(world);
     REQUIRE(std::filesystem::is_empty(world / "cache/kirikae"));  // the spool has no name
   }
   for (const auto& host : world.hosts()) REQUIRE(host.releases().size() <= 3);
@@ -87,6 +90,7 @@ TEST_CASE(
       for (const auto& release : host.releases()) REQUIRE((host.state(release) == "good") == (release == first));
     }
     REQUIRE(world.broken_invariants(true).empty());
+    check_status(world);
   }
   const Ran ran = world.deploy({"production"});
   INFO(ran);
@@ -96,4 +100,5 @@ TEST_CASE(
     REQUIRE(host.releases().size() == 2);
   }
   REQUIRE(world.broken_invariants().empty());
+  check_status(world);
 }

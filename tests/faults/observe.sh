@@ -83,6 +83,22 @@ done
 if [ -f shared/SUMS ]; then
   (cd shared && sha256sum --check --quiet SUMS >/dev/null 2>&1) || say "shared/ has lost or changed a file"
 fi
+# So does the release that a rollback would go to: they put its id there, and all that it consists of.
+if [ -f shared/STAYS ]; then
+  IFS= read -r id <shared/STAYS
+  if [ ! -d "releases/$id" ]; then
+    say "release $id, to go back to, is gone"
+  else
+    [ "$(state_of "$id")" = good ] || say "release $id, to go back to, is '$(state_of "$id")'"
+    is_complete "$id" || say "release $id, to go back to, is not complete"
+    {
+      echo "$id"
+      cd "releases/$id" || exit 2
+      find . -printf '%p %y %m %l\n' | sort
+      find . -type f -exec sha256sum {} + | sort
+    } | cmp -s - shared/STAYS || say "release $id, to go back to, has changed"
+  fi
+fi
 
 # 4. Nothing lies about: no temporary link, no half-removed folder outside of .kirikae/tmp.
 for each in * .[!.]*; do

@@ -1,7 +1,7 @@
 // host_shim FOLDER PROGRAM [ARGUMENT...]: runs PROGRAM, a host's login shell, and stands between it and sshd as a byte relay that
 // understands enough of the control shell protocol (docs/design.md) to count steps, and to break something at the k-th one.
 //
-//   FOLDER/operations   a line for each step that came to this host over any channel, appended
+//   FOLDER/operations   a line for each step that came to this host over any channel, appended: the host functions that it calls
 //   FOLDER/fault        `KIND K`: what happens at the K-th of them, once; FOLDER/fired says that it has
 //   FOLDER/client       the process id of the program under test, for the kinds that signal it
 //
@@ -13,6 +13,13 @@
 // slay            every process that belongs to this connection is killed at once, while the step is at work
 // mute            the step does its work, then the shell that would say so is killed; sshd lives
 // client-SIGNAL   the client gets that signal before the step has come;  client-SIGNAL-after: when it has been done
+//
+// What comes as one step may be a row of them, and each may call several host functions. Of these kinds, K counts the functions on
+// all lines of FOLDER/operations, but for the guard in front of each:
+//
+// inner-fail      the step ends with status 1 before it calls that function
+// inner-killed    the shell that runs the step is killed when the function has returned
+// inner-cut       sshd's processes of this connection die before the function is called
 //
 // What isn't understood is passed on as it is.
 #include <fcntl.h>
@@ -35,7 +42,11 @@
 #include <thread>
 #include <vector>
 
+#include "step_text.h"
+
 namespace {
+
+using namespace kirikae::test;
 
 std::string folder;
 pid_t child = -1;
@@ -136,21 +147,26 @@ void signal_client(const std::string& name) {
   ::kill(static_cast<pid_t>(pid), SIGINT);
 }
 
-// Counts a step. The kind of fault that is due at it, or empty.
-std::string count_step(const std::string& functions) {
+// Counts a step.
+Fault count_step(const std::string& functions) {
   const int fd = ::open((folder + "/operations").c_str(), O_CREAT | O_RDWR | O_APPEND | O_CLOEXEC, 0600);
   ::flock(fd, LOCK_EX);
+  const long called_before = calls_in(text_of(folder + "/operations"));
   write_all(fd, functions + "\n");
   const std::string all = text_of(folder + "/operations");
-  long count = 0;
-  for (const char c : all) count += c == '\n';
+  const long count = std::count(all.begin(), all.end(), '\n');
   std::istringstream wish(text_of(folder + "/fault"));
   std::string kind;
   long at = 0;
-  const bool due = wish >> kind >> at && at == count;
+  bool due = false;
+  if (wish >> kind >> at) {
+    const bool is_inner = kind.starts_with("inner-");
+    if (is_inner) at -= called_before;
+    due = is_inner ? at >= 1 && at <= calls_in(functions) : at == count;
+  }
   if (due) std::ofstream(folder + "/fired") << functions << "\n";
   ::close(fd);
-  return due ? kind : std::string();
+  return due ? Fault{kind, at} : Fault{};
 }
 
 // Bytes from the client, line by line or as they come.
@@ -228,19 +244,6 @@ void act(const std::string& kind) {
   }
 }
 
-// A step's text after the fault has changed it; `kind` is left with what is still to be done.
-std::string changed(const std::string& text, const std::string& kind) {
-  if (kind == "fail") return "echo 'injected: this step has failed' >&2\nexit 1\n";
-  if (kind == "killed") return text + "kill -KILL $$\n";
-  if (kind == "hang") {  // behind the look at the lock, where there is one: nothing of the step's own has happened before that
-    constexpr std::string_view guard = "kk_guard\n";
-    const auto at = text.find(guard);
-    return (at == std::string::npos ? "" : text.substr(0, at + guard.size())) + "sleep 900\n";
-  }
-  if (kind == "hang-after") return text + "sleep 900\n";
-  return text;
-}
-
 void pass_step(Client& client, const std::string& header, const std::string& nonce) {
   std::istringstream words(header);
   std::string word, id, line, text, functions;
@@ -249,18 +252,18 @@ void pass_step(Client& client, const std::string& header, const std::string& non
   for (std::size_t i = 0; i < lines; ++i) {
     if (!client.line(line)) return;
     text += line;
-    // What is called, not what is assigned.
-    const auto name = line.substr(0, line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"));
-    if (name.starts_with("kk_") && line[name.size()] != '=') functions += (functions.empty() ? "" : " ") + name;
+    const std::string function = called_by(line);
+    if (!function.empty()) functions += (functions.empty() ? "" : " ") + function;
   }
-  const std::string kind = count_step(functions);
+  const Fault fault = count_step(functions);
+  const std::string& kind = fault.kind;
   if (kind.ends_with("-after") || kind == "mute") {
     watch_for(nonce, id, without_after(kind));
   } else {
     act(kind);
     if (kind == "cut" || kind == "silent") return;  // it is lost on the way
   }
-  text = changed(text, kind);
+  text = changed(text, fault, servers());
   lines = 0;
   for (const char c : text) lines += c == '\n';
   write_all(to_child, word + " " + id + " " + std::to_string(lines) + "\n" + text);

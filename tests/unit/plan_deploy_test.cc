@@ -54,6 +54,25 @@ nothing was changed
 )");
 }
 
+TEST_CASE("a deploy prunes no release that is the newest good one on all hosts, though some have newer ones of their own") {
+  const auto recipe = shop_recipe();  // it keeps two
+  const auto died = release::ReleaseOnHost{"20261122000000", release::State::ready, "r", "ann@laptop"};  // before its record was written
+  const std::vector<release::ReleaseOnHost> written = {good("20261120000000"), good("20261121000000"), good("20261122000000")};
+  const std::vector<release::ReleaseOnHost> unwritten = {good("20261120000000"), good("20261121000000"), died};
+  const auto plan = plan::build_deploy(input_for(recipe, {a_host("app01", {"app"}, "20261122000000", written),
+                                                          a_host("db1", {"db"}, "20261122000000", unwritten)}));
+  REQUIRE(plan);
+  std::vector<std::vector<std::string>> pruned;
+  for (const auto& round : plan->rounds) {
+    for (const auto& work : round.hosts) {
+      for (const auto& step : work.steps) {
+        if (const auto* prune = std::get_if<plan::Prune>(&step)) pruned.push_back(prune->ids);
+      }
+    }
+  }
+  CHECK(pruned == std::vector<std::vector<std::string>>{{"20261120000000"}, {"20261120000000", "20261122000000"}});
+}
+
 TEST_CASE("no host is switched in a round before every host's release is sealed") {
   const auto recipe = shop_recipe();
   const auto plan = plan::build_deploy(input_for(recipe, {a_host("app1", {"app"}), a_host("db1", {"db"})}));
