@@ -40,31 +40,6 @@ Outcome outcome_of(const plan::Plan& plan, const RunState& state) {
 
 std::string list_of(const std::vector<std::string>& hosts) { return shell_word(fmt::format("{}", fmt::join(hosts, ","))); }
 
-// A command for each of those texts, on all the hosts that it is for: `remote` is a shell text, quoted once more for the operator's shell.
-class OnHosts {
- public:
-  void add(const std::string& remote, const std::string& why, const std::string& host) {
-    const auto known = std::find_if(all_.begin(), all_.end(), [&](const auto& each) { return each.remote == remote && each.why == why; });
-    if (known == all_.end()) {
-      all_.push_back({remote, why, {host}});
-    } else {
-      known->hosts.push_back(host);
-    }
-  }
-  void advise(const std::string& command, const std::string& stage, std::vector<std::string>& advice) const {
-    for (const auto& [remote, why, hosts] : all_) {
-      advice.push_back(fmt::format("{} run {} --hosts {} -- {}  # {}", command, stage, list_of(hosts), shell_quote(remote), why));
-    }
-  }
-
- private:
-  struct Each {
-    std::string remote, why;
-    std::vector<std::string> hosts;
-  };
-  std::vector<Each> all_;
-};
-
 // Tasks that have to run where `current` is back and they have failed, or were not come to.
 std::vector<std::string> advice_for_tasks(const plan::Plan& plan, const RunState& state, const std::string& command) {
   std::vector<std::string> names;
@@ -89,24 +64,26 @@ std::vector<std::string> advice_for_tasks(const plan::Plan& plan, const RunState
 std::vector<std::string> advice_for(const plan::Plan& plan, const RunState& state, const event::Report& report,
                                     const std::string& command) {
   std::vector<std::string> advice = advice_for_tasks(plan, state, command);
-  const std::string current = shell_word(plan.layout.current());
+  std::map<std::string, std::vector<std::string>> look;  // why -> hosts
   std::map<std::string, std::vector<std::string>> back;  // release that was live before -> hosts
-  OnHosts there;
   for (std::size_t i = 0; i < report.hosts.size(); ++i) {
     const event::HostReport& host = report.hosts[i];
     if (host.end == HostEnd::unknown) {
       const std::string either = "may run " + plan.release + " or " + (host.live_before.empty() ? "none" : host.live_before);
-      there.add("readlink " + current, state.hosts[i].foreign ? "somebody else has switched it: look first" : either, host.host);
+      look[state.hosts[i].foreign ? "somebody else has switched 'current' there: look first" : either].push_back(host.host);
     }
     if (host.end != HostEnd::switched_then_failed && host.end != HostEnd::switched && host.end != HostEnd::unknown) continue;
-    if (host.live_before.empty()) {
-      there.add("rm " + current, "takes the first release out of service again", host.host);
-    } else {
-      back[host.live_before].push_back(host.host);
-    }
+    back[host.live_before].push_back(host.host);
   }
-  there.advise(command, plan.stage, advice);
+  for (const auto& [why, hosts] : look) {
+    advice.push_back(fmt::format("{} status {} --hosts {}  # {}", command, plan.stage, list_of(hosts), why));
+  }
   for (const auto& [release, hosts] : back) {
+    if (release.empty()) {
+      advice.push_back(fmt::format("{} run {} --hosts {} -- {}  # takes the first release out of service again", command, plan.stage,
+                                   list_of(hosts), shell_quote("rm " + shell_word(plan.layout.current()))));
+      continue;
+    }
     advice.push_back(fmt::format("{} rollback {} --to {} --hosts {}  # takes {} back", command, plan.stage, release,
                                  list_of(hosts), hosts.size() == 1 ? "it" : "them"));
   }

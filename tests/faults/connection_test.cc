@@ -205,13 +205,12 @@ TEST_CASE("a host that is lost for good while 'current' is switched is told as u
   REQUIRE(world.host(0).live() == lost.before);
   REQUIRE(world.host(1).version() == "2");
   REQUIRE_THAT(ran.out, ContainsSubstring("unknown"));
-  REQUIRE_THAT(ran.err, ContainsSubstring("readlink"));
   REQUIRE(world.broken_invariants(true).empty());
   check_status(world);
-  const Ran found = world.type(advice_with(ran, "readlink"));
+  const Ran found = world.type(advice_with(ran, "may run"));
   INFO(found);
   REQUIRE(found.status == 0);
-  REQUIRE(found.out == "releases/" + world.host(1).live() + "\n");
+  REQUIRE_THAT(found.out, ContainsSubstring(world.host(1).live()));
   const Ran back = world.type(advice_with(ran, "rollback"));
   INFO(back);
   REQUIRE(back.status == 0);

@@ -161,20 +161,32 @@ TEST_CASE("a host that can't be taken back is exit 6 with commands that really h
   World world({.hosts = 3});
   // Somebody moves `current` on one host while the hook runs there.
   world.write_recipe(R"(tasks:
-  meddle: 'if [ "$HOST" = "$bad_host" ]; then ln -sfn elsewhere "$CURRENT_PATH"; exit 3; fi'
-vars: {bad_host: none}
+  meddle: 'if rm "$SHARED_PATH/meddle" 2>/dev/null; then ln -sfn elsewhere "$CURRENT_PATH"; exit 3; fi'
+  nothing: 'true'
 hooks: {after_publish: meddle}
+prompts: {ticket: {question: Which ticket}}
 )");
+  const std::vector<std::string> words = {"production", "--recipe", "deploy.yml", "--set", "ticket=T 7", "--set", "hooks.build=nothing"};
   world.write_app("1");
-  REQUIRE(world.deploy({"production"}).status == 0);
+  REQUIRE(world.deploy(words).status == 0);
   const std::string first = world.host(0).live();
   world.write_app("2");
-  const Ran failed = world.deploy({"production", "--set", "bad_host=127.0.0.2"});
+  world.host(1).write("shared/meddle", "");
+  const Ran failed = world.deploy(words);
   INFO(failed);
   REQUIRE(failed.status == 6);
   REQUIRE(world.host(0).live() == first);
   REQUIRE(world.host(2).live() == first);
   REQUIRE_THAT(failed.err, ContainsSubstring("[127.0.0.2] undo: publish") && ContainsSubstring("'elsewhere'"));
+  // Where to and with which answers, but no task or hook, which may be what has failed.
+  for (const auto& line : advice_of(failed)) REQUIRE(line.rfind("deploy --recipe deploy.yml --set 'ticket=T 7' ", 0) == 0);
+  REQUIRE(one_with(advice_of(failed), "hooks").empty());
+  SECTION("look") {
+    const Ran found = world.type(one_with(advice_of(failed), "look first"));
+    INFO(found);
+    REQUIRE(found.status == 0);
+    REQUIRE_THAT(found.out, ContainsSubstring("elsewhere"));
+  }
   SECTION("back") {
     const std::string back = one_with(advice_of(failed), "rollback");
     REQUIRE_FALSE(back.empty());
@@ -192,6 +204,21 @@ hooks: {after_publish: meddle}
     for (const auto& host : world.hosts()) REQUIRE(host.version() == "2");
   }
   REQUIRE(world.broken_invariants().empty());
+}
+
+TEST_CASE("an answer that is a secret is in no advice: it is asked for again") {
+  World world;
+  world.write_recipe(R"(tasks: {meddle: 'ln -sfn elsewhere "$CURRENT_PATH"; exit 3'}
+hooks: {after_publish: meddle}
+prompts: {pin: {question: Which PIN, secret: true}}
+)");
+  world.write_app("1");
+  const Ran failed = world.deploy({"production", "--set", "pin=864219"});
+  INFO(failed);
+  REQUIRE(failed.status == 6);
+  REQUIRE_FALSE(advice_of(failed).empty());
+  REQUIRE(one_with(advice_of(failed), "pin").empty());
+  REQUIRE(failed.err.find("864219") == std::string::npos);
 }
 
 TEST_CASE("shared files that are missing are all told at once, host by host, before anything is written") {

@@ -73,7 +73,7 @@ TEST_CASE("a failure after a switch is 'partial' and says what a person types") 
   CHECK(report.hosts[2].live_after.empty());
   CHECK(report.advice ==
         std::vector<std::string>{
-            R"(deploy run production --hosts web3 -- 'readlink '\''/srv/my shop/current'\'''  # may run 20261123050000 or 20261122000000)",
+            "deploy status production --hosts web3  # may run 20261123050000 or 20261122000000",
             R"(deploy run production --hosts web4 -- 'rm '\''/srv/my shop/current'\'''  # takes the first release out of service again)",
             "deploy rollback production --to 20261122000000 --hosts web1,web3  # takes them back",
             "deploy production  # or forward: a new release on all hosts, once the cause is mended",
