@@ -214,7 +214,7 @@ TEST_CASE("stopped clients and a cut network: the lock goes after a minute, and 
   INFO("stopped behind its switch: " << late);
   CHECK(late.status == 6);  // it had switched, and finds somebody else's release there
   CHECK_THAT(late.err, ContainsSubstring("somebody else has deployed"));
-  CHECK_THAT(late.err, ContainsSubstring("somebody else has switched it"));
+  CHECK_THAT(late.err, ContainsSubstring("somebody else has switched 'current' there"));
 
   std::size_t i = 0;
   for (Waiting* each : {&before, &behind, &cut}) {

@@ -186,6 +186,7 @@ prompts: {ticket: {question: Which ticket}}
     INFO(found);
     REQUIRE(found.status == 0);
     REQUIRE_THAT(found.out, ContainsSubstring("elsewhere"));
+    return;  // it is as the person has left it
   }
   SECTION("back") {
     const std::string back = one_with(advice_of(failed), "rollback");

@@ -235,7 +235,7 @@ TEST_CASE("a way back that a host refuses is left to a person, with the others t
   CHECK(report.outcome == Outcome::partial);
   CHECK(report.hosts[0].end == HostEnd::unknown);  // what runs there is not ours
   CHECK(report.hosts[0].live_after.empty());
-  CHECK(has(report.advice.front(), "somebody else has switched it"));
+  CHECK(has(report.advice.front(), "somebody else has switched 'current' there"));
   CHECK(report.hosts[1].end == HostEnd::undone);
   CHECK(world.told_from(0, "publish", 2) == Names{"publish"});
   CHECK(report.errors.empty());
