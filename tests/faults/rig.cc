@@ -132,8 +132,8 @@ void Rig::prepare(Command command) {
 void Rig::must_stay(const std::string& id) const {
   for (const auto& host : world.hosts()) {
     const ProgramEnd end = run_program({"/bin/sh", "-ec",
-                                        "cd \"$1/releases/$2\"; { echo \"$2\"; find . -printf '%p %y %m %l\\n' | sort; "
-                                        "find . -type f -exec sha256sum {} + | sort; } >../../shared/STAYS",
+                                        "stays=$1/shared/STAYS; cd \"$1/releases/$2\"; { echo \"$2\"; find . -printf '%p %y %m %l\\n' | sort; "
+                                        "find . -type f -exec sha256sum {} + | sort; } >\"$stays\"",
                                         "sh", host.tree().string(), id});
     INFO(end.output);
     REQUIRE(end.status == 0);

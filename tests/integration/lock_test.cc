@@ -1,7 +1,12 @@
 // The run lock and the freeze, as those who meet them see them.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <csignal>
 #include <filesystem>
 
+#include "core/fd.h"
 #include "golden/pty.h"
 #include "support/catch.h"
 #include "support/farm.h"
@@ -14,7 +19,7 @@ using kirikae::golden::Pty;
 namespace {
 
 constexpr const char* held_up =
-    "tasks:\n  wait: 'until [ -e \"$SHARED_PATH/go\" ]; do touch \"$SHARED_PATH/here\"; sleep 0.1; done'\n"
+    "tasks:\n  wait: 'touch \"$SHARED_PATH/here\"; [ -e \"$SHARED_PATH/go\" ] || read -r line <\"$SHARED_PATH/gate\"'\n"
     "  note: 'touch \"$SHARED_PATH/noted\"'\nhooks: {build: wait}\n";
 
 // A first release is live, and a deploy of the second is at work in its build hook, until let_go().
@@ -25,6 +30,7 @@ struct Busy {
     first = world.host(0).live();
     world.write_app("2");
     world.write_recipe(held_up);
+    for (const auto& host : world.hosts()) REQUIRE(::mkfifo((host / "shared/gate").c_str(), 0600) == 0);
     world.environment = {"USER=ada", "CI_JOB_URL=https://ci.example/jobs/7"};
     running.emplace(world.start({"production"}));
     for (const auto& host : world.hosts()) {
@@ -32,13 +38,19 @@ struct Busy {
     }
     world.environment = {"USER=bob"};
   }
-  void let_go() const {
-    for (const auto& host : world.hosts()) host.write("shared/go", "");
+  // For who waits now, and for whoever comes later.
+  void let_go() {
+    for (const auto& host : world.hosts()) {
+      host.write("shared/go", "");
+      gates.emplace_back(::open((host / "shared/gate").c_str(), O_RDWR | O_CLOEXEC));
+      REQUIRE(::write(gates.back().get(), "\n", 1) == 1);
+    }
   }
 
   World world;
   std::string first;
   std::optional<Running> running;
+  std::vector<kirikae::Fd> gates;  // open, so that a reader who comes a moment later finds the line
 };
 
 bool no_lock_left(const World& world) {

@@ -17,6 +17,7 @@ struct Fault {
 };
 
 constexpr std::string_view guard = "kk_guard";
+const std::string hang = "tail -f /dev/null\n";  // never ends by itself
 
 // The host function that a line calls, or empty. Assignments, of which `kk_paths` makes some, and definitions call none.
 inline std::string called_by(const std::string& line) {
@@ -54,7 +55,7 @@ inline std::string changed_within(const std::string& text, const Fault& fault, c
       if (fault.kind == "inner-cut") {
         all += "kill -KILL";
         for (const pid_t pid : servers) all += ' ' + std::to_string(pid);
-        all += "\nsleep 900\n";
+        all += std::string("\n") + hang;
       }
       is_behind = fault.kind == "inner-killed";
     }
@@ -73,9 +74,9 @@ inline std::string changed(const std::string& text, const Fault& fault, const st
   if (kind == "hang") {  // behind the look at the lock, where there is one: nothing of the step's own has happened before that
     const std::string line = std::string(guard) + "\n";
     const auto at = text.find(line);
-    return (at == std::string::npos ? "" : text.substr(0, at + line.size())) + "sleep 900\n";
+    return (at == std::string::npos ? "" : text.substr(0, at + line.size())) + hang;
   }
-  if (kind == "hang-after") return text + "sleep 900\n";
+  if (kind == "hang-after") return text + hang;
   return text;
 }
 

@@ -1,9 +1,12 @@
 // The rules that any wrapper of libssh2 has to keep: what breaks them looks fine until the network is slow.
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 
+#include <atomic>
 #include <chrono>
 #include <cstring>
+#include <fstream>
 #include <list>
 #include <mutex>
 #include <thread>
@@ -13,6 +16,7 @@
 #include "support/catch.h"
 #include "support/process.h"
 #include "support/relay.h"
+#include "support/temp_dir.h"
 
 using namespace kirikae;
 using namespace kirikae::test;
@@ -169,26 +173,34 @@ TEST_CASE("a writer that was held up is told when it may go on, though that is s
 TEST_CASE("a payload runs ahead of what a near host takes by a little, and of a far one's by all that its window has room for") {
   const SshdFixture sshd;
   Relay relay(sshd.address(), sshd.port());
-  const auto ahead = [&](int port) {
+  const TempDir folder;
+  const std::string gate = folder / "gate";
+  REQUIRE(::mkfifo(gate.c_str(), 0600) == 0);
+  // How much is sent before the host takes anything, which it does once `enough` is on its way.
+  const auto ahead = [&](int port, std::uint64_t enough) {
     auto session = open_session(target_for(sshd, port), settings_for(sshd));
     Bytes data(8'000'000);
-    std::uint64_t sent = 0;
+    std::atomic<std::uint64_t> sent = 0;
     std::uint64_t early = 0;
+    const std::jthread opener([&] {
+      eventually([&] { return sent >= enough; });
+      std::ofstream(gate) << "\n";
+    });
     const auto exit = session->send(
-        {"count", "sleep 2; echo awake; cat >/dev/null"}, data, [&](std::uint64_t bytes) { sent = bytes; },
-        [&](ssh::Stream, std::string_view) { early = early == 0 ? sent : early; }, within(50s));
+        {"count", "read -r line <'" + gate + "'; echo awake; cat >/dev/null"}, data, [&](std::uint64_t bytes) { sent = bytes; },
+        [&](ssh::Stream, std::string_view) { early = early == 0 ? sent.load() : early; }, within(50s));
     REQUIRE(exit);
     CHECK(exit->ok());
     CHECK(sent == 8'000'000);
     return early;
   };
   // A machine that is busy may pass for one that is far away.
-  std::uint64_t near = ahead(sshd.port());
-  for (int i = 0; i < 4 && near > 1'000'000; ++i) near = std::min(near, ahead(sshd.port()));
+  std::uint64_t near = ahead(sshd.port(), 256 * 1024);
+  for (int i = 0; i < 4 && near > 1'000'000; ++i) near = std::min(near, ahead(sshd.port(), 256 * 1024));
   CHECK(near >= 256 * 1024);
   CHECK(near <= 1'000'000);
   relay.delay(50ms);
-  CHECK(ahead(relay.port()) > 1'500'000);
+  CHECK(ahead(relay.port(), 1'500'001) > 1'500'000);
 }
 
 TEST_CASE("what one channel's read takes off the socket for another one is noticed before anybody sleeps") {
