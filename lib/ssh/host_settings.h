@@ -1,0 +1,54 @@
+// HostSettings: what the connection to one host is made with: what ssh_config says of it, under what the recipe says. Plain values, all
+// paths absolute, all tokens expanded.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+
+namespace kirikae::ssh {
+
+enum class AddressFamily { any, ipv4, ipv6 };
+
+// One host on the way to another, as ProxyJump names it.
+struct Hop {
+  std::string name;  // as ssh_config knows it
+  int port = 0;      // 0: as ssh_config has it
+  std::string user;  // empty: likewise
+  bool operator==(const Hop&) const = default;
+};
+
+struct HostSettings {
+  std::string address;  // HostName
+  int port = 22;
+  std::string user;
+
+  // The way there: first to last. With a proxy command instead there are none.
+  std::vector<Hop> jumps;
+  std::string proxy_command;  // shell text whose standard input and output are the connection
+  AddressFamily family = AddressFamily::any;
+  std::string bind_address;  // empty: the system's choice
+
+  std::string host_key_alias;            // the name in known_hosts, whatever the port; empty: the address
+  std::vector<std::string> known_hosts;  // files in order; ones that don't exist are passed over
+  bool accept_new = false;               // the key of a host that is in none of them is written to the first
+
+  std::vector<std::string> identities;   // private keys in order
+  bool identities_given = false;         // somebody named them: they go before the agent's other keys
+  bool identities_only = false;          // of the agent's keys only those that are among them
+  std::vector<std::string> certificates;
+  std::string agent_socket;  // empty: no agent
+  bool forward_agent = false;
+
+  std::chrono::seconds connect_timeout{10};
+  std::chrono::seconds keepalive{15};
+  int keepalive_count = 3;  // so many without an answer, and the host counts as gone
+
+  // What may be agreed on, comma separated; empty: whatever this program has.
+  std::string kex, host_key_algorithms, ciphers, macs;
+
+  // Settings that were passed over here, for people: "GSSAPIAuthentication is on, but …".
+  std::vector<std::string> warnings;
+};
+
+}  // namespace kirikae::ssh
