@@ -132,7 +132,7 @@ class Completion {
     Candidates found;
     const auto recipe = load_stage(options_);
     if (!recipe) return found;
-    const auto all = inventory::expand(*recipe, login_name());
+    const auto all = inventory::expand(*recipe);
     if (!all) return found;
     for (const auto& host : *all) found.push_back({host.name, fmt::format("{}", fmt::join(host.roles, ", "))});
     return found;

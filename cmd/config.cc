@@ -11,7 +11,7 @@ namespace {
 // Of the hosts only those that are selected, each by itself.
 std::expected<void, Errors> select_hosts(const Options& options, recipe::Recipe& recipe) {
   if (options.hosts.empty() && options.roles.empty() && options.exclude.empty()) return {};
-  const auto all = inventory::expand(recipe, "");
+  const auto all = inventory::expand(recipe);
   if (!all) return std::unexpected(all.error());
   const auto selected = inventory::select(*all, {options.hosts, options.roles, options.exclude});
   if (!selected) return std::unexpected(Errors{selected.error()});

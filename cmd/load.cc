@@ -98,7 +98,7 @@ std::expected<deploy::Request, Errors> load_request(const Options& options, cons
     recipe = load_from(*file, options, surroundings);
     if (!recipe) return std::unexpected(std::move(recipe).error());
   }
-  auto all = inventory::expand(*recipe, login_name());
+  auto all = inventory::expand(*recipe);
   if (!all) return std::unexpected(std::move(all).error());
   auto selected = inventory::select(*all, {options.hosts, options.roles, options.exclude});
   if (!selected) return std::unexpected(Errors{std::move(selected).error()});

@@ -108,22 +108,10 @@ recipe::Surroundings recipe_surroundings() {
   return surroundings;
 }
 
-ssh::Settings ssh_settings(const recipe::Ssh& ssh, std::function<Secret(const std::string&)> ask) {
-  const std::string folder = home_folder() + "/.ssh/";
-  ssh::Settings settings;
-  settings.known_hosts = ssh.known_hosts;
-  if (settings.known_hosts.empty()) {
-    settings.known_hosts = {folder + "known_hosts", folder + "known_hosts2", "/etc/ssh/ssh_known_hosts"};
-  }
-  settings.identities = ssh.identities;
-  settings.identities_given = !ssh.identities.empty();
-  if (!settings.identities_given) settings.identities = {folder + "id_ed25519", folder + "id_ecdsa", folder + "id_rsa"};
-  settings.agent_socket = variable("SSH_AUTH_SOCK");
-  settings.connect_timeout = ssh.connect_timeout;
-  settings.keepalive = ssh.keepalive;
-  settings.parallel = ssh.parallel;
-  settings.ask = std::move(ask);
-  return settings;
+std::shared_ptr<ssh::SshConfig> ssh_config(const recipe::Ssh& ssh) {
+  ssh::LocalUser self{account().home, login_name(), machine_name(), variable("SSH_AUTH_SOCK"), recipe_surroundings().environment};
+  ssh::Overrides overrides{ssh.config, ssh.known_hosts, {}, ssh.identities, {}, ssh.connect_timeout, ssh.keepalive};
+  return std::make_shared<ssh::SshConfig>(std::move(overrides), std::move(self));
 }
 
 }  // namespace kirikae::cmd

@@ -2,16 +2,15 @@
 // database.
 #pragma once
 
-#include <functional>
+#include <memory>
 #include <map>
 #include <optional>
 #include <string>
 
 #include "core/error.h"
-#include "core/secret.h"
 #include "recipe/load.h"
 #include "recipe/recipe.h"
-#include "ssh/ssh_connector.h"
+#include "ssh/ssh_config.h"
 #include "ui/ci.h"
 
 namespace kirikae::cmd {
@@ -38,7 +37,7 @@ Result<std::string> runs_folder();
 std::optional<std::string> environment_variable(const std::string& name);
 recipe::Surroundings recipe_surroundings();
 
-// The recipe's ssh settings, with the defaults of OpenSSH where it says nothing. `ask` may be empty: nobody is there.
-ssh::Settings ssh_settings(const recipe::Ssh& ssh, std::function<Secret(const std::string&)> ask);
+// How hosts are reached: by ssh_config, under what the recipe says.
+std::shared_ptr<ssh::SshConfig> ssh_config(const recipe::Ssh& ssh);
 
 }  // namespace kirikae::cmd

@@ -52,13 +52,32 @@ std::expected<void, Errors> fetch(const Call& call, deploy::Request& request) {
   return {};
 }
 
+// The ports and users that ssh_config has for hosts. Where it can't be asked, connecting will say so.
+void take_from_ssh_config(std::vector<inventory::Host>& hosts, ssh::SshConfig& config, const std::stop_token& stop) {
+  std::vector<ssh::SshConfig::Wanted> wanted;
+  for (const auto& host : hosts) wanted.push_back({host.address, host.port, host.user});
+  const auto answers = config.of(wanted, {Deadline::never(), stop});
+  for (std::size_t i = 0; i < hosts.size(); ++i) {
+    if (!answers[i]) continue;
+    hosts[i].port = answers[i]->port;
+    hosts[i].user = answers[i]->user;
+  }
+}
+
 template <class Work>
-auto with_surroundings(const Call& call, bool reading, const deploy::Request& request, const Work& work)
+auto with_surroundings(const Call& call, bool reading, deploy::Request request, const Work& work)
     -> std::expected<decltype(work(request, std::declval<deploy::Surroundings>())), Errors> {
   auto cache = cache_folder();
   if (!cache) return std::unexpected(Errors{std::move(cache).error()});
   Display display(call.options, reading, call.stop);
-  const auto connector = ssh::make_connector(ssh_settings(request.recipe.ssh, display.asker()));
+  const auto config = ssh_config(request.recipe.ssh);
+  take_from_ssh_config(request.hosts, *config, call.stop);
+  if (!request.recipe.templates.empty()) take_from_ssh_config(request.other_hosts, *config, call.stop);
+  ssh::Settings settings;
+  settings.config = config;
+  settings.parallel = request.recipe.ssh.parallel;
+  settings.ask = display.asker();
+  const auto connector = ssh::make_connector(std::move(settings));
   const auto now = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
   const auto confirm = [&](const std::string& what, const std::string& question) {
     const auto pause = display.pause();
@@ -79,7 +98,7 @@ Ended change_hosts(const Call& call, const Change& change) {
     return std::unexpected(Errors{std::move(confirmed).error()});
   }
   if (auto fetched = fetch(call, *request); !fetched) return std::unexpected(std::move(fetched).error());
-  return with_surroundings(call, false, *request, change);
+  return with_surroundings(call, false, *std::move(request), change);
 }
 
 Ended visit_hosts(const Call& call, const Change& visit) {
@@ -90,7 +109,7 @@ Ended visit_hosts(const Call& call, const Change& visit) {
   auto request = load_request(call.options, call.stop);
   if (!request) return std::unexpected(std::move(request).error());
   if (auto fetched = fetch(call, *request); !fetched) return std::unexpected(std::move(fetched).error());
-  return with_surroundings(call, false, *request, visit);
+  return with_surroundings(call, false, *std::move(request), visit);
 }
 
 namespace {
@@ -105,7 +124,7 @@ Ended read_hosts(const Call& call, const Read& read, bool ask) {
   if (auto fetched = ask ? fetch(call, *request) : std::expected<void, Errors>(); !fetched) {
     return std::unexpected(std::move(fetched).error());
   }
-  auto reading = with_surroundings(call, true, *request, read);
+  auto reading = with_surroundings(call, true, *std::move(request), read);
   if (!reading) return std::unexpected(std::move(reading).error());
   event::Report report = std::move(reading->report);
   auto failed = call.options.output == Output::json ? json_failure() : show_text(ui::sanitize_text(reading->text));

@@ -96,13 +96,8 @@ Ended run_ssh(const Call& call) {
   if (!request) return std::unexpected(request.error());
   auto host = host_of(request->hosts, call);
   if (!host) return std::unexpected(Errors{std::move(host).error()});
-  const ssh::Settings settings = ssh_settings(request->recipe.ssh, {});
-  std::vector<std::string> usable = settings.identities;
-  if (!settings.identities_given) {
-    std::erase_if(usable, [](const std::string& path) { return ::access(path.c_str(), R_OK) != 0; });
-  }
   const release::Layout layout(request->recipe.deploy_to);
-  auto command = ssh::openssh_command(settings, usable, {host->name, host->address, host->port, host->user},
+  auto command = ssh::openssh_command(ssh_config(request->recipe.ssh)->overrides(), {host->address, host->port, host->user},
                                       ui::is_terminal(STDIN_FILENO), host::interactive_line(layout));
   if (!command) return std::unexpected(Errors{std::move(command).error()});
   return std::unexpected(Errors{take_place(*std::move(command))});

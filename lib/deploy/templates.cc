@@ -40,7 +40,7 @@ std::string shown_path(const recipe::Recipe& recipe, const std::string& path) {
 }  // namespace
 
 std::vector<inventory::Host> stage_hosts(const Request& request) {
-  auto hosts = inventory::expand(request.recipe, request.recipe.user);
+  auto hosts = inventory::expand(request.recipe);
   std::vector<inventory::Host> all = request.hosts;
   all.insert(all.end(), request.other_hosts.begin(), request.other_hosts.end());
   if (!hosts) return all;

@@ -80,8 +80,7 @@ bool Host::has_any_role(const std::vector<std::string>& wanted) const {
                      [&](const auto& role) { return std::find(roles.begin(), roles.end(), role) != roles.end(); });
 }
 
-std::expected<std::vector<Host>, recipe::Errors> expand(const recipe::Recipe& recipe,
-                                                        const std::string& operator_name) {
+std::expected<std::vector<Host>, recipe::Errors> expand(const recipe::Recipe& recipe) {
   std::vector<recipe::ExpandedHost> expanded;
   recipe::Errors errors = recipe::expand_hosts(recipe.hosts, recipe.ssh.port, expanded);
   if (!errors.empty()) return std::unexpected(std::move(errors));
@@ -95,8 +94,7 @@ std::expected<std::vector<Host>, recipe::Errors> expand(const recipe::Recipe& re
     host.name = std::move(each.name);
     host.address = std::move(each.spec.address);
     host.port = each.spec.port;
-    host.user = operator_name;
-    if (!recipe.user.empty()) host.user = recipe.user;
+    host.user = recipe.user;
     if (!entry.user.empty()) host.user = entry.user;
     if (!each.spec.user.empty()) host.user = each.spec.user;
     host.roles = entry.roles;

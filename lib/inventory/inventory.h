@@ -17,8 +17,8 @@ struct Host {
   // What people see and filter by: the address (range expanded), with `:port` only where names would clash.
   std::string name;
   std::string address;  // DNS name or numeric address, IPv6 without brackets
-  int port = 22;
-  std::string user;
+  int port = 0;         // 0: as ssh_config has it, until that was asked
+  std::string user;     // empty: likewise
   std::vector<std::string> roles;
   bool every_role = false;  // no host of the stage has roles: each takes part in everything
   bool primary = false;
@@ -32,9 +32,8 @@ struct Host {
 using recipe::HostSpec;
 using recipe::parse_host_spec;
 
-// `operator_name` is the user for hosts for which neither the entry nor the recipe names one.
 // Errors: bad ranges or addresses, the same user@address:port twice; each with the entry's span.
-std::expected<std::vector<Host>, recipe::Errors> expand(const recipe::Recipe& recipe, const std::string& operator_name);
+std::expected<std::vector<Host>, recipe::Errors> expand(const recipe::Recipe& recipe);
 
 struct Filter {                      // from --hosts, --roles, --exclude; each comma separated, names with * and ?
   std::vector<std::string> hosts;    // any of these names; empty: all

@@ -116,6 +116,7 @@ std::string lower(std::string text) {
 }
 
 std::string with_port(const HostSpec& spec) {
+  if (spec.port == 0) return spec.address;
   const bool ipv6 = spec.address.find(':') != std::string::npos;
   return ipv6 ? fmt::format("[{}]:{}", spec.address, spec.port) : fmt::format("{}:{}", spec.address, spec.port);
 }
@@ -175,13 +176,16 @@ class Expansion {
   }
 
   void add_host(const HostEntry& entry, std::size_t index, HostSpec spec) {
-    const std::string key = lower(with_port(spec));
+    // Whatever ssh_config says of the port: two entries that would differ by that alone are one that was meant twice.
+    HostSpec usual = spec;
+    if (usual.port == 0) usual.port = 22;
+    const std::string key = lower(with_port(usual));
     if (!seen_.insert({key, index}).second) {
       // One line for an entry, however many hosts of its range are there already.
       const bool told = !errors_.empty() && last_duplicate_ == index;
       last_duplicate_ = index;
       if (!told)
-        note(entry, fmt::format("the host {} is in the stage twice", in_quotes(with_port(spec))),
+        note(entry, fmt::format("the host {} is in the stage twice", in_quotes(with_port(usual))),
              "remove one of the two");
       return;
     }

@@ -22,7 +22,7 @@ Result<std::vector<HostSpec>> parse_host_spec(std::string_view text);
 
 // One host of a stage.
 struct ExpandedHost {
-  HostSpec spec;          // the port is set
+  HostSpec spec;          // port 0: as ssh_config has it
   std::string name;       // the address, with `:port` only where two hosts of the stage have the same address
   std::size_t entry = 0;  // index in the entries
 };

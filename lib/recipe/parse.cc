@@ -194,11 +194,14 @@ class Parser {
 
   [[nodiscard]] Ssh ssh(const Node& map) const {
     Ssh ssh;
+    if (scalar(map, "config") != nullptr) ssh.config = text(map, "config");
+    if (!ssh.config.empty() && ssh.config != "none") ssh.config = local_path(ssh.config);
     ssh.port = number(map, "port", key_at("ssh.port"));
     ssh.known_hosts = local_paths(map, "known_hosts");
     ssh.identities = local_paths(map, "identity");
-    ssh.connect_timeout = duration(map, "connect_timeout", key_at("ssh.connect_timeout"));
-    ssh.keepalive = duration(map, "keepalive", key_at("ssh.keepalive"));
+    for (const auto& [name, value] : {std::pair{"connect_timeout", &ssh.connect_timeout}, {"keepalive", &ssh.keepalive}}) {
+      if (const Node* node = scalar(map, name)) *value = to_duration(node->text);
+    }
     ssh.parallel = number(map, "parallel", key_at("ssh.parallel"));
     return ssh;
   }

@@ -79,11 +79,13 @@ struct Shared {
 };
 
 struct Ssh {
-  int port = 22;                         // for hosts that name none
-  std::vector<std::string> known_hosts;  // absolute paths; empty: ~/.ssh/known_hosts, ~/.ssh/known_hosts2 and /etc/ssh/ssh_known_hosts
-  std::vector<std::string> identities;   // absolute paths of private keys; empty: the agent, then ~/.ssh/id_{ed25519,ecdsa,rsa}
-  std::chrono::seconds connect_timeout{10};
-  std::chrono::seconds keepalive{15};
+  // What is empty or 0 is as ssh_config has it.
+  std::string config;                    // absolute path of the file to read instead of OpenSSH's own, or "none"
+  int port = 0;                          // for hosts that name none
+  std::vector<std::string> known_hosts;  // absolute paths, instead of all others
+  std::vector<std::string> identities;   // absolute paths of private keys, instead of all others
+  std::optional<std::chrono::seconds> connect_timeout;
+  std::optional<std::chrono::seconds> keepalive;
   int parallel = 100;                    // sessions open at the same time
 };
 
@@ -105,7 +107,7 @@ struct Recipe {
   std::string application;
   std::string deploy_to;  // absolute, normalised, on the hosts
   int keep_releases = 5;
-  std::string user;       // empty: the operator's own name
+  std::string user;       // empty: as ssh_config has it
   bool confirm = false;   // ask before changing this stage
   std::map<std::string, std::string> vars;  // exported to every command; never in an argv
   std::map<std::string, std::string> env;   // likewise, after vars; PATH may be here

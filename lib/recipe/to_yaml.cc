@@ -201,11 +201,12 @@ void write_host(Writer& out, const HostEntry& host) {
 
 void write_ssh(Writer& out, const Ssh& ssh) {
   out.open("ssh");
-  out.line("port", std::to_string(ssh.port));
+  if (!ssh.config.empty()) out.line("config", value(ssh.config));
+  if (ssh.port != 0) out.line("port", std::to_string(ssh.port));
   out.lists("known_hosts", ssh.known_hosts);
   out.lists("identity", ssh.identities);
-  out.line("connect_timeout", duration(ssh.connect_timeout));
-  out.line("keepalive", duration(ssh.keepalive));
+  if (ssh.connect_timeout) out.line("connect_timeout", duration(*ssh.connect_timeout));
+  if (ssh.keepalive) out.line("keepalive", duration(*ssh.keepalive));
   out.line("parallel", std::to_string(ssh.parallel));
   out.close();
 }

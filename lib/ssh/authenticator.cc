@@ -68,19 +68,19 @@ std::string ssh_command(const Target& target) {
 // One host's login.
 class Login {
  public:
-  Login(KeyRing& keys, LIBSSH2_SESSION* session, const Target& target, const Authenticator::Call& call,
+  Login(KeyRing& keys, LIBSSH2_SESSION* session, const Target& target, const HostSettings& host, const Authenticator::Call& call,
         const Wait& wait, const std::function<void(int)>& signed_sent)
-      : keys_(keys), session_(session), target_(target), call_(call), wait_(wait), signed_sent_(signed_sent) {}
+      : keys_(keys), session_(session), target_(target), host_(host), call_(call), wait_(wait), signed_sent_(signed_sent) {}
 
   Result<void> run() {
-    TRY_ASSIGN(const std::vector<KeyRing::Key*> keys, keys_.keys(wait_));
-    for (KeyRing::Key* key : keys) {
-      if (!key->unusable().empty()) {
-        note(*key, key->unusable());
+    TRY_ASSIGN(const std::vector<KeyRing::Key> keys, keys_.keys(host_, wait_));
+    for (const KeyRing::Key& key : keys) {
+      if (!key.unusable().empty()) {
+        note(key, key.unusable());
       } else if (tries_ == max_tries || host_is_gone_) {
-        left_out_.push_back(key->label());
+        left_out_.push_back(key.label());
       } else {
-        TRY_ASSIGN(const bool accepted, try_key(*key));
+        TRY_ASSIGN(const bool accepted, try_key(key));
         if (accepted) return {};
       }
     }
@@ -100,7 +100,7 @@ class Login {
     return {};
   }
 
-  Result<bool> try_key(KeyRing::Key& key) {
+  Result<bool> try_key(const KeyRing::Key& key) {
     waited_ = waited_ || !key.tells();
     const auto blob = keys_.public_blob(key, wait_);
     if (!blob) {
@@ -185,7 +185,7 @@ class Login {
       text.append(separator).append(item);
       separator = "; ";
     }
-    if (const std::string trouble = keys_.agent_trouble(); !trouble.empty()) text.append(separator).append(trouble);
+    if (const std::string trouble = keys_.agent_trouble(host_.agent_socket); !trouble.empty()) text.append(separator).append(trouble);
     if (!left_out_.empty()) {
       text += "; not tried any more: ";
       for (const std::string& label : left_out_) text.append(label).append(&label == &left_out_.back() ? "" : ", ");
@@ -197,7 +197,7 @@ class Login {
   }
 
   Error no_keys() {
-    const std::string trouble = keys_.agent_trouble();
+    const std::string trouble = keys_.agent_trouble(host_.agent_socket);
     return Error(ErrorCode::auth,
                  fmt::format("there is no key to log in with: {}, and no key file was found",
                              trouble.empty() ? "the ssh-agent has none or is not running" : trouble),
@@ -209,6 +209,7 @@ class Login {
   KeyRing& keys_;
   LIBSSH2_SESSION* session_;
   const Target& target_;
+  const HostSettings& host_;
   const Authenticator::Call& call_;
   const Wait& wait_;
   const std::function<void(int)>& signed_sent_;
@@ -230,9 +231,9 @@ struct Authenticator::State {
 Authenticator::Authenticator(const Settings& settings) : state_(std::make_unique<State>(settings)) {}
 Authenticator::~Authenticator() = default;
 
-Result<void> Authenticator::authenticate(LIBSSH2_SESSION* session, const Target& target, const Call& call,
-                                         const Wait& wait, const std::function<void(int)>& signed_sent) {
-  return Login(state_->keys, session, target, call, wait, signed_sent).run();
+Result<void> Authenticator::authenticate(LIBSSH2_SESSION* session, const Target& target, const HostSettings& host,
+                                         const Call& call, const Wait& wait, const std::function<void(int)>& signed_sent) {
+  return Login(state_->keys, session, target, host, call, wait, signed_sent).run();
 }
 
 }  // namespace kirikae::ssh

@@ -27,16 +27,16 @@ class Authenticator {
   Authenticator& operator=(const Authenticator&) = delete;
 
   // Authenticates target.user on a session whose handshake is done and whose host key has been verified; any thread,
-  // one session per thread. The session is non-blocking and uses libssh2's default allocator. Order: the given
-  // identities alone, or the agent's keys and then the default files. A passphrase is asked for only where the host
+  // one session per thread. The session is non-blocking and uses libssh2's default allocator. The keys are
+  // tried in KeyRing's order. A passphrase is asked for only where the host
   // would accept the key.
-  // Errors: auth (with every key that was tried), local (a given identity can't be used), cancelled, timeout, lost (the
+  // Errors: auth (with every key that was tried), local (a required identity can't be used), cancelled, timeout, lost (the
   // host hung up; where it did so while a passphrase was awaited, connecting again may succeed, since the answer is
   // kept).
   // `signed_sent`, where there is one, is called again and again while the host's judgement of a signature is awaited, with the
   // number of signatures that were sent: what needs the login may be asked for then already.
-  Result<void> authenticate(_LIBSSH2_SESSION* session, const Target& target, const Call& call, const Wait& wait,
-                            const std::function<void(int signatures)>& signed_sent = {});
+  Result<void> authenticate(_LIBSSH2_SESSION* session, const Target& target, const HostSettings& host, const Call& call,
+                            const Wait& wait, const std::function<void(int signatures)>& signed_sent = {});
 
  private:
   struct State;

@@ -2,6 +2,8 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <random>
 
@@ -80,7 +82,6 @@ class SshConnector final : public Connector {
  public:
   explicit SshConnector(Settings settings)
       : settings_(std::move(settings)),
-        host_keys_(HostKeys::load(settings_.known_hosts)),
         authenticator_(settings_),
         slots_(settings_.parallel, settings_.parallel_logins_per_address) {}
 
@@ -97,13 +98,22 @@ class SshConnector final : public Connector {
     bool early = true;                      // whether that may be done
     Error last;
   };
+  // A host and how it is reached.
+  struct Way {
+    Target target;
+    HostSettings host;
+    std::shared_ptr<const HostKeys> keys;
+  };
+  Result<Way> way_to(const Target& target, const Wait& wait);
+  std::shared_ptr<const HostKeys> keys_of(const std::vector<std::string>& files);
   // One connection up to the login. Error: whatever a further try doesn't change.
-  Result<Try> log_in(const Target& target, const Tell& tell, const Wait& wait, Attempt& attempt);
+  Result<Try> log_in(const Way& way, const Tell& tell, const Wait& wait, Attempt& attempt);
   Result<LoginSlots::Slot> wait_for_slot(const Target& target, std::uint64_t ticket, const Tell& tell,
                                          const Wait& wait);
 
   const Settings settings_;
-  const Result<HostKeys> host_keys_;
+  std::mutex keys_mutex_;
+  std::map<std::vector<std::string>, std::shared_ptr<const HostKeys>> keys_;  // by the files
   Authenticator authenticator_;
   LoginSlots slots_;
 };
@@ -122,18 +132,42 @@ Result<LoginSlots::Slot> SshConnector::wait_for_slot(const Target& target, std::
           .on(target.name));
 }
 
-Result<SshConnector::Try> SshConnector::log_in(const Target& target, const Tell& tell, const Wait& wait, Attempt& attempt) {
+std::shared_ptr<const HostKeys> SshConnector::keys_of(const std::vector<std::string>& files) {
+  const std::scoped_lock lock(keys_mutex_);
+  auto& keys = keys_[files];
+  if (!keys) keys = std::make_shared<const HostKeys>(HostKeys::load(files));
+  return keys;
+}
+
+Result<SshConnector::Way> SshConnector::way_to(const Target& target, const Wait& wait) {
+  Way way{target, settings_.host, {}};
+  if (settings_.config) {
+    TRY_ASSIGN(way.host, settings_.config->of({target.address, target.port, target.user}, wait));
+    way.target.command = way.host.command;
+    way.target.address = way.host.address;
+    way.target.port = way.host.port;
+    way.target.user = way.host.user;
+  }
+  way.keys = keys_of(way.host.known_hosts);
+  return way;
+}
+
+Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell, const Wait& wait, Attempt& attempt) {
   auto& [session, opening, early, last] = attempt;
-  const Wait connecting{wait.deadline.tightened(Deadline::in(settings_.connect_timeout)), wait.stop};
+  const auto& [target, host, keys] = way;
+  const std::string& known_as = host.host_key_alias.empty() ? target.address : host.host_key_alias;
+  const int known_port = host.host_key_alias.empty() ? target.port : 22;
+  const Wait connecting{wait.deadline.tightened(Deadline::in(host.connect_timeout)), wait.stop};
   tell("connecting");
-  TRY_ASSIGN(auto socket, connect_socket(target, connecting));
-  session = std::make_unique<Session>(std::move(socket), target, settings_.keepalive);
-  TRY_ASSIGN(const auto handshake, session->handshake(host_keys_->key_types(target.address, target.port), connecting));
+  TRY_ASSIGN(const Algorithms offer, restricted(offered_algorithms(keys->key_types(known_as, known_port)), host));
+  TRY_ASSIGN(auto socket, connect_socket(target, host, connecting));
+  session = std::make_unique<Session>(std::move(socket), target, host.keepalive, host.keepalive_count);
+  TRY_ASSIGN(const auto handshake, session->handshake(offer, connecting));
   if (handshake == Session::Handshake::refused) {
     last = Error(ErrorCode::connect, session->loss()).on(target.name);
     return Try::refused;
   }
-  if (auto verified = host_keys_->verify(target.address, target.port, session->host_key()); !verified) {
+  if (auto verified = keys->verify(known_as, known_port, session->host_key()); !verified) {
     return std::unexpected(std::move(verified).error().on(target.name));
   }
   tell("authenticating");
@@ -147,7 +181,7 @@ Result<SshConnector::Try> SshConnector::log_in(const Target& target, const Tell&
     if (!attempt.opening) attempt.opening.emplace(*attempt.session, host::start_line());
     attempt.opening->step();
   };
-  if (auto let_in = authenticator_.authenticate(session->raw(), target, call, wait, signed_sent); !let_in) {
+  if (auto let_in = authenticator_.authenticate(session->raw(), target, host, call, wait, signed_sent); !let_in) {
     last = std::move(let_in).error().on(target.name);
     if (last.code == ErrorCode::lost) return Try::hung_up;
     return std::unexpected(last);
@@ -157,10 +191,12 @@ Result<SshConnector::Try> SshConnector::log_in(const Target& target, const Tell&
   return Try::in;
 }
 
-Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& target, const Tell& tell_wanted,
+Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& wanted, const Tell& tell_wanted,
                                                          const Wait& wait) {
   const Tell tell = tell_wanted ? tell_wanted : [](std::string_view) {};
-  if (!host_keys_) return std::unexpected(Error(host_keys_.error()).on(target.name));
+  const auto way = way_to(wanted, wait);
+  if (!way) return std::unexpected(Error(way.error()).on(wanted.name));
+  const Target& target = way->target;
   const auto ticket = slots_.take_ticket();
   Refusals refusals;
   for (bool hung_up = false, early = true;;) {
@@ -168,7 +204,7 @@ Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& target, c
     attempt.early = early;
     const auto result = [&]() -> Result<Try> {
       TRY_ASSIGN(const auto slot, wait_for_slot(target, ticket, tell, wait));
-      return log_in(target, tell, wait, attempt);
+      return log_in(*way, tell, wait, attempt);
     }();
     // Where the time ran out after refusals, these are what a person has to know.
     if (!result && result.error().code == ErrorCode::timeout && wait.deadline.passed() && refusals.count > 0) {

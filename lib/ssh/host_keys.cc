@@ -113,7 +113,7 @@ std::vector<std::size_t> HostKeys::State::lines_of(const std::string& host, int 
   return found.emplace(name, std::move(indexes)).first->second;
 }
 
-Result<HostKeys> HostKeys::load(const std::vector<std::string>& files) {
+HostKeys HostKeys::load(const std::vector<std::string>& files) {
   auto state = std::make_shared<State>();
   state->files = files;
   for (std::size_t i = 0; i < files.size(); ++i) {

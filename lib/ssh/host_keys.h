@@ -15,7 +15,7 @@ class HostKeys {
  public:
   // Files in order. Ones that are missing are passed over; ones that can't be read, and lines that can't be understood,
   // are `warnings()`, since a broken line must not lock a user out of all other hosts.
-  static Result<HostKeys> load(const std::vector<std::string>& files);
+  static HostKeys load(const std::vector<std::string>& files);
 
   // The key algorithms to ask the host for, in file order (LIBSSH2_METHOD_HOSTKEY; an RSA key counts as rsa-sha2-512
   // and rsa-sha2-256). Empty: the host is unknown, or only certificate authorities and revoked keys match it.

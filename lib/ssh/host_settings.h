@@ -34,7 +34,8 @@ struct HostSettings {
   bool accept_new = false;               // the key of a host that is in none of them is written to the first
 
   std::vector<std::string> identities;   // private keys in order
-  bool identities_given = false;         // somebody named them: they go before the agent's other keys
+  bool identities_given = false;         // somebody named them
+  bool identities_required = false;      // and one that can't be used is an error; they are tried in this order, and nothing else
   bool identities_only = false;          // of the agent's keys only those that are among them
   std::vector<std::string> certificates;
   std::string agent_socket;  // empty: no agent
@@ -46,6 +47,8 @@ struct HostSettings {
 
   // What may be agreed on, comma separated; empty: whatever this program has.
   std::string kex, host_key_algorithms, ciphers, macs;
+
+  std::string command;  // with which a person gets there likewise: "ssh -p 2222 deploy@web1"
 
   // Settings that were passed over here, for people: "GSSAPIAuthentication is on, but …".
   std::vector<std::string> warnings;

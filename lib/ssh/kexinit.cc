@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "ssh/wire.h"
 
@@ -49,6 +50,29 @@ Algorithms offered_algorithms(const std::vector<std::string>& host_key_types) {
     if (std::ranges::find(names, name) == names.end()) names.emplace_back(name);
   }
   offer.host_key = fmt::format("{}", fmt::join(names, ","));
+  return offer;
+}
+
+Result<Algorithms> restricted(Algorithms offer, const HostSettings& host) {
+  struct Kind {
+    std::string_view directive;
+    const std::string& allowed;
+    std::string& ours;
+  };
+  for (const Kind& kind : {Kind{"KexAlgorithms", host.kex, offer.kex}, {"HostKeyAlgorithms", host.host_key_algorithms, offer.host_key},
+                           {"Ciphers", host.ciphers, offer.cipher}, {"MACs", host.macs, offer.mac}}) {
+    if (kind.allowed.empty()) continue;
+    const auto allowed = split(kind.allowed);
+    std::vector<std::string_view> left;
+    std::ranges::copy_if(split(kind.ours), std::back_inserter(left),
+                         [&](auto name) { return std::ranges::find(allowed, name) != allowed.end(); });
+    if (left.empty()) {
+      return std::unexpected(Error(ErrorCode::connect,
+                                   fmt::format("ssh_config allows '{}' ({}), and this program has none of them", kind.allowed, kind.directive),
+                                   fmt::format("add one of '{}'", kind.ours)));
+    }
+    kind.ours = fmt::format("{}", fmt::join(left, ","));
+  }
   return offer;
 }
 

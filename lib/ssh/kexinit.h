@@ -6,6 +6,9 @@
 #include <string_view>
 #include <vector>
 
+#include "core/error.h"
+#include "ssh/host_settings.h"
+
 namespace kirikae::ssh {
 
 // In SSH's order of negotiation. Lists are comma separated, the preferred one first.
@@ -18,6 +21,9 @@ struct Algorithms {
 
 // What we offer a host; `host_key_types`, from known_hosts, go before the other host key algorithms.
 Algorithms offered_algorithms(const std::vector<std::string>& host_key_types);
+
+// What is left of an offer where the host's settings name algorithms of some kind; the order is ours. Error (connect): nothing of a kind.
+Result<Algorithms> restricted(Algorithms offer, const HostSettings& host);
 
 // Follows what a host says from its first byte on. Its KEXINIT comes in the clear, and libssh2 doesn't say what was missing.
 class KexinitSniffer {

@@ -3,10 +3,14 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <iterator>
+#include <optional>
+#include <tuple>
 #include <utility>
 
 #include "core/secret.h"
 #include "core/shell_quote.h"
+#include "ssh/key_file.h"
 #include "ssh/wire.h"
 
 namespace kirikae::ssh {
@@ -18,153 +22,183 @@ Error stays_locked(std::string why) { return Error(ErrorCode::auth, std::move(wh
 
 }  // namespace
 
-Result<std::vector<KeyRing::Key*>> KeyRing::keys(const Wait& wait) {
-  // Held while the agent is asked: two seconds at most, and none for a thread that has been told to stop.
-  const std::scoped_lock lock(loading_);
-  if (!loaded_) {
-    keys_.clear();
-    TRY(settings_.identities_given ? load_given(wait) : load_usual(wait));
-    loaded_ = true;
+// A file that may hold a key.
+struct KeyRing::Slot {
+  std::string path;
+  std::optional<KeyFile> file;  // none: there is no such file, or `trouble` says what is wrong with it
+  std::optional<Error> trouble;
+  // Guarded by answers_; once there, it never changes.
+  std::optional<PrivateKey> opened;
+  std::string given_up;  // why the file stays locked
+};
+
+struct KeyRing::AgentKeys {
+  Agent agent;
+  std::vector<Agent::Identity> identities{};
+  std::string trouble{};
+
+  [[nodiscard]] bool has(std::string_view blob) const {
+    return !blob.empty() && std::ranges::any_of(identities, [&](const auto& identity) { return identity.blob == blob; });
   }
-  std::vector<Key*> pointers;
-  for (const auto& key : keys_) pointers.push_back(key.get());
-  return pointers;
+
+  // Those that are in `files` too, and the others; none of the latter where the host's settings want only the former.
+  [[nodiscard]] std::pair<std::vector<Key>, std::vector<Key>> keys(const HostSettings& host, const std::vector<Key>& files) const {
+    std::pair<std::vector<Key>, std::vector<Key>> all;
+    for (const Agent::Identity& identity : identities) {
+      const bool named = std::ranges::any_of(files, [&](const Key& file) { return file.blob_ == identity.blob; });
+      if (!named && host.identities_only) continue;
+      Key key;
+      key.label_ = fmt::format("agent: {} {} '{}'", short_key_type(identity.blob), fingerprint(identity.blob), identity.comment);
+      key.blob_ = identity.blob;
+      key.agent_ = &agent;
+      (named ? all.first : all.second).push_back(std::move(key));
+    }
+    return all;
+  }
+};
+
+KeyRing::KeyRing(const Settings& settings) : ask_(settings.ask) {}
+KeyRing::~KeyRing() = default;
+
+// With loading_ held, while the agent is asked: two seconds at most, and none for a thread that has been told to stop.
+Result<KeyRing::AgentKeys*> KeyRing::agent(const std::string& socket, const Wait& wait) {
+  if (const auto known = agents_.find(socket); known != agents_.end()) return known->second.get();
+  auto keys = std::make_unique<AgentKeys>(Agent(socket));
+  if (!socket.empty()) {
+    auto listed = keys->agent.list(wait);
+    if (!listed && listed.error().code == ErrorCode::cancelled) return std::unexpected(std::move(listed).error());
+    if (listed) keys->identities = *std::move(listed);
+    if (!listed) keys->trouble = listed.error().message;
+  }
+  return agents_.emplace(socket, std::move(keys)).first->second.get();
 }
 
-std::string KeyRing::agent_trouble() {
-  const std::scoped_lock lock(loading_);
-  return agent_trouble_;
+KeyRing::Slot& KeyRing::slot(const std::string& path) {
+  auto& known = slots_[path];
+  if (known) return *known;
+  known = std::make_unique<Slot>(Slot{path, {}, {}, {}, {}});
+  if (auto file = KeyFile::read(path); !file) {
+    known->trouble = std::move(file).error();
+  } else if (*file) {
+    known->file = **std::move(file);
+    if (known->file->encrypted() || known->file->public_only()) return *known;
+    const std::scoped_lock lock(answers_);
+    if (auto opened = known->file->open({}); opened) {
+      known->opened = *std::move(opened);
+    } else {
+      known->trouble = std::move(opened).error();
+    }
+  }
+  return *known;
 }
 
-Result<void> KeyRing::load_given(const Wait& wait) {
-  bool agent_may_help = false;
-  for (const std::string& path : settings_.identities) {
-    TRY_ASSIGN(auto file, KeyFile::read(path));
-    if (!file)
+// With loading_ held. Files that are usable, and those that somebody named.
+Result<std::vector<KeyRing::Key>> KeyRing::keys_in_files(const HostSettings& host) {
+  std::vector<Key> keys;
+  for (const std::string& path : host.identities) {
+    Slot& slot = this->slot(path);
+    Key key;
+    key.label_ = path;
+    key.file_ = &slot;
+    if (slot.trouble) {
+      if (host.identities_required) return std::unexpected(*slot.trouble);
+      key.unusable_ = slot.trouble->hint.empty() ? slot.trouble->message : fmt::format("{} ({})", slot.trouble->message, slot.trouble->hint);
+    } else if (slot.file) {
+      key.blob_ = slot.file->public_blob();
+    } else if (host.identities_required) {
       return std::unexpected(Error(ErrorCode::local, fmt::format("the private key '{}' does not exist", path)));
-    auto key = std::make_unique<Key>();
-    key->label_ = path;
-    key->blob_ = file->public_blob();
-    if (file->encrypted() || file->public_only()) {
-      agent_may_help = true;
+    } else if (host.identities_given) {
+      key.unusable_ = "no such file";
     } else {
-      TRY_ASSIGN(key->opened_, file->open({}));
-    }
-    key->file_ = std::move(file);
-    keys_.push_back(std::move(key));
-  }
-  if (agent_may_help) TRY(list_agent(wait));
-  for (const auto& key : keys_) {
-    key->in_agent_ = agent_has(key->blob_);
-    if (key->file_->public_only() && !key->in_agent_) {
-      key->unusable_ = "only the public key is here, and no ssh-agent has the private one";
-    }
-  }
-  return {};
-}
-
-Result<void> KeyRing::load_usual(const Wait& wait) {
-  TRY(list_agent(wait));
-  for (const Agent::Identity& identity : in_agent_) {
-    auto key = std::make_unique<Key>();
-    key->label_ =
-        fmt::format("agent: {} {} '{}'", short_key_type(identity.blob), fingerprint(identity.blob), identity.comment);
-    key->blob_ = identity.blob;
-    key->in_agent_ = true;
-    keys_.push_back(std::move(key));
-  }
-  for (const std::string& path : settings_.identities) {
-    auto key = std::make_unique<Key>();
-    key->label_ = path;
-    const auto fail = [&](const Error& error) {
-      key->unusable_ = error.hint.empty() ? error.message : fmt::format("{} ({})", error.message, error.hint);
-    };
-    if (auto file = KeyFile::read(path); !file) {
-      fail(file.error());
-    } else if (!*file || (*file)->public_only() || agent_has((*file)->public_blob())) {
       continue;
-    } else {
-      key->file_ = *std::move(file);
-      key->blob_ = key->file_->public_blob();
-      if (!key->file_->encrypted()) {
-        if (auto opened = key->file_->open({}); opened) {
-          key->opened_ = *std::move(opened);
-        } else {
-          fail(opened.error());
-        }
-      }
     }
-    keys_.push_back(std::move(key));
+    keys.push_back(std::move(key));
   }
-  return {};
+  return keys;
 }
 
-Result<void> KeyRing::list_agent(const Wait& wait) {
-  if (settings_.agent_socket.empty()) return {};
-  auto listed = agent_.list(wait);
-  if (listed) {
-    in_agent_ = *std::move(listed);
-  } else if (listed.error().code == ErrorCode::cancelled) {
-    return std::unexpected(std::move(listed).error());
-  } else {
-    agent_trouble_ = listed.error().message;
+Result<std::vector<KeyRing::Key>> KeyRing::keys(const HostSettings& host, const Wait& wait) {
+  const std::scoped_lock lock(loading_);
+  TRY_ASSIGN(std::vector<Key> files, keys_in_files(host));
+  const auto needs_agent = [](const Key& key) {
+    return key.unusable_.empty() && (key.file_->file->encrypted() || key.file_->file->public_only());
+  };
+  std::vector<Key> named, others;
+  if (!host.identities_required || std::ranges::any_of(files, needs_agent)) {
+    TRY_ASSIGN(const AgentKeys* agent, this->agent(host.agent_socket, wait));
+    for (Key& key : files) {
+      if (agent->has(key.blob_)) key.agent_ = &agent->agent;
+    }
+    if (!host.identities_required) std::tie(named, others) = agent->keys(host, files);
   }
-  return {};
+  for (Key& key : files) {
+    if (key.unusable_.empty() && key.agent_ == nullptr && key.file_->file->public_only()) {
+      key.unusable_ = "only the public key is here, and no ssh-agent has the private one";
+    }
+  }
+  std::vector<Key> all = std::move(named);
+  std::ranges::move(others, std::back_inserter(all));
+  std::ranges::copy_if(std::make_move_iterator(files.begin()), std::make_move_iterator(files.end()), std::back_inserter(all), [&](const Key& key) {
+    return host.identities_required || (key.agent_ == nullptr && (host.identities_given || !key.file_->file || !key.file_->file->public_only()));
+  });
+  return all;
 }
 
-bool KeyRing::agent_has(std::string_view blob) const {
-  return std::ranges::any_of(in_agent_, [&](const Agent::Identity& identity) { return identity.blob == blob; });
+std::string KeyRing::agent_trouble(const std::string& socket) {
+  const std::scoped_lock lock(loading_);
+  const auto known = agents_.find(socket);
+  return known == agents_.end() ? std::string() : known->second->trouble;
 }
 
-Result<std::string> KeyRing::public_blob(Key& key, const Wait& wait) {
+Result<std::string> KeyRing::public_blob(const Key& key, const Wait& wait) {
   // Told before a host is bothered with a key that can't sign in the end.
-  if (!key.in_agent_ && key.file_->encrypted() && !settings_.ask) {
+  if (key.agent_ == nullptr && key.file_->file->encrypted() && !ask_) {
     return std::unexpected(stays_locked(fmt::format(
         "encrypted, and no terminal to ask for its passphrase (load it: ssh-add {})", shell_word(key.label_))));
   }
   if (!key.blob_.empty()) return key.blob_;
-  TRY_ASSIGN(const PrivateKey* opened, open(key, wait));
+  TRY_ASSIGN(const PrivateKey* opened, open(*key.file_, wait));
   return opened->public_blob();
 }
 
-Result<std::string> KeyRing::sign(Key& key, std::string_view data, std::string_view algorithm, const Wait& wait) {
-  if (key.in_agent_) return agent_.sign(key.blob_, data, algorithm, wait);
-  TRY_ASSIGN(const PrivateKey* opened, open(key, wait));
+Result<std::string> KeyRing::sign(const Key& key, std::string_view data, std::string_view algorithm, const Wait& wait) {
+  if (key.agent_ != nullptr) return key.agent_->sign(key.blob_, data, algorithm, wait);
+  TRY_ASSIGN(const PrivateKey* opened, open(*key.file_, wait));
   return opened->sign(data, algorithm);
 }
 
-Result<const PrivateKey*> KeyRing::open(Key& key, const Wait& wait) {
+Result<const PrivateKey*> KeyRing::open(Slot& slot, const Wait& wait) {
   std::unique_lock lock(answers_);
-  const auto settled = [&] { return key.opened_ || !key.given_up_.empty(); };
+  const auto settled = [&] { return slot.opened || !slot.given_up.empty(); };
   answered_.wait_for(lock, wait.stop, wait.deadline.left(), [&] { return !asking_ || settled(); });
   if (wait.stop.stop_requested()) return std::unexpected(Error(ErrorCode::cancelled, "cancelled"));
   if (asking_ && !settled()) {
     return std::unexpected(
-        Error(ErrorCode::timeout, fmt::format("the passphrase of '{}' was not given in time", key.label_)));
+        Error(ErrorCode::timeout, fmt::format("the passphrase of '{}' was not given in time", slot.path)));
   }
   if (!settled()) {
     asking_ = true;
     lock.unlock();
-    auto opened = ask_for_passphrase(key);
+    auto opened = ask_for_passphrase(slot);
     lock.lock();
     asking_ = false;
     if (opened) {
-      key.opened_ = *std::move(opened);
+      slot.opened = *std::move(opened);
     } else {
-      key.given_up_ = opened.error().message;
+      slot.given_up = opened.error().message;
     }
     answered_.notify_all();
   }
-  if (!key.opened_) return std::unexpected(stays_locked(key.given_up_));
-  return &*key.opened_;
+  if (!slot.opened) return std::unexpected(stays_locked(slot.given_up));
+  return &*slot.opened;
 }
 
-Result<PrivateKey> KeyRing::ask_for_passphrase(const Key& key) const {
+Result<PrivateKey> KeyRing::ask_for_passphrase(const Slot& slot) const {
   for (int i = 1; i <= passphrase_tries; ++i) {
     const Secret passphrase =
-        settings_.ask(fmt::format("{}passphrase of '{}'", i == 1 ? "" : "wrong passphrase; ", key.label_));
+        ask_(fmt::format("{}passphrase of '{}'", i == 1 ? "" : "wrong passphrase; ", slot.path));
     if (passphrase.empty()) return std::unexpected(stays_locked("encrypted, and no passphrase was given"));
-    auto opened = key.file_->open(passphrase.reveal());
+    auto opened = slot.file->open(passphrase.reveal());
     if (opened || opened.error().code != ErrorCode::auth) return opened;
   }
   return std::unexpected(

@@ -19,33 +19,36 @@ Result<std::string> config_path(const std::string& path) {
 
 }  // namespace
 
-Result<std::vector<std::string>> openssh_command(const Settings& settings, const std::vector<std::string>& usable,
-                                                 const Target& target, bool terminal,
+Result<std::vector<std::string>> openssh_command(const Overrides& overrides, const SshConfig::Wanted& host, bool terminal,
                                                  const std::string& remote_command) {
-  // No file of settings is read: ours are all there is.
-  std::vector<std::string> argv = {"ssh", "-F", "none", terminal ? "-t" : "-T"};
+  std::vector<std::string> argv = {"ssh", terminal ? "-t" : "-T"};
+  if (!overrides.config.empty()) argv.insert(argv.end(), {"-F", overrides.config});
   const auto option = [&](const std::string& name, const std::string& value) {
     argv.emplace_back("-o");
     argv.push_back(name + '=' + value);
   };
-  std::string known_hosts;
-  for (const std::string& path : settings.known_hosts) {
-    TRY_ASSIGN(const std::string text, config_path(path));
-    known_hosts += (known_hosts.empty() ? "" : " ") + text;
+  if (overrides.accept_new) option("StrictHostKeyChecking", *overrides.accept_new ? "accept-new" : "yes");
+  if (!overrides.known_hosts.empty()) {
+    std::string files;
+    for (const std::string& path : overrides.known_hosts) {
+      TRY_ASSIGN(const std::string text, config_path(path));
+      files += (files.empty() ? "" : " ") + text;
+    }
+    option("UserKnownHostsFile", files);
+    option("GlobalKnownHostsFile", "/dev/null");
+    option("UpdateHostKeys", "no");
   }
-  option("StrictHostKeyChecking", "yes");
-  option("UserKnownHostsFile", known_hosts);
-  option("GlobalKnownHostsFile", "/dev/null");
-  option("UpdateHostKeys", "no");
-  for (const std::string& path : usable) {
+  for (const std::string& path : overrides.identities) {
     TRY_ASSIGN(const std::string text, config_path(path));
     option("IdentityFile", text);
   }
-  if (usable.empty()) option("IdentityFile", "none");
-  if (settings.identities_given) option("IdentitiesOnly", "yes");
-  option("ConnectTimeout", std::to_string(settings.connect_timeout.count()));
-  option("ServerAliveInterval", std::to_string(settings.keepalive.count()));
-  argv.insert(argv.end(), {"-p", std::to_string(target.port), "-l", target.user, "--", target.address, remote_command});
+  if (!overrides.identities.empty()) option("IdentitiesOnly", "yes");
+  if (overrides.forward_agent) option("ForwardAgent", *overrides.forward_agent ? "yes" : "no");
+  if (overrides.connect_timeout) option("ConnectTimeout", std::to_string(overrides.connect_timeout->count()));
+  if (overrides.keepalive) option("ServerAliveInterval", std::to_string(overrides.keepalive->count()));
+  if (host.port != 0) argv.insert(argv.end(), {"-p", std::to_string(host.port)});
+  if (!host.user.empty()) argv.insert(argv.end(), {"-l", host.user});
+  argv.insert(argv.end(), {"--", host.name, remote_command});
   return argv;
 }
 

@@ -86,10 +86,11 @@ struct SessionCallbacks {
   }
 };
 
-Session::Session(Fd socket, Target target, std::chrono::seconds keepalive)
+Session::Session(Fd socket, Target target, std::chrono::seconds keepalive, int silences)
     : socket_(std::move(socket)),
       target_(std::move(target)),
       keepalive_(keepalive),
+      silences_(silences),
       last_byte_(Deadline::Clock::now()),
       last_probe_(last_byte_) {
   start_libssh2();
@@ -106,8 +107,8 @@ Session::Session(Fd socket, Target target, std::chrono::seconds keepalive)
 
 Session::~Session() { shut_down(); }
 
-Result<Session::Handshake> Session::handshake(const std::vector<std::string>& host_key_types, const Wait& wait) {
-  offered_ = offered_algorithms(host_key_types);
+Result<Session::Handshake> Session::handshake(const Algorithms& offered, const Wait& wait) {
+  offered_ = offered;
   const std::pair<int, const std::string*> preferences[] = {
       {LIBSSH2_METHOD_KEX, &offered_.kex},         {LIBSSH2_METHOD_HOSTKEY, &offered_.host_key},
       {LIBSSH2_METHOD_CRYPT_CS, &offered_.cipher}, {LIBSSH2_METHOD_CRYPT_SC, &offered_.cipher},
@@ -269,7 +270,7 @@ Deadline Session::next_probe() const {
 // Counted in requests and not in time alone, so that a machine that wakes from sleep first asks.
 void Session::look_after_silence() {
   if (!watched_ || !next_probe().passed()) return;
-  if (unanswered_ >= 2) {
+  if (unanswered_ + 1 >= silences_) {
     fail(fmt::format("no sign of life for {:.0f} s", seconds(silence())));
     return;
   }

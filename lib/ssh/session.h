@@ -33,8 +33,8 @@ namespace kirikae::ssh {
 class Session {
  public:
   // Takes a connected socket that doesn't block. `keepalive`: after so long without a byte from the host it is asked for one,
-  // after three times that it counts as gone.
-  Session(Fd socket, Target target, std::chrono::seconds keepalive);
+  // after `silences` times that it counts as gone.
+  Session(Fd socket, Target target, std::chrono::seconds keepalive, int silences = 3);
   ~Session();  // shut_down()
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -45,7 +45,7 @@ class Session {
   };
   // Agrees on algorithms and keys; the host key has yet to be verified. Errors: connect (nothing in common, no SSH server),
   // timeout, cancelled.
-  Result<Handshake> handshake(const std::vector<std::string>& host_key_types, const Wait& wait);
+  Result<Handshake> handshake(const Algorithms& offered, const Wait& wait);
   [[nodiscard]] std::string host_key() const;  // the blob; empty before the handshake
 
   // From now on silence means something (see the constructor); for when the host has let us in.
@@ -96,6 +96,7 @@ class Session {
   Fd socket_;
   const Target target_;
   const std::chrono::seconds keepalive_;
+  const int silences_;
   std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
   _LIBSSH2_SESSION* session_ = nullptr;
   std::vector<_LIBSSH2_CHANNEL*> retired_;

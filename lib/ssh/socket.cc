@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <cctype>
 #include <cerrno>
 #include <cstring>
@@ -33,8 +34,9 @@ struct Answer {
   std::vector<Endpoint> endpoints;
 };
 
-Answer look_up(const std::string& address, int port, int flags) {
+Answer look_up(const std::string& address, int port, AddressFamily family, int flags) {
   addrinfo hints{};
+  hints.ai_family = family == AddressFamily::ipv4 ? AF_INET : family == AddressFamily::ipv6 ? AF_INET6 : AF_UNSPEC;
   hints.ai_socktype = SOCK_STREAM;
   hints.ai_flags = AI_NUMERICSERV | flags;
   addrinfo* found = nullptr;
@@ -50,8 +52,8 @@ Answer look_up(const std::string& address, int port, int flags) {
   }
   if (found != nullptr) ::freeaddrinfo(found);
   for (std::size_t i = 0; i < std::max(of_family[0].size(), of_family[1].size()); ++i) {
-    for (const auto& family : of_family) {
-      if (i < family.size()) answer.endpoints.push_back(family[i]);
+    for (const auto& each : of_family) {
+      if (i < each.size()) answer.endpoints.push_back(each[i]);
     }
   }
   return answer;
@@ -69,14 +71,14 @@ std::unexpected<Error> cancelled(const Target& target) {
       Error(ErrorCode::cancelled, "connecting to " + place_of(target) + " was stopped").on(target.name));
 }
 
-Result<std::vector<Endpoint>> resolve(const Target& target, const Wait& wait) {
-  Answer answer = look_up(target.address, target.port, AI_NUMERICHOST);
+Result<std::vector<Endpoint>> resolve(const Target& target, AddressFamily family, const Wait& wait) {
+  Answer answer = look_up(target.address, target.port, family, AI_NUMERICHOST);
   if (answer.code == EAI_NONAME) {
     // getaddrinfo can neither be given a deadline nor be interrupted, and a dead name server holds it for half a minute. So
     // it runs in a thread that owns all that it touches and that nobody has to wait for.
     auto question = std::make_shared<Question>();
-    std::thread([question, address = target.address, port = target.port] {
-      Answer found = look_up(address, port, 0);
+    std::thread([question, address = target.address, port = target.port, family] {
+      Answer found = look_up(address, port, family, 0);
       const std::scoped_lock lock(question->mutex);
       question->answer = std::move(found);
       question->answered.wake();
@@ -122,7 +124,9 @@ void set_options(int fd) {
 // Attempts at several addresses, under way at the same time.
 class Race {
  public:
-  Race(const Target& target, std::vector<Endpoint> endpoints) : target_(target), endpoints_(std::move(endpoints)) {}
+  // `from`: addresses of ours to come from; empty: whichever.
+  Race(const Target& target, std::vector<Endpoint> endpoints, std::vector<Endpoint> from)
+      : target_(target), endpoints_(std::move(endpoints)), from_(std::move(from)) {}
 
   Result<Fd> run(const Wait& wait) {
     Waker stopped;
@@ -158,6 +162,10 @@ class Race {
       return std::nullopt;
     }
     set_options(fd.get());
+    if (!bind(fd.get(), endpoint.address.ss_family)) {
+      last_error_ = errno;
+      return std::nullopt;
+    }
     if (::connect(fd.get(), reinterpret_cast<const sockaddr*>(&endpoint.address), endpoint.size) == 0) return fd;
     if (errno == EINPROGRESS) {
       pending_.push_back(std::move(fd));
@@ -165,6 +173,13 @@ class Race {
       last_error_ = errno;
     }
     return std::nullopt;
+  }
+
+  [[nodiscard]] bool bind(int fd, sa_family_t family) const {
+    if (from_.empty()) return true;
+    const auto own = std::ranges::find_if(from_, [&](const Endpoint& each) { return each.address.ss_family == family; });
+    errno = EADDRNOTAVAIL;
+    return own != from_.end() && ::bind(fd, reinterpret_cast<const sockaddr*>(&own->address), own->size) == 0;
   }
 
   std::optional<Fd> settle(std::size_t index) {
@@ -201,6 +216,7 @@ class Race {
 
   const Target& target_;
   std::vector<Endpoint> endpoints_;
+  std::vector<Endpoint> from_;
   std::size_t next_ = 0;
   std::vector<Fd> pending_;
   int last_error_ = 0;
@@ -221,12 +237,22 @@ std::string place_of(const Target& target) {
 }
 
 std::string ssh_command(const Target& target) {
+  if (!target.command.empty()) return target.command;
   return fmt::format("ssh -p {} {}", target.port, shell_word(target.user + "@" + target.address));
 }
 
-Result<Fd> connect_socket(const Target& target, const Wait& wait) {
-  TRY_ASSIGN(auto endpoints, resolve(target, wait));
-  return Race(target, std::move(endpoints)).run(wait);
+Result<Fd> connect_socket(const Target& target, const HostSettings& host, const Wait& wait) {
+  TRY_ASSIGN(auto endpoints, resolve(target, host.family, wait));
+  std::vector<Endpoint> from;
+  if (!host.bind_address.empty()) {
+    from = look_up(host.bind_address, 0, host.family, AI_NUMERICHOST).endpoints;
+    if (from.empty()) {
+      return std::unexpected(Error(ErrorCode::connect, fmt::format("'{}' is no address of this machine (BindAddress)", host.bind_address),
+                                   "ssh_config wants connections to this host to come from there: write a numeric address")
+                                 .on(target.name));
+    }
+  }
+  return Race(target, std::move(endpoints), std::move(from)).run(wait);
 }
 
 }  // namespace kirikae::ssh

@@ -5,15 +5,16 @@
 
 #include "core/error.h"
 #include "core/fd.h"
+#include "ssh/host_settings.h"
 #include "ssh/transport.h"
 
 namespace kirikae::ssh {
 
-// Connects to the first of the target's addresses that answers. They are tried in the resolver's order with IPv6 and IPv4 in
+// Connects to the first of the target's addresses that answers, of the family and from the address that `host` names. They are tried in the resolver's order with IPv6 and IPv4 in
 // turn; the next one joins in where one has not answered for a quarter of a second. The socket doesn't block, and a peer that
 // vanishes is noticed by the kernel within about 30 s.
 // Errors: connect (no such name, refused, unreachable), timeout (nobody answered), cancelled.
-Result<Fd> connect_socket(const Target& target, const Wait& wait);
+Result<Fd> connect_socket(const Target& target, const HostSettings& host, const Wait& wait);
 
 // For error texts: what an errno means, "connection refused".
 std::string system_cause(int error);

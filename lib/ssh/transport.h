@@ -49,6 +49,15 @@ struct Payload {
   std::function<void(std::uint64_t)> sent;
 };
 
+struct Target {
+  std::string name;  // display name
+  std::string address;  // or what ssh_config has under this name
+  int port = 22;        // 0: as ssh_config has it
+  std::string user;     // empty: likewise
+  bool payload = false;  // one will be sent: the way for it is made ready beside everything else
+  std::string command{};  // with which a person gets there: "ssh -p 2222 deploy@web1"; empty: made of the above
+};
+
 class Transport {
  public:
   virtual ~Transport() = default;
@@ -80,14 +89,6 @@ class Transport {
 
   // Ends the control shell and the session, within a second. Also done by the destructor.
   virtual void close() = 0;
-};
-
-struct Target {
-  std::string name;  // display name
-  std::string address;
-  int port = 22;
-  std::string user;
-  bool payload = false;  // one will be sent: the way for it is made ready beside everything else
 };
 
 // Makes sessions. connect() is called from one thread per host at the same time.

@@ -91,7 +91,7 @@ TEST_CASE("every whole recipe in a document loads, each stage of it", "[docs]") 
             recipe::load_recipe(block.text, block.where, "/srv/project", stage, {}, {{}, "/home/deploy"});
         INFO((recipe ? block.where : text_of(recipe.error())));
         REQUIRE(recipe);
-        CHECK(inventory::expand(*recipe, "operator"));
+        CHECK(inventory::expand(*recipe));
         ++loaded_stages;
       }
     }

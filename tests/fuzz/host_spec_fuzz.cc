@@ -44,7 +44,7 @@ void try_input(std::string_view input) {
 
   recipe::Recipe recipe;
   recipe.hosts.emplace_back().address = input;
-  const auto hosts = inventory::expand(recipe, "operator");
+  const auto hosts = inventory::expand(recipe);
   must(hosts.has_value() == (names.size() == specs->size()), "an entry expands, unless it names a host twice");
 }
 

@@ -57,7 +57,7 @@ TEST_CASE("keys of the agent log in, by rsa-sha2 where the key is rsa") {
   const SshdFixture sshd;
   sshd.authorize(public_line(type, "one"));
   Settings settings;
-  settings.agent_socket = agent.socket();
+  settings.host.agent_socket = agent.socket();
   expect_login(sshd, settings);
 }
 
@@ -75,7 +75,7 @@ TEST_CASE("a certificate in the agent logs in") {
                           .home = {},
                           .environment = {}});
   Settings settings;
-  settings.agent_socket = agent.socket();
+  settings.host.agent_socket = agent.socket();
   expect_login(sshd, settings);
 }
 
@@ -84,8 +84,8 @@ TEST_CASE("the agent's keys are tried before the usual files, and a file that th
   const RealAgent agent(folder, {key_pair("ed25519", "one"), key_pair("rsa", "one")});
   const SshdFixture sshd;
   Settings settings;
-  settings.agent_socket = agent.socket();
-  settings.identities = {folder / "missing", key_copy(folder, "ed25519", "one", {"-N", ""}), key_pair("ecdsa", "one")};
+  settings.host.agent_socket = agent.socket();
+  settings.host.identities = {folder / "missing", key_copy(folder, "ed25519", "one", {"-N", ""}), key_pair("ecdsa", "one")};
   const Error error = refused_login(sshd, settings);
   CHECK(error.code == ErrorCode::auth);
   CHECK(to_text(error) == "no key was accepted for user '" + SshdFixture::user() +
@@ -101,10 +101,10 @@ TEST_CASE("given identities are the only keys tried, and the agent signs for tho
   const SshdFixture sshd;
   sshd.authorize(public_line("ed25519", "two"));
   Settings settings = given({locked});
-  settings.agent_socket = agent.socket();
+  settings.host.agent_socket = agent.socket();
   SECTION("an encrypted file, without asking") { expect_login(sshd, settings); }
   SECTION("a public key alone") {
-    settings.identities = {locked + ".pub"};
+    settings.host.identities = {locked + ".pub"};
     expect_login(sshd, settings);
   }
   SECTION("a public key beside a private one that is not here") {
@@ -112,7 +112,7 @@ TEST_CASE("given identities are the only keys tried, and the agent signs for tho
     expect_login(sshd, settings);
   }
   SECTION("others of the agent are left alone") {
-    settings.identities = {key_pair("rsa", "two")};
+    settings.host.identities = {key_pair("rsa", "two")};
     CHECK(refused_login(sshd, settings).message ==
           "no key was accepted for user '" + SshdFixture::user() + "': " + key_pair("rsa", "two") + ": refused");
   }
@@ -137,11 +137,11 @@ TEST_CASE("a usual key file that can't be used is passed over, and said so when 
   const SshdFixture sshd;
   Settings settings;
   const std::string broken = folder.write("id_rsa", "hello", 0600);
-  settings.identities = {broken, key_pair("ed25519", "one")};
+  settings.host.identities = {broken, key_pair("ed25519", "one")};
   CHECK(refused_login(sshd, settings).message ==
         "no key was accepted for user '" + SshdFixture::user() + "': " + broken + ": can't use '" + broken +
             "': it holds no private key; " + key_pair("ed25519", "one") + ": refused");
-  settings.identities = {broken, SshdFixture::client_key()};
+  settings.host.identities = {broken, SshdFixture::client_key()};
   expect_login(sshd, settings);
 }
 
@@ -149,8 +149,8 @@ TEST_CASE("where there is no key at all, the error says how to get one") {
   const TempDir folder;
   const SshdFixture sshd;
   Settings settings;
-  settings.identities = {folder / "id_ed25519"};
-  settings.agent_socket = folder / "nobody";
+  settings.host.identities = {folder / "id_ed25519"};
+  settings.host.agent_socket = folder / "nobody";
   const Error error = refused_login(sshd, settings, "deploy");
   CHECK(to_text(error) ==
         "there is no key to log in with: no ssh-agent at '" + (folder / "nobody") +
@@ -209,11 +209,10 @@ TEST_CASE("the key type on file is the one that a server with several shows") {
   const std::string line = public_line(type, "host");
   const auto keys =
       HostKeys::load({folder.write("known_hosts", "[127.0.0.1]:" + std::to_string(sshd.port()) + " " + line)});
-  REQUIRE(keys);
   std::string wanted;
-  for (const std::string& name : keys->key_types("127.0.0.1", sshd.port()))
+  for (const std::string& name : keys.key_types("127.0.0.1", sshd.port()))
     wanted += (wanted.empty() ? "" : ",") + name;
   const Client client(sshd, wanted);
   CHECK(short_key_type(client.host_key()) == type);
-  CHECK(keys->verify("127.0.0.1", sshd.port(), client.host_key()));
+  CHECK(keys.verify("127.0.0.1", sshd.port(), client.host_key()));
 }

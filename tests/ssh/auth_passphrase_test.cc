@@ -25,7 +25,7 @@ TEST_CASE("an encrypted key is asked for once, whatever its form") {
   Asker asker{.answers = {passphrase}};
   Settings settings = given({file});
   settings.ask = asker.function();
-  Authenticator authenticator(settings);
+  TestAuthenticator authenticator(settings);
   for (int i = 0; i < 2; ++i) {
     Client client(sshd);
     const auto result = client.log_in(authenticator);
@@ -49,7 +49,7 @@ TEST_CASE("the passphrase is asked once for sessions that log in at the same tim
     CHECK(eventually([&] { return at_the_key == sessions; }));  // all of them want the answer
     return Secret(passphrase);
   };
-  Authenticator authenticator(settings);
+  TestAuthenticator authenticator(settings);
   std::atomic<int> logged_in = 0;
   {
     std::vector<std::jthread> threads;
@@ -82,7 +82,7 @@ TEST_CASE("a wrong passphrase is asked for again, three times in all, and then n
   SECTION("never right") {
     Asker asker{.answers = {"wrong"}};
     settings.ask = asker.function();
-    Authenticator authenticator(settings);
+    TestAuthenticator authenticator(settings);
     for (int i = 0; i < 2; ++i) {
       Client client(sshd);
       const auto result = client.log_in(authenticator);
@@ -136,7 +136,7 @@ TEST_CASE("a host that hangs up while the passphrase is awaited is a lost connec
     sshd.kill_sessions();
     return Secret(passphrase);
   };
-  Authenticator authenticator(settings);
+  TestAuthenticator authenticator(settings);
   Client client(sshd);
   const auto result = client.log_in(authenticator);
   REQUIRE_FALSE(result);

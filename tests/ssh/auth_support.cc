@@ -127,10 +127,10 @@ std::string Client::host_key() const {
   return {key, size};
 }
 
-Result<void> Client::log_in(ssh::Authenticator& authenticator, const ssh::Wait& wait, const std::string& user) {
+Result<void> Client::log_in(TestAuthenticator& authenticator, const ssh::Wait& wait, const std::string& user) {
   const ssh::Target target{.name = "web1", .address = "127.0.0.1", .port = port_, .user = user};
   return authenticator.authenticate(
-      session_, target, [&](const std::function<int()>& f) { return call(f, wait); }, wait);
+      session_, target, authenticator.host, [&](const std::function<int()>& f) { return call(f, wait); }, wait);
 }
 
 bool Client::logged_in() const { return libssh2_userauth_authenticated(session_) == 1; }
@@ -149,8 +149,8 @@ int Client::call(const std::function<int()>& f, const ssh::Wait& wait) const {
 
 ssh::Settings given(std::vector<std::string> identities) {
   ssh::Settings settings;
-  settings.identities = std::move(identities);
-  settings.identities_given = true;
+  settings.host.identities = std::move(identities);
+  settings.host.identities_given = settings.host.identities_required = true;
   return settings;
 }
 
@@ -173,7 +173,7 @@ std::function<Secret(const std::string&)> Asker::function() {
 }
 
 void expect_login(const SshdFixture& sshd, const ssh::Settings& settings) {
-  ssh::Authenticator authenticator(settings);
+  TestAuthenticator authenticator(settings);
   Client client(sshd);
   const auto result = client.log_in(authenticator);
   INFO((result ? "" : to_text(result.error())));
@@ -182,7 +182,7 @@ void expect_login(const SshdFixture& sshd, const ssh::Settings& settings) {
 }
 
 Error refused_login(const SshdFixture& sshd, const ssh::Settings& settings, const std::string& user) {
-  ssh::Authenticator authenticator(settings);
+  TestAuthenticator authenticator(settings);
   Client client(sshd);
   const auto result = client.log_in(authenticator, {}, user);
   REQUIRE_FALSE(result);

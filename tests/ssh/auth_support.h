@@ -60,6 +60,12 @@ class MuteSocket {
   Fd fd_;
 };
 
+// With the settings that it logs in with.
+struct TestAuthenticator : ssh::Authenticator {
+  explicit TestAuthenticator(const ssh::Settings& settings) : Authenticator(settings), host(settings.host) {}
+  ssh::HostSettings host;
+};
+
 // A connection whose handshake is done. Each is used by one thread.
 class Client {
  public:
@@ -70,7 +76,7 @@ class Client {
 
   [[nodiscard]] std::string host_key() const;
   // As a connector does it, with 10 seconds for each call.
-  Result<void> log_in(ssh::Authenticator& authenticator, const ssh::Wait& wait = {},
+  Result<void> log_in(TestAuthenticator& authenticator, const ssh::Wait& wait = {},
                       const std::string& user = SshdFixture::user());
   [[nodiscard]] bool logged_in() const;
 

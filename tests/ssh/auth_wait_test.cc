@@ -15,9 +15,9 @@ TEST_CASE("an agent that hangs costs its time limit, is named, and the files are
   const MuteSocket mute(folder / "mute");
   const SshdFixture sshd;
   Settings settings;
-  settings.agent_socket = mute.path();
-  settings.identities = {key_pair("ed25519", "one")};
-  Authenticator authenticator(settings);
+  settings.host.agent_socket = mute.path();
+  settings.host.identities = {key_pair("ed25519", "one")};
+  TestAuthenticator authenticator(settings);
   for (int i = 0; i < 3; ++i) {  // waited for once
     Client client(sshd);
     const auto result = client.log_in(authenticator);
@@ -32,7 +32,7 @@ TEST_CASE("an agent that hangs costs its time limit, is named, and the files are
 
 TEST_CASE("a host that goes away during the login is a lost connection") {
   SshdFixture sshd;
-  Authenticator authenticator(given({SshdFixture::client_key()}));
+  TestAuthenticator authenticator(given({SshdFixture::client_key()}));
   Client client(sshd);
   sshd.stop();
   const auto result = client.log_in(authenticator);
@@ -48,7 +48,7 @@ TEST_CASE("a login ends when it is told to stop, whatever it waits for") {
   Client client(sshd);
   SECTION("for the host") {
     sshd.pause();
-    Authenticator authenticator(given({SshdFixture::client_key()}));
+    TestAuthenticator authenticator(given({SshdFixture::client_key()}));
     std::jthread stopper([&] { stop.request_stop(); });
     const auto result = client.log_in(authenticator, wait);
     sshd.resume();
@@ -58,8 +58,8 @@ TEST_CASE("a login ends when it is told to stop, whatever it waits for") {
   SECTION("for the agent") {
     const MuteSocket mute(folder / "mute");
     Settings settings;
-    settings.agent_socket = mute.path();
-    Authenticator authenticator(settings);
+    settings.host.agent_socket = mute.path();
+    TestAuthenticator authenticator(settings);
     std::jthread stopper([&] { stop.request_stop(); });
     const auto result = client.log_in(authenticator, wait);
     REQUIRE_FALSE(result);
@@ -75,7 +75,7 @@ TEST_CASE("a login ends when it is told to stop, whatever it waits for") {
       CHECK(eventually([&] { return stopped.load(); }));
       return Secret(passphrase);
     };
-    Authenticator authenticator(settings);
+    TestAuthenticator authenticator(settings);
     std::jthread other([&] {
       Client first(sshd);
       CHECK(first.log_in(authenticator));
@@ -91,7 +91,7 @@ TEST_CASE("a login ends when it is told to stop, whatever it waits for") {
 
 TEST_CASE("a host that falls silent during the login is a timeout at the deadline") {
   const SshdFixture sshd;
-  Authenticator authenticator(given({SshdFixture::client_key()}));
+  TestAuthenticator authenticator(given({SshdFixture::client_key()}));
   Client client(sshd);
   sshd.pause();
   std::stop_source stop;
@@ -107,8 +107,8 @@ TEST_CASE("a hundred sessions share one authenticator", "[many]") {
   const SshdFixture sshd;
   sshd.authorize(public_line("rsa", "one"));
   Settings settings;
-  settings.agent_socket = agent.socket();
-  Authenticator authenticator(settings);
+  settings.host.agent_socket = agent.socket();
+  TestAuthenticator authenticator(settings);
   std::atomic<int> next = 0;
   std::atomic<int> logged_in = 0;
   {

@@ -31,12 +31,6 @@ Key key_of(const std::string& type, const std::string& name) {
   return key;
 }
 
-HostKeys load(const std::vector<std::string>& files) {
-  auto keys = HostKeys::load(files);
-  REQUIRE(keys);
-  return *std::move(keys);
-}
-
 ErrorCode code_of(const Result<void>& result) {
   REQUIRE_FALSE(result);
   return result.error().code;
@@ -47,7 +41,7 @@ ErrorCode code_of(const Result<void>& result) {
 TEST_CASE("the key on file is accepted, under the rules for names and ports") {
   const TempDir folder;
   const Key key = key_of("ed25519", "one");
-  const HostKeys keys = load({folder.write("known_hosts", "web1,10.0.0.1 " + key.line + "\n[web2]:2222 " + key.line +
+  const HostKeys keys = HostKeys::load({folder.write("known_hosts", "web1,10.0.0.1 " + key.line + "\n[web2]:2222 " + key.line +
                                                               "\n*.example.com,!db.example.com " + key.line +
                                                               "\n2001:db8::1 " + key.line + "\n")});
   CHECK(keys.verify("web1", 22, key.blob));
@@ -70,7 +64,7 @@ TEST_CASE("names that ssh-keygen has hashed are recognised") {
       "known_hosts", "web1 " + key.line + "\n[web2]:2222 " + key.line + "\n2001:db8::1 " + key.line + "\n");
   REQUIRE(test::run_program({"ssh-keygen", "-q", "-H", "-f", file}).status == 0);
   REQUIRE(folder.read("known_hosts").find("web1") == std::string::npos);
-  const HostKeys keys = load({file});
+  const HostKeys keys = HostKeys::load({file});
   CHECK(keys.verify("web1", 22, key.blob));
   CHECK(keys.verify("Web1", 22, key.blob));
   CHECK(keys.verify("web2", 2222, key.blob));
@@ -87,7 +81,7 @@ TEST_CASE("the key types on file are told in file order, once each, over all fil
   const std::string ecdsa = key_of("ecdsa", "one").line;
   const std::string rsa = key_of("rsa", "one").line;
   const HostKeys keys =
-      load({folder.write("a", "@revoked web1 " + ed25519 + "\n@cert-authority web1 " + ed25519 + "\nweb1 " + rsa +
+      HostKeys::load({folder.write("a", "@revoked web1 " + ed25519 + "\n@cert-authority web1 " + ed25519 + "\nweb1 " + rsa +
                                   "\nca " + ed25519 + "\n"),
             folder / "missing",
             folder.write("b", "web1 " + ecdsa + "\nweb1 " + rsa + "\n@cert-authority only-ca " + rsa + "\n")});
@@ -102,7 +96,7 @@ TEST_CASE("an unknown host key is refused with its fingerprint, the files and th
   const Key key = key_of("ed25519", "one");
   const std::string file = folder.write("known hosts", "other " + key.line + "\nnonsense\n");
   const std::string second = folder.write("second", "");
-  const auto refused = load({file, folder / "missing", second}).verify("web1", 2222, key.blob);
+  const auto refused = HostKeys::load({file, folder / "missing", second}).verify("web1", 2222, key.blob);
   REQUIRE_FALSE(refused);
   CHECK(to_text(refused.error()) == "host key of 'web1' (port 2222) is not known: ssh-ed25519 " +
                                         fingerprint(key.blob) + " (read: " + file + ", " + second +
@@ -112,7 +106,7 @@ TEST_CASE("an unknown host key is refused with its fingerprint, the files and th
                                         "if they are the same, run: ssh-keyscan -p 2222 -t ed25519 web1 >> '" +
                                         file + "'");
 
-  const auto none = load({folder / "missing"}).verify("$(id)", 22, key_of("rsa", "one").blob);
+  const auto none = HostKeys::load({folder / "missing"}).verify("$(id)", 22, key_of("rsa", "one").blob);
   CHECK(none.error().message == "host key of '$(id)' is not known: ssh-rsa " + fingerprint(key_of("rsa", "one").blob) +
                                     " (none of these files is there: " + (folder / "missing") + ")");
   CHECK(none.error().hint.ends_with("run: ssh-keyscan -t rsa '$(id)' >> " + (folder / "missing")));
@@ -129,7 +123,7 @@ TEST_CASE("a changed host key is refused loudly, with both fingerprints, the lin
   const Key old_key = key_of("ed25519", "one");
   const Key new_key = key_of("ed25519", "two");
   const std::string file = folder.write("known_hosts", "# ours\n[web1]:2222 " + old_key.line + "\n");
-  const auto refused = load({file}).verify("web1", 2222, new_key.blob);
+  const auto refused = HostKeys::load({file}).verify("web1", 2222, new_key.blob);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::host_key);
   CHECK(refused.error().message == "HOST KEY OF 'web1' (port 2222) HAS CHANGED: it shows ssh-ed25519 " +
@@ -146,7 +140,7 @@ TEST_CASE("a changed key that only a pattern covers is not to be removed by ssh-
   const Key old_key = key_of("ed25519", "one");
   const std::string file =
       folder.write("known_hosts", "*.example.com " + old_key.line + "\nweb1.example.com " + old_key.line + "\n");
-  const auto refused = load({file}).verify("web1.example.com", 22, key_of("ecdsa", "one").blob);
+  const auto refused = HostKeys::load({file}).verify("web1.example.com", 22, key_of("ecdsa", "one").blob);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().hint ==
         "ask whoever runs the host; only if the new fingerprint is its own, take " + file +
@@ -161,23 +155,23 @@ TEST_CASE("the fixing commands for a changed key fix it") {
   const std::string file = folder.write(
       "known_hosts", "[127.0.0.1]:" + std::to_string(sshd.port()) + " " + key_of("ed25519", "one").line + "\n");
   const Key shown = key_of("ed25519", "host");
-  const auto refused = load({file}).verify("127.0.0.1", sshd.port(), shown.blob);
+  const auto refused = HostKeys::load({file}).verify("127.0.0.1", sshd.port(), shown.blob);
   REQUIRE_FALSE(refused);
   const std::string& hint = refused.error().hint;
   REQUIRE(test::run_program({"sh", "-c", "exec 2>/dev/null; " + hint.substr(hint.find("run: ") + 5)}).status == 0);
-  CHECK(load({file}).verify("127.0.0.1", sshd.port(), shown.blob));
+  CHECK(HostKeys::load({file}).verify("127.0.0.1", sshd.port(), shown.blob));
 }
 
 TEST_CASE("a revoked key is refused, even where another line knows it") {
   const TempDir folder;
   const Key key = key_of("ed25519", "one");
   const std::string file = folder.write("known_hosts", "web1 " + key.line + "\n@revoked * " + key.line + "\n");
-  const auto refused = load({file}).verify("web1", 22, key.blob);
+  const auto refused = HostKeys::load({file}).verify("web1", 22, key.blob);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::host_key);
   CHECK(refused.error().message ==
         "host key of 'web1' is revoked: ssh-ed25519 " + fingerprint(key.blob) + " (" + file + ":2)");
-  CHECK(load({file}).verify("web1", 22, key_of("ed25519", "two").blob).error().message.find("HAS CHANGED") !=
+  CHECK(HostKeys::load({file}).verify("web1", 22, key_of("ed25519", "two").blob).error().message.find("HAS CHANGED") !=
         std::string::npos);
 }
 
@@ -186,19 +180,19 @@ TEST_CASE("a host that only a certificate authority vouches for is refused with 
   const Key key = key_of("ed25519", "one");
   const std::string file =
       folder.write("known_hosts", "@cert-authority *.example.com " + key_of("ed25519", "two").line + "\n");
-  const auto refused = load({file}).verify("web1.example.com", 22, key.blob);
+  const auto refused = HostKeys::load({file}).verify("web1.example.com", 22, key.blob);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().message ==
         "host key of 'web1.example.com' is not known: ssh-ed25519 " + fingerprint(key.blob) + "; " + file +
             ":1 trusts a certificate authority for this host, but host certificates can't be checked here");
   // The authority's own key is no host's key.
-  CHECK_FALSE(load({file}).verify("web1.example.com", 22, key_of("ed25519", "two").blob));
+  CHECK_FALSE(HostKeys::load({file}).verify("web1.example.com", 22, key_of("ed25519", "two").blob));
 }
 
 TEST_CASE("known_hosts files that can't be read are passed over with a warning") {
   const TempDir folder;
   const Key key = key_of("ed25519", "one");
-  const HostKeys keys = load({folder.path().string(), folder.write("known_hosts", "web1 " + key.line + "\nweb1\n")});
+  const HostKeys keys = HostKeys::load({folder.path().string(), folder.write("known_hosts", "web1 " + key.line + "\nweb1\n")});
   CHECK(keys.verify("web1", 22, key.blob));
   CHECK(keys.warnings() ==
         std::vector<std::string>{"can't read '" + folder.path().string() + "': it is not a regular file",

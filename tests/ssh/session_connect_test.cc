@@ -53,7 +53,7 @@ TEST_CASE("a port where nobody listens is refused at once") {
 
 TEST_CASE("a name without an address is an error that names it") {
   ssh::Settings settings;
-  settings.connect_timeout = 5s;
+  settings.host.connect_timeout = 5s;
   const auto error = error_of({"web1", "no-such-host.invalid", 22, "deploy"}, settings);
   CHECK(
       (error.code == ErrorCode::connect || error.code == ErrorCode::timeout));  // a machine without a name server waits
@@ -66,7 +66,7 @@ TEST_CASE("a server that accepts and says nothing is a timeout after connect_tim
   Relay relay(sshd.address(), sshd.port());
   relay.freeze();
   auto settings = settings_for(sshd);
-  settings.connect_timeout = 1s;
+  settings.host.connect_timeout = 1s;
   const auto before = std::chrono::steady_clock::now();
   const auto error = error_of(target_for(sshd, relay.port()), settings);
   const auto took = std::chrono::steady_clock::now() - before;
@@ -143,7 +143,7 @@ TEST_CASE("a host whose key is not on file is refused before anything is said to
 TEST_CASE("refused keys are an authentication error and are not tried again") {
   const SshdFixture sshd;
   auto settings = settings_for(sshd);
-  settings.identities = {key_pair("ed25519", "stranger")};
+  settings.host.identities = {key_pair("ed25519", "stranger")};
   Relay relay(sshd.address(), sshd.port());
   const auto error = error_of(target_for(sshd, relay.port()), settings);
   CHECK(error.code == ErrorCode::auth);
@@ -153,7 +153,7 @@ TEST_CASE("refused keys are an authentication error and are not tried again") {
 TEST_CASE("twenty logins at once get into a host that takes three at a time", "[many]") {
   const SshdFixture sshd({.config = {"MaxStartups 2:100:3"}});
   auto settings = settings_for(sshd);
-  settings.connect_timeout = 40s;  // the machine may be busy
+  settings.host.connect_timeout = 40s;  // the machine may be busy
   const auto connector = ssh::make_connector(settings);
   std::atomic<int> in = 0;
   std::string failed;

@@ -94,7 +94,7 @@ TEST_CASE("at whatever byte the connection is cut, nothing hangs and nothing pas
   };
   std::list<Attempt> attempts;
   auto settings = settings_for(sshd);
-  settings.connect_timeout = 5s;
+  settings.host.connect_timeout = 5s;
   for (int i = 0; i < 24; ++i) {
     auto& attempt = attempts.emplace_back(sshd);
     attempt.to = target_for(sshd, attempt.relay.port());
@@ -145,7 +145,7 @@ TEST_CASE(
   const SshdFixture sshd;
   Relay relay(sshd.address(), sshd.port());
   auto settings = settings_for(sshd);
-  settings.keepalive = 1s;
+  settings.host.keepalive = 1s;
   auto session = open_session(target_for(sshd, relay.port()), settings);
   REQUIRE(step(*session, "true").status == 0);
   Error error;
@@ -185,7 +185,7 @@ TEST_CASE(
 TEST_CASE("an sshd that is stopped is noticed, though its kernel still acknowledges") {
   const SshdFixture sshd;
   auto settings = settings_for(sshd);
-  settings.keepalive = 1s;
+  settings.host.keepalive = 1s;
   auto session = open_session(target_for(sshd), settings);
   const auto error = error_of_step_that(*session, [&] { sshd.pause(); });
   sshd.resume();
@@ -196,7 +196,7 @@ TEST_CASE("an sshd that is stopped is noticed, though its kernel still acknowled
 TEST_CASE("a silent step on a healthy host is no loss, however short the keepalive") {
   const SshdFixture sshd;
   auto settings = settings_for(sshd);
-  settings.keepalive = 1s;
+  settings.host.keepalive = 1s;
   auto session = open_session(target_for(sshd), settings);
   const auto end = step(*session, "sleep 5; echo awake");
   CHECK(end.status == 0);

@@ -99,7 +99,7 @@ TEST_CASE("two channels that write and read at once get through a socket that ta
   const SshdFixture sshd;
   Relay relay(sshd.address(), sshd.port(), true);
   auto settings = settings_for(sshd);
-  settings.keepalive = 100s;  // no wake-up by chance
+  settings.host.keepalive = 100s;  // no wake-up by chance
   auto session = log_in(target_for(sshd, relay.port()), settings);
   Echo one(*session, 3'000'000, 1);
   Echo two(*session, 3'000'000, 2);
@@ -119,7 +119,7 @@ TEST_CASE("what the socket did not take is sent as soon as it does, though the h
   const SshdFixture sshd;
   Relay relay(sshd.address(), sshd.port(), true);
   auto settings = settings_for(sshd);
-  settings.keepalive = 100s;  // no wake-up by chance
+  settings.host.keepalive = 100s;  // no wake-up by chance
   auto session = log_in(target_for(sshd, relay.port()), settings);
   auto channel = ssh::Channel::open(*session, "cat >/dev/null", 20s, {});
   REQUIRE(channel);
@@ -143,7 +143,7 @@ TEST_CASE("a writer that was held up is told when it may go on, though that is s
   Relay relay(sshd.address(), sshd.port(), true);
   int fd = -1;
   auto settings = settings_for(sshd);
-  settings.keepalive = 100s;
+  settings.host.keepalive = 100s;
   auto session = log_in(target_for(sshd, relay.port()), settings, &fd);
   auto channel = ssh::Channel::open(*session, "cat >/dev/null", 20s, {});
   REQUIRE(channel);
@@ -207,7 +207,7 @@ TEST_CASE("what one channel's read takes off the socket for another one is notic
   const SshdFixture sshd;
   int fd = -1;
   auto settings = settings_for(sshd);
-  settings.keepalive = 100s;
+  settings.host.keepalive = 100s;
   auto session = log_in(target_for(sshd), settings, &fd);
   auto one = ssh::Channel::open(*session, "cat", 20s, {});
   auto two = ssh::Channel::open(*session, "cat", 20s, {});
@@ -337,7 +337,7 @@ TEST_CASE("a session ends soon, though the host is dead") {
       std::chrono::steady_clock::duration took{};
     };
     auto quick = settings;
-    quick.connect_timeout = 1s;
+    quick.host.connect_timeout = 1s;
     std::list<Attempt> attempts;
     for (const std::uint64_t bytes : {0, 10, 50, 300, 1100, 1500, 1700, 2000, 2300}) {
       auto& attempt = attempts.emplace_back(sshd, bytes);

@@ -33,14 +33,14 @@ struct KnownLeaks {
 inline std::unique_ptr<ssh::Session> log_in(const ssh::Target& target, const ssh::Settings& settings,
                                             int* fd = nullptr) {
   const auto wait = within(std::chrono::seconds(20));
-  auto socket = ssh::connect_socket(target, wait);
+  auto socket = ssh::connect_socket(target, settings.host, wait);
   if (!socket) throw std::runtime_error(to_text(socket.error()));
   if (fd != nullptr) *fd = socket->get();
-  auto session = std::make_unique<ssh::Session>(std::move(*socket), target, settings.keepalive);
-  if (auto done = session->handshake({}, wait); !done) throw std::runtime_error(to_text(done.error()));
+  auto session = std::make_unique<ssh::Session>(std::move(*socket), target, settings.host.keepalive);
+  if (auto done = session->handshake(ssh::offered_algorithms({}), wait); !done) throw std::runtime_error(to_text(done.error()));
   ssh::Authenticator authenticator(settings);
   const auto call = [&](const std::function<int()>& f) { return session->call(f, std::chrono::seconds(20), wait); };
-  if (auto in = authenticator.authenticate(session->raw(), target, call, wait); !in)
+  if (auto in = authenticator.authenticate(session->raw(), target, settings.host, call, wait); !in)
     throw std::runtime_error(to_text(in.error()));
   session->watch_for_silence();
   return session;

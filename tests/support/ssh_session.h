@@ -16,9 +16,9 @@ namespace kirikae::test {
 
 inline ssh::Settings settings_for(const SshdFixture& sshd) {
   ssh::Settings settings;
-  settings.known_hosts = {sshd.known_hosts()};
-  settings.identities = {SshdFixture::client_key()};
-  settings.identities_given = true;
+  settings.host.known_hosts = {sshd.known_hosts()};
+  settings.host.identities = {SshdFixture::client_key()};
+  settings.host.identities_given = settings.host.identities_required = true;
   return settings;
 }
 

@@ -23,7 +23,7 @@ recipe::Recipe recipe_of(std::vector<recipe::HostEntry> entries) {
 }
 
 std::vector<Host> hosts_of(std::vector<recipe::HostEntry> entries) {
-  auto hosts = expand(recipe_of(std::move(entries)), "operator");
+  auto hosts = expand(recipe_of(std::move(entries)));
   REQUIRE(hosts);
   return *std::move(hosts);
 }
@@ -88,12 +88,12 @@ TEST_CASE("ranges count up, padded as written, and several multiply", "[inventor
   CHECK(!parse_host_spec("a[0-99999999999999999999]"));
 }
 
-TEST_CASE("a host's user is its own, else its entry's, else the recipe's, else the operator's", "[inventory]") {
+TEST_CASE("a host's user is its own, else its entry's, else the recipe's, else open", "[inventory]") {
   auto recipe = recipe_of({entry("a"), entry("b"), entry("own@c")});
   recipe.hosts[1].user = "entry";
-  CHECK(expand(recipe, "operator")->at(0).user == "operator");
+  CHECK(expand(recipe)->at(0).user.empty());
   recipe.user = "recipe";
-  const auto hosts = *expand(recipe, "operator");
+  const auto hosts = *expand(recipe);
   CHECK(hosts[0].user == "recipe");
   CHECK(hosts[1].user == "entry");
   CHECK(hosts[2].user == "own");
@@ -103,7 +103,7 @@ TEST_CASE("a host's port is its own, else its entry's, else the recipe's", "[inv
   auto recipe = recipe_of({entry("a"), entry("b"), entry("c:24")});
   recipe.ssh.port = 2200;
   recipe.hosts[1].port = 23;
-  const auto hosts = *expand(recipe, "operator");
+  const auto hosts = *expand(recipe);
   CHECK(hosts[0].port == 2200);
   CHECK(hosts[1].port == 23);
   CHECK(hosts[2].port == 24);
@@ -119,7 +119,7 @@ TEST_CASE("names are addresses, with the port only where two would be the same",
 TEST_CASE("what an entry says holds for every host of its range", "[inventory]") {
   auto recipe = recipe_of({entry("a[1-2]", {"app", "web"})});
   recipe.hosts[0].vars = {{"w", "1"}};
-  const auto hosts = expand(recipe, "me");
+  const auto hosts = expand(recipe);
   REQUIRE(hosts);
   for (const Host& host : *hosts) {
     CHECK(host.roles == Names{"app", "web"});
@@ -132,7 +132,7 @@ TEST_CASE("what an entry says holds for every host of its range", "[inventory]")
 TEST_CASE("the same host twice is an error with the place of the second", "[inventory]") {
   auto recipe = recipe_of({entry("a"), entry("u@A:22")});
   recipe.hosts[1].span = {"deploy.yml", 7, 3, 6, "- u@A:22"};
-  const auto hosts = expand(recipe, "me");
+  const auto hosts = expand(recipe);
   REQUIRE(!hosts);
   REQUIRE(hosts.error().size() == 1);
   CHECK(hosts.error()[0].span->line == 7);
@@ -141,7 +141,7 @@ TEST_CASE("the same host twice is an error with the place of the second", "[inve
 TEST_CASE("too many hosts in a stage are refused before they fill the memory", "[inventory]") {
   std::vector<recipe::HostEntry> entries;
   for (int i = 0; i < 200; ++i) entries.push_back(entry("h" + std::to_string(i) + "-[1-10000]"));
-  const auto hosts = expand(recipe_of(entries), "me");
+  const auto hosts = expand(recipe_of(entries));
   REQUIRE(!hosts);
   REQUIRE(hosts.error().size() == 1);
   CHECK(hosts.error()[0].message == "more than 100000 hosts in the stage");

@@ -166,7 +166,7 @@ TEST_CASE("sections that hold nothing are as good as none", "[recipe]") {
       load(std::string(minimal) + "vars:\nenv: ~\nshared:\ntasks: {}\nhooks:\nssh: null\ncopied: []\nuser:\n");
   CHECK(recipe.vars.empty());
   CHECK(recipe.user.empty());
-  CHECK(recipe.ssh.port == 22);
+  CHECK(recipe.ssh.port == 0);
   const Recipe nested = load(
       "application: a\ndeploy_to: /a\nsource: {directory: d, archive, exclude: ~, sha256: null}\n"
       "tasks: {gone, kept: {run: x, roles, once: ~, timeout: ~, dir: }}\n"

@@ -120,6 +120,7 @@ TEST_CASE("every key's default is valid for it", "[recipe]") {
     INFO(path);
     const bool scalar = key->type == Type::number || key->type == Type::flag || key->type == Type::duration;
     if (!scalar || key->fallback.empty() || path == "stages.*.hosts.*.port") continue;
+    if (key->fallback.starts_with("ssh_config's ")) continue;  // said elsewhere
     CHECK((key->type != Type::number || to_number(key->fallback)));
     CHECK((key->type != Type::flag || to_flag(key->fallback)));
     CHECK((key->type != Type::duration || to_duration(key->fallback)));

@@ -76,9 +76,6 @@ tasks:
 hooks:
   after_publish: [restart]
 ssh:
-  port: 22
-  connect_timeout: 10s
-  keepalive: 15s
   parallel: 100
 stages:
   production:
@@ -107,7 +104,7 @@ tasks:
   "1:x.y-z": {run: x, local: true, dir: "d e"}
   five: {run: y, timeout: 86400}
 hooks: {build: [one, two], failed: "1:x.y-z"}
-ssh: {known_hosts: ["~/k h"], identity: [a, b]}
+ssh: {config: none, known_hosts: ["~/k h"], identity: [a, b]}
 stages:
   "1.0":
     hosts: [h]

@@ -1,0 +1,295 @@
+#include "ssh/openssh_answer.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <charconv>
+#include <functional>
+#include <optional>
+
+namespace kirikae::ssh {
+namespace {
+
+const std::vector<std::string> no_values;
+
+char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+
+Error misconfigured(std::string message, std::string hint = {}) {
+  return {ErrorCode::connect, "ssh_config: " + std::move(message), std::move(hint)};
+}
+
+std::optional<int> number(std::string_view text) {
+  int value = 0;
+  const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
+  if (code != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
+  return value;
+}
+
+std::vector<std::string> split(std::string_view text, char separator) {
+  std::vector<std::string> parts;
+  while (!text.empty()) {
+    const auto part = text.substr(0, text.find(separator));
+    if (!part.empty()) parts.emplace_back(part);
+    text.remove_prefix(std::min(part.size() + 1, text.size()));
+  }
+  return parts;
+}
+
+// Several paths stand behind one another without quotes, all of them absolute: a piece that is not belongs to the one before.
+std::vector<std::string> paths(std::string_view text) {
+  std::vector<std::string> all;
+  for (std::string& piece : split(text, ' ')) {
+    if (piece == "none") continue;
+    if (piece.starts_with('/') || all.empty()) {
+      all.push_back(std::move(piece));
+    } else {
+      all.back() += ' ' + piece;
+    }
+  }
+  return all;
+}
+
+// The value of a token; none: there is no such one.
+using Tokens = std::function<std::optional<std::string>(char)>;
+
+Result<std::string> expand_tokens(std::string_view text, const Tokens& tokens) {
+  std::string expanded;
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    if (text[i] != '%') {
+      expanded += text[i];
+      continue;
+    }
+    const char token = ++i < text.size() ? text[i] : '\0';
+    const auto value = token == '%' ? std::optional<std::string>("%") : tokens(token);
+    if (!value) {
+      return std::unexpected(misconfigured(fmt::format("the token '%{}' in '{}' is not known here", token == '\0' ? ' ' : token, text),
+                                           "write the value itself"));
+    }
+    expanded += *value;
+  }
+  return expanded;
+}
+
+Result<std::string> expand_variables(std::string_view text, const LocalUser& self) {
+  std::string expanded;
+  for (;;) {
+    const auto open = text.find("${");
+    expanded += text.substr(0, open);
+    if (open == std::string_view::npos) return expanded;
+    const auto close = text.find('}', open);
+    const std::string name(text.substr(open + 2, close == std::string_view::npos ? close : close - open - 2));
+    const auto found = self.environment.find(name);
+    if (close == std::string_view::npos || found == self.environment.end()) {
+      return std::unexpected(misconfigured(fmt::format("the variable '{}' is not set, but '{}' needs it", name, text)));
+    }
+    expanded += found->second;
+    text.remove_prefix(close + 1);
+  }
+}
+
+// ssh_config has a name for every agent but one.
+Result<std::string> agent_of(const OpenSshAnswer& answer, const LocalUser& self) {
+  const auto& given = answer.values("identityagent");
+  if (given.empty() || given.front() == "SSH_AUTH_SOCK") return self.agent_socket;
+  if (given.front() == "none") return std::string();
+  if (!given.front().starts_with('$')) return given.front();
+  const auto found = self.environment.find(given.front().substr(1));
+  return found == self.environment.end() ? std::string() : found->second;
+}
+
+Result<void> host_key_settings(const OpenSshAnswer& answer, HostSettings& settings) {
+  settings.host_key_alias = answer.value("hostkeyalias");
+  for (const char* directive : {"userknownhostsfile", "globalknownhostsfile"}) {
+    for (std::string& path : paths(answer.value(directive))) settings.known_hosts.push_back(std::move(path));
+  }
+  const std::string strict = answer.value("stricthostkeychecking");
+  settings.accept_new = strict == "accept-new" || strict == "false" || strict == "no" || strict == "off";
+  if (settings.accept_new && strict != "accept-new") {
+    settings.warnings.push_back(
+        "StrictHostKeyChecking no is taken for accept-new: a host whose key has changed is refused all the same");
+  }
+  if (const std::string file = answer.value("revokedhostkeys"); !file.empty()) {
+    return std::unexpected(misconfigured(fmt::format("the revoked keys in '{}' can't be looked at here (RevokedHostKeys)", file),
+                                         "write them to known_hosts as @revoked lines"));
+  }
+  if (!answer.value("knownhostscommand").empty()) {
+    settings.warnings.emplace_back("KnownHostsCommand is not run: host keys come from files alone");
+  }
+  return {};
+}
+
+Result<void> user_key_settings(const OpenSshAnswer& answer, const OpenSshAnswer& defaults, const std::string& name,
+                               const LocalUser& self, HostSettings& settings) {
+  const auto& files = answer.values("identityfile");
+  settings.identities_given = files != defaults.values("identityfile");
+  for (const std::string& file : files) {
+    if (file == "none") continue;
+    TRY_ASSIGN(std::string path, expand_path(file, answer, name, self));
+    settings.identities.push_back(std::move(path));
+  }
+  for (const std::string& file : answer.values("certificatefile")) {
+    if (file == "none") continue;
+    TRY_ASSIGN(std::string path, expand_path(file, answer, name, self));
+    settings.certificates.push_back(std::move(path));
+  }
+  settings.identities_only = answer.is_on("identitiesonly");
+  TRY_ASSIGN(settings.agent_socket, agent_of(answer, self));
+  settings.forward_agent = answer.is_on("forwardagent");
+  if (const std::string given = answer.value("forwardagent"); !settings.forward_agent && given != "no" && !given.empty()) {
+    settings.warnings.push_back(fmt::format("ForwardAgent '{}' is not followed: only yes and no are", given));
+  }
+  if (!answer.value("pkcs11provider").empty()) {
+    settings.warnings.emplace_back("PKCS11Provider is not used here: load its keys into the ssh-agent (ssh-add -s)");
+  }
+  return {};
+}
+
+Result<void> way_there(const OpenSshAnswer& answer, const std::string& name, const LocalUser& self, HostSettings& settings) {
+  if (const std::string jumps = answer.value("proxyjump"); !jumps.empty()) {
+    TRY_ASSIGN(settings.jumps, parse_jumps(jumps));
+  }
+  if (const std::string command = answer.value("proxycommand"); !command.empty()) {
+    TRY_ASSIGN(settings.proxy_command, expand_command(command, answer, name, self));
+  }
+  for (const auto& [directive, shown] : {std::pair{"bindinterface", "BindInterface"}, {"proxyusefdpass", "ProxyUseFdpass"}}) {
+    if (const std::string value = answer.value(directive); !value.empty() && value != "no") {
+      return std::unexpected(misconfigured(fmt::format("{} is not followed here, and decides where we connect from", shown),
+                                           "take it out for this host"));
+    }
+  }
+  const std::string family = answer.value("addressfamily");
+  if (family == "inet") settings.family = AddressFamily::ipv4;
+  if (family == "inet6") settings.family = AddressFamily::ipv6;
+  settings.bind_address = answer.value("bindaddress");
+  return {};
+}
+
+}  // namespace
+
+OpenSshAnswer::OpenSshAnswer(std::string_view text) {
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    const auto space = line.find(' ');
+    if (space == std::string_view::npos || space == 0) continue;
+    std::string directive(line.substr(0, space));
+    std::ranges::transform(directive, directive.begin(), lower);
+    values_[std::move(directive)].emplace_back(line.substr(space + 1));
+  }
+}
+
+std::string OpenSshAnswer::value(std::string_view directive) const {
+  const auto& all = values(directive);
+  return all.empty() || all.front() == "none" ? std::string() : all.front();
+}
+
+const std::vector<std::string>& OpenSshAnswer::values(std::string_view directive) const {
+  const auto found = values_.find(directive);
+  return found == values_.end() ? no_values : found->second;
+}
+
+bool OpenSshAnswer::is_on(std::string_view directive) const {
+  const std::string text = value(directive);
+  return text == "yes" || text == "true";
+}
+
+Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswer& defaults, const std::string& name,
+                                 const LocalUser& self) {
+  HostSettings settings;
+  settings.address = answer.value("hostname");
+  settings.user = answer.value("user");
+  const auto port = number(answer.value("port"));
+  if (settings.address.empty() || settings.user.empty() || !port) {
+    return std::unexpected(misconfigured(fmt::format("ssh -G says no address, user or port of '{}'", name)));
+  }
+  settings.port = *port;
+  TRY(way_there(answer, name, self, settings));
+  TRY(host_key_settings(answer, settings));
+  TRY(user_key_settings(answer, defaults, name, self, settings));
+  if (const auto seconds = number(answer.value("connecttimeout")); seconds && *seconds > 0) {
+    settings.connect_timeout = std::chrono::seconds(*seconds);
+  }
+  if (const auto seconds = number(answer.value("serveraliveinterval")); seconds && *seconds > 0) {
+    settings.keepalive = std::chrono::seconds(*seconds);
+    settings.keepalive_count = std::max(1, number(answer.value("serveralivecountmax")).value_or(3));
+  }
+  const auto named = [&](std::string_view directive) {
+    const std::string list = answer.value(directive);
+    return list == defaults.value(directive) ? std::string() : list;
+  };
+  settings.kex = named("kexalgorithms");
+  settings.host_key_algorithms = named("hostkeyalgorithms");
+  settings.ciphers = named("ciphers");
+  settings.macs = named("macs");
+  return settings;
+}
+
+Result<std::vector<Hop>> parse_jumps(std::string_view text) {
+  std::vector<Hop> hops;
+  for (std::string_view rest = text; !rest.empty();) {
+    std::string_view word = rest.substr(0, rest.find(','));
+    rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+    if (word.starts_with("ssh://")) word.remove_prefix(6);
+    Hop hop;
+    if (const auto at = word.rfind('@'); at != std::string_view::npos) {
+      hop.user = word.substr(0, at);
+      word.remove_prefix(at + 1);
+    }
+    const bool bracketed = word.starts_with('[') && word.find(']') != std::string_view::npos;
+    const auto colon = bracketed ? word.find(':', word.find(']')) : word.find(':');
+    // More than one colon without brackets: an IPv6 address, which has no port then.
+    if (colon != std::string_view::npos && (bracketed || word.find(':', colon + 1) == std::string_view::npos)) {
+      const auto port = number(word.substr(colon + 1));
+      if (!port || *port < 1 || *port > 65535) {
+        return std::unexpected(misconfigured(fmt::format("'{}' of ProxyJump has no proper port", word)));
+      }
+      hop.port = *port;
+      word = word.substr(0, colon);
+    }
+    if (bracketed) word = word.substr(1, word.size() - 2);
+    if (word.empty() || word.starts_with('-')) {
+      return std::unexpected(misconfigured(fmt::format("ProxyJump '{}' is no list of [user@]host[:port]", text)));
+    }
+    hop.name = word;
+    hops.push_back(std::move(hop));
+  }
+  return hops;
+}
+
+Result<std::string> expand_path(std::string_view text, const OpenSshAnswer& answer, const std::string& name, const LocalUser& self) {
+  const Tokens tokens = [&](char token) -> std::optional<std::string> {
+    switch (token) {
+      case 'd': return self.home;
+      case 'h': return answer.value("hostname");
+      case 'i': return std::to_string(::getuid());
+      case 'j': return answer.value("proxyjump");
+      case 'k': return answer.value("hostkeyalias").empty() ? name : answer.value("hostkeyalias");
+      case 'L': return self.host.substr(0, self.host.find('.'));
+      case 'l': return self.host;
+      case 'n': return name;
+      case 'p': return answer.value("port");
+      case 'r': return answer.value("user");
+      case 'u': return self.user;
+      default: return std::nullopt;
+    }
+  };
+  std::string path(text);
+  if (path == "~" || path.starts_with("~/")) path.replace(0, 1, self.home);
+  TRY_ASSIGN(path, expand_variables(path, self));
+  return expand_tokens(path, tokens);
+}
+
+Result<std::string> expand_command(std::string_view text, const OpenSshAnswer& answer, const std::string& name, const LocalUser&) {
+  return expand_tokens(text, [&](char token) -> std::optional<std::string> {
+    switch (token) {
+      case 'h': return answer.value("hostname");
+      case 'n': return name;
+      case 'p': return answer.value("port");
+      case 'r': return answer.value("user");
+      default: return std::nullopt;
+    }
+  });
+}
+
+}  // namespace kirikae::ssh
