@@ -21,7 +21,7 @@ TEST_CASE("errors in the recipe are all told with file, line and column, exit 2,
     const Ran ran = world.deploy({verb, "production"});
     INFO(ran);
     REQUIRE(ran.status == 2);
-    REQUIRE_THAT(ran.err, ContainsSubstring("deploy.yml:9:1") && ContainsSubstring("keep_releases"));
+    REQUIRE_THAT(ran.err, ContainsSubstring("deploy.yml:10:1") && ContainsSubstring("keep_releases"));
     REQUIRE_THAT(ran.err, ContainsSubstring("deploy.yml:10:18") && ContainsSubstring(".."));
     REQUIRE_THAT(ran.err, ContainsSubstring("deploy.yml:13:52") && ContainsSubstring("roles"));
     REQUIRE_THAT(ran.err,

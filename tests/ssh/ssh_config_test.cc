@@ -1,0 +1,212 @@
+// How hosts are reached, as the system's ssh says it.
+#include "ssh/ssh_config.h"
+
+#include <chrono>
+
+#include "support/catch.h"
+#include "support/process.h"
+#include "support/temp_dir.h"
+
+namespace kirikae::ssh {
+namespace {
+
+using test::TempDir;
+using Names = std::vector<std::string>;
+
+const LocalUser ada{"/home/ada", "ada", "laptop.example.org", "/run/agent", {{"KEYS", "/keys"}}};
+
+SshConfig config_of(const TempDir& folder, const std::string& text, Overrides overrides = {}) {
+  overrides.config = folder.write("ssh config", text);
+  return {std::move(overrides), ada};
+}
+
+HostSettings settings_of(const TempDir& folder, const std::string& text, const std::string& name = "web",
+                         const Overrides& overrides = {}) {
+  auto settings = config_of(folder, text, overrides).of({name, 0, ""}, {});
+  if (!settings) throw std::runtime_error(to_text(settings.error()));
+  return *std::move(settings);
+}
+
+Error error_of(const TempDir& folder, const std::string& text) {
+  auto settings = config_of(folder, text).of({"web", 0, ""}, {});
+  if (settings) throw std::runtime_error("no error");
+  return settings.error();
+}
+
+}  // namespace
+
+TEST_CASE("a host is reached as ssh_config says, patterns and tokens included") {
+  const TempDir folder;
+  const HostSettings web = settings_of(folder, R"(Host web
+  HostName %h.example.com
+  Port 2222
+  User deploy
+  IdentityFile ~/.ssh/%r@%h
+  IdentityFile "${KEYS}/a b"
+  IdentitiesOnly yes
+  IdentityAgent /run/other
+  CertificateFile %d/%n-cert.pub
+  UserKnownHostsFile /etc/hosts_of/web "/a b/known" ~/more
+  HostKeyAlias farm
+  ConnectTimeout 7
+  ServerAliveInterval 4
+  ServerAliveCountMax 2
+  AddressFamily inet6
+  BindAddress 127.0.0.9
+  ForwardAgent yes
+  Ciphers aes256-ctr
+Host *
+  User nobody
+  Port 1
+)");
+  CHECK(web.address == "web.example.com");
+  CHECK(web.port == 2222);
+  CHECK(web.user == "deploy");
+  CHECK(web.identities == Names{"/home/ada/.ssh/deploy@web.example.com", "/keys/a b"});
+  CHECK(web.identities_given);
+  CHECK(web.identities_only);
+  CHECK_FALSE(web.identities_required);
+  CHECK(web.agent_socket == "/run/other");
+  CHECK(web.certificates == Names{"/home/ada/web-cert.pub"});
+  REQUIRE(web.known_hosts.size() == 5);  // ssh itself has put its user's folder before the third
+  CHECK(web.known_hosts[0] == "/etc/hosts_of/web");
+  CHECK(web.known_hosts[1] == "/a b/known");
+  CHECK(web.known_hosts[2].ends_with("/more"));
+  CHECK(web.known_hosts[3] == "/etc/ssh/ssh_known_hosts");
+  CHECK(web.host_key_alias == "farm");
+  CHECK(web.connect_timeout == std::chrono::seconds(7));
+  CHECK(web.keepalive == std::chrono::seconds(4));
+  CHECK(web.keepalive_count == 2);
+  CHECK(web.family == AddressFamily::ipv6);
+  CHECK(web.bind_address == "127.0.0.9");
+  CHECK(web.forward_agent);
+  CHECK(web.ciphers == "aes256-ctr");
+  CHECK(web.macs.empty());  // nobody has named any
+  CHECK(web.warnings.empty());
+}
+
+TEST_CASE("where ssh_config says nothing, a host has ssh's defaults") {
+  const HostSettings host = *SshConfig({.config = "none"}, ada).of({"Web1", 0, ""}, {});
+  CHECK(host.address == "web1");  // as ssh looks it up
+  CHECK(host.port == 22);
+  CHECK(host.user == test::run_program({"id", "-un"}).output.substr(0, host.user.size()));
+  CHECK_FALSE(host.identities_given);
+  CHECK(host.identities.front() == "/home/ada/.ssh/id_rsa");
+  CHECK(host.agent_socket == "/run/agent");
+  CHECK(host.connect_timeout == std::chrono::seconds(10));
+  CHECK(host.keepalive == std::chrono::seconds(15));
+  CHECK(host.jumps.empty());
+  CHECK_FALSE(host.accept_new);
+  CHECK(host.command == "ssh -F none Web1");
+}
+
+TEST_CASE("what is asked for goes before ssh_config, and chooses its blocks") {
+  const TempDir folder;
+  SshConfig config = config_of(folder, "Match user ops\n  IdentityFile /ops\nHost *\n  User nobody\n  Port 1\n");
+  const HostSettings host = *config.of({"web", 2222, "ops"}, {});
+  CHECK(host.port == 2222);
+  CHECK(host.user == "ops");
+  CHECK(host.identities == Names{"/ops"});
+  CHECK(host.command == "ssh -F '" + (folder / "ssh config") + "' -p 2222 ops@web");
+}
+
+TEST_CASE("the recipe's settings go before those of ssh_config") {
+  const TempDir folder;
+  Overrides overrides;
+  overrides.known_hosts = {"/srv/known"};
+  overrides.identities = {"/srv/key"};
+  overrides.accept_new = false;
+  overrides.forward_agent = false;
+  overrides.connect_timeout = std::chrono::seconds(3);
+  overrides.keepalive = std::chrono::seconds(9);
+  const HostSettings host = settings_of(folder,
+                                        "IdentityFile /other\nUserKnownHostsFile /other\nStrictHostKeyChecking accept-new\n"
+                                        "ForwardAgent yes\nConnectTimeout 40\nServerAliveInterval 40\n",
+                                        "web", overrides);
+  CHECK(host.known_hosts == Names{"/srv/known"});
+  CHECK(host.identities == Names{"/srv/key"});
+  CHECK(host.identities_required);
+  CHECK_FALSE(host.accept_new);
+  CHECK_FALSE(host.forward_agent);
+  CHECK(host.connect_timeout == std::chrono::seconds(3));
+  CHECK(host.keepalive == std::chrono::seconds(9));
+}
+
+TEST_CASE("jump hosts and proxy commands are read with their tokens") {
+  const TempDir folder;
+  const HostSettings host = settings_of(folder, "ProxyJump ada@gate:2200,ssh://inner,[fe80::1]:23\n");
+  CHECK(host.jumps == std::vector<Hop>{{"gate", 2200, "ada"}, {"inner", 0, ""}, {"fe80::1", 23, ""}});
+  CHECK(settings_of(folder, "ProxyJump none\n").jumps.empty());
+  CHECK(settings_of(folder, "Host web\n HostName 10.0.0.1\n Port 23\n User u\n ProxyCommand nc -x 'p%%' %h %p %n %r\n").proxy_command ==
+        "nc -x 'p%' 10.0.0.1 23 web u");
+}
+
+TEST_CASE("jump lists that are none are refused") {
+  for (const char* text : {"a:99999", "a:", "-a", "a,-b", "u@", "[::1]:x"}) {
+    INFO(text);
+    CHECK_FALSE(parse_jumps(text));
+  }
+}
+
+TEST_CASE("the values none and SSH_AUTH_SOCK mean what they mean to ssh") {
+  const TempDir folder;
+  const HostSettings none = settings_of(folder, "IdentityFile none\nIdentityAgent none\nUserKnownHostsFile none\n");
+  CHECK(none.identities.empty());
+  CHECK(none.agent_socket.empty());
+  CHECK(none.known_hosts.front() == "/etc/ssh/ssh_known_hosts");
+  CHECK(settings_of(folder, "IdentityAgent SSH_AUTH_SOCK\n").agent_socket == "/run/agent");
+  CHECK(settings_of(folder, "IdentityAgent $KEYS\n").agent_socket == "/keys");
+}
+
+TEST_CASE("a laxer rule for host keys is accept-new at most, and said") {
+  const TempDir folder;
+  CHECK(settings_of(folder, "StrictHostKeyChecking accept-new\n").warnings.empty());
+  const HostSettings lax = settings_of(folder, "StrictHostKeyChecking no\n");
+  CHECK(lax.accept_new);
+  REQUIRE(lax.warnings.size() == 1);
+  CHECK(lax.warnings[0].find("refused all the same") != std::string::npos);
+}
+
+TEST_CASE("directives that decide where, as whom or whose keys are refused where they can't be followed") {
+  const TempDir folder;
+  CHECK(error_of(folder, "BindInterface lo\n").message.find("BindInterface is not followed") != std::string::npos);
+  CHECK(error_of(folder, "RevokedHostKeys /gone\n").message.find("RevokedHostKeys") != std::string::npos);
+  CHECK(error_of(folder, "IdentityFile /keys/%C\n").message.find("the token '%C'") != std::string::npos);
+  CHECK(error_of(folder, "IdentityFile ${NOT_SET}/key\n").message.find("the variable 'NOT_SET' is not set") != std::string::npos);
+  CHECK(settings_of(folder, "PKCS11Provider /lib/token.so\n").warnings.size() == 1);
+  CHECK(settings_of(folder, "KnownHostsCommand /bin/true\n").warnings.size() == 1);
+}
+
+TEST_CASE("an error in ssh_config is told with its line, as ssh has it") {
+  const TempDir folder;
+  const Error error = error_of(folder, "Host web\n  Prot 22\n");
+  CHECK(error.code == ErrorCode::connect);
+  CHECK(error.message == "ssh_config can't be used: " + (folder / "ssh config") + ": line 2: Bad configuration option: prot");
+}
+
+TEST_CASE("ssh is asked about a host once in a run, however many ask at the same time") {
+  const TempDir folder;
+  SshConfig config = config_of(folder, "Match exec \"echo %n >> " + (folder / "asked") + "\"\n  Port 23\n");
+  const std::vector<SshConfig::Wanted> wanted = {{"a", 0, ""}, {"b", 0, ""}, {"c", 0, ""}};
+  for (int i = 0; i < 2; ++i) {
+    for (const auto& settings : config.of(wanted, {})) {
+      REQUIRE(settings);
+      CHECK(settings->port == 23);
+      // As it is known from then on.
+      CHECK(config.of({settings->address, 23, settings->user}, {}));
+    }
+  }
+  CHECK(test::run_program({"sort", folder / "asked"}).output == "a\nb\nc\n");
+}
+
+TEST_CASE("a command of ssh_config that hangs is not waited for longer than asked") {
+  const TempDir folder;
+  REQUIRE(test::run_program({"mkfifo", folder / "never"}).status == 0);
+  SshConfig config = config_of(folder, "Match exec \"read x <" + (folder / "never") + "\"\n  Port 23\n");
+  const auto settings = config.of({"web", 0, ""}, {Deadline::in(std::chrono::milliseconds(300)), {}});
+  REQUIRE_FALSE(settings);
+  CHECK(settings.error().code == ErrorCode::timeout);
+  CHECK(settings.error().hint == "a 'Match exec' of ssh_config may hang: ssh -G web");
+}
+
+}  // namespace kirikae::ssh
