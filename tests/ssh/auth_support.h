@@ -86,6 +86,7 @@ class Client {
 ssh::Settings given(std::vector<std::string> identities);
 std::string public_line(const std::string& type, const std::string& name);  // of key_pair(type, name)
 std::string agent_label(const std::string& type, const std::string& name);  // as errors name the agent's copy of it
+inline const std::string takes_keys = "; the host accepts: publickey";  // the end of errors of a login
 std::string ssh_command(const SshdFixture& sshd);
 void expect_login(const SshdFixture& sshd, const ssh::Settings& settings);
 Error refused_login(const SshdFixture& sshd, const ssh::Settings& settings,
