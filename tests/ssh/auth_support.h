@@ -73,6 +73,9 @@ class Client {
   Result<void> log_in(ssh::Authenticator& authenticator, const ssh::Wait& wait = {},
                       const std::string& user = SshdFixture::user());
   [[nodiscard]] bool logged_in() const;
+  // By one key or certificate, without an authenticator. `sign` is given the bytes and the algorithm. The result is libssh2's.
+  using Sign = std::function<Result<std::string>(std::string_view data, std::string_view algorithm)>;
+  int log_in_by(const std::string& blob, const Sign& sign);
 
  private:
   int call(const std::function<int()>& f, const ssh::Wait& wait) const;
