@@ -1,6 +1,7 @@
 // Passwords and questions of hosts, against a real sshd that has a shadow file and PAM rules of its own: for root, who may hide the
 // system's from it.
 #include <algorithm>
+#include <atomic>
 #include <thread>
 
 #include "ssh/auth_support.h"
@@ -164,6 +165,40 @@ TEST_CASE("sessions of one account that log in at the same time share one questi
   }
   CHECK(questions == 1);
   CHECK(logged_in == 4);
+}
+
+TEST_CASE("a passphrase and a password are not asked for at the same time") {
+  if (is_skipped()) return;
+  const TempDir folder;
+  const Server server(by_password);
+  const SshdFixture other;  // which knows the key
+  other.authorize(public_line("ed25519", "one"));
+  std::atomic<int> inside = 0;
+  std::atomic<int> questions = 0;
+  std::atomic<bool> together = false;
+  Settings settings = given({key_copy(folder, "ed25519", "one", {"-N", passphrase})});
+  settings.ask = [&](const std::string& question) {
+    ++questions;
+    ++inside;
+    // Long enough for the other session to ask, if it would.
+    if (eventually([&] { return inside == 2; }, std::chrono::milliseconds(1500))) together = true;
+    --inside;
+    return Secret(question.starts_with("passphrase") ? passphrase : right);
+  };
+  Authenticator authenticator(settings);
+  std::atomic<int> logged_in = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (const SshdFixture* sshd : {&server.sshd, &other}) {
+      threads.emplace_back([&, sshd] {
+        Client client(*sshd);
+        if (client.log_in(authenticator)) ++logged_in;
+      });
+    }
+  }
+  CHECK(logged_in == 2);
+  CHECK(questions == 2);
+  CHECK_FALSE(together);
 }
 
 TEST_CASE("a host's question for the password is answered with the given one, or by somebody") {
