@@ -172,7 +172,8 @@ bool InteractiveLogin::hung_up(int code) const {
 }
 
 Result<InteractiveLogin::Answer> InteractiveLogin::ask_for_methods() {
-  const char* list = nullptr;  // the session's
+  // The session's; it loses one when it makes the next. Freeing that here would be wrong for a libssh2 that learns to do so.
+  const char* list = nullptr;
   const int code = call_([&] {
     list = libssh2_userauth_list(session_, target_.user.c_str(), static_cast<unsigned int>(target_.user.size()));
     return list != nullptr ? 0 : libssh2_session_last_errno(session_);

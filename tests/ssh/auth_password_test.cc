@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "ssh/auth_support.h"
+#include "ssh/session_support.h"
 #include "support/catch.h"
 #include "support/process.h"
 #include "support/ssh_session.h"
@@ -31,6 +32,7 @@ bool is_skipped() {
 
 // `lines`: of sshd_config. `pam`: words for pam_questions; empty: the shadow file decides there, too.
 struct Server {
+  KnownLeaks leaks;
   TempDir folder;
   SshdFixture sshd;
 
