@@ -5,13 +5,17 @@
 
 #include <cstdlib>
 #include <cstring>
+#include <map>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
 #include "core/shell_quote.h"
+#include "ssh/interactive_login.h"
 #include "ssh/key_ring.h"
+#include "ssh/passwords.h"
 #include "ssh/wire.h"
 
 namespace kirikae::ssh {
@@ -65,29 +69,132 @@ std::string ssh_command(const Target& target) {
                      shell_word(target.user + "@" + target.address));
 }
 
+// What earlier logins of an account have told about it.
+struct Lesson {
+  bool wants_more = false;  // than a key
+  // The keys were refused until the host hung up: the next login has no use for them, and all tries for the rest.
+  bool keys_are_useless = false;
+  std::vector<std::string> notes;
+  std::vector<std::string> left_out;
+};
+
+class Lessons {
+ public:
+  Lesson about(const Target& target) {
+    const std::scoped_lock lock(mutex_);
+    return lessons_[account_key(target)];
+  }
+  void learn(const Target& target, Lesson lesson) {
+    const std::scoped_lock lock(mutex_);
+    lessons_[account_key(target)] = std::move(lesson);
+  }
+
+ private:
+  std::mutex mutex_;
+  std::map<std::string, Lesson> lessons_;
+};
+
 // One host's login.
 class Login {
  public:
-  Login(KeyRing& keys, LIBSSH2_SESSION* session, const Target& target, const HostSettings& host, const Authenticator::Call& call,
-        const Wait& wait, const std::function<void(int)>& signed_sent)
-      : keys_(keys), session_(session), target_(target), host_(host), call_(call), wait_(wait), signed_sent_(signed_sent) {}
+  Login(KeyRing& keys, Passwords& passwords, Lessons& lessons, LIBSSH2_SESSION* session, const Target& target,
+        const HostSettings& host, const Authenticator::Call& call, const Wait& wait, const std::function<void(int)>& signed_sent)
+      : keys_(keys),
+        lessons_(lessons),
+        lesson_(lessons.about(target)),
+        session_(session),
+        target_(target),
+        host_(host),
+        call_(call),
+        wait_(wait),
+        signed_sent_(signed_sent),
+        interactive_(passwords, session, target, call, wait) {}
 
   Result<void> run() {
     TRY_ASSIGN(const std::vector<KeyRing::Key> keys, keys_.keys(host_, wait_));
+    if (lesson_.keys_are_useless) {
+      notes_ = lesson_.notes;
+      left_out_ = lesson_.left_out;
+    } else {
+      TRY_ASSIGN(const bool accepted, try_keys(keys));
+      if (accepted) return {};
+    }
+    TRY_ASSIGN(auto answer, without_keys());
+    if (answer == Answer::next_step && interactive_.takes("publickey")) {
+      keys_are_over_ = false;
+      TRY_ASSIGN(const bool accepted, try_keys(keys));
+      if (accepted) return {};
+      if (!host_is_gone_) {
+        TRY_ASSIGN(answer, without_keys());
+      }
+    }
+    if (answer == Answer::let_in) return {};
+    return std::unexpected(!tried_ && notes_.empty() ? no_keys() : refused());
+  }
+
+ private:
+  using Answer = InteractiveLogin::Answer;
+
+  Result<bool> try_keys(const std::vector<KeyRing::Key>& keys) {
     for (const KeyRing::Key& key : keys) {
+      if (keys_are_over_) break;
       if (!key.unusable().empty()) {
         note(key, key.unusable());
       } else if (tries_ == max_tries || host_is_gone_) {
         left_out_.push_back(key.label());
       } else {
         TRY_ASSIGN(const bool accepted, try_key(key));
-        if (accepted) return {};
+        if (accepted) return true;
       }
     }
-    return std::unexpected(tries_ == 0 && notes_.empty() ? no_keys() : refused());
+    return false;
   }
 
- private:
+  // What the host takes beside keys, now that these are not what it wants, or not all.
+  Result<Answer> without_keys() {
+    if (!host_is_gone_ && tries_ < max_tries && interactive_.methods().empty()) {
+      TRY_ASSIGN(const auto answer, interactive_.ask_for_methods());
+      if (answer == Answer::let_in) return answer;
+      host_is_gone_ = answer == Answer::hung_up;
+    }
+    if (!interactive_.possible()) return Answer::refused;
+    if (host_is_gone_ || tries_ == max_tries) return std::unexpected(come_again());
+    if (!interactive_.takes("password") && !interactive_.takes("keyboard-interactive")) return Answer::refused;
+    // What was asked for behind a signature is thrown away by a host that wants more than that.
+    if (signed_sent_ && signatures_ > 0 && !lesson_.wants_more) {
+      lesson_.wants_more = true;
+      lessons_.learn(target_, lesson_);
+      return std::unexpected(Error(ErrorCode::lost, fmt::format("the host wants more than a key of '{}'", target_.user)));
+    }
+    TRY_ASSIGN(const auto answer, interactive_.run());
+    if (answer == Answer::hung_up) return std::unexpected(come_again());
+    return answer;
+  }
+
+  // The host has hung up; over a new connection there are tries for what was not tried yet.
+  Error come_again() {
+    if (signatures_ == 0 && !lesson_.keys_are_useless) {
+      lesson_.keys_are_useless = true;
+      lesson_.notes = notes_;
+      lesson_.left_out = left_out_;
+      lessons_.learn(target_, lesson_);
+    }
+    return Error(ErrorCode::lost,
+                 fmt::format("the host hung up while '{}' logged in{}", target_.user, joined(": ", all_notes(), "; ")));
+  }
+
+  static std::string joined(std::string_view first, const std::vector<std::string>& items, std::string_view between) {
+    std::string text;
+    for (const std::string& item : items) text.append(text.empty() ? first : between).append(item);
+    return text;
+  }
+
+  [[nodiscard]] std::vector<std::string> all_notes() const {
+    std::vector<std::string> notes = notes_;
+    notes.insert(notes.end(), interactive_.notes().begin(), interactive_.notes().end());
+    return notes;
+  }
+
   void note(const KeyRing::Key& key, std::string_view result) {
     notes_.push_back(fmt::format("{}: {}", key.label(), result));
   }
@@ -101,6 +208,7 @@ class Login {
   }
 
   Result<bool> try_key(const KeyRing::Key& key) {
+    tried_ = true;
     waited_ = waited_ || !key.tells();
     const auto blob = keys_.public_blob(key, wait_);
     if (!blob) {
@@ -139,7 +247,9 @@ class Login {
                                                   reinterpret_cast<const unsigned char*>(blob.data()), blob.size(),
                                                   sign_callback, &abstract);
       if (code == LIBSSH2_ERROR_EAGAIN && signing.asked) return signature_wanted;
-      if (code == LIBSSH2_ERROR_EAGAIN && signing.used && signed_sent_) signed_sent_(signatures_);
+      if (code == LIBSSH2_ERROR_EAGAIN && signing.used && signed_sent_ && !lesson_.wants_more) {
+        signed_sent_(signatures_);
+      }
       return code;
     });
   }
@@ -157,7 +267,8 @@ class Login {
       return {};
     }
     if (code == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED && !hung_up()) {
-      note(key, was_signed ? "known to the host, but not enough to log in (it may want a second factor)" : "unusable");
+      if (was_signed) return judge_signature(key);
+      note(key, "unusable");
       ++tries_;
       return {};
     }
@@ -171,6 +282,17 @@ class Login {
     return {};
   }
 
+  // A good signature that isn't enough, or one that the host does not take. What it takes now tells them apart, if it is no key.
+  Result<void> judge_signature(const KeyRing::Key& key) {
+    TRY_ASSIGN(const auto answer, interactive_.ask_for_methods());
+    ++tries_;
+    host_is_gone_ = answer == Answer::hung_up;
+    keys_are_over_ = answer == Answer::refused && !interactive_.takes("publickey");
+    note(key, keys_are_over_ ? "accepted, and not enough to log in"
+                             : "known to the host, but not enough to log in (it may want a second factor)");
+    return {};
+  }
+
   // libssh2 gives a lost connection here the code of a refused signature; only the text tells them apart.
   bool hung_up() {
     char* text = nullptr;
@@ -178,18 +300,18 @@ class Login {
     return text != nullptr && std::string_view(text).starts_with("Waiting for");
   }
 
+  [[nodiscard]] std::string what_it_takes() const {
+    return interactive_.methods().empty() ? "" : "the host accepts: " + joined("", interactive_.methods(), ", ");
+  }
+
   Error refused() {
-    std::string text = fmt::format("no key was accepted for user '{}'", target_.user);
-    std::string_view separator = ": ";
-    for (const std::string& item : notes_) {
-      text.append(separator).append(item);
-      separator = "; ";
-    }
-    if (const std::string trouble = keys_.agent_trouble(host_.agent_socket); !trouble.empty()) text.append(separator).append(trouble);
-    if (!left_out_.empty()) {
-      text += "; not tried any more: ";
-      for (const std::string& label : left_out_) text.append(label).append(&label == &left_out_.back() ? "" : ", ");
-    }
+    const bool said = !interactive_.notes().empty();
+    std::string text = fmt::format("no {} was accepted for user '{}'{}",
+                                   !said ? "key" : notes_.empty() ? "password" : "key and no password", target_.user,
+                                   joined(": ", all_notes(), "; "));
+    if (const std::string trouble = keys_.agent_trouble(host_.agent_socket); !trouble.empty()) text.append("; ").append(trouble);
+    text += joined("; not tried any more: ", left_out_, ", ");
+    if (const std::string takes = what_it_takes(); !takes.empty()) text.append("; ").append(takes);
     return Error(ErrorCode::auth, std::move(text),
                  left_out_.empty() ? "see what ssh says: " + ssh_command(target_)
                                    : "name the right key in the recipe (ssh: identity), and see what ssh says: " +
@@ -199,41 +321,61 @@ class Login {
   Error no_keys() {
     const std::string trouble = keys_.agent_trouble(host_.agent_socket);
     return Error(ErrorCode::auth,
-                 fmt::format("there is no key to log in with: {}, and no key file was found",
-                             trouble.empty() ? "the ssh-agent has none or is not running" : trouble),
+                 fmt::format("there is no key to log in with: {}, and no key file was found{}",
+                             trouble.empty() ? "the ssh-agent has none or is not running" : trouble,
+                             interactive_.methods().empty() ? "" : "; " + what_it_takes()),
                  fmt::format("make one and take it to the host: ssh-keygen -t ed25519 && ssh-copy-id{} {}",
                              target_.port == 22 ? "" : fmt::format(" -p {}", target_.port),
                              shell_word(target_.user + "@" + target_.address)));
   }
 
   KeyRing& keys_;
+  Lessons& lessons_;
+  Lesson lesson_;
   LIBSSH2_SESSION* session_;
   const Target& target_;
   const HostSettings& host_;
   const Authenticator::Call& call_;
   const Wait& wait_;
   const std::function<void(int)>& signed_sent_;
+  InteractiveLogin interactive_;
   int signatures_ = 0;
   int tries_ = 0;  // that the host counts
+  bool tried_ = false;
   bool host_is_gone_ = false;
+  bool keys_are_over_ = false;
   bool waited_ = false;  // perhaps: for somebody to type a passphrase
   std::vector<std::string> notes_;
   std::vector<std::string> left_out_;
 };
 
+// One question at a time, whoever asks.
+Settings in_turn(Settings settings) {
+  if (!settings.ask) return settings;
+  settings.ask = [ask = settings.ask, one = std::make_shared<std::mutex>()](const std::string& question) {
+    const std::scoped_lock lock(*one);
+    return ask(question);
+  };
+  return settings;
+}
+
 }  // namespace
 
 struct Authenticator::State {
-  explicit State(const Settings& settings) : keys(settings) {}
+  State(const Settings& settings, Passwords::Given given) : keys(settings), passwords(std::move(given), settings.ask) {}
   KeyRing keys;
+  Passwords passwords;
+  Lessons lessons;
 };
 
-Authenticator::Authenticator(const Settings& settings) : state_(std::make_unique<State>(settings)) {}
+Authenticator::Authenticator(const Settings& settings, Passwords::Given given)
+    : state_(std::make_unique<State>(in_turn(settings), std::move(given))) {}
 Authenticator::~Authenticator() = default;
 
 Result<void> Authenticator::authenticate(LIBSSH2_SESSION* session, const Target& target, const HostSettings& host,
                                          const Call& call, const Wait& wait, const std::function<void(int)>& signed_sent) {
-  return Login(state_->keys, session, target, host, call, wait, signed_sent).run();
+  auto& [keys, passwords, lessons] = *state_;
+  return Login(keys, passwords, lessons, session, target, host, call, wait, signed_sent).run();
 }
 
 }  // namespace kirikae::ssh

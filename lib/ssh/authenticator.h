@@ -1,11 +1,13 @@
-// Authenticator: proves to hosts who the user is, with the keys of the ssh-agent and of key files. One for a whole run:
-// keys are read once, the agent is asked for its list once, and a passphrase is asked for once per key file.
+// Authenticator: proves to hosts who the user is, with the keys of the ssh-agent and of key files, and where a host wants that, with
+// passwords and answers to its questions. One for a whole run: keys are read once, the agent is asked for its list once, and a
+// passphrase is asked for once per key file, a password once per account.
 #pragma once
 
 #include <functional>
 #include <memory>
 
 #include "core/error.h"
+#include "ssh/passwords.h"
 #include "ssh/ssh_connector.h"
 #include "ssh/transport.h"
 
@@ -21,18 +23,20 @@ class Authenticator {
   // a hardware key.
   using Call = std::function<int(const std::function<int()>& f)>;
 
-  explicit Authenticator(const Settings& settings);
+  // `given`: passwords that nobody is asked for.
+  explicit Authenticator(const Settings& settings, Passwords::Given given = {});
   ~Authenticator();
   Authenticator(const Authenticator&) = delete;
   Authenticator& operator=(const Authenticator&) = delete;
 
   // Authenticates target.user on a session whose handshake is done and whose host key has been verified; any thread,
-  // one session per thread. The session is non-blocking and uses libssh2's default allocator. The keys are
-  // tried in KeyRing's order. A passphrase is asked for only where the host
-  // would accept the key.
-  // Errors: auth (with every key that was tried), local (a required identity can't be used), cancelled, timeout, lost (the
-  // host hung up; where it did so while a passphrase was awaited, connecting again may succeed, since the answer is
-  // kept).
+  // one session per thread. The session is non-blocking and uses libssh2's default allocator. The keys are tried in KeyRing's
+  // order. A passphrase is asked for only where the host
+  // would accept the key. Then passwords, where the host takes any and somebody is there to give them; before that, no host is asked
+  // what it takes.
+  // Errors: auth (with everything that was tried, and what the host takes), local (a required identity can't be used), cancelled,
+  // timeout, lost (the host hung up; connecting again may succeed, since answers are kept, keys that it has refused are left out
+  // then, and `signed_sent` is not called where a host wants more than a key).
   // `signed_sent`, where there is one, is called again and again while the host's judgement of a signature is awaited, with the
   // number of signatures that were sent: what needs the login may be asked for then already.
   Result<void> authenticate(_LIBSSH2_SESSION* session, const Target& target, const HostSettings& host, const Call& call,

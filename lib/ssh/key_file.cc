@@ -92,7 +92,9 @@ Result<std::optional<KeyFile>> KeyFile::read(const std::string& path) {
     const auto parsed = parse_openssh_key(key.container_.reveal());
     if (!parsed) return std::unexpected(unusable(path, "the file is damaged"));
     key.blob_ = parsed->public_blob;
-    key.encrypted_ = parsed->cipher != "none";
+    key.hardware_ = key_type(key.blob_).starts_with("sk-");
+    key.encrypted_ = parsed->cipher != "none" && !key.hardware_;
+    if (key.hardware_) key.bytes_ = Secret();
     return key;
   }
   if (text.find("-----BEGIN ") == std::string_view::npos || text.find("PRIVATE KEY-----") == std::string_view::npos) {

@@ -20,6 +20,8 @@ class KeyFile {
 
   [[nodiscard]] bool public_only() const { return bytes_.empty(); }
   [[nodiscard]] bool encrypted() const { return encrypted_; }
+  // public_only(), and the private half is in a token: the file has a handle to it, which the agent has to be given (ssh-add).
+  [[nodiscard]] bool hardware() const { return hardware_; }
   // Empty: only to be had by opening the file.
   [[nodiscard]] const std::string& public_blob() const { return blob_; }
 
@@ -37,6 +39,7 @@ class KeyFile {
   Secret container_;  // OpenSSH's format, decoded; empty: PEM or PKCS#8
   std::string blob_;
   bool encrypted_ = false;
+  bool hardware_ = false;
 };
 
 }  // namespace kirikae::ssh

@@ -1,6 +1,7 @@
 #include "ssh/openssh_key.h"
 
 #include <fmt/core.h>
+#include <openssl/crypto.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
@@ -19,8 +20,10 @@ struct Cipher {
   std::string_view name;
   const EVP_CIPHER* (*evp)();
   bool authenticates = false;
+  std::size_t block = 16;  // the text is filled up to a multiple of it
 };
-constexpr std::array<Cipher, 8> ciphers{{
+constexpr std::string_view chacha = "chacha20-poly1305@openssh.com";
+constexpr std::array<Cipher, 10> ciphers{{
     {"aes256-ctr", EVP_aes_256_ctr},
     {"aes192-ctr", EVP_aes_192_ctr},
     {"aes128-ctr", EVP_aes_128_ctr},
@@ -29,9 +32,11 @@ constexpr std::array<Cipher, 8> ciphers{{
     {"aes128-cbc", EVP_aes_128_cbc},
     {"aes256-gcm@openssh.com", EVP_aes_256_gcm, true},
     {"aes128-gcm@openssh.com", EVP_aes_128_gcm, true},
+    {"3des-cbc", EVP_des_ede3_cbc, false, 8},
+    {chacha, EVP_chacha20, true, 8},
 }};
 constexpr std::uint32_t rounds_limit = 10000;  // a minute; more is an attack or a mistake
-constexpr int tag_size = 16;
+constexpr std::size_t tag_size = 16;
 
 Error broken() { return Error(ErrorCode::local, "the file is damaged"); }
 Error wrong_passphrase() { return Error(ErrorCode::auth, "wrong passphrase"); }
@@ -54,7 +59,7 @@ std::optional<Secret> decipher(const Cipher& cipher, const OpensshKey& key, std:
       EVP_CIPHER_CTX_set_padding(context.get(), 0) != 1) {
     throw std::bad_alloc();
   }
-  if ((cipher.authenticates && EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, tag_size, tag.data()) != 1) ||
+  if ((cipher.authenticates && EVP_CIPHER_CTX_ctrl(context.get(), EVP_CTRL_AEAD_SET_TAG, static_cast<int>(tag_size), tag.data()) != 1) ||
       EVP_DecryptUpdate(context.get(), bytes_of(plain), &size, bytes_of(key.secret),
                         static_cast<int>(key.secret.size())) != 1 ||
       EVP_DecryptFinal_ex(context.get(), bytes_of(plain) + size, &last) != 1) {
@@ -62,6 +67,39 @@ std::optional<Secret> decipher(const Cipher& cipher, const OpensshKey& key, std:
     return std::nullopt;
   }
   return Secret(std::move(plain));
+}
+
+// ChaCha20 from its block `block` on, with OpenSSH's nonce of a packet number 0.
+std::optional<Secret> chacha20(std::string_view key, char block, std::string_view bytes) {
+  const std::unique_ptr<EVP_CIPHER_CTX, decltype(&EVP_CIPHER_CTX_free)> context(EVP_CIPHER_CTX_new(),
+                                                                                EVP_CIPHER_CTX_free);
+  std::string iv(16, '\0');  // OpenSSL's begins with the block's number, lowest byte first
+  iv[0] = block;
+  std::string out(bytes.size(), '\0');
+  int size = 0;
+  if (context == nullptr) throw std::bad_alloc();
+  if (EVP_DecryptInit_ex(context.get(), EVP_chacha20(), nullptr, bytes_of(key), bytes_of(std::string_view(iv))) != 1 ||
+      EVP_DecryptUpdate(context.get(), bytes_of(out), &size, bytes_of(bytes), static_cast<int>(bytes.size())) != 1) {
+    ERR_clear_error();
+    return std::nullopt;
+  }
+  return Secret(std::move(out));
+}
+
+// OpenSSH's PROTOCOL.chacha20poly1305, for one packet: the tag's key is the first block, the text begins with the second. The
+// second half of the key is for lengths, which a file has none of.
+std::optional<Secret> decipher_chacha(const OpensshKey& key, std::string_view main_key) {
+  const auto tag_key = chacha20(main_key, 0, std::string(32, '\0'));
+  if (!tag_key) return std::nullopt;
+  std::array<unsigned char, tag_size> tag{};
+  std::size_t size = 0;
+  const bool made = EVP_Q_mac(nullptr, "POLY1305", nullptr, nullptr, nullptr, tag_key->reveal().data(), 32, bytes_of(key.secret),
+                              key.secret.size(), tag.data(), tag.size(), &size) != nullptr;
+  if (!made || size != tag_size || CRYPTO_memcmp(tag.data(), key.tag.data(), tag_size) != 0) {
+    ERR_clear_error();
+    return std::nullopt;
+  }
+  return chacha20(main_key, 1, key.secret);
 }
 
 Result<Secret> decrypt(const OpensshKey& key, std::string_view passphrase) {
@@ -81,14 +119,15 @@ Result<Secret> decrypt(const OpensshKey& key, std::string_view passphrase) {
   const auto rounds = options.number();
   const bool tag_fits = key.tag.size() == (cipher->authenticates ? tag_size : 0);
   if (!salt || salt->empty() || !rounds || *rounds == 0 || *rounds > rounds_limit || !tag_fits ||
-      key.secret.size() % 16 != 0) {
+      key.secret.size() % cipher->block != 0) {
     return std::unexpected(broken());
   }
   if (passphrase.empty()) return std::unexpected(wrong_passphrase());
-  const auto size =
-      static_cast<std::size_t>(EVP_CIPHER_get_key_length(cipher->evp()) + EVP_CIPHER_get_iv_length(cipher->evp()));
+  const auto size = cipher->name == chacha ? 64
+                                           : static_cast<std::size_t>(EVP_CIPHER_get_key_length(cipher->evp()) +
+                                                                      EVP_CIPHER_get_iv_length(cipher->evp()));
   const Secret key_and_iv = bcrypt_kdf(passphrase, *salt, *rounds, size);
-  auto plain = decipher(*cipher, key, key_and_iv.reveal());
+  auto plain = cipher->name == chacha ? decipher_chacha(key, key_and_iv.reveal()) : decipher(*cipher, key, key_and_iv.reveal());
   if (!plain) return std::unexpected(wrong_passphrase());
   return *std::move(plain);
 }
@@ -121,10 +160,11 @@ Result<PrivateKey> parse_fields(std::string_view type, WireReader fields) {
                      .prime_q = numbers[5],
                      .coefficient = numbers[3]});
   }
-  return std::unexpected(
-      Error(ErrorCode::local, type.starts_with("sk-")
-                                  ? std::string("a hardware key's file can only be used through the ssh-agent")
-                                  : fmt::format("keys of type '{}' are not supported", type)));
+  if (type.starts_with("sk-")) {
+    return std::unexpected(
+        Error(ErrorCode::local, "it only points to a hardware key, which is used through the ssh-agent", "load it: ssh-add "));
+  }
+  return std::unexpected(Error(ErrorCode::local, fmt::format("keys of type '{}' are not supported", type)));
 }
 
 }  // namespace

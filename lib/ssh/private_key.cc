@@ -176,11 +176,11 @@ Result<std::string> PrivateKey::sign(std::string_view data, std::string_view alg
   const std::string type = key_type(blob_);
   const EVP_MD* digest = nullptr;  // ed25519 has its own
   if (type == "ssh-rsa") {
-    if (algorithm == "ssh-rsa") {
+    if (!algorithm.starts_with("rsa-sha2-")) {  // of a certificate, too
       return std::unexpected(
           Error(ErrorCode::auth, "the host takes RSA keys with SHA-1 signatures only, which are not safe"));
     }
-    digest = algorithm == "rsa-sha2-512" ? EVP_sha512() : EVP_sha256();
+    digest = algorithm.starts_with("rsa-sha2-512") ? EVP_sha512() : EVP_sha256();
   } else if (type != "ssh-ed25519") {
     digest = curve_of(key_.get())->digest();
   }

@@ -18,12 +18,12 @@ namespace kirikae::ssh {
 
 // What goes before ssh_config. Not set: as ssh_config has it.
 struct Overrides {
-  std::string config;                    // the file to read instead of OpenSSH's own two, or "none"; empty: those two
-  std::vector<std::string> known_hosts;  // instead of all others
-  std::optional<bool> accept_new;
-  std::vector<std::string> identities;   // these alone
-  std::optional<bool> forward_agent;
-  std::optional<std::chrono::seconds> connect_timeout, keepalive;
+  std::string config{};                    // the file to read instead of OpenSSH's own two, or "none"; empty: those two
+  std::vector<std::string> known_hosts{};  // instead of all others
+  std::optional<bool> accept_new{};
+  std::vector<std::string> identities{};   // these alone
+  std::optional<bool> forward_agent{};
+  std::optional<std::chrono::seconds> connect_timeout{}, keepalive{};
 };
 
 class SshConfig {

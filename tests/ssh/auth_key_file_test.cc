@@ -1,6 +1,10 @@
 // Key files in every form that people have, without a host: what is read, what is asked for, what is refused.
 #include "ssh/key_file.h"
 
+#include <fstream>
+#include <functional>
+
+#include "core/digest.h"
 #include "ssh/auth_support.h"
 #include "ssh/wire.h"
 #include "support/catch.h"
@@ -26,6 +30,21 @@ KeyFile read(const std::string& path) {
   return **std::move(file);
 }
 
+std::string armoured(const std::string& container) {
+  return "-----BEGIN OPENSSH PRIVATE KEY-----\n" + to_base64(container) + "\n-----END OPENSSH PRIVATE KEY-----\n";
+}
+
+// Changes a key file in OpenSSH's format.
+void write_container(const std::string& path, const std::function<void(std::string&)>& change) {
+  std::string text = text_of(path);
+  text = text.substr(text.find('\n'), text.find("-----END") - text.find('\n'));
+  std::erase(text, '\n');
+  std::string container;
+  REQUIRE(from_base64(text, container));
+  change(container);
+  std::ofstream(path) << armoured(container);
+}
+
 struct Form {
   const char* name;
   std::vector<std::string> options;
@@ -39,7 +58,8 @@ TEST_CASE("keys of every kind are read in every form, encrypted or not") {
   std::vector<Form> plain{{"OpenSSH", {"-N", ""}}};
   std::vector<Form> encrypted;
   for (const char* cipher :
-       {"aes256-ctr", "aes128-ctr", "aes192-ctr", "aes256-cbc", "aes256-gcm@openssh.com", "aes128-gcm@openssh.com"}) {
+       {"aes256-ctr", "aes128-ctr", "aes192-ctr", "aes256-cbc", "aes256-gcm@openssh.com", "aes128-gcm@openssh.com",
+        "chacha20-poly1305@openssh.com", "3des-cbc"}) {
     encrypted.push_back({cipher, {"-N", passphrase, "-Z", cipher, "-a", "2"}});
   }
   encrypted.push_back({"as ssh-keygen does it by itself", {"-N", passphrase}});
@@ -93,18 +113,41 @@ TEST_CASE("without its public half beside it, an encrypted PEM file does not tel
 
 TEST_CASE("a cipher that is not known is named, with the command that converts the key") {
   const TempDir folder;
-  const std::string path =
-      key_copy(folder, "ed25519", "one", {"-N", passphrase, "-Z", "chacha20-poly1305@openssh.com"});
+  const std::string path = key_copy(folder, "ed25519", "one", {"-N", passphrase, "-Z", "aes256-ctr"});
+  write_container(path, [](std::string& container) { container.replace(container.find("aes256-ctr"), 10, "arcfour256"); });
   const auto refused = read(path).open(passphrase);
   REQUIRE_FALSE(refused);
   CHECK(to_text(refused.error()) ==
         "can't use '" + path +
-            "': it is encrypted with 'chacha20-poly1305@openssh.com', which is not known here\n"
+            "': it is encrypted with 'arcfour256', which is not known here\n"
             "  convert it: ssh-keygen -p -Z aes256-ctr -f " +
             path);
-  REQUIRE(run_program({"ssh-keygen", "-q", "-p", "-P", passphrase, "-N", passphrase, "-Z", "aes256-ctr", "-f", path})
-              .status == 0);
-  CHECK(read(path).open(passphrase));
+}
+
+TEST_CASE("the file of a hardware key holds no key, and says so") {
+  // As `ssh-keygen -t ed25519-sk` writes it, which needs the hardware.
+  std::string blob;
+  append_string(blob, "sk-ssh-ed25519@openssh.com");
+  append_string(blob, std::string(32, 'p'));
+  append_string(blob, "ssh:");
+  std::string secret("chckchck");
+  secret += blob + std::string("\x01", 1);
+  append_string(secret, "handle");
+  append_string(secret, "");
+  append_string(secret, "me");
+  for (char pad = 1; secret.size() % 8 != 0; ++pad) secret += pad;
+  std::string container("openssh-key-v1\0", 15);
+  for (const char* text : {"none", "none", ""}) append_string(container, text);
+  append_number(container, 1);
+  append_string(container, blob);
+  append_string(container, secret);
+  const TempDir folder;
+  const std::string path = folder.write("id_sk", armoured(container), 0600);
+  CHECK(fingerprint_by_ssh_keygen(path) == fingerprint(blob));  // a file as OpenSSH knows it
+  const KeyFile file = read(path);
+  CHECK(file.public_blob() == blob);
+  CHECK(file.public_only());
+  CHECK(file.hardware());
 }
 
 TEST_CASE("a private key that others can read is refused, as ssh does") {

@@ -91,7 +91,7 @@ TEST_CASE("the agent's keys are tried before the usual files, and a file that th
   CHECK(to_text(error) == "no key was accepted for user '" + SshdFixture::user() +
                               "': " + agent_label("ed25519", "one") + ": refused; " + agent_label("rsa", "one") +
                               ": refused; " + key_pair("ecdsa", "one") +
-                              ": refused\n  see what ssh says: " + ssh_command(sshd));
+                              ": refused" + takes_keys + "\n  see what ssh says: " + ssh_command(sshd));
 }
 
 TEST_CASE("given identities are the only keys tried, and the agent signs for those that it has") {
@@ -114,7 +114,7 @@ TEST_CASE("given identities are the only keys tried, and the agent signs for tho
   SECTION("others of the agent are left alone") {
     settings.host.identities = {key_pair("rsa", "two")};
     CHECK(refused_login(sshd, settings).message ==
-          "no key was accepted for user '" + SshdFixture::user() + "': " + key_pair("rsa", "two") + ": refused");
+          "no key was accepted for user '" + SshdFixture::user() + "': " + key_pair("rsa", "two") + ": refused" + takes_keys);
   }
 }
 
@@ -129,7 +129,7 @@ TEST_CASE("a given identity that can't be used is an error before the host is as
   const Error public_only = refused_login(sshd, given({key_pair("ed25519", "client") + ".pub"}));
   CHECK(public_only.message == "no key was accepted for user '" + SshdFixture::user() +
                                    "': " + key_pair("ed25519", "client") +
-                                   ".pub: only the public key is here, and no ssh-agent has the private one");
+                                   ".pub: only the public key is here, and no ssh-agent has the private one" + takes_keys);
 }
 
 TEST_CASE("a usual key file that can't be used is passed over, and said so when nothing else helps") {
@@ -140,7 +140,7 @@ TEST_CASE("a usual key file that can't be used is passed over, and said so when 
   settings.host.identities = {broken, key_pair("ed25519", "one")};
   CHECK(refused_login(sshd, settings).message ==
         "no key was accepted for user '" + SshdFixture::user() + "': " + broken + ": can't use '" + broken +
-            "': it holds no private key; " + key_pair("ed25519", "one") + ": refused");
+            "': it holds no private key; " + key_pair("ed25519", "one") + ": refused" + takes_keys);
   settings.host.identities = {broken, SshdFixture::client_key()};
   expect_login(sshd, settings);
 }
@@ -154,7 +154,7 @@ TEST_CASE("where there is no key at all, the error says how to get one") {
   const Error error = refused_login(sshd, settings, "deploy");
   CHECK(to_text(error) ==
         "there is no key to log in with: no ssh-agent at '" + (folder / "nobody") +
-            "': No such file or directory, and no key file was found\n  make one and take it to the host: "
+            "': No such file or directory, and no key file was found" + takes_keys + "\n  make one and take it to the host: "
             "ssh-keygen -t ed25519 && ssh-copy-id -p " +
             std::to_string(sshd.port()) + " deploy@127.0.0.1");
 }
@@ -198,7 +198,7 @@ TEST_CASE("a host that wants a second factor is told apart from one that refuses
        .home = {},
        .environment = {}});
   CHECK(refused_login(sshd, given({SshdFixture::client_key()}))
-            .message.ends_with(": known to the host, but not enough to log in (it may want a second factor)"));
+            .message.ends_with(": accepted, and not enough to log in; the host accepts: keyboard-interactive"));
 }
 
 TEST_CASE("the key type on file is the one that a server with several shows") {

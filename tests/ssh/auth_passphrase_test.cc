@@ -88,14 +88,14 @@ TEST_CASE("a wrong passphrase is asked for again, three times in all, and then n
       const auto result = client.log_in(authenticator);
       REQUIRE_FALSE(result);
       CHECK(result.error().message == "no key was accepted for user '" + SshdFixture::user() + "': " + file +
-                                          ": encrypted, and the passphrase was wrong 3 times");
+                                          ": encrypted, and the passphrase was wrong 3 times" + takes_keys);
     }
     CHECK(asker.questions.size() == 3);
   }
   SECTION("no answer") {
     Asker asker{.answers = {""}};
     settings.ask = asker.function();
-    CHECK(refused_login(sshd, settings).message.ends_with(": encrypted, and no passphrase was given"));
+    CHECK(refused_login(sshd, settings).message.ends_with(": encrypted, and no passphrase was given" + takes_keys));
     CHECK(asker.questions.size() == 1);
   }
 }
@@ -117,7 +117,7 @@ TEST_CASE("without a terminal an encrypted key is skipped, and the error says ho
   const Error error = refused_login(sshd, given({file}));
   CHECK(error.code == ErrorCode::auth);
   CHECK(error.message == "no key was accepted for user '" + SshdFixture::user() + "': " + file +
-                             ": encrypted, and no terminal to ask for its passphrase (load it: ssh-add " + file + ")");
+                             ": encrypted, and no terminal to ask for its passphrase (load it: ssh-add " + file + ")" + takes_keys);
 }
 
 TEST_CASE("a host that hangs up while the passphrase is awaited is a lost connection, and the answer is kept") {

@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdlib>
 #include <cstring>
 #include <fstream>
 #include <iterator>
@@ -19,6 +20,7 @@
 #include <stdexcept>
 
 #include "ssh/agent.h"
+#include "ssh/wire.h"
 #include "support/catch.h"
 #include "support/process.h"
 
@@ -131,6 +133,31 @@ Result<void> Client::log_in(TestAuthenticator& authenticator, const ssh::Wait& w
   const ssh::Target target{.name = "web1", .address = "127.0.0.1", .port = port_, .user = user};
   return authenticator.authenticate(
       session_, target, authenticator.host, [&](const std::function<int()>& f) { return call(f, wait); }, wait);
+}
+
+int Client::log_in_by(const std::string& blob, const Sign& sign) {
+  const auto callback = [](LIBSSH2_SESSION*, unsigned char** signature, std::size_t* size, const unsigned char* data,
+                           std::size_t data_size, void** abstract) {
+    const std::string_view bytes(reinterpret_cast<const char*>(data), data_size);
+    ssh::WireReader reader(bytes);  // RFC 4252, section 7
+    reader.string();
+    reader.byte();
+    for (int i = 0; i < 3; ++i) reader.string();
+    reader.byte();
+    const auto made = (*static_cast<const Sign*>(*abstract))(bytes, reader.string().value_or(""));
+    if (!made) return LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED;
+    *size = made->size();
+    *signature = static_cast<unsigned char*>(std::malloc(*size));
+    std::memcpy(*signature, made->data(), *size);
+    return 0;
+  };
+  Sign copy = sign;
+  void* abstract = &copy;
+  const std::string user = SshdFixture::user();
+  return call([&] {
+    return libssh2_userauth_publickey(session_, user.c_str(), reinterpret_cast<const unsigned char*>(blob.data()), blob.size(),
+                                      callback, &abstract);
+  }, {});
 }
 
 bool Client::logged_in() const { return libssh2_userauth_authenticated(session_) == 1; }

@@ -62,7 +62,8 @@ class MuteSocket {
 
 // With the settings that it logs in with.
 struct TestAuthenticator : ssh::Authenticator {
-  explicit TestAuthenticator(const ssh::Settings& settings) : Authenticator(settings), host(settings.host) {}
+  explicit TestAuthenticator(const ssh::Settings& settings, ssh::Passwords::Given given = {})
+      : Authenticator(settings, std::move(given)), host(settings.host) {}
   ssh::HostSettings host;
 };
 
@@ -79,6 +80,9 @@ class Client {
   Result<void> log_in(TestAuthenticator& authenticator, const ssh::Wait& wait = {},
                       const std::string& user = SshdFixture::user());
   [[nodiscard]] bool logged_in() const;
+  // By one key or certificate, without an authenticator. `sign` is given the bytes and the algorithm. The result is libssh2's.
+  using Sign = std::function<Result<std::string>(std::string_view data, std::string_view algorithm)>;
+  int log_in_by(const std::string& blob, const Sign& sign);
 
  private:
   int call(const std::function<int()>& f, const ssh::Wait& wait) const;
@@ -92,6 +96,7 @@ class Client {
 ssh::Settings given(std::vector<std::string> identities);
 std::string public_line(const std::string& type, const std::string& name);  // of key_pair(type, name)
 std::string agent_label(const std::string& type, const std::string& name);  // as errors name the agent's copy of it
+inline const std::string takes_keys = "; the host accepts: publickey";  // the end of errors of a login
 std::string ssh_command(const SshdFixture& sshd);
 void expect_login(const SshdFixture& sshd, const ssh::Settings& settings);
 Error refused_login(const SshdFixture& sshd, const ssh::Settings& settings,

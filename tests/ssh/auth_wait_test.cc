@@ -23,7 +23,7 @@ TEST_CASE("an agent that hangs costs its time limit, is named, and the files are
     const auto result = client.log_in(authenticator);
     REQUIRE_FALSE(result);
     CHECK(result.error().message == "no key was accepted for user '" + SshdFixture::user() + "': " +
-                                        key_pair("ed25519", "one") + ": refused; the ssh-agent does not answer");
+                                        key_pair("ed25519", "one") + ": refused; the ssh-agent does not answer" + takes_keys);
   }
   sshd.authorize(public_line("ed25519", "one"));
   Client client(sshd);

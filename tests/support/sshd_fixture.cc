@@ -3,7 +3,9 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pwd.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -57,7 +59,26 @@ int free_port(const std::vector<std::string>& addresses) {
   throw std::runtime_error("no free port");
 }
 
+// Mount points of this process and what it starts alone.
+bool replace(const std::map<std::string, std::string>& replaced) {
+  if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
+  return std::ranges::all_of(replaced, [](const auto& pair) {
+    return ::mount(pair.second.c_str(), pair.first.c_str(), nullptr, MS_BIND, nullptr) == 0;
+  });
+}
+
 }  // namespace
+
+bool can_replace_files() {
+  static const bool can = [] {
+    const TempDir folder;
+    const pid_t pid = ::fork();
+    if (pid == 0) ::_exit(replace({{"/etc", folder.path()}}) ? 0 : 1);
+    int status = 1;
+    return pid > 0 && ::waitpid(pid, &status, 0) == pid && status == 0 && ::geteuid() == 0;
+  }();
+  return can;
+}
 
 std::string key_pair(const std::string& type, const std::string& name) {
   static const TempDir keys;
@@ -133,7 +154,7 @@ void SshdFixture::write_config() {
   if (penalties_option_) text += "PerSourcePenalties no\n";
   for (const auto& type : options_.host_keys) text += "HostKey " + key_pair(type, "host") + "\n";
   for (const auto& host : hosts_) text += "ListenAddress " + host.address + ":" + std::to_string(host.port) + "\n";
-  text += "UsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\nUseDNS no\nPrintMotd no\n";
+  text += "UsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nUseDNS no\nPrintMotd no\n";
   text += "PermitRootLogin yes\nMaxStartups 200:30:400\nMaxSessions 20\nLogLevel VERBOSE\n";
   text += "AuthorizedKeysFile " + (folder_ / "authorized_keys") + "\n";
   text += "SetEnv HOME=" + home() + " " + marker_;
@@ -156,6 +177,7 @@ bool SshdFixture::listen_once() {
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(126);
+    if (!options_.replaced.empty() && !replace(options_.replaced)) ::_exit(125);
     ::execl(program.c_str(), program.c_str(), "-D", "-f", config.c_str(), "-E", log_file.c_str(), nullptr);
     ::_exit(127);
   }

@@ -34,6 +34,9 @@ class SshdFixture {
     std::map<std::string, std::string> environment{};  // added to every session's
     std::vector<std::string> addresses{"127.0.0.1"};
     int ports = 1;
+    // What this server sees at the place of files and folders of the system: for root, and where the kernel lets us mount
+    // (can_replace_files()).
+    std::map<std::string, std::string> replaced{};
   };
   struct Host {
     std::string address;
@@ -87,6 +90,9 @@ class SshdFixture {
   bool penalties_option_ = true;
   pid_t pid_ = -1;
 };
+
+// Whether Options::replaced can be used.
+bool can_replace_files();
 
 // The path of a key pair's private half, made by ssh-keygen once per process: "ed25519", "ecdsa", "rsa". `name` tells pairs of
 // one type apart.

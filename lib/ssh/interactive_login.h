@@ -1,0 +1,64 @@
+// InteractiveLogin: the steps of one login that need no key: what methods the host takes, password, and keyboard-interactive.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+#include "ssh/authenticator.h"
+#include "ssh/passwords.h"
+#include "ssh/transport.h"
+
+struct _LIBSSH2_SESSION;
+
+namespace kirikae::ssh {
+
+class InteractiveLogin {
+ public:
+  enum class Answer {
+    let_in,
+    refused,
+    next_step,  // it was taken, and is not enough: methods() says what is wanted now
+    hung_up,
+  };
+
+  InteractiveLogin(Passwords& passwords, _LIBSSH2_SESSION* session, const Target& target, const Authenticator::Call& call,
+                   const Wait& wait)
+      : passwords_(passwords), session_(session), target_(target), call_(call), wait_(wait) {}
+
+  // Asks the host what it takes; never `next_step`. sshd counts it as a failed try, unless it is the first of a connection.
+  // Errors: cancelled, timeout.
+  Result<Answer> ask_for_methods();
+  [[nodiscard]] const std::vector<std::string>& methods() const { return methods_; }
+  [[nodiscard]] bool takes(std::string_view method) const;
+
+  // Whether somebody could answer; else run() is of no use.
+  [[nodiscard]] bool possible() const;
+  // Goes through the methods that the host takes, and through further steps as long as they need no key.
+  // Errors: cancelled, timeout, auth (the password has expired).
+  Result<Answer> run();
+  // What came of each, for people.
+  [[nodiscard]] const std::vector<std::string>& notes() const { return notes_; }
+
+ private:
+  struct Conversation;
+  friend struct KeyboardCallback;
+  Result<Answer> go_through();
+  Result<Answer> try_password();
+  Result<Answer> try_keyboard();
+  Result<Answer> look_again();
+  Result<void> over() const;
+  [[nodiscard]] bool hung_up(int code) const;
+  void note(std::string_view method, std::string_view what);
+
+  Passwords& passwords_;
+  _LIBSSH2_SESSION* session_;
+  const Target& target_;
+  const Authenticator::Call& call_;
+  const Wait& wait_;
+  std::vector<std::string> methods_;
+  std::vector<std::string> notes_;
+};
+
+}  // namespace kirikae::ssh

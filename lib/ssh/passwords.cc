@@ -1,0 +1,84 @@
+#include "ssh/passwords.h"
+
+#include <fmt/core.h>
+
+#include <utility>
+
+namespace kirikae::ssh {
+namespace {
+
+constexpr int questions_limit = 3;
+
+Error nobody(std::string why) { return Error(ErrorCode::auth, std::move(why)); }
+
+}  // namespace
+
+std::string account_name(const Target& target) {
+  return fmt::format("{}@{}", target.user, target.name.empty() ? target.address : target.name);
+}
+
+std::string account_key(const Target& target) {
+  return fmt::format("{}@{} {}", target.user, target.address, target.port);
+}
+
+bool Passwords::is_given(const Target& target) const { return given_ && given_(target).has_value(); }
+
+Result<Passwords::Password> Passwords::password(const Target& target, const Password& refused, const Wait& wait) {
+  if (given_) {
+    if (auto given = given_(target)) {
+      if (refused) return std::unexpected(nobody("the given one was refused"));
+      return std::make_shared<const Secret>(*std::move(given));
+    }
+  }
+  if (!ask_) return std::unexpected(nobody("none is given, and no terminal to ask for it"));
+  std::unique_lock lock(mutex_);
+  TRY(wait_for_turn(lock, target, wait));
+  Account& account = accounts_[account_key(target)];  // maps keep their elements where they are
+  if (account.typed && account.typed != refused) return account.typed;
+  account.typed.reset();
+  if (account.given_up.empty() && account.questions == questions_limit) {
+    account.given_up = fmt::format("wrong {} times", questions_limit);
+  }
+  if (!account.given_up.empty()) return std::unexpected(nobody(account.given_up));
+  ++account.questions;
+  auto typed = ask(lock, fmt::format("{}password of '{}'", refused ? "wrong password; " : "", account_name(target)));
+  if (!typed) {
+    if (!wait.stop.stop_requested()) account.given_up = "none was given";
+    return std::unexpected(wait.stop.stop_requested() ? Error(ErrorCode::cancelled, "cancelled")
+                                                      : nobody(account.given_up));
+  }
+  account.typed = std::make_shared<const Secret>(*std::move(typed));
+  return account.typed;
+}
+
+Result<Secret> Passwords::answer(const Target& target, const std::string& question, const Wait& wait) {
+  if (!ask_) return std::unexpected(nobody(fmt::format("the host asks {}, and there is no terminal", question)));
+  std::unique_lock lock(mutex_);
+  TRY(wait_for_turn(lock, target, wait));
+  auto answer = ask(lock, fmt::format("'{}' asks {}", account_name(target), question));
+  if (answer) return answer;
+  return std::unexpected(wait.stop.stop_requested() ? Error(ErrorCode::cancelled, "cancelled")
+                                                    : nobody(fmt::format("no answer to {}", question)));
+}
+
+Result<void> Passwords::wait_for_turn(std::unique_lock<std::mutex>& lock, const Target& target, const Wait& wait) {
+  answered_.wait_for(lock, wait.stop, wait.deadline.left(), [&] { return !asking_; });
+  if (wait.stop.stop_requested()) return std::unexpected(Error(ErrorCode::cancelled, "cancelled"));
+  if (!asking_) return {};
+  return std::unexpected(
+      Error(ErrorCode::timeout, fmt::format("what '{}' logs in with was not given in time", account_name(target))));
+}
+
+// Error: no answer.
+Result<Secret> Passwords::ask(std::unique_lock<std::mutex>& lock, const std::string& question) {
+  asking_ = true;
+  lock.unlock();
+  Secret answer = ask_(question);
+  lock.lock();
+  asking_ = false;
+  answered_.notify_all();
+  if (answer.empty()) return std::unexpected(nobody("no answer"));
+  return answer;
+}
+
+}  // namespace kirikae::ssh

@@ -1,0 +1,61 @@
+// Passwords: what logins are answered with that keys don't settle: a password that was given, or what somebody types. One for a whole
+// run: a password is asked for once per account, one question at a time, whatever the number of hosts and threads.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <map>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "core/error.h"
+#include "core/secret.h"
+#include "ssh/transport.h"
+
+namespace kirikae::ssh {
+
+class Passwords {
+ public:
+  // The password for a login, where one was given; then nobody is asked for it. Any thread.
+  using Given = std::function<std::optional<Secret>(const Target&)>;
+  // Not set: no terminal. An empty answer: none.
+  using Ask = std::function<Secret(const std::string& question)>;
+  using Password = std::shared_ptr<const Secret>;
+
+  Passwords(Given given, Ask ask) : given_(std::move(given)), ask_(std::move(ask)) {}
+
+  [[nodiscard]] bool can_ask() const { return static_cast<bool>(ask_); }
+  [[nodiscard]] bool is_given(const Target& target) const;
+
+  // `refused`: the one that the host did not take, if any. A given one has one try, a typed one three.
+  // Errors: auth (there is none, or none any more: why, for people), cancelled, timeout.
+  Result<Password> password(const Target& target, const Password& refused, const Wait& wait);
+
+  // The answer to a question of the host's, which is printable; it is not kept. Errors: auth (nobody answers), cancelled, timeout.
+  Result<Secret> answer(const Target& target, const std::string& question, const Wait& wait);
+
+ private:
+  struct Account {
+    Password typed;
+    int questions = 0;
+    std::string given_up;  // why there is none any more
+  };
+  Result<Secret> ask(std::unique_lock<std::mutex>& lock, const std::string& question);
+  Result<void> wait_for_turn(std::unique_lock<std::mutex>& lock, const Target& target, const Wait& wait);
+
+  const Given given_;
+  const Ask ask_;
+  std::mutex mutex_;
+  std::condition_variable_any answered_;
+  bool asking_ = false;
+  std::map<std::string, Account> accounts_;
+};
+
+// "deploy@web1", for people.
+std::string account_name(const Target& target);
+// Tells logins apart.
+std::string account_key(const Target& target);
+
+}  // namespace kirikae::ssh
