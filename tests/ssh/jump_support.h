@@ -8,6 +8,7 @@
 #include <utility>
 #include <vector>
 
+#include "core/digest.h"
 #include "ssh/authenticator.h"
 #include "ssh/channel.h"
 #include "ssh/jump_hosts.h"
@@ -110,6 +111,23 @@ inline std::string output_of(ssh::Session& session, const std::string& command, 
       throw std::runtime_error("no end of '" + command + "': " + session.loss());
   }
   return said;
+}
+
+inline std::string noise(std::size_t size) {
+  std::string bytes(size, '\0');
+  unsigned random = 1;
+  for (char& byte : bytes) byte = static_cast<char>((random = random * 1664525 + 1013904223) >> 24);
+  return bytes;
+}
+
+inline std::string sha256_of(std::string_view bytes) {
+  Sha256 sum;
+  sum.update(bytes);
+  return sum.hex();
+}
+
+inline Error error_of(const Result<std::unique_ptr<ssh::Session>>& session) {
+  return session ? Error() : session.error();
 }
 
 // A session that only waits, and hears what its end is.
