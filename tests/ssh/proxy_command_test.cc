@@ -153,9 +153,9 @@ TEST_CASE("a proxy command hears HUP at its end, and one that ignores it is kill
 TEST_CASE("a proxy command has three descriptors, and no terminal") {
   const TempDir folder;
   const Fd leak(::dup(2));  // without close-on-exec
-  auto connection = started("sh -c 'ls /proc/$$/fd >" + (folder / "fds") +
-                            "; if (: </dev/tty) 2>/dev/null; then echo tty; else echo none; fi >&2; exit 3'");
-  REQUIRE(eventually([&] { return connection.command->has_ended(); }));
-  CHECK(connection.command->why() == "the proxy command ended with exit status 3: it said 'none'");
-  CHECK(folder.read("fds") == "0\n1\n2\n");
+  auto lists = started("ls /proc/self/fd >" + (folder / "fds"));
+  CHECK(lists.command->why() == "the proxy command ended with exit status 0");
+  CHECK(folder.read("fds") == "0\n1\n2\n3\n");  // 3: the folder that it lists
+  auto asks = started("sh -c 'if (: </dev/tty) 2>/dev/null; then echo tty; else echo none; fi >&2; exit 3'");
+  CHECK(asks.command->why() == "the proxy command ended with exit status 3: it said 'none'");
 }
