@@ -126,6 +126,20 @@ bool Channel::send_eof() {
   return code != LIBSSH2_ERROR_EAGAIN;
 }
 
+bool Channel::closed() {
+  if (session_->lost()) return true;
+  int code = ::libssh2_channel_wait_eof(raw_);
+  if (code == 0) code = ::libssh2_channel_wait_closed(raw_);
+  if (is_lost(code)) session_->fail(code);
+  return code == 0;
+}
+
+std::size_t Channel::unread() const {
+  unsigned long bytes = 0;
+  ::libssh2_channel_window_read_ex(raw_, &bytes, nullptr);
+  return bytes;
+}
+
 bool Channel::at_end() const { return ::libssh2_channel_eof(raw_) == 1; }
 
 std::string Channel::how_it_ended() const {

@@ -1,4 +1,5 @@
-// Channel: one command on the host, with its three streams, over a Session. Used by the session's thread only.
+// Channel: one command on the host, with its three streams, or one connection that the host makes for us, over a Session. Used by
+// the session's thread only.
 #pragma once
 
 #include <chrono>
@@ -28,6 +29,8 @@ class Channel {
   static Result<Channel> open(ChannelOpening& opening, std::chrono::milliseconds limit, const Wait& wait,
                               const std::function<void()>& beside = {});
 
+  // Takes over one that is open.
+  Channel(Session& session, _LIBSSH2_CHANNEL* raw) : session_(&session), raw_(raw) {}
   Channel(Channel&& other) noexcept;
   Channel& operator=(Channel&&) = delete;
   ~Channel();  // closed beside everything else, by the session
@@ -40,6 +43,10 @@ class Channel {
   [[nodiscard]] std::size_t unconfirmed() const;
   // False: to be tried again in the next round.
   bool send_eof();
+  // Whether the host has closed the channel. What it closed before may still have to be read. Besides, takes what has come for any
+  // channel off the socket, and allows the host no more than before, as a read would.
+  bool closed();
+  [[nodiscard]] std::size_t unread() const;  // bytes that have come, of both streams
   // For a command that doesn't listen on its input: "TERM". It may be ignored there. False: as above.
   bool signal(std::string_view name);
   // The host has sent all of both streams, and all has been read.
@@ -48,9 +55,6 @@ class Channel {
   [[nodiscard]] std::string how_it_ended() const;
 
  private:
-  friend class ChannelOpening;
-  Channel(Session& session, _LIBSSH2_CHANNEL* raw) : session_(&session), raw_(raw) {}
-
   Session* session_;
   _LIBSSH2_CHANNEL* raw_;
   mutable std::size_t widest_ = 0;  // the host's window when it had taken everything

@@ -11,8 +11,10 @@
 #include "ssh/authenticator.h"
 #include "ssh/channel.h"
 #include "ssh/host_keys.h"
+#include "ssh/jump_hosts.h"
 #include "ssh/libssh2_error.h"
 #include "ssh/login_slots.h"
+#include "ssh/proxy_command.h"
 #include "ssh/session.h"
 #include "ssh/socket.h"
 #include "ssh/ssh_connector.h"
@@ -30,6 +32,8 @@ constexpr std::chrono::seconds refusing_limit{30};
 constexpr milliseconds first_pause{100};
 constexpr milliseconds longest_pause{5000};
 constexpr milliseconds authentication_limit{20'000};  // for one answer of the host
+// For a jump host's login, over the time to connect: somebody may be asked for its passphrase.
+constexpr std::chrono::seconds jump_limit{120};
 
 // Doubles from try to try, with a random part, so that those who were refused together don't come back together.
 milliseconds pause_before(int next_try) {
@@ -83,7 +87,8 @@ class SshConnector final : public Connector {
   explicit SshConnector(Settings settings)
       : settings_(std::move(settings)),
         authenticator_(settings_),
-        slots_(settings_.parallel, settings_.parallel_logins_per_address) {}
+        slots_(settings_.parallel, settings_.parallel_logins_per_address),
+        jump_hosts_([this](const Hop& hop, const std::vector<Hop>& before, const Wait& wait) { return jump(hop, before, wait); }) {}
 
   Result<std::unique_ptr<Transport>> connect(const Target& target, const std::function<void(std::string_view)>& tell,
                                              const Wait& wait) override;
@@ -92,22 +97,26 @@ class SshConnector final : public Connector {
   using Tell = std::function<void(std::string_view)>;
   enum class Try { in, refused, hung_up, too_early };
 
-  struct Attempt {
-    std::unique_ptr<Session> session;
-    std::optional<ChannelOpening> opening;  // of the control channel, asked for behind the signature; goes before the session
-    bool early = true;                      // whether that may be done
-    Error last;
-  };
   // A host and how it is reached.
   struct Way {
     Target target;
     HostSettings host;
     std::shared_ptr<const HostKeys> keys;
   };
+  struct Attempt {
+    std::unique_ptr<Session> session;
+    std::optional<ChannelOpening> opening;  // of the control channel, asked for behind the signature; goes before the session
+    bool early = true;                      // whether that may be done
+    Error last;
+  };
   Result<Way> way_to(const Target& target, const Wait& wait);
   std::shared_ptr<const HostKeys> keys_of(const std::vector<std::string>& files);
+  // Tries until the host has let us in. A jump host has no slot: those who hold one wait for it.
+  Result<Attempt> get_in(const Way& way, bool is_jump, const Tell& tell, const Wait& wait);
+  Result<std::unique_ptr<Session>> jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait);
   // One connection up to the login. Error: whatever a further try doesn't change.
   Result<Try> log_in(const Way& way, const Tell& tell, const Wait& wait, Attempt& attempt);
+  Result<std::unique_ptr<Session>> open(const Way& way, const Wait& wait);
   Result<LoginSlots::Slot> wait_for_slot(const Target& target, std::uint64_t ticket, const Tell& tell,
                                          const Wait& wait);
 
@@ -116,6 +125,7 @@ class SshConnector final : public Connector {
   std::map<std::vector<std::string>, std::shared_ptr<const HostKeys>> keys_;  // by the files
   Authenticator authenticator_;
   LoginSlots slots_;
+  JumpHosts jump_hosts_;  // last: its threads use all the others
 };
 
 std::string sshd_of(const Target& target) { return fmt::format("{} {}", target.address, target.port); }
@@ -152,20 +162,47 @@ Result<SshConnector::Way> SshConnector::way_to(const Target& target, const Wait&
   return way;
 }
 
+// A session on the host's socket, directly or through what stands before it.
+Result<std::unique_ptr<Session>> SshConnector::open(const Way& way, const Wait& wait) {
+  const auto& [target, host, keys] = way;
+  const auto session = [&](Fd socket) {
+    return std::make_unique<Session>(std::move(socket), target, host.keepalive, host.keepalive_count);
+  };
+  if (!host.jumps.empty()) {
+    const Wait jumping{wait.deadline.tightened(Deadline::in(host.connect_timeout + jump_limit)), wait.stop};
+    TRY_ASSIGN(auto passage, jump_hosts_.connect(host.jumps, target, jumping));
+    auto opened = session(std::move(passage.socket));
+    opened->explain_end([way = passage.way] { return way->loss(); });
+    return opened;
+  }
+  if (!host.proxy_command.empty()) {
+    TRY_ASSIGN(auto proxy, ProxyCommand::start(host.proxy_command, target));
+    auto opened = session(std::move(proxy.socket));
+    opened->explain_end([command = proxy.command] { return command->why(); });
+    return opened;
+  }
+  TRY_ASSIGN(auto socket, connect_socket(target, host, {wait.deadline.tightened(Deadline::in(host.connect_timeout)), wait.stop}));
+  return session(std::move(socket));
+}
+
 Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell, const Wait& wait, Attempt& attempt) {
   auto& [session, opening, early, last] = attempt;
   const auto& [target, host, keys] = way;
   const std::string& known_as = host.host_key_alias.empty() ? target.address : host.host_key_alias;
   const int known_port = host.host_key_alias.empty() ? target.port : 22;
-  const Wait connecting{wait.deadline.tightened(Deadline::in(host.connect_timeout)), wait.stop};
-  tell("connecting");
   TRY_ASSIGN(const Algorithms offer, restricted(offered_algorithms(keys->key_types(known_as, known_port)), host));
-  TRY_ASSIGN(auto socket, connect_socket(target, host, connecting));
-  session = std::make_unique<Session>(std::move(socket), target, host.keepalive, host.keepalive_count);
+  tell(host.jumps.empty() ? "connecting" : "connecting through '" + host.jumps.back().name + "'");
+  const Deadline direct = Deadline::in(host.connect_timeout);
+  TRY_ASSIGN(session, open(way, wait));
+  const bool is_direct = host.jumps.empty() && host.proxy_command.empty();
+  const Wait connecting{wait.deadline.tightened(is_direct ? direct : Deadline::in(host.connect_timeout)), wait.stop};
   TRY_ASSIGN(const auto handshake, session->handshake(offer, connecting));
   if (handshake == Session::Handshake::refused) {
     last = Error(ErrorCode::connect, session->loss()).on(target.name);
-    return Try::refused;
+    if (is_direct) return Try::refused;
+    return std::unexpected(Error(ErrorCode::connect, fmt::format("can't connect to {}: {}", place_of(target), session->loss()),
+                                 "see what ssh says: " + ssh_command(target))
+                               .on(target.name));
   }
   if (auto verified = keys->verify(known_as, known_port, session->host_key()); !verified) {
     return std::unexpected(std::move(verified).error().on(target.name));
@@ -191,27 +228,24 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   return Try::in;
 }
 
-Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& wanted, const Tell& tell_wanted,
-                                                         const Wait& wait) {
-  const Tell tell = tell_wanted ? tell_wanted : [](std::string_view) {};
-  const auto way = way_to(wanted, wait);
-  if (!way) return std::unexpected(Error(way.error()).on(wanted.name));
-  const Target& target = way->target;
+Result<SshConnector::Attempt> SshConnector::get_in(const Way& way, bool is_jump, const Tell& tell, const Wait& wait) {
+  const Target& target = way.target;
   const auto ticket = slots_.take_ticket();
   Refusals refusals;
-  for (bool hung_up = false, early = true;;) {
+  for (bool hung_up = false, early = !is_jump;;) {
     Attempt attempt;
     attempt.early = early;
     const auto result = [&]() -> Result<Try> {
+      if (is_jump) return log_in(way, tell, wait, attempt);
       TRY_ASSIGN(const auto slot, wait_for_slot(target, ticket, tell, wait));
-      return log_in(*way, tell, wait, attempt);
+      return log_in(way, tell, wait, attempt);
     }();
     // Where the time ran out after refusals, these are what a person has to know.
     if (!result && result.error().code == ErrorCode::timeout && wait.deadline.passed() && refusals.count > 0) {
       return std::unexpected(refusals.error(target));
     }
     if (!result) return std::unexpected(result.error());
-    if (*result == Try::in) return SshSessionTransport::start(std::move(attempt.session), std::move(attempt.opening), wait);
+    if (*result == Try::in) return attempt;
     if (*result == Try::too_early) {
       early = false;
       continue;
@@ -229,6 +263,24 @@ Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& wanted, c
     }
     tell("waiting: the host takes no more logins now");
   }
+}
+
+Result<std::unique_ptr<Session>> SshConnector::jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait) {
+  TRY_ASSIGN(Way way, way_to({hop.name, hop.name, hop.port, hop.user}, wait));
+  if (!before.empty()) {
+    way.host.jumps = before;
+    way.host.proxy_command.clear();
+  }
+  TRY_ASSIGN(Attempt attempt, get_in(way, true, [](std::string_view) {}, wait));
+  return std::move(attempt.session);
+}
+
+Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& wanted, const Tell& tell_wanted, const Wait& wait) {
+  const Tell tell = tell_wanted ? tell_wanted : [](std::string_view) {};
+  const auto way = way_to(wanted, wait);
+  if (!way) return std::unexpected(Error(way.error()).on(wanted.name));
+  TRY_ASSIGN(Attempt attempt, get_in(*way, false, tell, wait));
+  return SshSessionTransport::start(std::move(attempt.session), std::move(attempt.opening), wait);
 }
 
 }  // namespace

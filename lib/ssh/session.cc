@@ -50,7 +50,7 @@ struct SessionCallbacks {
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return -EAGAIN;
     if (n <= 0) {
       // libssh2 would give nothing any more of what it has received before, not even the last step's end.
-      if (n < 0 && session.goodbye_.empty()) session.goodbye_ = system_cause(errno);
+      if (n < 0 && session.broke_.empty()) session.broke_ = system_cause(errno);
       session.ended_ = true;
       return -EAGAIN;
     }
@@ -249,7 +249,7 @@ void Session::flush() {
       break;
     } else {
       // What the host has said before it closed is still to be read, and says more than this error.
-      if (goodbye_.empty()) goodbye_ = system_cause(errno);
+      if (broke_.empty()) broke_ = system_cause(errno);
       sent_ = unsent_.size();
     }
   }
@@ -286,7 +286,13 @@ void Session::fail(int code) {
   if (lost()) return;
   const bool closed =
       code == LIBSSH2_ERROR_SOCKET_DISCONNECT || code == LIBSSH2_ERROR_SOCKET_RECV || code == LIBSSH2_ERROR_SOCKET_SEND;
-  loss_ = !closed ? libssh2_text(session_, code) : goodbye_.empty() ? "the host closed it" : goodbye_;
+  if (!closed) {
+    loss_ = libssh2_text(session_, code);
+    return;
+  }
+  loss_ = goodbye_;
+  if (loss_.empty() && why_it_ended_) loss_ = why_it_ended_();
+  if (loss_.empty()) loss_ = broke_.empty() ? "the host closed it" : broke_;
 }
 
 void Session::fail(const std::string& why) {

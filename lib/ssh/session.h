@@ -51,6 +51,9 @@ class Session {
   // From now on silence means something (see the constructor); for when the host has let us in.
   void watch_for_silence();
 
+  // For a socket that is the near end of something else: asked why that has ended, once it has. Empty: it doesn't know.
+  void explain_end(std::function<std::string()> why) { why_it_ended_ = std::move(why); }
+
   // Repeats `f`, a libssh2 call, until it gives something else than EAGAIN. LIBSSH2_ERROR_TIMEOUT: `limit` or wait.deadline
   // has passed, or wait.stop was asked to stop. The limit starts anew after an `f` that itself took over a second.
   int call(const std::function<int()>& f, std::chrono::milliseconds limit, const Wait& wait);
@@ -75,6 +78,7 @@ class Session {
 
   // A channel that nobody wants any more: closed and freed beside everything else.
   void retire(_LIBSSH2_CHANNEL* channel);
+  [[nodiscard]] bool is_retiring() const { return !retired_.empty(); }  // wait() is still needed for some
 
   // Says goodbye if there is somebody to say it to, closes the socket and frees libssh2's session. Never waits for the host.
   void shut_down();
@@ -110,6 +114,8 @@ class Session {
   bool over_ = false;      // shut_down() has begun: nothing is sent or received any more
   std::string loss_;
   std::string goodbye_;  // what the host said when it disconnected
+  std::string broke_;    // how the socket failed
+  std::function<std::string()> why_it_ended_;
 
   Algorithms offered_;
   std::optional<KexinitSniffer> sniffer_;

@@ -1,0 +1,340 @@
+#include "ssh/jump_line.h"
+
+#include <fmt/format.h>
+#include <libssh2.h>
+#include <poll.h>
+#include <sys/epoll.h>
+#include <sys/socket.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "core/shell_quote.h"
+#include "ssh/libssh2_error.h"
+#include "ssh/printable.h"
+#include "ssh/session.h"
+#include "ssh/socket.h"
+#include "ssh/stop_wakes.h"
+#include "ssh/tunnel.h"
+#include "ssh/wire.h"
+
+namespace kirikae::ssh {
+namespace {
+
+using std::chrono::milliseconds;
+
+constexpr unsigned window = 1024 * 1024;  // what a host may send before we have read it
+constexpr unsigned packet = 32'768;
+// libssh2 opens one channel at a time in a session, and a jump host may try for minutes to reach a host that is down. Who waits behind
+// that for so long takes another line.
+constexpr milliseconds patience{2000};
+constexpr milliseconds look_again{500};
+
+// RFC 4254, section 7.2.
+std::string direct_tcpip(const Target& target) {
+  std::string message;
+  append_string(message, target.address);
+  append_number(message, static_cast<std::uint32_t>(target.port));
+  append_string(message, "127.0.0.1");
+  append_number(message, 65535);
+  return message;
+}
+
+// libssh2 knows the reason only as words: "Channel open failure (connect failed)".
+std::string reason_of(std::string_view said) {
+  const auto from = said.rfind('(');
+  const auto to = said.rfind(')');
+  if (from == std::string_view::npos || to == std::string_view::npos || to < from) return printable(said, 120);
+  return printable(said.substr(from + 1, to - from - 1), 120);
+}
+
+Error refusal(const std::string& hop, Session& session, const Target& target) {
+  char* said = nullptr;
+  int length = 0;
+  ::libssh2_session_last_error(session.raw(), &said, &length, 0);
+  const std::string reason =
+      reason_of(said != nullptr ? std::string_view(said, static_cast<std::size_t>(length)) : std::string_view());
+  const bool forbidden = reason.find("prohibited") != std::string::npos || reason.find("unknown") != std::string::npos;
+  const std::string hint =
+      forbidden ? "allow it in the jump host's sshd_config: AllowTcpForwarding, DisableForwarding, PermitOpen"
+                : fmt::format(
+                      "check that the host is up, and its address and port as the jump host sees them: {} nc -vz {} {}",
+                      ssh_command(session.target()), shell_word(target.address), target.port);
+  return Error(ErrorCode::connect,
+               fmt::format("jump host '{}' can't reach {}: it says '{}'", hop, place_of(target), reason), hint)
+      .on(target.name);
+}
+
+}  // namespace
+
+std::string Way::loss() const {
+  const std::scoped_lock lock(mutex_);
+  return loss_;
+}
+
+void Way::lose(const std::string& why) {
+  const std::scoped_lock lock(mutex_);
+  loss_ = why;
+}
+
+// What the thread has while it serves.
+struct JumpLine::Round {
+  explicit Round(Session& on) : session(on), events(::epoll_create1(EPOLL_CLOEXEC)) {}
+  ~Round() {
+    if (pending != nullptr) session.retire(pending);
+  }
+
+  struct Carried {
+    std::unique_ptr<Tunnel> tunnel;
+    std::shared_ptr<Way> way;
+  };
+
+  // Edge-triggered: a socket that can't be served now must not wake us again and again.
+  void look() {
+    std::array<epoll_event, 64> found{};
+    for (int n = 64; n == 64;) {
+      n = ::epoll_wait(events.get(), found.data(), 64, 0);
+      for (int i = 0; i < n; ++i)
+        static_cast<Tunnel*>(found[static_cast<std::size_t>(i)].data.ptr)
+            ->notice(found[static_cast<std::size_t>(i)].events);
+    }
+  }
+
+  // libssh2's code; `again` while there is no answer.
+  int open(const Target& target) {
+    if (message.empty()) message = direct_tcpip(target);
+    pending = ::libssh2_channel_open_ex(session.raw(), "direct-tcpip", 12, window, packet, message.data(),
+                                        static_cast<unsigned>(message.size()));
+    const int code = pending != nullptr ? 0 : ::libssh2_session_last_errno(session.raw());
+    if (code != LIBSSH2_ERROR_EAGAIN) message.clear();
+    // A connection has no stderr; if there came any, nobody would read it, and the channel would never be at its end.
+    if (code == 0) ::libssh2_channel_handle_extended_data2(pending, LIBSSH2_CHANNEL_EXTENDED_DATA_IGNORE);
+    return code;
+  }
+
+  Result<Passage> carry(const Target& target) {
+    Channel channel(session, std::exchange(pending, nullptr));
+    std::array<int, 2> ends{};
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
+      return std::unexpected(
+          Error(ErrorCode::local, "no socket for the way to " + place_of(target) + ": " + system_cause(errno))
+              .on(target.name));
+    }
+    Fd near(ends[0]);
+    auto tunnel = std::make_unique<Tunnel>(session, std::move(channel), Fd(ends[1]));
+    epoll_event event{};
+    event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
+    event.data.ptr = tunnel.get();
+    if (::epoll_ctl(events.get(), EPOLL_CTL_ADD, tunnel->socket(), &event) != 0) {
+      return std::unexpected(
+          Error(ErrorCode::local, "the way to " + place_of(target) + " can't be watched: " + system_cause(errno))
+              .on(target.name));
+    }
+    auto way = std::make_shared<Way>();
+    carried.push_back({std::move(tunnel), way});
+    return Passage{std::move(near), std::move(way)};
+  }
+
+  // True: there is more to do at once.
+  bool step() {
+    pulled = std::any_of(carried.begin(), carried.end(), [](const Carried& one) { return one.tunnel->pull(); });
+    if (carried.empty()) return false;
+    bool more = false;
+    // Another one first in each round: the first finds the most room.
+    first = (first + 1) % carried.size();
+    for (std::size_t i = 0; i < carried.size(); ++i)
+      more = carried[(first + i) % carried.size()].tunnel->step() || more;
+    // Where the session is lost, each has to be told why before it is closed.
+    if (!session.lost()) std::erase_if(carried, [](const Carried& one) { return one.tunnel->over(); });
+    return more;
+  }
+
+  Session& session;
+  Fd events;
+  std::vector<Carried> carried;
+  bool pulled = false;  // in the last step
+  std::size_t first = 0;
+  std::string message;  // of the channel that is being opened
+  LIBSSH2_CHANNEL* pending = nullptr;
+};
+
+JumpLine::JumpLine(std::string name, LogIn log_in, milliseconds linger)
+    : name_(std::move(name)), log_in_(std::move(log_in)), linger_(linger), thread_([this] { run(); }) {}
+
+JumpLine::~JumpLine() { stop(); }
+
+bool JumpLine::held_up() const { return held_up_at_ && held_up_at_->passed(); }
+
+bool JumpLine::takes_more() {
+  const std::scoped_lock lock(mutex_);
+  return state_ != State::ended && !held_up();
+}
+
+Result<std::optional<Passage>> JumpLine::connect(const Target& target, const Wait& wait) {
+  const auto started = Deadline::Clock::now();
+  const auto request = std::make_shared<Request>(target);
+  std::unique_lock lock(mutex_);
+  if (state_ == State::ended || held_up()) return std::nullopt;
+  queue_.push_back(request);
+  if (waker_) waker_->wake();
+  while (request->stage != Stage::done && !wait.stop.stop_requested() && !wait.deadline.passed()) {
+    if (request->stage == Stage::queued && held_up()) break;
+    const auto left = std::min<Deadline::Clock::duration>(wait.deadline.left(), look_again);
+    request->changed.wait_until(lock, wait.stop, Deadline::Clock::now() + left,
+                                [&] { return request->stage == Stage::done; });
+  }
+  if (request->stage == Stage::done) return std::move(request->outcome);
+  const bool elsewhere =
+      request->stage == Stage::queued && held_up() && !wait.stop.stop_requested() && !wait.deadline.passed();
+  auto error = gave_up(*request, wait, std::chrono::duration_cast<milliseconds>(Deadline::Clock::now() - started));
+  request->given_up = true;
+  std::erase(queue_, request);
+  if (waker_) waker_->wake();  // perhaps it is of no use to anybody now
+  // A login that nobody waits for any more: who comes next begins anew.
+  if (state_ == State::logging_in && queue_.empty()) {
+    state_ = State::ended;
+    stop();
+  }
+  if (elsewhere) return std::nullopt;
+  return std::unexpected(std::move(error));
+}
+
+Error JumpLine::gave_up(const Request& request, const Wait& wait, milliseconds after) const {
+  const std::string place = place_of(request.target);
+  if (wait.stop.stop_requested())
+    return Error(ErrorCode::cancelled, "connecting to " + place + " was stopped").on(request.target.name);
+  const double seconds = std::chrono::duration<double>(after).count();
+  if (request.stage == Stage::opening) {
+    return Error(ErrorCode::timeout, fmt::format("jump host '{}' did not reach {} in {:.0f} s", name_, place, seconds),
+                 fmt::format("check that the host is up, and that the jump host may reach its port {}",
+                             request.target.port))
+        .on(request.target.name);
+  }
+  if (state_ == State::logging_in) {
+    return Error(ErrorCode::timeout,
+                 fmt::format("can't connect to {}: logging in on jump host '{}' took over {:.0f} s", place, name_,
+                             seconds),
+                 "check that the jump host is up and not overloaded")
+        .on(request.target.name);
+  }
+  return Error(ErrorCode::timeout,
+               fmt::format("jump host '{}' did not come to {} in {:.0f} s: others go before", name_, place, seconds))
+      .on(request.target.name);
+}
+
+JumpLine::Requested JumpLine::next_request() {
+  const std::scoped_lock lock(mutex_);
+  if (queue_.empty()) return nullptr;
+  auto request = std::move(queue_.front());
+  queue_.pop_front();
+  request->stage = Stage::opening;
+  held_up_at_ = Deadline::in(patience);
+  return request;
+}
+
+void JumpLine::settle(const Requested& request, Result<std::optional<Passage>> outcome) {
+  const std::scoped_lock lock(mutex_);
+  held_up_at_.reset();
+  request->stage = Stage::done;
+  // Where nobody wants it any more, the near end is closed, and so is the tunnel.
+  if (!request->given_up) request->outcome = std::move(outcome);
+  request->changed.notify_all();
+}
+
+// `failure`: of the login. Without one those who still queue are sent to another line.
+void JumpLine::end(const std::optional<Error>& failure) {
+  const std::scoped_lock lock(mutex_);
+  state_ = State::ended;
+  waker_.reset();
+  for (const auto& request : std::exchange(queue_, {})) {
+    request->stage = Stage::done;
+    if (failure) {
+      request->outcome =
+          std::unexpected(Error(*failure).with_context("jump host '" + name_ + "'").on(request->target.name));
+    }
+    request->changed.notify_all();
+  }
+}
+
+bool JumpLine::end_if_unused(bool useless) {
+  const std::scoped_lock lock(mutex_);
+  if (!useless || !queue_.empty()) return false;
+  state_ = State::ended;
+  return true;
+}
+
+void JumpLine::run() {
+  if (auto session = log_in_({Deadline::never(), stop_.get_token()}); !session) {
+    end(session.error());
+  } else {
+    {
+      const std::scoped_lock lock(mutex_);
+      if (state_ == State::logging_in) state_ = State::serving;
+      waker_ = (*session)->waker();
+    }
+    serve(**session);
+  }
+  over_ = true;
+}
+
+void JumpLine::serve(Session& session) {
+  const StopWakes wakes(stop_.get_token(), *session.waker());
+  Round round(session);
+  Requested opening;
+  auto unused_at = Deadline::in(linger_);
+  while (!session.lost() && !stop_.stop_requested()) {
+    round.look();
+    if (!opening) opening = next_request();
+    bool more = false;
+    if (opening) {
+      const int code = round.open(opening->target);
+      if (code == 0) {
+        auto passage = round.carry(opening->target);
+        settle(opening, passage ? Result<std::optional<Passage>>(std::move(*passage))
+                                : std::unexpected(std::move(passage).error()));
+      } else if (code != LIBSSH2_ERROR_EAGAIN && !is_lost(code)) {
+        settle(opening, std::unexpected(refusal(name_, session, opening->target)));
+      } else if (code != LIBSSH2_ERROR_EAGAIN) {
+        session.fail(code);
+      }
+      if (code != LIBSSH2_ERROR_EAGAIN && !session.lost()) {
+        opening.reset();
+        more = true;  // the next one
+      }
+    }
+    more = round.step() || more;
+    if (session.lost()) break;
+    const bool used = opening || !round.carried.empty();
+    if (used) unused_at = Deadline::in(linger_);
+    const bool in_vain = opening && round.carried.empty() && [&] {
+      const std::scoped_lock lock(mutex_);
+      return opening->given_up;
+    }();
+    if (end_if_unused(in_vain || unused_at.passed())) break;
+    const auto until = more ? Deadline::in({}) : used ? Deadline::never() : unused_at;
+    if (opening || round.pulled || more || session.is_retiring()) {
+      session.wait(until, round.events.get());
+    } else {
+      // Without a channel nothing takes bytes off the network, and a poll that looks there would not sleep.
+      pollfd polled[] = {{session.waker()->fd(), POLLIN, 0}, {round.events.get(), POLLIN, 0}};
+      ::poll(polled, 2, until.poll_milliseconds());
+      if (polled[0].revents != 0) session.waker()->clear();
+    }
+  }
+  const std::string why = session.lost() ? fmt::format("the jump host '{}' was lost: {}", name_, session.loss())
+                                         : fmt::format("the connection to the jump host '{}' was closed", name_);
+  for (const auto& one : round.carried) one.way->lose(why);
+  if (opening) {
+    settle(opening, std::unexpected(Error(ErrorCode::lost,
+                                          fmt::format("can't connect to {}: {}", place_of(opening->target), why),
+                                          "check the jump host and run the same command again")
+                                        .on(opening->target.name)));
+  }
+  end(std::nullopt);
+}
+
+}  // namespace kirikae::ssh

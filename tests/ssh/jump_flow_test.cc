@@ -1,0 +1,157 @@
+// Hosts behind one jump host that don't keep pace: they have to leave the others alone, and the memory here.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
+#include <thread>
+#include <utility>
+#include <vector>
+
+#include "ssh/jump_support.h"
+#include "support/catch.h"
+#include "support/process.h"
+#include "support/relay.h"
+
+using namespace kirikae;
+using namespace kirikae::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+// Listens, and never answers; on a port whose queue is full: nobody even comes through.
+class DeadHost {
+ public:
+  DeadHost() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in name{};
+    name.sin_family = AF_INET;
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof name;
+    ::bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), sizeof name);
+    ::listen(listener_.get(), 0);
+    ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&name), &size);
+    port_ = ntohs(name.sin_port);
+    for (auto& fd : fill_) {
+      fd = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+      ::connect(fd.get(), reinterpret_cast<sockaddr*>(&name), sizeof name);
+    }
+  }
+  [[nodiscard]] ssh::Target target(const std::string& name) const {
+    return {name, "127.0.0.1", port_, SshdFixture::user()};
+  }
+
+ private:
+  Fd listener_;
+  Fd fill_[4];
+  int port_ = 0;
+};
+
+// Sends zeros to the first who connects, as many as are taken.
+class Endless {
+ public:
+  Endless() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in name{};
+    name.sin_family = AF_INET;
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof name;
+    ::bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), sizeof name);
+    ::listen(listener_.get(), 1);
+    ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&name), &size);
+    port_ = ntohs(name.sin_port);
+    thread_ = std::jthread([this](const std::stop_token& stop) {
+      const Fd peer(::accept(listener_.get(), nullptr, nullptr));
+      const std::stop_callback ends(stop, [&] { ::shutdown(peer.get(), SHUT_RDWR); });
+      const std::vector<char> zeros(65536);
+      while (::send(peer.get(), zeros.data(), zeros.size(), MSG_NOSIGNAL) > 0) continue;
+    });
+  }
+  ~Endless() { ::shutdown(listener_.get(), SHUT_RDWR); }  // where nobody has come
+  Endless(const Endless&) = delete;
+  Endless& operator=(const Endless&) = delete;
+  [[nodiscard]] int port() const { return port_; }
+
+ private:
+  Fd listener_;
+  int port_ = 0;
+  std::jthread thread_;
+};
+
+}  // namespace
+
+TEST_CASE("a host that reads nothing doesn't hold up the others behind its jump host") {
+  const SshdFixture bastion;
+  const SshdFixture hosts;
+  Network network({{"bastion", named("bastion", bastion)}});
+  // Both ways: one sends what the host doesn't take, one doesn't take what the host sends.
+  auto deaf = network.must_log_in(named("db1", hosts), {"bastion"});
+  auto mute = network.must_log_in(named("db2", hosts), {"bastion"});
+  auto unread = ssh::Channel::open(*mute, "cat /dev/zero", 20s, {});
+  REQUIRE(unread);
+  deaf->wait(Deadline::in(0s));
+  auto stuffed = ssh::Channel::open(*deaf, "echo started; kill -STOP $PPID; sleep 600", 20s, {});
+  REQUIRE(stuffed);
+  auto fast = network.must_log_in(named("db3", hosts), {"bastion"});
+  const std::string bytes = noise(16u << 20u);
+  const std::string sum = sha256_of(bytes) + "  -\n";
+  for (int i = 0; i < 200; ++i) {  // as much as goes in
+    while (stuffed->write(bytes) > 0 && deaf->may_write()) continue;
+    deaf->wait(Deadline::in(5ms));
+  }
+  const auto before = Deadline::Clock::now();
+  CHECK(output_of(*fast, "sha256sum", bytes) == sum);
+  CHECK(output_of(*fast, "head -c 16777216 /dev/zero").size() == 16'777'216);
+  CHECK(Deadline::Clock::now() - before < 20s);
+  CHECK(network.jump_hosts().logins() == 1);
+}
+
+TEST_CASE("what a host sends and nobody reads waits at the jump host, not in memory here") {
+  const SshdFixture bastion;
+  Relay relay(bastion.address(), bastion.port(), true);
+  Network network({{"bastion", {"bastion", "127.0.0.1", relay.port(), SshdFixture::user()}}});
+  // No SSH session behind it, whose own window would hold the host back before that.
+  Endless endless;
+  auto passage = network.jump_hosts().connect(by({"bastion"}), {"db1", "127.0.0.1", endless.port(), ""}, within(20s));
+  REQUIRE(passage);
+  const auto settled = [&, last = relay.bytes_down()]() mutable {
+    const auto now = relay.bytes_down();
+    return std::exchange(last, now) == now;
+  };
+  std::vector<char> buffer(65536);
+  std::size_t taken = 0;
+  for (int i = 0; i < 150; ++i) {
+    // In pieces, so that the tunnel goes on and has to stop again and again.
+    REQUIRE(eventually([&] {
+      const auto n = ::recv(passage->socket.get(), buffer.data(), buffer.size(), 0);
+      taken += n > 0 ? static_cast<std::size_t>(n) : 0;
+      return n > 0;
+    }));
+    REQUIRE(eventually(settled));
+    // The tunnel's twice 1 MiB, and what sockets and the cipher add.
+    REQUIRE(relay.bytes_down() < taken + (4u << 20u));
+  }
+  CHECK(relay.bytes_down() > taken + (1u << 20u));
+  CHECK(taken > 4'000'000);
+}
+
+TEST_CASE("a host that doesn't answer the jump host times out alone, and others go another way") {
+  const SshdFixture bastion({.config = {"LogLevel DEBUG1"}});
+  const SshdFixture hosts;
+  const DeadHost dead;
+  Network network({{"bastion", named("bastion", bastion)}});
+  auto before = network.must_log_in(named("db0", hosts), {"bastion"});
+  Error error;
+  std::jthread waits([&] { error = error_of(network.log_in(dead.target("db1"), {"bastion"}, within(12s))); });
+  const std::string asked =
+      "originator 127.0.0.1 port 65535, target 127.0.0.1 port " + std::to_string(dead.target("").port);
+  // Behind it in the same session it would have to wait all that time.
+  const auto started = Deadline::Clock::now();
+  REQUIRE(eventually([&] { return bastion.log().find(asked) != std::string::npos; }));
+  auto session = network.log_in(named("db2", hosts), {"bastion"}, within(10s));
+  INFO((session ? "" : to_text(session.error())));
+  REQUIRE(session);
+  CHECK(Deadline::Clock::now() - started < 10s);
+  CHECK(output_of(**session, "echo hello") == "hello\n");
+  CHECK(output_of(*before, "echo hello") == "hello\n");
+  waits.join();
+  CHECK(error.code == ErrorCode::timeout);
+  CHECK(error.message.starts_with("jump host 'bastion' did not reach 'db1' (127.0.0.1 port "));
+  CHECK(error.message.ends_with(" in 12 s"));
+}

@@ -1,0 +1,161 @@
+// Connections by a program: real ones, to a real sshd.
+#include <dirent.h>
+#include <signal.h>
+
+#include <cstdlib>
+
+#include "ssh/jump_support.h"
+#include "ssh/proxy_command.h"
+#include "support/catch.h"
+#include "support/process.h"
+#include "support/temp_dir.h"
+
+using namespace kirikae;
+using namespace kirikae::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+ssh::ProxyConnection started(const std::string& text, const ssh::Target& target = {"db1", "127.0.0.1", 22, "deploy"}) {
+  auto connection = ssh::ProxyCommand::start(text, target);
+  if (!connection) throw std::runtime_error(to_text(connection.error()));
+  return std::move(*connection);
+}
+
+// A logged-in session, and the program that it lives on.
+struct Proxied {
+  std::shared_ptr<ssh::ProxyCommand> command;
+  std::unique_ptr<ssh::Session> session;
+};
+
+Proxied log_in_by(const std::string& text, const ssh::Target& target) {
+  auto connection = started(text, target);
+  Proxied proxied{connection.command,
+                  std::make_unique<ssh::Session>(std::move(connection.socket), target, std::chrono::seconds(15))};
+  proxied.session->explain_end([command = connection.command] { return command->why(); });
+  const auto wait = within(30s);
+  if (auto done = proxied.session->handshake(ssh::offered_algorithms({}), wait); !done) throw std::runtime_error(to_text(done.error()));
+  if (proxied.session->lost()) throw std::runtime_error(proxied.session->loss());
+  ssh::Settings settings;
+  settings.host.identities = {SshdFixture::client_key()};
+  settings.host.identities_given = true;
+  ssh::Authenticator authenticator(settings);
+  const auto call = [&](const std::function<int()>& f) { return proxied.session->call(f, 20s, wait); };
+  if (auto in = authenticator.authenticate(proxied.session->raw(), target, settings.host, call, wait); !in)
+    throw std::runtime_error(to_text(in.error()));
+  return proxied;
+}
+
+std::string jump_by_ssh(const SshdFixture& bastion, const ssh::Target& target) {
+  return "ssh -F none -o BatchMode=yes -o UserKnownHostsFile=" + bastion.known_hosts() +
+         " -o GlobalKnownHostsFile=none -o IdentitiesOnly=yes -i " + SshdFixture::client_key() + " -p " +
+         std::to_string(bastion.port()) + " -W " + target.address + ":" + std::to_string(target.port) + " " +
+         SshdFixture::user() + "@" + bastion.address();
+}
+
+}  // namespace
+
+TEST_CASE("ssh -W is the way to a host, and ends with it") {
+  const SshdFixture bastion;
+  const SshdFixture db1;
+  const auto target = named("db1", db1);
+  {
+    auto proxied = log_in_by(jump_by_ssh(bastion, target), target);
+    const std::string bytes(8u << 20u, 'x');
+    CHECK(output_of(*proxied.session, "wc -c", bytes) == "8388608\n");
+    CHECK_FALSE(processes_with(target.address + ":" + std::to_string(target.port)).empty());
+    CHECK_FALSE(proxied.command->has_ended());
+  }
+  CHECK(processes_with(target.address + ":" + std::to_string(target.port)).empty());
+}
+
+TEST_CASE("sshd -i behind a proxy command is a host without a port") {
+  const SshdFixture sshd;
+  auto proxied =
+      log_in_by("/usr/sbin/sshd -i -f " + (sshd.folder() / "sshd_config") + " -E " + (sshd.folder() / "inetd.log"),
+                named("db1", sshd));
+  CHECK(output_of(*proxied.session, "echo hello") == "hello\n");
+}
+
+TEST_CASE("a proxy command that fails is told with its last words") {
+  auto connection = started("sh -c 'echo first >&2; printf \"ssh: no route\\033[m to host\\r\\n\" >&2; exit 7'");
+  ssh::Session session(std::move(connection.socket), {"db1", "127.0.0.1", 22, "deploy"}, 15s);
+  session.explain_end([command = connection.command] { return command->why(); });
+  const auto handshake = session.handshake(ssh::offered_algorithms({}), within(20s));
+  REQUIRE(handshake);
+  CHECK(*handshake == ssh::Session::Handshake::refused);
+  CHECK(session.loss() == "the proxy command ended with exit status 7: it said 'ssh: no route?[m to host'");
+}
+
+TEST_CASE("how a proxy command ended is told, and nothing of one that runs") {
+  CHECK(started("true").command->why() == "the proxy command ended with exit status 0");
+  CHECK(started("sh -c 'kill -9 $$'").command->why() == "the proxy command ended by signal KILL");
+  CHECK(started("no-such-program-here 2>/dev/null").command->why() == "the proxy command ended with exit status 127");
+  CHECK(started("cat").command->why().empty());
+}
+
+TEST_CASE("a proxy command that writes much to its stderr is not held up") {
+  auto connection = started("sh -c 'head -c 3000000 /dev/zero | tr \"\\0\" e >&2; echo >&2; echo last >&2; exit 1'");
+  CHECK(eventually([&] { return connection.command->has_ended(); }, 20s));
+  CHECK(connection.command->why() == "the proxy command ended with exit status 1: it said 'last'");
+}
+
+TEST_CASE("a shell that can't be run is an error of this machine") {
+  const char* shell = std::getenv("SHELL");
+  const std::string kept = shell != nullptr ? shell : "";
+  ::setenv("SHELL", "/no/such/shell", 1);
+  const auto connection = ssh::ProxyCommand::start("true", {"db1", "127.0.0.1", 22, "deploy"});
+  if (shell != nullptr) {
+    ::setenv("SHELL", kept.c_str(), 1);
+  } else {
+    ::unsetenv("SHELL");
+  }
+  REQUIRE_FALSE(connection);
+  CHECK(connection.error().code == ErrorCode::local);
+  CHECK(connection.error().message == "the proxy command for 'db1' can't be started: no such file or directory");
+  CHECK(connection.error().host == "db1");
+}
+
+TEST_CASE("a proxy command hears HUP at its end, and one that ignores it is killed with all it has started") {
+  const TempDir folder;
+  const std::string heard = folder / "heard";
+  const std::string ready = folder / "ready";
+  const auto begun = [&] { return ::access(ready.c_str(), F_OK) == 0; };
+  SECTION("HUP") {
+    auto connection =
+        started("sh -c 'trap \"echo HUP >" + heard + "; exit\" HUP; : >" + ready + "; while :; do sleep 0.05; done'");
+    REQUIRE(eventually(begun));
+    const auto before = Deadline::Clock::now();
+    connection.command.reset();
+    CHECK(Deadline::Clock::now() - before < 5s);
+    CHECK(folder.read("heard") == "HUP\n");
+  }
+  SECTION("killed") {
+    auto connection = started("sh -c 'trap \"\" HUP TERM; sleep 987 & : >" + ready + "; sleep 986; sleep 985'");
+    REQUIRE(eventually(begun));
+    const auto before = Deadline::Clock::now();
+    connection.command.reset();
+    CHECK(Deadline::Clock::now() - before < 10s);
+    CHECK(eventually([] { return processes_with("987").empty() && processes_with("986").empty(); }));
+  }
+  SECTION("what an ended one has left behind") {
+    auto connection = started("sh -c 'sleep 984 & : >" + ready + "'");
+    REQUIRE(eventually([&] { return connection.command->has_ended(); }));
+    connection.command.reset();
+    CHECK(eventually([] { return processes_with("984").empty(); }));
+  }
+  for (const auto& process : all_processes()) {  // reaped
+    CHECK_FALSE(
+        (process.parent == ::getpid() && (process_name(process.pid) == "sh" || process_name(process.pid) == "sleep")));
+  }
+}
+
+TEST_CASE("a proxy command has three descriptors, and no terminal") {
+  const TempDir folder;
+  const Fd leak(::dup(2));  // without close-on-exec
+  auto lists = started("ls /proc/self/fd >" + (folder / "fds"));
+  CHECK(lists.command->why() == "the proxy command ended with exit status 0");
+  CHECK(folder.read("fds") == "0\n1\n2\n3\n");  // 3: the folder that it lists
+  auto asks = started("sh -c 'if (: </dev/tty) 2>/dev/null; then echo tty; else echo none; fi >&2; exit 3'");
+  CHECK(asks.command->why() == "the proxy command ended with exit status 3: it said 'none'");
+}
