@@ -1,8 +1,13 @@
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "inventory/inventory.h"
 #include "load.h"
+#include "local.h"
 #include "recipe/load.h"
+#include "ssh/explain.h"
+#include "ui/sanitize.h"
 #include "verb.h"
 
 namespace kirikae::cmd {
@@ -25,9 +30,42 @@ std::expected<void, Errors> select_hosts(const Options& options, recipe::Recipe&
   return {};
 }
 
+std::string to_text(const std::vector<ssh::SettingLine>& lines) {
+  std::size_t width = 0;
+  for (const auto& line : lines) width = std::max(width, line.name.size() + line.value.size());
+  width = std::min<std::size_t>(width, 40);
+  std::string text;
+  for (const auto& line : lines) {
+    const std::string said = fmt::format("{}: {}", line.name, line.value);
+    text += fmt::format("  {:<{}}  # {}\n", said, width + 2, line.origin);
+  }
+  return text;
+}
+
+Ended show_ssh(const Call& call) {
+  auto request = load_request(call.options, call.stop);
+  if (!request) return std::unexpected(std::move(request).error());
+  const auto config = ssh_config(request->recipe.ssh);
+  const ssh::Wait wait{Deadline::never(), call.stop};
+  std::vector<ssh::SshConfig::Wanted> wanted;
+  for (const auto& host : request->hosts) wanted.push_back({host.address, host.port, host.user});
+  const auto settings = config->of(wanted, wait);
+  std::string text;
+  for (std::size_t i = 0; i < wanted.size(); ++i) {
+    if (!settings[i]) return std::unexpected(Errors{Error(settings[i].error()).on(request->hosts[i].name)});
+    const auto usual = config->usual(wanted[i], wait);
+    if (!usual) return std::unexpected(Errors{Error(usual.error()).on(request->hosts[i].name)});
+    text += request->hosts[i].name + ":\n" + to_text(ssh::explain(*settings[i], *usual, wanted[i], config->overrides()));
+    for (const std::string& warning : settings[i]->warnings) text += "  # warning: " + warning + '\n';
+  }
+  if (const auto failed = show_text(ui::sanitize_text(text))) return std::unexpected(Errors{*failed});
+  return event::Report{};
+}
+
 }  // namespace
 
 Ended run_config(const Call& call) {
+  if (call.options.ssh) return show_ssh(call);
   auto recipe = load_stage(call.options);
   if (!recipe) return std::unexpected(std::move(recipe).error());
   Errors open;  // it would be printed with holes

@@ -100,6 +100,7 @@ std::span<const OptionRow> option_rows() {
       OptionRow{"--no-follow", "", "Output", {Verb::logs}, {"end after what is there; the default elsewhere"}},
       OptionRow{"--group", "", "Output", {Verb::run}, {"each host's output in one piece, at the end; hosts that", "said the same share one"}},
       OptionRow{"--exit-code", "", "Output", {Verb::status, Verb::diff}, {"exit with 1 where not all is as it should be, or where", "files differ"}},
+      OptionRow{"--ssh", "", "Output", {Verb::config}, {"how each host is reached instead, and where that is said"}},
       OptionRow{"-q,--quiet", "", "Output", showing, {"only errors, warnings and the end"}},
       OptionRow{"-v,--verbose", "", "Output", showing, {"every step of every host as well"}},
       OptionRow{"--output",

@@ -291,6 +291,7 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
                                    {"follow", &options.follow},
                                    {"no-follow", &options.no_follow},
                                    {"exit-code", &options.exit_code},
+                                   {"ssh", &options.ssh},
                                    {"yes", &options.yes},
                                    {"quiet", &options.quiet},
                                    {"verbose", &options.verbose},

@@ -39,6 +39,7 @@ struct Options {
   bool dry_run = false;      // of rollback and prune; `deploy -n` is the verb plan
   std::optional<int> keep;   // of prune
   bool exit_code = false;    // of status and diff
+  bool ssh = false;          // of config
   bool yes = false;
   std::vector<std::string> command;             // of run: the words after `--`; of complete: the line to be completed
   std::optional<std::chrono::seconds> timeout;  // of run

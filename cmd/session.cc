@@ -52,8 +52,9 @@ std::expected<void, Errors> fetch(const Call& call, deploy::Request& request) {
   return {};
 }
 
-// The ports and users that ssh_config has for hosts. Where it can't be asked, connecting will say so.
-void take_from_ssh_config(std::vector<inventory::Host>& hosts, ssh::SshConfig& config, const std::stop_token& stop) {
+// The ports and users that ssh_config has for hosts, and what it says that isn't followed. Where it can't be asked, connecting will say so.
+std::vector<plan::Remark> take_from_ssh_config(std::vector<inventory::Host>& hosts, ssh::SshConfig& config, const std::stop_token& stop) {
+  std::vector<plan::Remark> remarks;
   std::vector<ssh::SshConfig::Wanted> wanted;
   for (const auto& host : hosts) wanted.push_back({host.address, host.port, host.user});
   const auto answers = config.of(wanted, {Deadline::never(), stop});
@@ -61,7 +62,9 @@ void take_from_ssh_config(std::vector<inventory::Host>& hosts, ssh::SshConfig& c
     if (!answers[i]) continue;
     hosts[i].port = answers[i]->port;
     hosts[i].user = answers[i]->user;
+    for (const std::string& warning : answers[i]->warnings) remarks.push_back({hosts[i].name, "ssh_config: " + warning});
   }
+  return remarks;
 }
 
 template <class Work>
@@ -71,7 +74,7 @@ auto with_surroundings(const Call& call, bool reading, deploy::Request request, 
   if (!cache) return std::unexpected(Errors{std::move(cache).error()});
   Display display(call.options, reading, call.stop);
   const auto config = ssh_config(request.recipe.ssh);
-  take_from_ssh_config(request.hosts, *config, call.stop);
+  request.remarks = take_from_ssh_config(request.hosts, *config, call.stop);
   if (!request.recipe.templates.empty()) take_from_ssh_config(request.other_hosts, *config, call.stop);
   ssh::Settings settings;
   settings.config = config;

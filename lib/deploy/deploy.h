@@ -13,6 +13,7 @@
 #include "core/secret_set.h"
 #include "event/event.h"
 #include "inventory/inventory.h"
+#include "plan/preflight.h"
 #include "recipe/recipe.h"
 #include "ssh/transport.h"
 
@@ -30,6 +31,7 @@ struct Request {
   std::string command{"deploy"};             // how a person calls the tool for the same recipe and hosts again, for advice
   std::map<std::string, Secret> secret_answers{};  // to prompts; fetch_secrets takes them
   std::shared_ptr<const SecretSet> secrets;  // the values of the recipe's secrets, where the verb needs them (fetch_secrets)
+  std::vector<plan::Remark> remarks{};       // on how the hosts are reached, said when the run begins
 };
 
 struct Surroundings {

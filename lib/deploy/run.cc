@@ -27,6 +27,7 @@ Run::Run(const Request& request, const Surroundings& with, std::string verb)
   if (!request.other_hosts.empty() && (verb_ == "deploy" || verb_ == "rollback")) {
     emit_(event::Warning{"", "not selected, and left with the release that they run: " + fold_names(names_of(request.other_hosts))});
   }
+  tell(request.remarks);
 }
 
 void Run::tell(const std::vector<plan::Remark>& remarks) const {

@@ -3,6 +3,8 @@
 #include <fmt/core.h>
 
 #include <algorithm>
+#include <cstdint>
+#include <ctime>
 #include <iterator>
 #include <optional>
 #include <tuple>
@@ -133,7 +135,8 @@ Result<std::vector<KeyRing::Key>> KeyRing::keys(const HostSettings& host, const 
   }
   for (Key& key : files) {
     if (key.unusable_.empty() && key.agent_ == nullptr && key.file_->file->public_only()) {
-      key.unusable_ = "only the public key is here, and no ssh-agent has the private one";
+      key.unusable_ = key.file_->file->hardware() ? "it only points to a hardware key: load it (ssh-add " + shell_word(key.label_) + ")"
+                                                  : "only the public key is here, and no ssh-agent has the private one";
     }
   }
   std::vector<Key> all = std::move(named);
@@ -141,6 +144,41 @@ Result<std::vector<KeyRing::Key>> KeyRing::keys(const HostSettings& host, const 
   std::ranges::copy_if(std::make_move_iterator(files.begin()), std::make_move_iterator(files.end()), std::back_inserter(all), [&](const Key& key) {
     return host.identities_required || (key.agent_ == nullptr && (host.identities_given || !key.file_->file || !key.file_->file->public_only()));
   });
+  return with_certificates(std::move(all), host);
+}
+
+const Result<std::optional<UserCertificate>>& KeyRing::certificate(const std::string& path) {
+  const auto known = certificates_.find(path);
+  return known != certificates_.end() ? known->second : certificates_.emplace(path, read_certificate(path)).first->second;
+}
+
+std::vector<KeyRing::Key> KeyRing::with_certificates(std::vector<Key> keys, const HostSettings& host) {
+  const auto now = static_cast<std::uint64_t>(std::time(nullptr));
+  std::vector<Key> all;
+  const auto add = [&](const Key& key, const std::string& path) {
+    const auto& read = certificate(path);
+    if (!read || !*read || (*read)->key_blob != key.blob_) return;
+    Key certified = key;
+    certified.label_ = (*read)->label();
+    certified.certificate_ = (*read)->blob;
+    certified.unusable_ = (*read)->trouble(now);
+    all.push_back(std::move(certified));
+  };
+  for (const std::string& path : host.certificates) {
+    const auto& read = certificate(path);
+    if (read && *read) continue;
+    Key none;
+    none.label_ = path;
+    none.unusable_ = read ? "no such file" : read.error().message;
+    all.push_back(std::move(none));
+  }
+  for (Key& key : keys) {
+    if (key.unusable_.empty() && !key.blob_.empty()) {
+      for (const std::string& path : host.certificates) add(key, path);
+      for (const std::string& identity : host.identities) add(key, certificate_beside(identity));
+    }
+    all.push_back(std::move(key));
+  }
   return all;
 }
 
@@ -156,6 +194,7 @@ Result<std::string> KeyRing::public_blob(const Key& key, const Wait& wait) {
     return std::unexpected(stays_locked(fmt::format(
         "encrypted, and no terminal to ask for its passphrase (load it: ssh-add {})", shell_word(key.label_))));
   }
+  if (!key.certificate_.empty()) return key.certificate_;
   if (!key.blob_.empty()) return key.blob_;
   TRY_ASSIGN(const PrivateKey* opened, open(*key.file_, wait));
   return opened->public_blob();

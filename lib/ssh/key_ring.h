@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -16,6 +17,7 @@
 #include "ssh/private_key.h"
 #include "ssh/ssh_connector.h"
 #include "ssh/transport.h"
+#include "ssh/user_certificate.h"
 
 namespace kirikae::ssh {
 
@@ -38,6 +40,7 @@ class KeyRing {
     std::string label_;
     std::string unusable_;
     std::string blob_;               // empty: a locked file that does not tell
+    std::string certificate_;        // what the host is shown instead of it, where there is one
     const Agent* agent_ = nullptr;   // it signs; otherwise:
     Slot* file_ = nullptr;
   };
@@ -45,8 +48,8 @@ class KeyRing {
   explicit KeyRing(const Settings& settings);
   ~KeyRing();
 
-  // As OpenSSH orders them: those of the agent that the host's settings name, the agent's others, the other files. Default files that
-  // are missing are passed over. Errors: local (a required identity can't be used), cancelled.
+  // As OpenSSH orders them: those of the agent that the host's settings name, the agent's others, the other files; each behind its
+  // certificates. Default files that are missing are passed over. Errors: local (a required identity can't be used), cancelled.
   Result<std::vector<Key>> keys(const HostSettings& host, const Wait& wait);
   // What is wrong with an agent; empty: nothing, or there is none.
   std::string agent_trouble(const std::string& socket);
@@ -62,6 +65,8 @@ class KeyRing {
   Result<AgentKeys*> agent(const std::string& socket, const Wait& wait);
   Slot& slot(const std::string& path);
   Result<std::vector<Key>> keys_in_files(const HostSettings& host);
+  std::vector<Key> with_certificates(std::vector<Key> keys, const HostSettings& host);
+  const Result<std::optional<UserCertificate>>& certificate(const std::string& path);
   Result<const PrivateKey*> open(Slot& slot, const Wait& wait);
   [[nodiscard]] Result<PrivateKey> ask_for_passphrase(const Slot& slot) const;
 
@@ -70,6 +75,7 @@ class KeyRing {
   std::mutex loading_;
   std::map<std::string, std::unique_ptr<AgentKeys>> agents_;  // by socket
   std::map<std::string, std::unique_ptr<Slot>> slots_;        // by path
+  std::map<std::string, Result<std::optional<UserCertificate>>> certificates_;  // by path
 
   std::mutex answers_;
   std::condition_variable_any answered_;

@@ -108,6 +108,12 @@ std::vector<Result<HostSettings>> SshConfig::of(const std::vector<Wanted>& wante
   return answers;
 }
 
+Result<HostSettings> SshConfig::usual(const Wanted& wanted, const Wait& wait) {
+  TRY_ASSIGN(const OpenSshAnswer* usual, defaults(wait));
+  TRY_ASSIGN(const OpenSshAnswer answer, ask("none", wanted, wait));
+  return to_settings(answer, *usual, wanted.name, self_);
+}
+
 std::string SshConfig::ssh_command(const Wanted& wanted) const {
   std::string text = "ssh";
   if (!overrides_.config.empty()) text += " -F " + shell_word(overrides_.config);

@@ -44,6 +44,8 @@ class SshConfig {
   // The same for many at a time, each in its place.
   std::vector<Result<HostSettings>> of(const std::vector<Wanted>& wanted, const Wait& wait);
 
+  // Likewise where no file is read and no recipe says anything.
+  Result<HostSettings> usual(const Wanted& wanted, const Wait& wait);
   [[nodiscard]] const Overrides& overrides() const { return overrides_; }
 
  private:

@@ -1,5 +1,6 @@
 // Certificates of users: what is read of them, and logins by them against a real sshd that trusts their authority.
 #include <ctime>
+#include <filesystem>
 
 #include "ssh/agent.h"
 #include "ssh/auth_support.h"
@@ -172,4 +173,42 @@ TEST_CASE("files that hold no certificate are told as such, and what is cut off 
 TEST_CASE("the certificate of a key file is looked for where ssh-keygen puts it") {
   CHECK(certificate_beside("/keys/id") == "/keys/id-cert.pub");
   CHECK(certificate_beside("/keys/id.pub") == "/keys/id-cert.pub");
+}
+
+TEST_CASE("the certificate beside a key file, or one that is named, logs in where the key itself isn't known") {
+  const TempDir folder;
+  const std::string file = new_key(folder, "ed25519", "");
+  const SshdFixture sshd = trusting();
+  Settings settings;
+  settings.host.identities = {file};
+  settings.host.identities_given = true;
+  SECTION("beside it") {
+    certify(file, {"-n", SshdFixture::user()});
+    expect_login(sshd, settings);
+  }
+  SECTION("named") {
+    const std::string moved = folder / "elsewhere.pub";
+    std::filesystem::rename(certify(file, {"-n", SshdFixture::user()}), moved);
+    settings.host.certificates = {moved};
+    expect_login(sshd, settings);
+  }
+  SECTION("for the agent's key") {
+    const std::string moved = folder / "elsewhere.pub";
+    std::filesystem::rename(certify(file, {"-n", SshdFixture::user()}), moved);
+    const RealAgent agent(folder, {file});
+    settings.host.identities.clear();
+    settings.host.certificates = {moved};
+    settings.host.agent_socket = agent.socket();
+    expect_login(sshd, settings);
+  }
+  SECTION("one that has expired is not shown to the host, and said") {
+    certify(file, {"-n", SshdFixture::user(), "-V", "20200101:20200102"});
+    const Error error = refused_login(sshd, settings);
+    CHECK(error.message.find("has expired") != std::string::npos);
+  }
+  SECTION("one that is not there") {
+    settings.host.certificates = {folder / "gone.pub"};
+    const Error error = refused_login(sshd, settings);
+    CHECK(error.message.find("gone.pub: no such file") != std::string::npos);
+  }
 }

@@ -1,0 +1,63 @@
+#include "ssh/explain.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+namespace kirikae::ssh {
+namespace {
+
+std::string list(const std::vector<std::string>& items) { return items.empty() ? "none" : fmt::format("{}", fmt::join(items, ", ")); }
+
+std::string jumps(const std::vector<Hop>& hops) {
+  std::vector<std::string> words;
+  for (const Hop& hop : hops) {
+    words.push_back((hop.user.empty() ? "" : hop.user + '@') + hop.name + (hop.port == 0 ? "" : fmt::format(":{}", hop.port)));
+  }
+  return list(words);
+}
+
+std::string seconds(std::chrono::seconds time) { return fmt::format("{}s", time.count()); }
+std::string flag(bool on) { return on ? "yes" : "no"; }
+std::string family(AddressFamily which) {
+  return which == AddressFamily::ipv4 ? "inet" : which == AddressFamily::ipv6 ? "inet6" : "any";
+}
+std::string text(const std::string& value) { return value.empty() ? "none" : value; }
+
+}  // namespace
+
+std::vector<SettingLine> explain(const HostSettings& settings, const HostSettings& usual, const SshConfig::Wanted& wanted,
+                                 const Overrides& overrides) {
+  std::vector<SettingLine> lines;
+  // `quiet`: not worth a line where it is the default.
+  const auto add = [&](std::string_view name, bool by_recipe, const std::string& value, const std::string& default_value, bool quiet) {
+    const bool is_default = value == default_value;
+    if (is_default && quiet && !by_recipe) return;
+    lines.push_back({name, value, by_recipe ? "recipe" : is_default ? "default" : "ssh_config"});
+  };
+  add("address", false, settings.address, usual.address, false);
+  if (lines.back().origin == "default") lines.back().origin = "recipe";
+  add("port", wanted.port != 0, std::to_string(settings.port), std::to_string(usual.port), false);
+  add("user", !wanted.user.empty(), settings.user, usual.user, false);
+  add("ProxyJump", false, jumps(settings.jumps), jumps(usual.jumps), true);
+  add("ProxyCommand", false, text(settings.proxy_command), text(usual.proxy_command), true);
+  add("AddressFamily", false, family(settings.family), family(usual.family), true);
+  add("BindAddress", false, text(settings.bind_address), text(usual.bind_address), true);
+  add("HostKeyAlias", false, text(settings.host_key_alias), text(usual.host_key_alias), true);
+  add("known_hosts_file", !overrides.known_hosts.empty(), list(settings.known_hosts), list(usual.known_hosts), false);
+  add("known_hosts", overrides.accept_new.has_value(), settings.accept_new ? "accept-new" : "strict",
+      usual.accept_new ? "accept-new" : "strict", false);
+  add("identity", !overrides.identities.empty(), list(settings.identities), list(usual.identities), false);
+  add("IdentitiesOnly", !overrides.identities.empty(), flag(settings.identities_only), flag(usual.identities_only), true);
+  add("CertificateFile", false, list(settings.certificates), list(usual.certificates), true);
+  add("IdentityAgent", false, text(settings.agent_socket), text(usual.agent_socket), false);
+  add("connect_timeout", overrides.connect_timeout.has_value(), seconds(settings.connect_timeout), seconds(usual.connect_timeout), false);
+  add("keepalive", overrides.keepalive.has_value(), seconds(settings.keepalive), seconds(usual.keepalive), false);
+  add("ServerAliveCountMax", false, std::to_string(settings.keepalive_count), std::to_string(usual.keepalive_count), true);
+  add("KexAlgorithms", false, text(settings.kex), text(usual.kex), true);
+  add("HostKeyAlgorithms", false, text(settings.host_key_algorithms), text(usual.host_key_algorithms), true);
+  add("Ciphers", false, text(settings.ciphers), text(usual.ciphers), true);
+  add("MACs", false, text(settings.macs), text(usual.macs), true);
+  return lines;
+}
+
+}  // namespace kirikae::ssh

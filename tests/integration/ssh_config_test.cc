@@ -1,0 +1,201 @@
+// Hosts by the names that ssh_config has for them, and the ways to them that it knows.
+#include <fmt/format.h>
+
+#include "support/catch.h"
+#include "support/farm.h"
+#include "support/process.h"
+
+using namespace kirikae::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+// What ssh_config says of each host of a world: web1, web2 …
+std::string block_of(const World& world, std::size_t index, const std::string& more = {}) {
+  const SshdFixture& sshd = world.sshd(index);
+  return fmt::format("Host web{}\n  HostName {}\n  Port {}\n  User {}\n  IdentityFile {}\n  UserKnownHostsFile {}\n{}", index + 1,
+                     world.host(index).name(), sshd.port(), SshdFixture::user(), SshdFixture::client_key(), world.known_hosts(), more);
+}
+
+// A recipe that says nothing of how its hosts are reached.
+void write_recipe(const World& world, const std::string& hosts, const std::string& more = {}) {
+  world.write("deploy.yml", "application: shop\ndeploy_to: " + world.deploy_to() + "\nsource: {directory: app}\nssh: {config: ssh_config}\n" +
+                                more + "stages:\n  production:\n    hosts: " + hosts + "\n");
+}
+
+int logins_on(const World& world, std::size_t index) {
+  const std::string log = world.sshd(index).log();
+  int count = 0;
+  for (auto at = log.find("Accepted publickey"); at != std::string::npos; at = log.find("Accepted publickey", at + 1)) ++count;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("a host that ssh reaches by a name of ssh_config is deployed to by that name") {
+  World world;
+  world.write_app("1");
+  world.write("ssh_config", block_of(world, 0));
+  world.write("hosts.mustache", "{{#hosts}}{{name}} {{user}} {{port}}\n{{/hosts}}");
+  write_recipe(world, "[web1]", "templates:\n  - {from: hosts.mustache, to: HOSTS}\n");
+  const Ran check = world.deploy({"check", "production"});
+  INFO(check);
+  REQUIRE(check.status == 0);
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE(world.host(0).version() == "1");
+  REQUIRE(world.host(0).read("current/HOSTS") == fmt::format("web1 {} {}\n", SshdFixture::user(), world.sshd().port()));
+  const Ran run = world.deploy({"run", "production", "--", "cat", "VERSION"});
+  INFO(run);
+  REQUIRE_THAT(run.out, ContainsSubstring("1"));
+  REQUIRE(world.deploy({"ssh", "production"}).status == 0);  // the system's ssh, with nothing to type
+}
+
+TEST_CASE("what the recipe says of a host goes before ssh_config") {
+  World world;
+  world.write_app("1");
+  world.write("ssh_config", block_of(world, 0) + "Host *\n  Port 1\n  User nobody\n");
+  write_recipe(world, fmt::format("[\"{}@127.0.0.1:{}\"]", SshdFixture::user(), world.sshd().port()));
+  const Ran unknown = world.deploy({"production"});
+  INFO(unknown);
+  REQUIRE(unknown.status == 5);  // neither this name's key nor its identity are known
+  const Ran ran = world.deploy({"production", "--set", "ssh.known_hosts=" + world.known_hosts(), "--set",
+                                "ssh.identity=" + SshdFixture::client_key()});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+}
+
+TEST_CASE("the agent's key that ssh_config names is tried before its others") {
+  World world({.sshd_config = {"MaxAuthTries 2"}});
+  world.write_app("1");
+  // Its public half is enough to name it.
+  world.write("person.pub", run_program({"cat", SshdFixture::client_key() + ".pub"}).output);
+  std::string config = block_of(world, 0);
+  const auto identity = config.find("  IdentityFile");
+  config.replace(identity, config.find('\n', identity) - identity, "  IdentityFile " + (world.site() / "person").string());
+  world.write("ssh_config", config);
+  write_recipe(world, "[web1]");
+  const std::string socket = (world / "agent").string();
+  const std::string said = run_program({"ssh-agent", "-s", "-a", socket}).output;
+  const std::string pid = said.substr(said.find("SSH_AGENT_PID=") + 14);
+  for (const std::string& key : {key_pair("ed25519", "a"), key_pair("ed25519", "b"), key_pair("ed25519", "c"), SshdFixture::client_key()}) {
+    REQUIRE(run_program({"env", "SSH_AUTH_SOCK=" + socket, "ssh-add", "-q", key}).status == 0);
+  }
+  world.environment = {"SSH_AUTH_SOCK=" + socket};
+  const Ran ran = world.deploy({"production"});
+  run_program({"kill", pid.substr(0, pid.find(';'))});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+}
+
+TEST_CASE("hosts behind a jump host are reached over one login on it") {
+  World world({.hosts = 4, .own_servers = true});
+  world.write_app("1");
+  std::string config;
+  for (std::size_t i = 0; i < 4; ++i) config += block_of(world, i, i == 0 ? "" : "  ProxyJump web1\n");
+  world.write("ssh_config", config);
+  write_recipe(world, "[web2, web3, web4]");
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  for (std::size_t i = 1; i < 4; ++i) REQUIRE(world.host(i).version() == "1");
+  CHECK(logins_on(world, 0) == 1);
+  CHECK(logins_on(world, 3) == 1);
+  REQUIRE(world.deploy({"rollback", "production"}).status == 1);  // there is nothing to go back to
+}
+
+TEST_CASE("a chain of jump hosts is gone through in its order, each with its own key and user") {
+  World world({.hosts = 4, .own_servers = true});
+  world.write_app("1");
+  world.write("ssh_config", block_of(world, 0) + block_of(world, 1) + block_of(world, 2) + block_of(world, 3, "  ProxyJump web1,web2,web3\n"));
+  write_recipe(world, "[web4]");
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE(world.host(3).version() == "1");
+  for (std::size_t i = 0; i < 4; ++i) CHECK(logins_on(world, i) == 1);
+}
+
+TEST_CASE("a jump host whose key is not known is not logged in on, and is named") {
+  World world({.hosts = 2, .own_servers = true});
+  world.write_app("1");
+  std::string gate = block_of(world, 0);
+  gate.replace(gate.find(world.known_hosts()), world.known_hosts().size(), (world / "nobody").string());
+  world.write("ssh_config", gate + block_of(world, 1, "  ProxyJump web1\n"));
+  write_recipe(world, "[web2]");
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 5);
+  REQUIRE_THAT(ran.err, ContainsSubstring("jump host 'web1'") && ContainsSubstring("is not known"));
+  CHECK(logins_on(world, 0) == 0);
+  REQUIRE(world.host(1).untouched());
+}
+
+TEST_CASE("a jump host that forbids forwarding is told so") {
+  World world({.hosts = 2, .own_servers = true, .sshd_config = {"AllowTcpForwarding no"}});
+  world.write_app("1");
+  world.write("ssh_config", block_of(world, 0) + block_of(world, 1, "  ProxyJump web1\n"));
+  write_recipe(world, "[web2]");
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 5);
+  REQUIRE_THAT(ran.err, ContainsSubstring("jump host 'web1' can't reach 'web2'") && ContainsSubstring("AllowTcpForwarding"));
+}
+
+TEST_CASE("a proxy command is the way to a host; one that fails says what it said") {
+  World world({.hosts = 2, .own_servers = true});
+  world.write_app("1");
+  const std::string config = (world.site() / "ssh_config").string();
+  world.write("ssh_config", block_of(world, 0) + block_of(world, 1, "  ProxyCommand ssh -F " + config + " -W %h:%p web1\n"));
+  write_recipe(world, "[web2]");
+  Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE(world.host(1).version() == "1");
+  CHECK(logins_on(world, 0) == 1);
+
+  world.write("ssh_config", block_of(world, 1, "  ProxyCommand sh -c 'echo no way to %h >&2; exit 3'\n"));
+  ran = world.deploy({"production"});
+  CAPTURE(ran);
+  REQUIRE(ran.status == 5);
+  REQUIRE_THAT(ran.err, ContainsSubstring("no way to 127.0.0.2") && ContainsSubstring("exit status 3"));
+  REQUIRE(ran.seconds < 20);
+}
+
+TEST_CASE("an error in ssh_config is exit 5 with its line, before a host is connected to") {
+  World world;
+  world.write_app("1");
+  world.write("ssh_config", "Host web1\n  Prot 22\n");
+  write_recipe(world, "[web1]");
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 5);
+  REQUIRE_THAT(ran.err, ContainsSubstring("ssh_config: line 2: Bad configuration option: prot"));
+  REQUIRE(world.sshd().log().find("Connection from") == std::string::npos);
+}
+
+TEST_CASE("'config --ssh' says how each host is reached, and where that is said") {
+  World world;
+  world.write("ssh_config",
+              "Host web1\n  HostName web1.example.com\n  User deploy\n  ProxyJump ada@gate:2200,inner\n  UserKnownHostsFile /keys/known\n"
+              "  GlobalKnownHostsFile none\n  IdentityFile /keys/%r\n  StrictHostKeyChecking no\n  IdentityAgent none\n");
+  write_recipe(world, "[\"web1:2222\"]");
+  const Ran ran = world.deploy({"config", "production", "--ssh", "--set", "ssh.keepalive=5s"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE(ran.out == R"(web1:
+  address: web1.example.com        # ssh_config
+  port: 2222                       # recipe
+  user: deploy                     # ssh_config
+  ProxyJump: ada@gate:2200, inner  # ssh_config
+  known_hosts_file: /keys/known    # ssh_config
+  known_hosts: accept-new          # ssh_config
+  identity: /keys/deploy           # ssh_config
+  IdentityAgent: none              # default
+  connect_timeout: 10s             # default
+  keepalive: 5s                    # recipe
+  # warning: StrictHostKeyChecking no is taken for accept-new: a host whose key has changed is refused all the same
+)");
+  REQUIRE(world.sshd().log().find("Connection from") == std::string::npos);
+}
