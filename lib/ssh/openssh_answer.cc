@@ -150,7 +150,7 @@ Result<void> way_there(const OpenSshAnswer& answer, const std::string& name, con
     TRY_ASSIGN(settings.jumps, parse_jumps(jumps));
   }
   if (const std::string command = answer.value("proxycommand"); !command.empty()) {
-    TRY_ASSIGN(settings.proxy_command, expand_command(command, answer, name, self));
+    TRY_ASSIGN(settings.proxy_command, expand_command(command, answer, name));
   }
   for (const auto& [directive, shown] : {std::pair{"bindinterface", "BindInterface"}, {"proxyusefdpass", "ProxyUseFdpass"}}) {
     if (const std::string value = answer.value(directive); !value.empty() && value != "no") {
@@ -280,7 +280,7 @@ Result<std::string> expand_path(std::string_view text, const OpenSshAnswer& answ
   return expand_tokens(path, tokens);
 }
 
-Result<std::string> expand_command(std::string_view text, const OpenSshAnswer& answer, const std::string& name, const LocalUser&) {
+Result<std::string> expand_command(std::string_view text, const OpenSshAnswer& answer, const std::string& name) {
   return expand_tokens(text, [&](char token) -> std::optional<std::string> {
     switch (token) {
       case 'h': return answer.value("hostname");

@@ -45,6 +45,6 @@ Result<std::vector<Hop>> parse_jumps(std::string_view text);
 
 // Tokens of ssh_config(5): %% %d %h %i %j %k %L %l %n %p %r %u, `~` in front, and ${NAME}. Error (connect): one that isn't known here.
 Result<std::string> expand_path(std::string_view text, const OpenSshAnswer& answer, const std::string& name, const LocalUser& self);
-Result<std::string> expand_command(std::string_view text, const OpenSshAnswer& answer, const std::string& name, const LocalUser& self);
+Result<std::string> expand_command(std::string_view text, const OpenSshAnswer& answer, const std::string& name);
 
 }  // namespace kirikae::ssh

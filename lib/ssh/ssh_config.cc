@@ -1,6 +1,8 @@
 #include "ssh/ssh_config.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <atomic>
@@ -9,12 +11,15 @@
 
 #include "core/shell_quote.h"
 #include "core/subprocess.h"
+#include "ssh/config_reader.h"
+#include "ssh/local_file.h"
 #include "ssh/printable.h"
 
 namespace kirikae::ssh {
 namespace {
 
 constexpr std::chrono::seconds answer_limit{30};  // a Match block may run a command
+constexpr std::size_t longest_config = 1U << 20U;
 constexpr std::size_t workers = 4;                // ssh -G takes some milliseconds of a processor, and hardly ever waits
 
 // The last line that isn't the general one, which says only that there was an error.
@@ -29,9 +34,77 @@ std::string complaint_of(const std::string& text) {
   return printable(last, 300);
 }
 
+bool is_in_path(std::string_view program, const std::map<std::string, std::string>& environment) {
+  const auto path = environment.find("PATH");
+  std::string_view folders = path == environment.end() ? std::string_view() : std::string_view(path->second);
+  while (!folders.empty()) {
+    const auto folder = folders.substr(0, folders.find(':'));
+    folders.remove_prefix(std::min(folder.size() + 1, folders.size()));
+    if (::access(fmt::format("{}/{}", folder, program).c_str(), X_OK) == 0) return true;
+  }
+  return false;
+}
+
+// Paths one behind the other, as they stand in one line.
+Result<std::string> expand_list(const std::string& text, const OpenSshAnswer& answer, const std::string& name, const LocalUser& self) {
+  std::string list;
+  for (std::string_view rest = text; !rest.empty();) {
+    const auto word = rest.substr(0, rest.find(' '));
+    rest.remove_prefix(std::min(word.size() + 1, rest.size()));
+    TRY_ASSIGN(const std::string path, expand_path(word, answer, name, self));
+    list += (list.empty() ? "" : " ") + path;
+  }
+  return list;
+}
+
 }  // namespace
 
-Result<OpenSshAnswer> SshConfig::ask(const std::string& file, const Wanted& wanted, const Wait& wait) const {
+SshConfig::SshConfig(Overrides overrides, LocalUser self)
+    : overrides_(std::move(overrides)), self_(std::move(self)), ssh_is_here_(is_in_path("ssh", self_.environment)) {}
+
+Result<SshConfig::Answer> SshConfig::ask(const std::string& file, const Wanted& wanted, const Wait& wait) const {
+  if (!ssh_is_here_) return read(file, wanted);
+  TRY_ASSIGN(OpenSshAnswer said, ask_ssh(file, wanted, wait));
+  return Answer{std::move(said)};
+}
+
+Result<SshConfig::Answer> SshConfig::read(const std::string& file, const Wanted& wanted) const {
+  std::vector<std::string> files = {self_.home + "/.ssh/config", "/etc/ssh/ssh_config"};
+  if (!file.empty()) files = {file};
+  if (file == "none") files.clear();
+  std::string text;
+  if (wanted.port != 0) text += fmt::format("port {}\n", wanted.port);
+  if (!wanted.user.empty()) text += "user " + wanted.user + '\n';
+  std::vector<std::string> skipped;
+  for (const std::string& path : files) {
+    TRY_ASSIGN(const auto content, read_local_file(path, longest_config));
+    if (!content && !file.empty()) {
+      return std::unexpected(Error(ErrorCode::connect, fmt::format("ssh_config can't be used: '{}' does not exist", path)));
+    }
+    if (!content) continue;
+    ConfigReading reading = read_config(content->bytes, wanted.name);
+    text += reading.answer;
+    for (const std::string& what : reading.skipped) skipped.push_back(path + ' ' + what);
+  }
+  std::string name = wanted.name;
+  std::ranges::transform(name, name.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
+  text += fmt::format("port 22\nuser {}\nuserknownhostsfile ~/.ssh/known_hosts ~/.ssh/known_hosts2\n", self_.user);
+  text += "globalknownhostsfile /etc/ssh/ssh_known_hosts /etc/ssh/ssh_known_hosts2\n";
+  if (OpenSshAnswer(text).values("identityfile").empty()) {
+    for (const char* key : {"id_rsa", "id_ecdsa", "id_ed25519"}) text += fmt::format("identityfile ~/.ssh/{}\n", key);
+  }
+  // What ssh -G says with its tokens replaced; the first value counts.
+  const OpenSshAnswer raw("hostname " + name + '\n' + text);
+  const std::string alias = OpenSshAnswer(text).value("hostname");
+  TRY_ASSIGN(const std::string address, alias.empty() ? Result<std::string>(name) : expand_command(alias, raw, wanted.name));
+  TRY_ASSIGN(const std::string known_hosts, expand_list(raw.value("userknownhostsfile"), raw, wanted.name, self_));
+  TRY_ASSIGN(const std::string agent, expand_path(raw.value("identityagent"), raw, wanted.name, self_));
+  std::string first = "hostname " + address + "\nuserknownhostsfile " + known_hosts + '\n';
+  if (!agent.empty()) first += "identityagent " + agent + '\n';
+  return Answer{OpenSshAnswer(first + text), std::move(skipped)};
+}
+
+Result<OpenSshAnswer> SshConfig::ask_ssh(const std::string& file, const Wanted& wanted, const Wait& wait) const {
   SubprocessCall call;
   call.argv = {"ssh", "-T", "-G"};
   if (!file.empty()) call.argv.insert(call.argv.end(), {"-F", file});
@@ -58,15 +131,19 @@ Result<OpenSshAnswer> SshConfig::ask(const std::string& file, const Wanted& want
 Result<const OpenSshAnswer*> SshConfig::defaults(const Wait& wait) {
   const std::scoped_lock lock(mutex_);
   if (!defaults_) {
-    TRY_ASSIGN(defaults_, ask("none", {"localhost", 0, {}}, wait));
+    TRY_ASSIGN(Answer answer, ask("none", {"localhost", 0, {}}, wait));
+    defaults_ = std::move(answer.said);
   }
   return &*defaults_;
 }
 
 Result<HostSettings> SshConfig::find_out(const Wanted& wanted, const Wait& wait) {
   TRY_ASSIGN(const OpenSshAnswer* usual, defaults(wait));
-  TRY_ASSIGN(const OpenSshAnswer answer, ask(overrides_.config, wanted, wait));
-  TRY_ASSIGN(HostSettings settings, to_settings(answer, *usual, wanted.name, self_));
+  TRY_ASSIGN(const Answer answer, ask(overrides_.config, wanted, wait));
+  TRY_ASSIGN(HostSettings settings, to_settings(answer.said, *usual, wanted.name, self_));
+  if (!answer.skipped.empty()) {
+    settings.warnings.push_back(fmt::format("no 'ssh' is installed here that could read it whole; passed over: {}", fmt::join(answer.skipped, "; ")));
+  }
   if (!overrides_.known_hosts.empty()) settings.known_hosts = overrides_.known_hosts;
   settings.accept_new = overrides_.accept_new.value_or(settings.accept_new);
   if (!overrides_.identities.empty()) {
@@ -110,8 +187,8 @@ std::vector<Result<HostSettings>> SshConfig::of(const std::vector<Wanted>& wante
 
 Result<HostSettings> SshConfig::usual(const Wanted& wanted, const Wait& wait) {
   TRY_ASSIGN(const OpenSshAnswer* usual, defaults(wait));
-  TRY_ASSIGN(const OpenSshAnswer answer, ask("none", wanted, wait));
-  return to_settings(answer, *usual, wanted.name, self_);
+  TRY_ASSIGN(const Answer answer, ask("none", wanted, wait));
+  return to_settings(answer.said, *usual, wanted.name, self_);
 }
 
 std::string SshConfig::ssh_command(const Wanted& wanted) const {

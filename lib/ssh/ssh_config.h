@@ -28,7 +28,8 @@ struct Overrides {
 
 class SshConfig {
  public:
-  SshConfig(Overrides overrides, LocalUser self) : overrides_(std::move(overrides)), self_(std::move(self)) {}
+  // Without OpenSSH's client (`ssh` is in no folder of PATH) ssh_config is read here, as far as that goes (config_reader.h).
+  SshConfig(Overrides overrides, LocalUser self);
 
   // What a host is asked for by: its name in ssh_config, a port (0) and a user (empty) where they are given.
   struct Wanted {
@@ -49,13 +50,21 @@ class SshConfig {
   [[nodiscard]] const Overrides& overrides() const { return overrides_; }
 
  private:
-  Result<OpenSshAnswer> ask(const std::string& file, const Wanted& wanted, const Wait& wait) const;
+  // `skipped`: what was not read of ssh_config.
+  struct Answer {
+    OpenSshAnswer said;
+    std::vector<std::string> skipped{};
+  };
+  Result<Answer> ask(const std::string& file, const Wanted& wanted, const Wait& wait) const;
+  Result<OpenSshAnswer> ask_ssh(const std::string& file, const Wanted& wanted, const Wait& wait) const;
+  [[nodiscard]] Result<Answer> read(const std::string& file, const Wanted& wanted) const;
   [[nodiscard]] std::string ssh_command(const Wanted& wanted) const;
   Result<HostSettings> find_out(const Wanted& wanted, const Wait& wait);
   Result<const OpenSshAnswer*> defaults(const Wait& wait);
 
   const Overrides overrides_;
   const LocalUser self_;
+  const bool ssh_is_here_;
   std::mutex mutex_;
   std::map<Wanted, HostSettings> known_;
   std::optional<OpenSshAnswer> defaults_;

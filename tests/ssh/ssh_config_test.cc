@@ -3,6 +3,7 @@
 
 #include <chrono>
 
+#include "ssh/config_reader.h"
 #include "support/catch.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
@@ -13,7 +14,7 @@ namespace {
 using test::TempDir;
 using Names = std::vector<std::string>;
 
-const LocalUser ada{"/home/ada", "ada", "laptop.example.org", "/run/agent", {{"KEYS", "/keys"}}};
+const LocalUser ada{"/home/ada", "ada", "laptop.example.org", "/run/agent", {{"KEYS", "/keys"}, {"PATH", "/usr/bin:/bin"}}};
 
 SshConfig config_of(const TempDir& folder, const std::string& text, Overrides overrides = {}) {
   overrides.config = folder.write("ssh config", text);
@@ -207,6 +208,70 @@ TEST_CASE("a command of ssh_config that hangs is not waited for longer than aske
   REQUIRE_FALSE(settings);
   CHECK(settings.error().code == ErrorCode::timeout);
   CHECK(settings.error().hint == "a 'Match exec' of ssh_config may hang: ssh -G web");
+}
+
+}  // namespace kirikae::ssh
+
+namespace kirikae::ssh {
+namespace {
+
+// As on a machine without an ssh program.
+LocalUser without_ssh(const TempDir& folder) {
+  LocalUser self = ada;
+  self.home = folder / "home";
+  self.environment["PATH"] = folder / "bin";
+  return self;
+}
+
+}  // namespace
+
+TEST_CASE("blocks of ssh_config are chosen by their patterns, and the first value counts") {
+  const std::string text = R"(# a comment
+Port 1
+Host *.example.com !db.example.com
+  User "web user"
+  IdentityFile = ~/a
+HOST db.*
+  HostName=10.0.0.1
+Match user x
+  Port 2
+Match all
+  IdentityFile ~/b
+Host WEB.*
+  ProxyCommand sh -c "nc %h"
+Include more
+Host other
+  Include never
+)";
+  const ConfigReading web = read_config(text, "Web.example.com");
+  CHECK(web.answer == "port 1\nuser web user\nidentityfile ~/a\nidentityfile ~/b\nproxycommand sh -c \"nc %h\"\n");
+  CHECK(web.skipped == Names{"line 8: Match user x", "line 14: Include more"});
+  CHECK(read_config(text, "db.example.com").answer == "port 1\nhostname 10.0.0.1\nidentityfile ~/b\n");
+  CHECK(read_config("", "x").answer.empty());
+  CHECK(read_config("Host", "x").answer.empty());
+}
+
+TEST_CASE("without an ssh program ssh_config is read here, and what was passed over is said") {
+  const TempDir folder;
+  folder.write("home/.ssh/config",
+               "Host web\n  HostName %h.example.com\n  Port 2222\n  UserKnownHostsFile ~/known /other\n  IdentityAgent ~/agent\nInclude more\n");
+  SshConfig config({}, without_ssh(folder));
+  const HostSettings web = *config.of({"web", 0, "deploy"}, {});
+  CHECK(web.address == "web.example.com");
+  CHECK(web.port == 2222);
+  CHECK(web.user == "deploy");
+  CHECK(web.known_hosts == Names{folder / "home/known", "/other", "/etc/ssh/ssh_known_hosts", "/etc/ssh/ssh_known_hosts2"});
+  CHECK(web.agent_socket == folder / "home/agent");
+  CHECK(web.identities == Names{folder / "home/.ssh/id_rsa", folder / "home/.ssh/id_ecdsa", folder / "home/.ssh/id_ed25519"});
+  CHECK_FALSE(web.identities_given);
+  REQUIRE(web.warnings.size() == 1);
+  CHECK(web.warnings[0] == "no 'ssh' is installed here that could read it whole; passed over: " + (folder / "home/.ssh/config") + " line 6: Include more");
+
+  SshConfig none({.config = "none"}, without_ssh(folder));
+  CHECK(none.of({"web", 0, ""}, {})->port == 22);
+  CHECK(none.of({"web", 0, ""}, {})->user == "ada");
+  SshConfig gone({.config = folder / "gone"}, without_ssh(folder));
+  CHECK(gone.of({"web", 0, ""}, {}).error().message == "ssh_config can't be used: '" + (folder / "gone") + "' does not exist");
 }
 
 }  // namespace kirikae::ssh

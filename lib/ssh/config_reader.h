@@ -1,0 +1,20 @@
+// A minimal reading of ssh_config, for machines without OpenSSH's client: what `ssh -G` would say, of the directives that need no more than
+// patterns. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+namespace kirikae::ssh {
+
+struct ConfigReading {
+  std::string answer;                // as ssh -G prints it: "directive value", a line each; the first value counts, of lists all
+  std::vector<std::string> skipped;  // "line 3: Match", in order: not read, with all that belongs to it
+};
+
+// `text` is a whole file, `name` the host as it was asked for. Host blocks are chosen by their patterns; Match blocks (but `Match all`) and
+// Include are skipped.
+ConfigReading read_config(std::string_view text, std::string_view name);
+
+}  // namespace kirikae::ssh
