@@ -69,6 +69,23 @@ kk_read_current() {
   fi
 }
 
+# Whether `current` is a link that leads to $1. Where the shell can't tell, it doesn't.
+kk_leads_to() {
+  # shellcheck disable=SC3013
+  [ -L "$kk_current" ] && [ "$kk_current" -ef "$1" ] 2>/dev/null
+}
+
+# kk_read_current, mostly without a program: where a release is live, kk_target may be empty.
+kk_find_live() {
+  kk_kind=live kk_target=''
+  for kk_d in "$kk_releases"/*; do
+    kk_live=${kk_d##*/}
+    kk_leads_to "$kk_d" && kk_is_id "$kk_live" && [ ! -L "$kk_d" ] || continue
+    return
+  done
+  kk_read_current
+}
+
 # kk_state, kk_was_revision, kk_was_by and kk_was_previous from the record of release $1; fails where it has none. An empty
 # record, which a crash may leave, is one of an unfinished release.
 kk_read_record() {

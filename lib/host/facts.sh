@@ -54,7 +54,7 @@ kk_say() {
 }
 
 kk_facts_current() {
-  kk_read_current
+  kk_find_live
   case $kk_kind in
     live) echo "live=$kk_live" ;;
     link) kk_say target "$kk_target" ;;
