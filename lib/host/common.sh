@@ -128,7 +128,12 @@ kk_sync_file() {
 }
 
 kk_sync_all() {
-  if [ "${kk_syncfs-}" = yes ]; then sync -f "$1"; else sync; fi
+  if [ "${kk_syncfs-}" = yes ]; then
+    sync -f "$@" && return
+    # An old one refuses -f, which is no failure of the disk.
+    case $(sync --help 2>&1 </dev/null) in *-f*) return 1 ;; esac
+  fi
+  sync
 }
 
 # rename(2) of $2 over the link $3, which mv alone would follow.
