@@ -102,7 +102,7 @@ kk_read_record() {
   done <"$kk_states/$1"
 }
 
-# Writes the record of kk_release anew, with state $1.
+# Writes the record of kk_release anew, with state $1; $2: a path whose file system has to be on disk before.
 kk_write_record() {
   kk_file="$kk_own/tmp/state.$kk_release.$$"
   [ ! -e "$kk_file" ] && [ ! -L "$kk_file" ] || rm -f "$kk_file"
@@ -110,10 +110,21 @@ kk_write_record() {
     umask 022
     set -C
     printf 'state %s\nrevision %s\nby %s\nprevious %s\n' "$1" "$kk_revision" "$kk_by" "$kk_previous" >"$kk_file"
-  ) && kk_sync_file "$kk_file" && mv -f "$kk_file" "$kk_states/$kk_release" && return
+  ) && kk_sync_record "${2-}" && mv -f "$kk_file" "$kk_states/$kk_release" && return
   rm -f "$kk_file"
   echo "can't record release '$kk_release' as $1 in '$kk_states': check its owner and the room on the disk" >&2
   return 1
+}
+
+kk_sync_record() {
+  if [ -z "$1" ]; then
+    kk_sync_file "$kk_file"
+  else
+    kk_sync_all "$1" "$kk_file" || {
+      rm -f "$kk_file"
+      kk_fail "can't sync release '$kk_release' to disk: check the disk's health, then deploy again"
+    }
+  fi
 }
 
 # The same, where the record that was read says the rest.
@@ -122,7 +133,7 @@ kk_change_record() {
   kk_write_record "$1"
 }
 
-# To disk: one file; or the whole file system of a path. A step that doesn't say how the host does it needs none.
+# To disk: one file; or the whole file systems of paths. A step that doesn't say how the host does it needs none.
 kk_sync_file() {
   case ${kk_syncfs-} in yes) sync "$1" ;; no) sync ;; esac
 }
