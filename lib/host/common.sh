@@ -69,6 +69,23 @@ kk_read_current() {
   fi
 }
 
+# Whether `current` is a link that leads to $1. Where the shell can't tell, it doesn't.
+kk_leads_to() {
+  # shellcheck disable=SC3013
+  [ -L "$kk_current" ] && [ "$kk_current" -ef "$1" ] 2>/dev/null
+}
+
+# kk_read_current, mostly without a program: where a release is live, kk_target may be empty.
+kk_find_live() {
+  kk_kind=live kk_target=''
+  for kk_d in "$kk_releases"/*; do
+    kk_live=${kk_d##*/}
+    kk_leads_to "$kk_d" && kk_is_id "$kk_live" && [ ! -L "$kk_d" ] || continue
+    return
+  done
+  kk_read_current
+}
+
 # kk_state, kk_was_revision, kk_was_by and kk_was_previous from the record of release $1; fails where it has none. An empty
 # record, which a crash may leave, is one of an unfinished release.
 kk_read_record() {
@@ -85,7 +102,7 @@ kk_read_record() {
   done <"$kk_states/$1"
 }
 
-# Writes the record of kk_release anew, with state $1.
+# Writes the record of kk_release anew, with state $1; $2: a path whose file system has to be on disk before.
 kk_write_record() {
   kk_file="$kk_own/tmp/state.$kk_release.$$"
   [ ! -e "$kk_file" ] && [ ! -L "$kk_file" ] || rm -f "$kk_file"
@@ -93,10 +110,21 @@ kk_write_record() {
     umask 022
     set -C
     printf 'state %s\nrevision %s\nby %s\nprevious %s\n' "$1" "$kk_revision" "$kk_by" "$kk_previous" >"$kk_file"
-  ) && kk_sync_file "$kk_file" && mv -f "$kk_file" "$kk_states/$kk_release" && return
+  ) && kk_sync_record "${2-}" && mv -f "$kk_file" "$kk_states/$kk_release" && return
   rm -f "$kk_file"
   echo "can't record release '$kk_release' as $1 in '$kk_states': check its owner and the room on the disk" >&2
   return 1
+}
+
+kk_sync_record() {
+  if [ -z "$1" ]; then
+    kk_sync_file "$kk_file"
+  else
+    kk_sync_all "$1" "$kk_file" || {
+      rm -f "$kk_file"
+      kk_fail "can't sync release '$kk_release' to disk: check the disk's health, then deploy again"
+    }
+  fi
 }
 
 # The same, where the record that was read says the rest.
@@ -105,13 +133,18 @@ kk_change_record() {
   kk_write_record "$1"
 }
 
-# To disk: one file; or the whole file system of a path. A step that doesn't say how the host does it needs none.
+# To disk: one file; or the whole file systems of paths. A step that doesn't say how the host does it needs none.
 kk_sync_file() {
   case ${kk_syncfs-} in yes) sync "$1" ;; no) sync ;; esac
 }
 
 kk_sync_all() {
-  if [ "${kk_syncfs-}" = yes ]; then sync -f "$1"; else sync; fi
+  if [ "${kk_syncfs-}" = yes ]; then
+    sync -f "$@" && return
+    # An old one refuses -f, which is no failure of the disk.
+    case $(sync --help 2>&1 </dev/null) in *-f*) return 1 ;; esac
+  fi
+  sync
 }
 
 # rename(2) of $2 over the link $3, which mv alone would follow.

@@ -54,7 +54,7 @@ kk_say() {
 }
 
 kk_facts_current() {
-  kk_read_current
+  kk_find_live
   case $kk_kind in
     live) echo "live=$kk_live" ;;
     link) kk_say target "$kk_target" ;;
@@ -87,6 +87,7 @@ kk_facts_releases() {
 }
 
 kk_facts_room() {
+  kk_gnu=
   kk_a=$kk_root
   while [ ! -e "$kk_a" ] && [ ! -L "$kk_a" ]; do
     kk_a=${kk_a%/*}
@@ -117,7 +118,7 @@ kk_facts_room() {
     done
   fi
   # GNU's df says both at once.
-  kk_v=$(df -k --output=avail,iavail "$kk_a" 2>/dev/null) && kk_v=${kk_v##*"$kk_nl"} && kk_pair "$kk_v" && return
+  kk_v=$(df -k --output=avail,iavail "$kk_a" 2>/dev/null) && kk_v=${kk_v##*"$kk_nl"} && kk_pair "$kk_v" && kk_gnu=yes && return
   kk_column "$(df -Pk "$kk_a" 2>/dev/null)" && echo "free_kilobytes=$kk_free"
   kk_column "$(df -Pi "$kk_a" 2>/dev/null)" && echo "free_inodes=$kk_free"
   :
@@ -173,14 +174,11 @@ kk_facts_tools() {
     [ -n "$kk_v" ] || ! command -v "$kk_d" >/dev/null || kk_v=$kk_d
   done
   if [ -n "$kk_v" ]; then echo "hash=$kk_v"; else kk_payload_problem "no tool computes sha-256 here: install openssl"; fi
-  # One answer for all of GNU's tools: coreutils are one package. sync -f came last, with 8.24.
-  case $kk_system:$(mv --version 2>/dev/null </dev/null) in
-    "Linux:mv (GNU coreutils) "8.2[4-9]* | "Linux:mv (GNU coreutils) "8.3* | "Linux:mv (GNU coreutils) "9* | \
-      "Linux:mv (GNU coreutils) "[1-9][0-9].*)
-      printf '%s\n' sync_fs=yes mv=T
-      return
-      ;;
-  esac
+  # One answer for all of GNU's tools: coreutils are one package. sync -f came later than df's --output: kk_sync_all knows.
+  [ "$kk_system:$kk_gnu" != Linux:yes ] || {
+    printf '%s\n' sync_fs=yes mv=T
+    return
+  }
   # Not tried out: that would flush a busy host's disks.
   case $kk_system:$(sync --help 2>&1 </dev/null) in Linux:*" -f"* | Linux:*"[-df]"*) echo sync_fs=yes ;; esac
   kk_temporary || {

@@ -2,7 +2,7 @@
 # The run lock, `.kirikae/lock`: a file with a line for each value, as is the freeze, `.kirikae/frozen` (freeze.sh). The lock is made
 # whole, by link(2), and is held by a control shell: kk_shell is its process id. docs/design.md has the rules.
 
-# kk_l_* from the file $1; fails where it isn't there. A token that isn't one of ours reads as `none`.
+# kk_l_* from the file $1, with $2 up to the process; fails where it isn't there. A token that isn't one of ours reads as `none`.
 # shellcheck disable=SC2034 # kk_say_lock reads some of them by name
 kk_read_lock() {
   kk_l_token='' kk_l_host='' kk_l_pid='' kk_l_start='' kk_l_boot='' kk_l_space='' kk_l_machine='' kk_l_made=''
@@ -13,7 +13,7 @@ kk_read_lock() {
       case $kk_key in
         token) kk_l_token=$kk_v ;;
         host) kk_l_host=$kk_v ;;
-        pid) kk_l_pid=$kk_v ;;
+        pid) kk_l_pid=$kk_v && [ -z "${2-}" ] || break ;;
         start) kk_l_start=$kk_v ;;
         boot) kk_l_boot=$kk_v ;;
         space) kk_l_space=$kk_v ;;
@@ -213,12 +213,13 @@ kk_beat() {
 # tells that status 9 from the same one of a task. A step of a control shell that was killed may outlive it, and the run may have
 # the lock by a newer one.
 kk_guard() {
-  if kk_read_lock "$kk_own/lock" && [ "$kk_l_token" = "$kk_token" ] &&
+  if kk_read_lock "$kk_own/lock" part && [ "$kk_l_token" = "$kk_token" ] &&
     { [ "${kk_mode-}" = data ] || [ "$kk_l_pid" = "$kk_shell" ]; }; then
     [ "${kk_mode-}" != data ] || [ -n "${kk_watcher-}" ] || kk_watch_lock
     return 0
   fi
   echo "lost=$kk_token"
+  kk_read_lock "$kk_own/lock" || :
   if [ -n "$kk_l_by" ]; then
     echo "the lock of '$kk_root' is no longer ours, $kk_l_by has it ($kk_l_what): nothing was changed" >&2
   else
@@ -243,7 +244,8 @@ kk_watch_lock() {
 
 # For the facts: whose lock there is (`stale`: its holder is dead, and the next run takes it over), and the freeze.
 kk_facts_lock() {
-  if kk_read_lock "$kk_own/lock"; then
+  # Our own needs no look at its holder.
+  if kk_read_lock "$kk_own/lock" && [ "$kk_l_token" != "${kk_token-}" ]; then
     if kk_lock_alive "$kk_own/lock"; then kk_say_lock lock; else kk_say_lock stale; fi
   fi
   if kk_read_lock "$kk_own/frozen"; then kk_say_lock frozen; fi

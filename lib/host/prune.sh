@@ -3,7 +3,7 @@
 
 # Arguments: release ids.
 kk_prune() {
-  kk_read_current
+  kk_find_live
   kk_failed=0
   for kk_p in "$kk_releases"/.pruned-*; do
     if [ -d "$kk_p" ] && [ ! -L "$kk_p" ]; then kk_delete "$kk_p" || kk_failed=1; fi

@@ -12,6 +12,7 @@ kk_publish() {
         ;;
     esac
   fi
+  kk_find_live
   kk_current_movable
   [ "$kk_live" != "$kk_release" ] || return 0
   kk_current_expected
@@ -42,21 +43,24 @@ kk_replace() {
   kk_l="$kk_root/.current-${kk_release:-00000000000000}-$$-${kk_token:-$(kk_nonsense)}"
   ln -s "$kk_wanted" "$kk_l" ||
     kk_fail "can't make a link in '$kk_root'; 'current' is unchanged: check its owner and the room on the disk"
-  kk_old=$kk_target
+  kk_old=$kk_target kk_was=$kk_live
   kk_rename "$kk_mv" "$kk_l" "$kk_current" || :
   [ ! -L "$kk_l" ] || rm -f "$kk_l" || :
+  [ -z "$kk_release" ] || ! kk_leads_to "$kk_releases/$kk_release" || return 0
   kk_read_current || {
     echo "so it is not known whether '$kk_current' has changed: look at it" >&2
     exit 5
   }
   [ "$kk_target" != "$kk_wanted" ] || return 0
-  [ "$kk_target" != "$kk_old" ] || kk_fail "can't replace '$kk_current'; it is unchanged: check the owner of '$kk_root'"
+  [ "$kk_target" != "$kk_old" ] && [ "$kk_live" != "${kk_was:-none}" ] ||
+    kk_fail "can't replace '$kk_current'; it is unchanged: check the owner of '$kk_root'"
   echo "'$kk_current' has changed and is now $(kk_what), not '$kk_wanted': look who else writes to '$kk_root'" >&2
   exit 5
 }
 
 # The undo of a first release: `current` as it was, another link (kk_wanted) or none.
 kk_unpublish() {
+  kk_read_current
   kk_current_movable
   [ "$kk_target" != "$kk_wanted" ] || return 0
   kk_current_expected
@@ -69,7 +73,6 @@ kk_unpublish() {
 }
 
 kk_current_movable() {
-  kk_read_current
   case $kk_kind in
     directory | file) kk_fail "'$kk_current' is a real $kk_kind, not a link, and unchanged: move it away" ;;
   esac
@@ -78,6 +81,7 @@ kk_current_movable() {
 # kk_expect: `any`, or a release id, or empty for none.
 kk_current_expected() {
   [ "$kk_expect" != any ] && [ "$kk_live" != "$kk_expect" ] || return 0
+  kk_read_current || :
   echo "'$kk_current' is $(kk_what), not '${kk_expect:-none}' as before, and unchanged:" \
     "somebody else has deployed, so look and run again" >&2
   exit 4

@@ -6,9 +6,8 @@ kk_seal() {
   kk_read_record "$kk_release" || kk_fail "release '$kk_release' has no record in '$kk_states': prepare it first"
   [ "$kk_state" != ready ] || return 0
   kk_need_preparing
-  kk_sync_all "$kk_releases/$kk_release" ||
-    kk_fail "can't sync release '$kk_release' to disk: check the disk's health, then deploy again"
-  kk_write_record ready || exit 1
+  # Both in one go: the record has its name only when both are there.
+  kk_write_record ready "$kk_releases/$kk_release" || exit 1
   # What kk_receive has left.
   rm -f "$kk_own/tmp"/*".$kk_release"
 }

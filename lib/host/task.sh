@@ -8,20 +8,3 @@ kk_task() {
   # shellcheck disable=SC2016
   exec /bin/sh -e -c 'eval "unset KIRIKAE_RUN;$KIRIKAE_RUN"'
 }
-
-# The same for what somebody typed, where kk_read_current has said what is live.
-kk_run_live() {
-  kk_folder=$kk_current
-  RELEASE=$kk_live RELEASE_PATH='' REVISION=''
-  case $kk_kind in
-    live)
-      RELEASE_PATH="$kk_releases/$kk_live"
-      if [ -f "$kk_current/REVISION" ] && [ -r "$kk_current/REVISION" ]; then
-        IFS= read -r REVISION <"$kk_current/REVISION" || :
-      fi
-      ;;
-    none) kk_folder=${HOME:-/} ;;
-  esac
-  export RELEASE RELEASE_PATH REVISION
-  kk_task
-}

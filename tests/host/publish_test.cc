@@ -168,13 +168,39 @@ TEST_CASE("A switch that can't be read back is not told as one that has changed 
   Switching one(shell);
   REQUIRE(one.publish(id1).status == 0);
   const auto publish = host::publish(one.site.layout(), id2, one.facts, id1);
-  const std::string broken = "readlink() { case $(command readlink \"$1\") in *" + id2 + ") return 1 ;; *) command readlink \"$1\" ;; esac; }\n";
-  const auto ended = one.site.control.run(broken + publish.text);
+  // Somebody else's link is there by then, and it can't be read.
+  const auto current = one.site.disk.path("current");
+  const std::string meanwhile = "mv() { command mv \"$@\" && rm '" + current + "' && ln -s elsewhere '" + current + "'; }\n";
+  const std::string broken = "readlink() { return 1; }\n";
+  auto ended = one.site.control.run(meanwhile + broken + publish.text);
   INFO(ended);
   CHECK(ended.status == 5);
-  const auto current = one.site.disk.path("current");
   CHECK(ended.err == "can't read the link '" + current + "'\nso it is not known whether '" + current + "' has changed: look at it\n");
-  CHECK(one.site.disk.link("current") == "releases/" + id2);
+  CHECK(one.site.disk.link("current") == "elsewhere");
+  // It can be read.
+  unlink(current.c_str());
+  ended = one.site.control.run(meanwhile + host::publish(one.site.layout(), id2, one.facts, std::nullopt).text);
+  INFO(ended);
+  CHECK(ended.status == 5);
+  CHECK(ended.err == "'" + current + "' has changed and is now 'elsewhere', not 'releases/" + id2 + "': look who else writes to '" +
+                         one.site.layout().root() + "'\n");
+}
+
+TEST_CASE("What is live is found, and switched, without a program that reads links") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Switching one(shell);
+  REQUIRE(one.publish(id1).status == 0);
+  const std::string broken = "readlink() { case $1 in /proc/*) command readlink \"$1\" ;; *) return 1 ;; esac; }\n";
+  auto ended = one.site.control.run(broken + host::publish(one.site.layout(), id2, one.facts, id1).text);
+  INFO(ended);
+  CHECK(ended.status == 0);
+  ended = one.site.control.run(broken + host::facts(one.site.layout(), {}).text);
+  CHECK(ended.out.find("\nlive=" + id2 + "\n") != std::string::npos);
+  // Another name of it is none of its own.
+  one.site.disk.make_link(id2, "srv/app/releases/" + id3);
+  CHECK(one.publish(id1, id2).status == 0);
+  CHECK(one.site.facts().live == id1);
 }
 
 TEST_CASE("Links that a dead run has left are swept, those of a living one are not") {

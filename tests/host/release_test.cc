@@ -3,9 +3,11 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <fstream>
 
 #include "core/digest.h"
 #include "host/releases.h"
+
 #include "support/catch.h"
 
 namespace kirikae::test {
@@ -372,6 +374,32 @@ TEST_CASE("A release that is partly another user's is named, and the others are 
   ended = site.control.run(host::prune(site.layout(), {}));
   CHECK(ended.status == 0);
   CHECK(site.disk.list("releases") == std::vector<std::string>{id3});
+}
+
+TEST_CASE("A release is sealed once it is on disk, and its record with it; an old sync is not taken for a broken disk") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  site.receive(id1, {{"v", "1"}});
+  auto knowing = site.facts();
+  knowing.sync_file_system = true;
+  const auto sealed = [&](const std::string& help) {
+    const std::string sync = "sync() { echo \"$*\" >>'" + site.disk.temporary() + "/synced'; case $1 in -f) return 1 ;; --help) echo '" + help + "' ;; esac; }\n";
+    return site.control.run(sync + host::seal(site.layout(), Site::info(id1), knowing).text);
+  };
+  auto ended = sealed("sync [-f] FILE...");
+  CHECK(ended.status == 1);
+  CHECK(ended.err == "can't sync release '" + id1 + "' to disk: check the disk's health, then deploy again\n");
+  CHECK(site.disk.state(id1) == "preparing");
+  CHECK(strays(site.disk, id1).empty());
+  ended = sealed("sync [OPTION]");
+  INFO(ended);
+  CHECK(ended.status == 0);
+  CHECK(site.disk.state(id1) == "ready");
+  std::ifstream synced(site.disk.temporary() + "/synced");
+  std::string line;
+  REQUIRE(std::getline(synced, line));
+  CHECK(line.find("-f " + site.layout().release(id1) + " " + site.layout().own() + "/tmp/state." + id1 + ".") == 0);
 }
 
 }  // namespace kirikae::test
