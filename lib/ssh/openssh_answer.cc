@@ -145,7 +145,7 @@ Result<void> user_key_settings(const OpenSshAnswer& answer, const OpenSshAnswer&
   return {};
 }
 
-Result<void> way_there(const OpenSshAnswer& answer, const std::string& name, const LocalUser& self, HostSettings& settings) {
+Result<void> way_there(const OpenSshAnswer& answer, const std::string& name, HostSettings& settings) {
   if (const std::string jumps = answer.value("proxyjump"); !jumps.empty()) {
     TRY_ASSIGN(settings.jumps, parse_jumps(jumps));
   }
@@ -204,7 +204,7 @@ Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswe
     return std::unexpected(misconfigured(fmt::format("ssh -G says no address, user or port of '{}'", name)));
   }
   settings.port = *port;
-  TRY(way_there(answer, name, self, settings));
+  TRY(way_there(answer, name, settings));
   TRY(host_key_settings(answer, settings));
   TRY(user_key_settings(answer, defaults, name, self, settings));
   if (const auto seconds = number(answer.value("connecttimeout")); seconds && *seconds > 0) {

@@ -265,7 +265,8 @@ TEST_CASE("without an ssh program ssh_config is read here, and what was passed o
   CHECK(web.identities == Names{folder / "home/.ssh/id_rsa", folder / "home/.ssh/id_ecdsa", folder / "home/.ssh/id_ed25519"});
   CHECK_FALSE(web.identities_given);
   REQUIRE(web.warnings.size() == 1);
-  CHECK(web.warnings[0] == "no 'ssh' is installed here that could read it whole; passed over: " + (folder / "home/.ssh/config") + " line 6: Include more");
+  CHECK(web.warnings[0].starts_with("no 'ssh' is installed here that could read it whole; passed over: " + (folder / "home/.ssh/config") +
+                                    " line 6: Include more"));
 
   SshConfig none({.config = "none"}, without_ssh(folder));
   CHECK(none.of({"web", 0, ""}, {})->port == 22);
