@@ -37,38 +37,42 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
-bool matches(const std::vector<std::string>& patterns, std::string_view name) {
-  std::string list;
-  for (const std::string& pattern : patterns) list += (list.empty() ? "" : ",") + pattern;
-  return matches_patterns(list, lower(name));
+}  // namespace
+
+bool host_matches(const std::vector<std::string>& patterns, std::string_view name) {
+  return matches_patterns(fmt::format("{}", fmt::join(patterns, ",")), lower(name));
 }
 
-}  // namespace
+std::vector<ConfigLine> config_lines(std::string_view text) {
+  std::vector<ConfigLine> lines;
+  for (int number = 1; !text.empty(); ++number) {
+    const std::string_view line = trimmed(text.substr(0, text.find('\n')));
+    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
+    if (line.empty() || line.front() == '#') continue;
+    const auto end = std::min(line.find_first_of(" \t=\""), line.size());
+    // One equals sign may stand between the two.
+    std::string_view rest = trimmed(line.substr(end));
+    if (rest.starts_with('=')) rest = trimmed(rest.substr(1));
+    lines.push_back({number, lower(line.substr(0, end)), std::string(rest), words_of(rest)});
+  }
+  return lines;
+}
 
 ConfigReading read_config(std::string_view text, std::string_view name) {
   ConfigReading reading;
   bool chosen = true;
-  for (int number = 1; !text.empty(); ++number) {
-    std::string_view line = trimmed(text.substr(0, text.find('\n')));
-    text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
-    if (line.empty() || line.front() == '#') continue;
-    const auto end = std::min(line.find_first_of(" \t=\""), line.size());
-    const std::string directive = lower(line.substr(0, end));
-    // One equals sign may stand between the two.
-    std::string_view rest = trimmed(line.substr(end));
-    if (rest.starts_with('=')) rest = trimmed(rest.substr(1));
-    const auto words = words_of(rest);
-    if (directive == "host") {
-      chosen = matches(words, name);
-    } else if (directive == "match") {
-      chosen = words.size() == 1 && lower(words.front()) == "all";
-      if (!chosen) reading.skipped.push_back(fmt::format("line {}: Match {}", number, rest));
-    } else if (directive == "include") {
-      if (chosen) reading.skipped.push_back(fmt::format("line {}: Include {}", number, rest));
-    } else if (chosen && !words.empty()) {
+  for (const ConfigLine& line : config_lines(text)) {
+    if (line.directive == "host") {
+      chosen = host_matches(line.words, name);
+    } else if (line.directive == "match") {
+      chosen = line.words.size() == 1 && lower(line.words.front()) == "all";
+      if (!chosen) reading.skipped.push_back(fmt::format("line {}: Match {}", line.number, line.rest));
+    } else if (line.directive == "include") {
+      if (chosen) reading.skipped.push_back(fmt::format("line {}: Include {}", line.number, line.rest));
+    } else if (chosen && !line.words.empty()) {
       // A command has its quotes; of others they are not part.
-      const std::string value = directive == "proxycommand" ? std::string(rest) : fmt::format("{}", fmt::join(words, " "));
-      reading.answer += directive + ' ' + value + '\n';
+      const std::string value = line.directive == "proxycommand" ? line.rest : fmt::format("{}", fmt::join(line.words, " "));
+      reading.answer += line.directive + ' ' + value + '\n';
     }
   }
   return reading;

@@ -1,5 +1,5 @@
-// A minimal reading of ssh_config, for machines without OpenSSH's client: what `ssh -G` would say, of the directives that need no more than
-// patterns. Pure.
+// The lines of ssh_config; and a minimal reading, for machines without OpenSSH's client: what `ssh -G` would say, of the directives that need
+// no more than patterns. Pure.
 #pragma once
 
 #include <string>
@@ -7,6 +7,17 @@
 #include <vector>
 
 namespace kirikae::ssh {
+
+// One line that says something.
+struct ConfigLine {
+  int number = 0;
+  std::string directive;  // in lower case
+  std::string rest;       // as written
+  std::vector<std::string> words;  // of the rest, without quotes
+};
+std::vector<ConfigLine> config_lines(std::string_view text);
+// Whether a Host line with these patterns speaks of `name`.
+bool host_matches(const std::vector<std::string>& patterns, std::string_view name);
 
 struct ConfigReading {
   std::string answer;                // as ssh -G prints it: "directive value", a line each; the first value counts, of lists all

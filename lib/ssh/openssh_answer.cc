@@ -194,6 +194,14 @@ bool OpenSshAnswer::is_on(std::string_view directive) const {
   return text == "yes" || text == "true";
 }
 
+OpenSshAnswer OpenSshAnswer::of_name(const std::string& name) const {
+  OpenSshAnswer other = *this;
+  std::string hostname = name;  // as ssh looks it up
+  std::ranges::transform(hostname, hostname.begin(), lower);
+  other.values_["hostname"] = {std::move(hostname)};
+  return other;
+}
+
 Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswer& defaults, const std::string& name,
                                  const LocalUser& self) {
   HostSettings settings;

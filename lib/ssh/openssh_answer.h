@@ -21,6 +21,9 @@ class OpenSshAnswer {
   [[nodiscard]] const std::vector<std::string>& values(std::string_view directive) const;
   [[nodiscard]] bool is_on(std::string_view directive) const;  // yes, true
 
+  // The same, of a host that differs by its name alone.
+  [[nodiscard]] OpenSshAnswer of_name(const std::string& name) const;
+
  private:
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
 };

@@ -60,7 +60,14 @@ Result<std::string> expand_list(const std::string& text, const OpenSshAnswer& an
 }  // namespace
 
 SshConfig::SshConfig(Overrides overrides, LocalUser self)
-    : overrides_(std::move(overrides)), self_(std::move(self)), ssh_is_here_(is_in_path("ssh", self_.environment)) {}
+    : overrides_(std::move(overrides)), self_(std::move(self)), ssh_is_here_(is_in_path("ssh", self_.environment)),
+      shape_(files(overrides_.config), self_.home) {}
+
+std::vector<std::string> SshConfig::files(const std::string& file) const {
+  if (file == "none") return {};
+  if (!file.empty()) return {file};
+  return {self_.home + "/.ssh/config", "/etc/ssh/ssh_config"};
+}
 
 Result<SshConfig::Answer> SshConfig::ask(const std::string& file, const Wanted& wanted, const Wait& wait) const {
   if (!ssh_is_here_) return read(file, wanted);
@@ -69,14 +76,11 @@ Result<SshConfig::Answer> SshConfig::ask(const std::string& file, const Wanted& 
 }
 
 Result<SshConfig::Answer> SshConfig::read(const std::string& file, const Wanted& wanted) const {
-  std::vector<std::string> files = {self_.home + "/.ssh/config", "/etc/ssh/ssh_config"};
-  if (!file.empty()) files = {file};
-  if (file == "none") files.clear();
   std::string text;
   if (wanted.port != 0) text += fmt::format("port {}\n", wanted.port);
   if (!wanted.user.empty()) text += "user " + wanted.user + '\n';
   std::vector<std::string> skipped;
-  for (const std::string& path : files) {
+  for (const std::string& path : files(file)) {
     TRY_ASSIGN(const auto content, read_local_file(path, longest_config));
     if (!content && !file.empty()) {
       return std::unexpected(Error(ErrorCode::connect, fmt::format("ssh_config can't be used: '{}' does not exist", path)));
@@ -137,9 +141,21 @@ Result<const OpenSshAnswer*> SshConfig::defaults(const Wait& wait) {
   return &*defaults_;
 }
 
+Result<SshConfig::Answer> SshConfig::ask_once(const Wanted& wanted, const Wait& wait) {
+  if (!shape_.is_plain(wanted.name)) return ask(overrides_.config, wanted, wait);
+  const std::scoped_lock lock(plain_mutex_);  // the others wait for the first one's answer
+  const std::pair key{wanted.port, wanted.user};
+  auto known = plain_.find(key);
+  if (known == plain_.end()) {
+    TRY_ASSIGN(Answer answer, ask(overrides_.config, wanted, wait));
+    known = plain_.emplace(key, std::move(answer)).first;
+  }
+  return Answer{known->second.said.of_name(wanted.name), known->second.skipped};
+}
+
 Result<HostSettings> SshConfig::find_out(const Wanted& wanted, const Wait& wait) {
   TRY_ASSIGN(const OpenSshAnswer* usual, defaults(wait));
-  TRY_ASSIGN(const Answer answer, ask(overrides_.config, wanted, wait));
+  TRY_ASSIGN(const Answer answer, ask_once(wanted, wait));
   TRY_ASSIGN(HostSettings settings, to_settings(answer.said, *usual, wanted.name, self_));
   if (!answer.skipped.empty()) {
     settings.warnings.push_back(fmt::format("no 'ssh' is installed here that could read it whole; passed over: {}", fmt::join(answer.skipped, "; ")));

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "ssh/config_shape.h"
 #include "ssh/host_settings.h"
 #include "ssh/openssh_answer.h"
 #include "ssh/transport.h"
@@ -60,13 +61,18 @@ class SshConfig {
   [[nodiscard]] Result<Answer> read(const std::string& file, const Wanted& wanted) const;
   [[nodiscard]] std::string ssh_command(const Wanted& wanted) const;
   Result<HostSettings> find_out(const Wanted& wanted, const Wait& wait);
+  Result<Answer> ask_once(const Wanted& wanted, const Wait& wait);
   Result<const OpenSshAnswer*> defaults(const Wait& wait);
+  [[nodiscard]] std::vector<std::string> files(const std::string& file) const;
 
   const Overrides overrides_;
   const LocalUser self_;
   const bool ssh_is_here_;
+  const ConfigShape shape_;
   std::mutex mutex_;
   std::map<Wanted, HostSettings> known_;
+  std::mutex plain_mutex_;
+  std::map<std::pair<int, std::string>, Answer> plain_;  // of hosts that ssh_config doesn't tell apart, by port and user
   std::optional<OpenSshAnswer> defaults_;
 };
 

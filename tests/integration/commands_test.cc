@@ -22,10 +22,10 @@ TEST_CASE("errors in the recipe are all told with file, line and column, exit 2,
     INFO(ran);
     REQUIRE(ran.status == 2);
     REQUIRE_THAT(ran.err, ContainsSubstring("deploy.yml:10:1") && ContainsSubstring("keep_releases"));
-    REQUIRE_THAT(ran.err, ContainsSubstring("deploy.yml:10:18") && ContainsSubstring(".."));
-    REQUIRE_THAT(ran.err, ContainsSubstring("deploy.yml:13:52") && ContainsSubstring("roles"));
+    REQUIRE_THAT(ran.err, ContainsSubstring("deploy.yml:11:18") && ContainsSubstring(".."));
+    REQUIRE_THAT(ran.err, ContainsSubstring("deploy.yml:14:52") && ContainsSubstring("roles"));
     REQUIRE_THAT(ran.err,
-                 ContainsSubstring("deploy.yml:13:13") && ContainsSubstring("[3-1]") && ContainsSubstring("^"));
+                 ContainsSubstring("deploy.yml:14:13") && ContainsSubstring("[3-1]") && ContainsSubstring("^"));
   }
   REQUIRE_FALSE(connected_to(world));
 }

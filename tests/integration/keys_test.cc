@@ -112,6 +112,7 @@ std::vector<Probe> hook_probes() {
 
 std::vector<Probe> ssh_probes() {
   return {
+      {.what = "ssh.config", .more = {"--set", "ssh.config=nowhere"}},
       {.what = "ssh.port", .more = {"--set", "ssh.port=1"}},
       {.what = "ssh.known_hosts", .more = {"--set", "ssh.known_hosts=nowhere"}},
       {.what = "ssh.identity", .more = {"--set", "ssh.identity=nowhere"}},

@@ -2,6 +2,7 @@
 #include "ssh/ssh_config.h"
 
 #include <chrono>
+#include <cstdlib>
 
 #include "ssh/config_reader.h"
 #include "support/catch.h"
@@ -273,6 +274,82 @@ TEST_CASE("without an ssh program ssh_config is read here, and what was passed o
   CHECK(none.of({"web", 0, ""}, {})->user == "ada");
   SshConfig gone({.config = folder / "gone"}, without_ssh(folder));
   CHECK(gone.of({"web", 0, ""}, {}).error().message == "ssh_config can't be used: '" + (folder / "gone") + "' does not exist");
+}
+
+namespace {
+
+// `ssh` notes how often it is called, for as long as this lives.
+class CountedSsh {
+ public:
+  explicit CountedSsh(const TempDir& folder) : calls_(folder / "calls"), path_(std::getenv("PATH")) {
+    folder.write("bin/ssh", "#!/bin/sh\necho \"$*\" >>" + calls_ + "\nPATH=" + path_ + " exec ssh \"$@\"\n", 0755);
+    ::setenv("PATH", (folder / "bin:" + path_).c_str(), 1);
+  }
+  ~CountedSsh() { ::setenv("PATH", path_.c_str(), 1); }
+  CountedSsh(const CountedSsh&) = delete;
+  CountedSsh& operator=(const CountedSsh&) = delete;
+  // Without the one about ssh's defaults.
+  [[nodiscard]] int calls() const {
+    return std::stoi(test::run_program({"sh", "-c", "grep -c -v localhost \"$1\" || :", "sh", calls_}).output);
+  }
+
+ private:
+  std::string calls_, path_;
+};
+
+std::vector<SshConfig::Wanted> names(int count) {
+  std::vector<SshConfig::Wanted> all;
+  for (int i = 0; i < count; ++i) all.push_back({"App" + std::to_string(i), 0, ""});
+  return all;
+}
+
+}  // namespace
+
+TEST_CASE("hosts that ssh_config doesn't tell apart are asked about once") {
+  const TempDir folder;
+  const CountedSsh ssh(folder);
+  SshConfig config = config_of(folder, "Host db github.com\n  HostName %h.example.com\nHost *\n  User deploy\n  IdentityFile ~/%h\n  ControlPath ~/%C\n");
+  const auto all = config.of(names(20), {});
+  for (int i = 0; i < 20; ++i) {
+    REQUIRE(all[static_cast<std::size_t>(i)]);
+    const HostSettings& host = *all[static_cast<std::size_t>(i)];
+    CHECK(host.address == "app" + std::to_string(i));
+    CHECK(host.user == "deploy");
+    CHECK(host.identities == Names{"/home/ada/app" + std::to_string(i)});
+    CHECK(host.command.ends_with(" App" + std::to_string(i)));
+  }
+  CHECK(ssh.calls() == 1);
+  CHECK(config.of({"db", 0, ""}, {})->address == "db.example.com");
+  CHECK(config.of({"App1", 23, ""}, {})->port == 23);
+  CHECK(ssh.calls() == 3);
+}
+
+TEST_CASE("hosts that ssh_config may tell apart are asked about one by one") {
+  const TempDir folder;
+  folder.write("more/one", "Host app1*\n  User one\n");
+  const std::string text = GENERATE_COPY(as<std::string>(), "Host app?\n  User u\nHost *\n  Port 23\n", "Match user nobody\n  Port 23\n",
+                                         "HostName %h.example.com\n", "UserKnownHostsFile ~/hosts/%h\n", "CanonicalizeHostname yes\n",
+                                         "IdentityAgent ~/agents/%n\n", "Host * !app9\n  User u\n", "HOST\t\"app*\"\n  User u\n",
+                                         "Include " + (folder / "more/*") + "\nHost x\n  Include ${KEYS}\n");
+  INFO(text);
+  const CountedSsh ssh(folder);
+  SshConfig config = config_of(folder, text);
+  for (const auto& settings : config.of(names(3), {})) {
+    INFO((settings ? "" : to_text(settings.error())));
+    CHECK(settings);
+  }
+  CHECK(ssh.calls() == 3);
+}
+
+TEST_CASE("an included file's blocks count, whatever folder it is in") {
+  const TempDir folder;
+  folder.write("more/one", "Host app1\n  User one\n");
+  const CountedSsh ssh(folder);
+  SshConfig config = config_of(folder, "Include " + (folder / "more/*") + "\nHost *\n  User all\n");
+  const auto all = config.of(names(4), {});
+  CHECK(all[1]->user == "one");
+  CHECK(all[2]->user == "all");
+  CHECK(ssh.calls() == 2);
 }
 
 }  // namespace kirikae::ssh
