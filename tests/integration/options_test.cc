@@ -53,6 +53,7 @@ const std::vector<std::pair<std::string, std::string>> elsewhere = {
     {"--lock-wait", "lock_test.cc"},
     {"--despite-freeze", "lock_test.cc"},
     {"--force", "lock_test.cc"},
+    {"--replace", "trust_test.cc"},
 };
 
 }  // namespace
