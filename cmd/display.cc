@@ -117,6 +117,8 @@ void Display::answer(std::string text, std::string json) {
   queue_.emit({seconds(), event::Answer{std::move(text), std::move(json)}});
 }
 
+void Display::warn(const std::string& host, const std::string& text) { queue_.emit({seconds(), event::Warning{host, text}}); }
+
 std::function<Secret(const std::string&)> Display::asker() {
   if (!ui::can_ask()) return {};
   return [this](const std::string& question) {

@@ -29,6 +29,8 @@ class Display {
   [[nodiscard]] ui::Queue::Pause pause() { return ui::Queue::Pause(queue_); }
   // What a verb that reads has come to, as an event; for readers that take it so.
   void answer(std::string text, std::string json);
+  // Besides what the run itself tells. Any thread.
+  void warn(const std::string& host, const std::string& text);
   // Asks for a passphrase while the display holds still. Empty where nobody can be asked.
   [[nodiscard]] std::function<Secret(const std::string&)> asker();
 

@@ -85,6 +85,8 @@ Ended run_verb(const Call& call) {
       return run_lock(call);
     case Verb::unlock:
       return run_unlock(call);
+    case Verb::trust:
+      return run_trust(call);
     case Verb::run:
       return run_run(call);
     case Verb::task:

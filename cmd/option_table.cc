@@ -9,7 +9,8 @@ namespace {
 
 const std::vector<Verb> running = {Verb::deploy, Verb::rollback, Verb::plan,  Verb::releases, Verb::check,
                                    Verb::status, Verb::audit,    Verb::diff,  Verb::prune,    Verb::lock,
-                                   Verb::unlock, Verb::run,      Verb::task,  Verb::ssh,      Verb::logs};
+                                   Verb::unlock, Verb::trust,    Verb::run,   Verb::task,     Verb::ssh,
+                                   Verb::logs};
 // Those with something to show while they run: `ssh` leaves everything to ssh.
 const std::vector<Verb> showing = [] {
   auto verbs = running;
@@ -39,6 +40,7 @@ std::span<const VerbRow> verb_rows() {
       VerbRow{Verb::prune, "prune", "prune STAGE [options]", "remove old and failed releases now"},
       VerbRow{Verb::lock, "lock", "lock STAGE -m WHY [options]", "freeze the hosts: nobody deploys until they are unlocked"},
       VerbRow{Verb::unlock, "unlock", "unlock STAGE [options]", "end a freeze; with --force, take a run's lock away"},
+      VerbRow{Verb::trust, "trust", "trust STAGE [options]", "show the hosts' keys, and add new ones to known_hosts"},
       VerbRow{Verb::run, "run", "run STAGE [options] -- COMMAND", "run a command on all hosts of a stage at the same time"},
       VerbRow{Verb::task, "task", "task STAGE [NAME] [options]", "run one task of the recipe, or list them"},
       VerbRow{Verb::ssh, "ssh", "ssh STAGE [HOST] [options]", "a shell on a host, in the live release"},
@@ -88,12 +90,13 @@ std::span<const OptionRow> option_rows() {
                 "Running",
                 {Verb::unlock},
                 {"also the lock of a run that is still at work; it is kept", "from changing anything more"}},
+      OptionRow{"--replace", "", "Running", {Verb::trust}, {"also keys that have changed, in place of the old ones"}},
       OptionRow{"--timeout", "TIME", "Running", {Verb::run}, {"end the command on a host after that time: 90s, 10m"}},
       OptionRow{"--yes",
                 "",
                 "Running",
-                {Verb::deploy, Verb::rollback, Verb::task, Verb::prune, Verb::unlock},
-                {"answer the question of a stage with 'confirm: true', or", "of unlock --force"}},
+                {Verb::deploy, Verb::rollback, Verb::task, Verb::prune, Verb::unlock, Verb::trust},
+                {"answer the question of a stage with 'confirm: true', of", "trust, or of unlock --force"}},
       OptionRow{"--list", "", "Output", {Verb::task, Verb::report}, {"the recipe's tasks, or the runs that are kept"}},
       OptionRow{"-n,--lines", "LINES", "Output", {Verb::audit, Verb::logs}, {"so many entries (default: 30), or lines of each", "log file (default: 10)"}},
       OptionRow{"-f,--follow", "", "Output", {Verb::logs}, {"go on until Ctrl-C; the default on a terminal"}},

@@ -96,7 +96,8 @@ Result<Parsed> parse_words(int argc, const char* const* argv) {
 
 // What people know from other tools.
 std::string_view meant_by(std::string_view word) {
-  constexpr std::array<std::pair<std::string_view, std::string_view>, 10> habits = {{{"exec", "run"},
+  constexpr std::array<std::pair<std::string_view, std::string_view>, 11> habits = {{{"keyscan", "trust"},
+                                                                                     {"exec", "run"},
                                                                                      {"invoke", "task"},
                                                                                      {"shell", "ssh"},
                                                                                      {"console", "ssh"},
@@ -297,7 +298,8 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
                                    {"verbose", &options.verbose},
                                    {"dry-run", &options.dry_run},
                                    {"despite-freeze", &options.despite_freeze},
-                                   {"force", &options.force}}) {
+                                   {"force", &options.force},
+                                   {"replace", &options.replace}}) {
     *into = parsed.flags.find(name)->second;
   }
   for (const auto& [one, other] : {std::pair{"follow", "no-follow"}, {"quiet", "verbose"}}) {

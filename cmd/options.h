@@ -13,7 +13,7 @@
 namespace kirikae::cmd {
 
 enum class Verb {
-  stages, deploy, rollback, plan, releases, check, status, audit, diff, prune, lock, unlock, run, task, ssh, logs,
+  stages, deploy, rollback, plan, releases, check, status, audit, diff, prune, lock, unlock, trust, run, task, ssh, logs,
   report, completion, complete, init, config, help, version,
 };
 
@@ -35,6 +35,7 @@ struct Options {
   bool despite_freeze = false;
   std::string message;   // of lock
   bool force = false;    // of unlock
+  bool replace = false;  // of trust
   std::string file;          // of report; "-": standard output
   bool dry_run = false;      // of rollback and prune; `deploy -n` is the verb plan
   std::optional<int> keep;   // of prune

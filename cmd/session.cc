@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "core/shell_quote.h"
 #include "deploy/secrets.h"
 #include "display.h"
 #include "load.h"
@@ -80,6 +81,8 @@ auto with_surroundings(const Call& call, bool reading, deploy::Request request, 
   settings.config = config;
   settings.parallel = request.recipe.ssh.parallel;
   settings.ask = display.asker();
+  settings.warn = [&](const std::string& host, const std::string& text) { display.warn(host, text); };
+  settings.trust_command = fmt::format("{} trust {}", request.command, shell_word(request.recipe.stage));
   const auto connector = ssh::make_connector(std::move(settings));
   const auto now = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
   const auto confirm = [&](const std::string& what, const std::string& question) {
@@ -87,7 +90,7 @@ auto with_surroundings(const Call& call, bool reading, deploy::Request request, 
     return agreed(call, what, question);
   };
   auto ended = work(request, deploy::Surroundings{
-      .connector = *connector, .events = display.sink(), .unix_now = now, .cache_folder = *std::move(cache), .stop = call.stop, .confirm = confirm});
+      .connector = *connector, .events = display.sink(), .unix_now = now, .cache_folder = *std::move(cache), .stop = call.stop, .confirm = confirm, .keys = connector.get()});
   if constexpr (std::is_same_v<decltype(ended), deploy::Reading>) display.answer(ended.text, ended.json);
   return ended;
 }

@@ -39,6 +39,7 @@ Ended run_diff(const Call& call);
 Ended run_prune(const Call& call);
 Ended run_lock(const Call& call);
 Ended run_unlock(const Call& call);
+Ended run_trust(const Call& call);
 Ended run_run(const Call& call);
 Ended run_task(const Call& call);
 Ended run_ssh(const Call& call);

@@ -58,6 +58,12 @@ std::string_view verb_description(Verb verb) {
              "Whose it is is shown first, and you are asked (--yes answers).\n"
              "A run that has died needs none of this: its lock ends with it, within a minute\n"
              "where its network vanished.\n";
+    case Verb::trust:
+      return "Asks every host for its key, without a login, and shows which keys are known,\n"
+             "new or CHANGED, with their fingerprints. Once you agree (--yes answers), the new\n"
+             "ones are added to the known_hosts file of the recipe, or to yours. Keys that\n"
+             "have changed are refused; with --replace they take the place of the old ones.\n"
+             "Jump hosts on the way are looked at first, and logged in on.\n";
     case Verb::run:
       return "Runs a command on all hosts of the stage at the same time, in 'current' (or in\n"
              "the home folder where there is none), with the environment that tasks have, by\n"
@@ -139,6 +145,9 @@ std::string_view verb_examples(Verb verb) {
     case Verb::unlock:
       return "  deploy unlock production\n"
              "  deploy unlock production --force --hosts app07.example.com\n";
+    case Verb::trust:
+      return "  deploy trust production\n"
+             "  deploy trust production --replace --hosts app07.example.com\n";
     case Verb::run:
       return "  deploy run production -- uptime\n"
              "  deploy run production --roles app -- 'du -sh log | cut -f1'\n"

@@ -15,6 +15,7 @@
 #include "inventory/inventory.h"
 #include "plan/preflight.h"
 #include "recipe/recipe.h"
+#include "ssh/key_trust.h"
 #include "ssh/transport.h"
 
 namespace kirikae::deploy {
@@ -43,6 +44,7 @@ struct Surroundings {
   std::chrono::milliseconds reach_again{30'000};  // how long a host that is lost is tried for, so that it can be taken back
   // Asks before something that is hard to take back: what it is, and the question. Errors: usage (nobody can be asked), cancelled.
   std::function<Result<void>(const std::string& what, const std::string& question)> confirm{};
+  ssh::KeyTrust* keys = nullptr;  // trust() needs it
 };
 
 event::Report deploy(const Request& request, const Surroundings& with);
@@ -74,5 +76,9 @@ Reading prune(const Request& request, std::optional<int> keep, bool dry_run, con
 // `deploy lock` and `deploy unlock`: the freeze, and by `force` the run lock of whoever has it.
 Reading freeze(const Request& request, const std::string& why, const Surroundings& with);
 Reading unlock(const Request& request, bool force, const Surroundings& with);
+
+// `deploy trust`: looks at the hosts' keys, and those of the jump hosts on the way, without a login on the hosts; asks (confirm), and
+// writes what is new to the known_hosts file. `replace`: also keys that have changed, in place of the old ones; an error otherwise.
+Reading trust(const Request& request, bool replace, const Surroundings& with);
 
 }  // namespace kirikae::deploy

@@ -197,7 +197,8 @@ class Parser {
     if (scalar(map, "config") != nullptr) ssh.config = text(map, "config");
     if (!ssh.config.empty() && ssh.config != "none") ssh.config = local_path(ssh.config);
     ssh.port = number(map, "port", key_at("ssh.port"));
-    ssh.known_hosts = local_paths(map, "known_hosts");
+    if (scalar(map, "known_hosts") != nullptr) ssh.accept_new = text(map, "known_hosts") == "accept-new";
+    ssh.known_hosts = local_paths(map, "known_hosts_file");
     ssh.identities = local_paths(map, "identity");
     for (const auto& [name, value] : {std::pair{"connect_timeout", &ssh.connect_timeout}, {"keepalive", &ssh.keepalive}}) {
       if (const Node* node = scalar(map, name)) *value = to_duration(node->text);

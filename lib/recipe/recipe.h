@@ -82,7 +82,8 @@ struct Ssh {
   // What is empty or 0 is as ssh_config has it.
   std::string config;                    // absolute path of the file to read instead of OpenSSH's own, or "none"
   int port = 0;                          // for hosts that name none
-  std::vector<std::string> known_hosts;  // absolute paths, instead of all others
+  std::optional<bool> accept_new;        // the key of a host that is in no known_hosts file
+  std::vector<std::string> known_hosts;  // absolute paths, instead of all others; the first gets new keys
   std::vector<std::string> identities;   // absolute paths of private keys, instead of all others
   std::optional<std::chrono::seconds> connect_timeout;
   std::optional<std::chrono::seconds> keepalive;

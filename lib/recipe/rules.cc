@@ -181,6 +181,11 @@ std::string sha256_rule(std::string_view value) {
   return fmt::format("{} is no SHA-256: 64 hex digits", in_quotes(value));
 }
 
+std::string known_hosts_rule(std::string_view value) {
+  if (value == "strict" || value == "accept-new") return {};
+  return fmt::format("{} is neither strict nor accept-new; files with host keys are named by known_hosts_file", in_quotes(value));
+}
+
 std::string mode_rule(std::string_view value) {
   const bool octal = value.find_first_not_of("01234567") == std::string_view::npos;
   if (octal && (value.size() == 3 || (value.size() == 4 && value.front() == '0'))) return {};

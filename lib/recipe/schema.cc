@@ -6,6 +6,7 @@
 #include <stdexcept>
 
 #include "recipe/schema_secrets.h"
+#include "recipe/schema_ssh.h"
 
 namespace kirikae::recipe {
 namespace {
@@ -146,55 +147,6 @@ constexpr Key hook_keys[] = {
      .type = Type::texts,
      .summary = "A rollback is done, its 'after_publish' tasks too. What fails there is a warning.",
      .example = "after_rollback: [announce]"},
-};
-
-constexpr Key ssh_keys[] = {
-    {.name = "config",
-     .type = Type::text,
-     .fallback = "~/.ssh/config, then /etc/ssh/ssh_config",
-     .summary = "The ssh_config file to read instead; none: no file. What is said in this recipe goes before it.",
-     .example = "config: ssh_config",
-     .rule = local_path_rule},
-    {.name = "port",
-     .type = Type::number,
-     .fallback = "ssh_config's Port, else 22",
-     .summary = "For hosts that name none.",
-     .example = "port: 2222",
-     .least = 1,
-     .most = 65535},
-    {.name = "known_hosts",
-     .type = Type::texts,
-     .fallback = "ssh_config's UserKnownHostsFile and GlobalKnownHostsFile",
-     .summary = "Files with the hosts' keys. A host that is in none of them, or has another key, is refused.",
-     .example = "known_hosts: known_hosts",
-     .rule = local_path_rule},
-    {.name = "identity",
-     .type = Type::texts,
-     .fallback = "the agent's keys and ssh_config's IdentityFile",
-     .summary = "Private key files, tried in this order, and no other keys.",
-     .example = "identity: ~/.ssh/deploy_ed25519",
-     .rule = local_path_rule},
-    {.name = "connect_timeout",
-     .type = Type::duration,
-     .fallback = "ssh_config's ConnectTimeout, else 10s",
-     .summary = "For the connection, the handshake and the login, together.",
-     .example = "connect_timeout: 30s",
-     .least = 1,
-     .most = 3600},
-    {.name = "keepalive",
-     .type = Type::duration,
-     .fallback = "ssh_config's ServerAliveInterval, else 15s",
-     .summary = "How often a silent host is asked whether it is still there.",
-     .example = "keepalive: 5s",
-     .least = 1,
-     .most = 3600},
-    {.name = "parallel",
-     .type = Type::number,
-     .fallback = "100",
-     .summary = "Sessions that are open at the same time.",
-     .example = "parallel: 20",
-     .least = 1,
-     .most = 10000},
 };
 
 constexpr Key host_keys[] = {

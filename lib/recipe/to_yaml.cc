@@ -203,7 +203,8 @@ void write_ssh(Writer& out, const Ssh& ssh) {
   out.open("ssh");
   if (!ssh.config.empty()) out.line("config", value(ssh.config));
   if (ssh.port != 0) out.line("port", std::to_string(ssh.port));
-  out.lists("known_hosts", ssh.known_hosts);
+  if (ssh.accept_new) out.line("known_hosts", *ssh.accept_new ? "accept-new" : "strict");
+  out.lists("known_hosts_file", ssh.known_hosts);
   out.lists("identity", ssh.identities);
   if (ssh.connect_timeout) out.line("connect_timeout", duration(*ssh.connect_timeout));
   if (ssh.keepalive) out.line("keepalive", duration(*ssh.keepalive));

@@ -190,7 +190,7 @@ class Validator {
     if (scene_.has_home) return;
     const Node* source = tree_.find("source");
     const Node* ssh = tree_.find("ssh");
-    std::vector<const Node*> lists = {child(source, "directory"), child(source, "archive"), child(ssh, "known_hosts"),
+    std::vector<const Node*> lists = {child(source, "directory"), child(source, "archive"), child(ssh, "known_hosts_file"),
                                       child(ssh, "identity")};
     if (const Node* secrets = tree_.find("secrets")) {
       for (const auto& entry : secrets->entries) lists.push_back(entry.value.find("file"));

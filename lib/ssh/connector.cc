@@ -14,12 +14,14 @@
 #include "ssh/jump_hosts.h"
 #include "ssh/libssh2_error.h"
 #include "ssh/login_slots.h"
+#include "ssh/new_keys.h"
 #include "ssh/proxy_command.h"
 #include "ssh/session.h"
 #include "ssh/socket.h"
 #include "ssh/ssh_connector.h"
 #include "ssh/ssh_session_transport.h"
 #include "ssh/stop_wakes.h"
+#include "ssh/wire.h"
 
 namespace kirikae::ssh {
 namespace {
@@ -82,7 +84,7 @@ struct Refusals {
   }
 };
 
-class SshConnector final : public Connector {
+class SshConnector final : public RealConnector {
  public:
   explicit SshConnector(Settings settings)
       : settings_(std::move(settings)),
@@ -92,9 +94,17 @@ class SshConnector final : public Connector {
 
   Result<std::unique_ptr<Transport>> connect(const Target& target, const std::function<void(std::string_view)>& tell,
                                              const Wait& wait) override;
+  Result<std::vector<Stop>> stops_to(const Target& target, const Wait& wait) override;
+  Result<ShownKey> look(const Stop& stop, const std::function<void(std::string_view)>& tell, const Wait& wait) override;
+  Result<Trusted> trust(const ShownKey& shown, bool replace) override;
 
  private:
   using Tell = std::function<void(std::string_view)>;
+  enum class Goal {
+    session,
+    jump,  // a session without a control channel
+    key,   // none: the host's key alone
+  };
   enum class Try { in, refused, hung_up, too_early };
 
   // A host and how it is reached.
@@ -102,6 +112,11 @@ class SshConnector final : public Connector {
     Target target;
     HostSettings host;
     std::shared_ptr<const HostKeys> keys;
+    Goal goal = Goal::session;
+
+    // What known_hosts has it under.
+    [[nodiscard]] std::string known_as() const { return host.host_key_alias.empty() ? target.address : host.host_key_alias; }
+    [[nodiscard]] int known_port() const { return host.host_key_alias.empty() ? target.port : 22; }
   };
   struct Attempt {
     std::unique_ptr<Session> session;
@@ -110,9 +125,12 @@ class SshConnector final : public Connector {
     Error last;
   };
   Result<Way> way_to(const Target& target, const Wait& wait);
+  Result<Way> way_to_jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait);
   std::shared_ptr<const HostKeys> keys_of(const std::vector<std::string>& files);
+  Result<void> verify(const Way& way, const std::string& key);
+  Result<void> add_stops(const Hop& hop, const std::vector<Hop>& before, int depth, const Wait& wait, std::vector<Stop>& stops);
   // Tries until the host has let us in. A jump host has no slot: those who hold one wait for it.
-  Result<Attempt> get_in(const Way& way, bool is_jump, const Tell& tell, const Wait& wait);
+  Result<Attempt> get_in(const Way& way, const Tell& tell, const Wait& wait);
   Result<std::unique_ptr<Session>> jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait);
   // One connection up to the login. Error: whatever a further try doesn't change.
   Result<Try> log_in(const Way& way, const Tell& tell, const Wait& wait, Attempt& attempt);
@@ -145,12 +163,12 @@ Result<LoginSlots::Slot> SshConnector::wait_for_slot(const Target& target, std::
 std::shared_ptr<const HostKeys> SshConnector::keys_of(const std::vector<std::string>& files) {
   const std::scoped_lock lock(keys_mutex_);
   auto& keys = keys_[files];
-  if (!keys) keys = std::make_shared<const HostKeys>(HostKeys::load(files));
+  if (!keys) keys = std::make_shared<const HostKeys>(HostKeys::load(files, settings_.trust_command));
   return keys;
 }
 
 Result<SshConnector::Way> SshConnector::way_to(const Target& target, const Wait& wait) {
-  Way way{target, settings_.host, {}};
+  Way way{target, settings_.host, {}, Goal::session};
   if (settings_.config) {
     TRY_ASSIGN(way.host, settings_.config->of({target.address, target.port, target.user}, wait));
     way.target.command = way.host.command;
@@ -164,7 +182,8 @@ Result<SshConnector::Way> SshConnector::way_to(const Target& target, const Wait&
 
 // A session on the host's socket, directly or through what stands before it.
 Result<std::unique_ptr<Session>> SshConnector::open(const Way& way, const Wait& wait) {
-  const auto& [target, host, keys] = way;
+  const auto& target = way.target;
+  const auto& host = way.host;
   const auto session = [&](Fd socket) {
     return std::make_unique<Session>(std::move(socket), target, host.keepalive, host.keepalive_count);
   };
@@ -187,10 +206,10 @@ Result<std::unique_ptr<Session>> SshConnector::open(const Way& way, const Wait& 
 
 Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell, const Wait& wait, Attempt& attempt) {
   auto& [session, opening, early, last] = attempt;
-  const auto& [target, host, keys] = way;
-  const std::string& known_as = host.host_key_alias.empty() ? target.address : host.host_key_alias;
-  const int known_port = host.host_key_alias.empty() ? target.port : 22;
-  TRY_ASSIGN(const Algorithms offer, restricted(offered_algorithms(keys->key_types(known_as, known_port)), host));
+  const auto& target = way.target;
+  const auto& host = way.host;
+  const auto types = way.keys->key_types(way.known_as(), way.known_port());
+  TRY_ASSIGN(const Algorithms offer, restricted(offered_algorithms(types), host));
   tell(host.jumps.empty() ? "connecting" : "connecting through '" + host.jumps.back().name + "'");
   const Deadline direct = Deadline::in(host.connect_timeout);
   TRY_ASSIGN(session, open(way, wait));
@@ -204,7 +223,8 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
                                  "see what ssh says: " + ssh_command(target))
                                .on(target.name));
   }
-  if (auto verified = keys->verify(known_as, known_port, session->host_key()); !verified) {
+  if (way.goal == Goal::key) return Try::in;
+  if (auto verified = verify(way, session->host_key()); !verified) {
     return std::unexpected(std::move(verified).error().on(target.name));
   }
   tell("authenticating");
@@ -228,15 +248,15 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   return Try::in;
 }
 
-Result<SshConnector::Attempt> SshConnector::get_in(const Way& way, bool is_jump, const Tell& tell, const Wait& wait) {
+Result<SshConnector::Attempt> SshConnector::get_in(const Way& way, const Tell& tell, const Wait& wait) {
   const Target& target = way.target;
   const auto ticket = slots_.take_ticket();
   Refusals refusals;
-  for (bool hung_up = false, early = !is_jump;;) {
+  for (bool hung_up = false, early = way.goal == Goal::session;;) {
     Attempt attempt;
     attempt.early = early;
     const auto result = [&]() -> Result<Try> {
-      if (is_jump) return log_in(way, tell, wait, attempt);
+      if (way.goal == Goal::jump) return log_in(way, tell, wait, attempt);
       TRY_ASSIGN(const auto slot, wait_for_slot(target, ticket, tell, wait));
       return log_in(way, tell, wait, attempt);
     }();
@@ -265,13 +285,32 @@ Result<SshConnector::Attempt> SshConnector::get_in(const Way& way, bool is_jump,
   }
 }
 
-Result<std::unique_ptr<Session>> SshConnector::jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait) {
+// A key that is new is on file before anybody logs in.
+Result<void> SshConnector::verify(const Way& way, const std::string& key) {
+  if (!way.host.accept_new) return way.keys->verify(way.known_as(), way.known_port(), key);
+  if (way.keys->verify(way.known_as(), way.known_port(), key)) return {};
+  TRY_ASSIGN(const bool added, accept_new_key(way.host.known_hosts, way.known_as(), way.known_port(), key, settings_.trust_command));
+  if (added && settings_.warn) {
+    settings_.warn(way.goal == Goal::jump ? std::string() : way.target.name,
+                   fmt::format("added the host key of '{}' ({} {}) to {}", way.target.name, short_key_type(key), fingerprint(key),
+                               way.host.known_hosts.front()));
+  }
+  return {};
+}
+
+Result<SshConnector::Way> SshConnector::way_to_jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait) {
   TRY_ASSIGN(Way way, way_to({hop.name, hop.name, hop.port, hop.user}, wait));
+  way.goal = Goal::jump;
   if (!before.empty()) {
     way.host.jumps = before;
     way.host.proxy_command.clear();
   }
-  TRY_ASSIGN(Attempt attempt, get_in(way, true, [](std::string_view) {}, wait));
+  return way;
+}
+
+Result<std::unique_ptr<Session>> SshConnector::jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait) {
+  TRY_ASSIGN(const Way way, way_to_jump(hop, before, wait));
+  TRY_ASSIGN(Attempt attempt, get_in(way, [](std::string_view) {}, wait));
   return std::move(attempt.session);
 }
 
@@ -279,13 +318,57 @@ Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& wanted, c
   const Tell tell = tell_wanted ? tell_wanted : [](std::string_view) {};
   const auto way = way_to(wanted, wait);
   if (!way) return std::unexpected(Error(way.error()).on(wanted.name));
-  TRY_ASSIGN(Attempt attempt, get_in(*way, false, tell, wait));
+  TRY_ASSIGN(Attempt attempt, get_in(*way, tell, wait));
   return SshSessionTransport::start(std::move(attempt.session), std::move(attempt.opening), wait);
+}
+
+// A hop's own jump hosts first, as JumpHosts passes them.
+Result<void> SshConnector::add_stops(const Hop& hop, const std::vector<Hop>& before, int depth, const Wait& wait, std::vector<Stop>& stops) {
+  constexpr int deepest = 16;
+  if (depth > deepest) {
+    return std::unexpected(Error(ErrorCode::connect, fmt::format("jump host '{}' is reached through itself", hop.name),
+                                 "check ProxyJump in the SSH configuration"));
+  }
+  if (before.empty()) {
+    TRY_ASSIGN(const Way way, way_to({hop.name, hop.name, hop.port, hop.user}, wait));
+    for (std::size_t i = 0; i < way.host.jumps.size(); ++i) {
+      const auto to_here = way.host.jumps.begin() + static_cast<std::ptrdiff_t>(i);
+      TRY(add_stops(way.host.jumps[i], {way.host.jumps.begin(), to_here}, depth + 1, wait, stops));
+    }
+  }
+  stops.push_back({{hop.name, hop.name, hop.port, hop.user}, before, true});
+  return {};
+}
+
+Result<std::vector<Stop>> SshConnector::stops_to(const Target& target, const Wait& wait) {
+  std::vector<Stop> stops;
+  if (auto added = add_stops({target.address, target.port, target.user}, {}, 0, wait, stops); !added) {
+    return std::unexpected(std::move(added).error().on(target.name));
+  }
+  stops.back() = {target, {}, false};
+  return stops;
+}
+
+Result<ShownKey> SshConnector::look(const Stop& stop, const Tell& tell, const Wait& wait) {
+  auto way = stop.jump ? way_to_jump({stop.target.address, stop.target.port, stop.target.user}, stop.before, wait) : way_to(stop.target, wait);
+  if (!way) return std::unexpected(Error(way.error()).on(stop.target.name));
+  way->goal = Goal::key;
+  TRY_ASSIGN(const Attempt attempt, get_in(*way, tell, wait));
+  const std::string key = attempt.session->host_key();
+  return ShownKey{way->known_as(), way->known_port(), key, way->host.known_hosts,
+                  way->keys->judge(way->known_as(), way->known_port(), key)};
+}
+
+Result<Trusted> SshConnector::trust(const ShownKey& shown, bool replace) {
+  auto trusted = trust_key(shown.files, shown.name, shown.port, shown.key, shown.judged, replace);
+  const std::scoped_lock lock(keys_mutex_);
+  keys_.clear();
+  return trusted;
 }
 
 }  // namespace
 
-std::unique_ptr<Connector> make_connector(Settings settings) {
+std::unique_ptr<RealConnector> make_connector(Settings settings) {
   return std::make_unique<SshConnector>(std::move(settings));
 }
 

@@ -84,6 +84,7 @@ struct HostKeys::State {
   std::vector<std::string> read;   // those that are there
   std::vector<Entry> entries;
   std::vector<std::string> warnings;
+  std::string trust_command;
 
   // Indexes of the lines that speak of a host. Kept, since hashed lines make it the expensive part.
   std::vector<std::size_t> lines_of(const std::string& host, int port) const;
@@ -91,9 +92,17 @@ struct HostKeys::State {
   mutable std::map<std::string, std::vector<std::size_t>> found;
 
   std::string place(const Entry& entry) const { return fmt::format("{}:{}", files[entry.file], entry.line.line); }
+  // All that the lines of a host say about a key.
+  struct Judged {
+    Standing standing = Standing::unknown;
+    std::vector<const Entry*> others{};  // keys on file that are not this one
+    const Entry* deciding = nullptr;     // the line that revokes it, or the authority's
+  };
+  Judged find(const std::string& host, int port, std::string_view key) const;
   std::string adding(const std::string& host, int port, std::string_view key) const;
-  std::string removing(const std::string& host, int port, const std::vector<const Entry*>& old) const;
+  std::string removing(const std::string& host, int port, std::string_view key, const std::vector<const Entry*>& old) const;
   Error unknown(const std::string& host, int port, std::string_view key, const Entry* authority) const;
+  Error revoked(const std::string& host, int port, std::string_view key, const Entry& by) const;
   Error changed(const std::string& host, int port, std::string_view key, const std::vector<const Entry*>& old) const;
 };
 
@@ -113,9 +122,10 @@ std::vector<std::size_t> HostKeys::State::lines_of(const std::string& host, int 
   return found.emplace(name, std::move(indexes)).first->second;
 }
 
-HostKeys HostKeys::load(const std::vector<std::string>& files) {
+HostKeys HostKeys::load(const std::vector<std::string>& files, std::string trust_command) {
   auto state = std::make_shared<State>();
   state->files = files;
+  state->trust_command = std::move(trust_command);
   for (std::size_t i = 0; i < files.size(); ++i) {
     const auto file = read_local_file(files[i], file_limit);
     if (!file) {
@@ -152,60 +162,95 @@ std::vector<std::string> HostKeys::key_types(const std::string& host, int port) 
   return types;
 }
 
-Result<void> HostKeys::verify(const std::string& host, int port, std::string_view key_blob) const {
-  std::vector<const Entry*> others;  // keys on file that are not this one
-  const Entry* authority = nullptr;
+HostKeys::State::Judged HostKeys::State::find(const std::string& host, int port, std::string_view key) const {
+  Judged judged;
   bool known = false;
-  for (const std::size_t index : state_->lines_of(host, port)) {
-    const Entry& entry = state_->entries[index];
-    const bool same = entry.line.key == key_blob;
+  for (const std::size_t index : lines_of(host, port)) {
+    const Entry& entry = entries[index];
+    const bool same = entry.line.key == key;
     switch (entry.line.marker) {
       case KnownHostsLine::Marker::revoked:
-        if (!same) break;
-        return std::unexpected(Error(
-            ErrorCode::host_key,
-            fmt::format("host key of {} is revoked: {} ({})", shown(host, port), shown(key_blob), state_->place(entry)),
-            "the host needs a new key; until it has one, anybody who holds the revoked key can pretend to be this "
-            "host"));
+        if (same) return {Standing::revoked, {}, &entry};
+        break;
       case KnownHostsLine::Marker::cert_authority:
-        if (authority == nullptr) authority = &entry;
+        if (judged.deciding == nullptr) judged.deciding = &entry;
         break;
       case KnownHostsLine::Marker::none:
         if (same) known = true;
-        if (!same) others.push_back(&entry);
+        if (!same) judged.others.push_back(&entry);
         break;
     }
   }
-  if (known) return {};
-  return std::unexpected(others.empty() ? state_->unknown(host, port, key_blob, authority)
-                                        : state_->changed(host, port, key_blob, others));
+  judged.standing = known                        ? Standing::known
+                    : !judged.others.empty()     ? Standing::changed
+                    : judged.deciding != nullptr ? Standing::vouched
+                                                 : Standing::unknown;
+  return judged;
+}
+
+Judgement HostKeys::judge(const std::string& host, int port, std::string_view key_blob) const {
+  const auto judged = state_->find(host, port, key_blob);
+  Judgement judgement{judged.standing};
+  if (judged.standing != Standing::changed) return judgement;
+  for (const Entry* entry : judged.others) {
+    judgement.others.push_back({state_->files[entry->file], entry->line.line, entry->line.key, names_one_host(entry->line)});
+  }
+  return judgement;
+}
+
+Result<void> HostKeys::verify(const std::string& host, int port, std::string_view key_blob) const {
+  const auto judged = state_->find(host, port, key_blob);
+  switch (judged.standing) {
+    case Standing::known:
+      return {};
+    case Standing::revoked:
+      return std::unexpected(state_->revoked(host, port, key_blob, *judged.deciding));
+    case Standing::changed:
+      return std::unexpected(state_->changed(host, port, key_blob, judged.others));
+    case Standing::unknown:
+    case Standing::vouched:
+      break;
+  }
+  return std::unexpected(state_->unknown(host, port, key_blob, judged.deciding));
+}
+
+Error HostKeys::State::revoked(const std::string& host, int port, std::string_view key, const Entry& by) const {
+  return {ErrorCode::host_key, fmt::format("host key of {} is revoked: {} ({})", shown(host, port), shown(key), place(by)),
+          "the host needs a new key; until it has one, anybody who holds the revoked key can pretend to be this host"};
 }
 
 // What to run once the fingerprint has been compared.
 std::string HostKeys::State::adding(const std::string& host, int port, std::string_view key) const {
+  if (!trust_command.empty()) return trust_command;
   return fmt::format("ssh-keyscan{} -t {} {} >> {}", port == 22 ? "" : fmt::format(" -p {}", port), short_key_type(key),
                      shell_word(host), shell_word(files.empty() ? "known_hosts" : files.front()));
 }
 
-// ssh-keygen -R takes away the lines that match a name: with a wildcard in them, those of other hosts too.
-std::string HostKeys::State::removing(const std::string& host, int port, const std::vector<const Entry*>& old) const {
+// ssh-keygen -R takes away the lines that match a name: with a wildcard in them, those of other hosts too. `deploy trust` leaves every
+// line that names others.
+std::string HostKeys::State::removing(const std::string& host, int port, std::string_view key,
+                                      const std::vector<const Entry*>& old) const {
   std::vector<std::string> by_hand;
   std::vector<std::string> commands;
   for (const Entry* entry : old) {
-    if (entry->line.patterns.find_first_of("*?!") != std::string::npos) {
+    const bool others = trust_command.empty() ? entry->line.patterns.find_first_of("*?!") != std::string::npos
+                                              : !names_one_host(entry->line);
+    if (others) {
       by_hand.push_back(place(*entry));
       continue;
     }
+    if (!trust_command.empty()) continue;
     std::string command =
         fmt::format("ssh-keygen -R {} -f {}", shell_word(listed_name(host, port)), shell_word(files[entry->file]));
     if (std::ranges::find(commands, command) == commands.end()) commands.push_back(std::move(command));
   }
   std::string text;
   if (!by_hand.empty())
-    text += fmt::format("take {} out with an editor (its pattern covers other hosts too), then ", joined(by_hand));
+    text += fmt::format("take {} out with an editor ({} other hosts too), then ", joined(by_hand),
+                        trust_command.empty() ? "its pattern covers" : "it speaks of");
   text += "run: ";
   for (const std::string& command : commands) text += command + " && ";
-  return text;
+  return text + adding(host, port, key) + (!trust_command.empty() && by_hand.size() < old.size() ? " --replace" : "");
 }
 
 Error HostKeys::State::unknown(const std::string& host, int port, std::string_view key, const Entry* authority) const {
@@ -239,8 +284,7 @@ Error HostKeys::State::changed(const std::string& host, int port, std::string_vi
       fmt::format("HOST KEY OF {} HAS CHANGED: it shows {}, but known is {}; somebody may be listening in, or the host "
                   "was installed anew",
                   shown(host, port), shown(key), joined(known)),
-      fmt::format("ask whoever runs the host; only if the new fingerprint is its own, {}{}", removing(host, port, old),
-                  adding(host, port, key)));
+      fmt::format("ask whoever runs the host; only if the new fingerprint is its own, {}", removing(host, port, key, old)));
 }
 
 }  // namespace kirikae::ssh

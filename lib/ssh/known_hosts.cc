@@ -103,10 +103,16 @@ KnownHosts parse_known_hosts(std::string_view text) {
   return all;
 }
 
+bool names_one_host(const KnownHostsLine& line) { return line.patterns.find_first_of("*?!,") == std::string::npos; }
+
 std::string listed_name(std::string_view host, int port) {
   std::string name(host);
   std::ranges::transform(name, name.begin(), lower);
   return port == 22 ? name : "[" + name + "]:" + std::to_string(port);
+}
+
+bool speaks_of(const KnownHostsLine& line, std::string_view name) {
+  return line.hash.empty() ? matches_patterns(line.patterns, name) : hmac_sha1_bytes(line.salt, name) == line.hash;
 }
 
 bool matches_patterns(std::string_view patterns, std::string_view name) {

@@ -30,8 +30,14 @@ struct KnownHosts {
 
 KnownHosts parse_known_hosts(std::string_view text);
 
+// Whether the line speaks of one host alone, by a name or a hash of it.
+bool names_one_host(const KnownHostsLine& line);
+
 // The name under which a host is listed: in lower case; `[name]:port` for a port other than 22.
 std::string listed_name(std::string_view host, int port);
+
+// Whether the line speaks of a listed name.
+bool speaks_of(const KnownHostsLine& line, std::string_view name);
 
 // Whether a list of patterns (`*` and `?`, `!` negates, comma separated, any case) speaks of a listed name. A negation
 // that matches ends it, whatever else does.

@@ -7,6 +7,7 @@
 
 #include "core/secret.h"
 #include "ssh/host_settings.h"
+#include "ssh/key_trust.h"
 #include "ssh/ssh_config.h"
 #include "ssh/transport.h"
 
@@ -19,9 +20,14 @@ struct Settings {
   int parallel_logins_per_address = 8;  // under sshd's MaxStartups
   // Asked at most once per key file and run, one question at a time; empty answer: skip the key. Not set: no terminal.
   std::function<Secret(const std::string& question)> ask;
+  // What people should know of a host, by its name; empty: it is none of the run's own.
+  std::function<void(const std::string& host, const std::string& text)> warn{};
+  std::string trust_command{};  // for advice: HostKeys::load()
 };
 
+class RealConnector : public Connector, public KeyTrust {};
+
 // Shares key material, known_hosts and login slots between all sessions of the run.
-std::unique_ptr<Connector> make_connector(Settings settings);
+std::unique_ptr<RealConnector> make_connector(Settings settings);
 
 }  // namespace kirikae::ssh

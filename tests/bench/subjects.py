@@ -79,7 +79,7 @@ class Ours(Subject):
                                 "tasks: {restart: {run: 'true'}}\nhooks: {after_publish: restart}\n")
         (self.folder / "deploy.yml").write_text(
             f"application: bench\ndeploy_to: {farm.tree}/{self.name}\nsource: {{directory: {app}}}\nuser: {USER}\n"
-            f"ssh: {{known_hosts: {farm.folder}/known_hosts, identity: {farm.folder}/key}}\n{more}"
+            f"ssh: {{known_hosts_file: {farm.folder}/known_hosts, identity: {farm.folder}/key}}\n{more}"
             f"stages: {{production: {{hosts: [{hosts}]}}}}\n")
 
     def deploy(self):

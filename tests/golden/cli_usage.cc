@@ -66,7 +66,7 @@ TEST_CASE("a wrong command line is exit code 2 and says what would be right") {
             "error: option '--to' is given twice\n  see 'deploy --help'\n"},
       Wrong{{"production", "--to", "1"}, "error: option '--to' has no meaning here\n  it goes with: rollback\n"},
       Wrong{{"config", "production", "--yes"},
-            "error: option '--yes' has no meaning here\n  it goes with: deploy, rollback, prune, unlock, task\n"},
+            "error: option '--yes' has no meaning here\n  it goes with: deploy, rollback, prune, unlock, trust, task\n"},
       Wrong{{"production", "--hosts", "a,,b"},
             "error: option '--hosts' has an empty name in 'a,,b'\n  see 'deploy --help'\n"},
       Wrong{{"production", "--set", "port"},

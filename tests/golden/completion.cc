@@ -59,6 +59,7 @@ struct Asked {
 TEST_CASE("what may come next on a command line is told, from the recipe and the tables of verbs and options") {
   const Shop deploy;
   const Asked asked = GENERATE(
+      Asked{{"tru"}, "trust"}, Asked{{"trust", "production", "--re"}, "--recipe --replace"},
       Asked{{"stag"}, "staging"}, Asked{{"prod"}, "production"}, Asked{{"rol"}, "rollback"},
       Asked{{"rollback", ""}, "staging production"}, Asked{{"production", "lo"}, "lock logs"},
       Asked{{"production", "in"}, ""}, Asked{{"production", "rollback", ""}, ""},

@@ -17,7 +17,7 @@ TEST_CASE("errors in the recipe are all told with file, line and column, exit 2,
   world.write_app("1");
   world.write_recipe("keep_relases: 3\nshared: {files: [../../etc/passwd]}\n",
                      "[\"web[3-1].example.com\", {address: db1, role: [db]}]");
-  for (const char* verb : {"deploy", "rollback", "plan", "releases", "check", "status", "audit", "diff", "prune", "config"}) {
+  for (const char* verb : {"deploy", "rollback", "plan", "releases", "check", "status", "audit", "diff", "prune", "trust", "config"}) {
     const Ran ran = world.deploy({verb, "production"});
     INFO(ran);
     REQUIRE(ran.status == 2);

@@ -67,11 +67,11 @@ TEST_CASE(
   std::string known = world.read("known_hosts");
   known.erase(0, known.find('\n') + 1);
   world.write("known", known);
-  const Ran ran = world.deploy({"production", "--set", "ssh.known_hosts=known"});
+  const Ran ran = world.deploy({"production", "--set", "ssh.known_hosts_file=known"});
   INFO(ran);
   REQUIRE(ran.status == 5);
   REQUIRE_THAT(ran.err,
-               ContainsSubstring("[127.0.0.1]") && ContainsSubstring("SHA256:") && ContainsSubstring("ssh-keyscan"));
+               ContainsSubstring("[127.0.0.1]") && ContainsSubstring("SHA256:") && ContainsSubstring("run: deploy --set ssh.known_hosts_file=known trust production"));
   REQUIRE(world.host(0).untouched());
   REQUIRE(world.host(1).untouched());
 }
@@ -81,11 +81,11 @@ TEST_CASE("a host whose key has changed is refused, naming the file and line") {
   world.write_app("1");
   const std::string wrong = world.sshd().folder().read("authorized_keys");
   world.write("known", "# a comment\n[127.0.0.1]:" + std::to_string(world.port()) + " " + wrong);
-  const Ran ran = world.deploy({"production", "--set", "ssh.known_hosts=known"});
+  const Ran ran = world.deploy({"production", "--set", "ssh.known_hosts_file=known"});
   INFO(ran);
   REQUIRE(ran.status == 5);
   REQUIRE_THAT(ran.err, ContainsSubstring((world.site() / "known").string() + ":2") && ContainsSubstring("SHA256:") &&
-                            ContainsSubstring("ssh-keygen"));
+                            ContainsSubstring("run: deploy --set ssh.known_hosts_file=known trust production --replace"));
   REQUIRE(world.host(0).untouched());
 }
 

@@ -114,7 +114,8 @@ std::vector<Probe> ssh_probes() {
   return {
       {.what = "ssh.config", .more = {"--set", "ssh.config=nowhere"}},
       {.what = "ssh.port", .more = {"--set", "ssh.port=1"}},
-      {.what = "ssh.known_hosts", .more = {"--set", "ssh.known_hosts=nowhere"}},
+      {.what = "ssh.known_hosts", .words = {"production", "--set", "ssh.known_hosts_file=new_hosts"}, .more = {"--set", "ssh.known_hosts=accept-new"}},
+      {.what = "ssh.known_hosts_file", .more = {"--set", "ssh.known_hosts_file=nowhere"}},
       {.what = "ssh.identity", .more = {"--set", "ssh.identity=nowhere"}},
       // With one session at a time nobody meets anybody.
       {.what = "ssh.parallel",

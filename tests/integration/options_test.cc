@@ -37,6 +37,7 @@ std::vector<Probe> probes() {
       {.what = "--group", .words = {"run", "production", "--", "echo a"}, .instead = {"run", "production", "--group", "--", "echo a"},
        .before = 1},
       {.what = "--exit-code", .words = {"diff", "production", "--set", "source.directory=app/pages"}, .more = {"--exit-code"}, .before = 1},
+      {.what = "--ssh", .words = {"config", "production"}, .more = {"--ssh"}},
       {.what = "--quiet", .more = {"--quiet"}},
       {.what = "--verbose", .more = {"--verbose"}},
       {.what = "--output", .more = {"--output", "json"}},
@@ -53,6 +54,7 @@ const std::vector<std::pair<std::string, std::string>> elsewhere = {
     {"--lock-wait", "lock_test.cc"},
     {"--despite-freeze", "lock_test.cc"},
     {"--force", "lock_test.cc"},
+    {"--replace", "trust_test.cc"},
 };
 
 }  // namespace

@@ -96,7 +96,7 @@ TEST_CASE("ssh goes to the host that is named, to the primary one, or asks which
 TEST_CASE("ssh trusts no other key than a deploy does, and asks nothing; without a client it says what to install") {
   World world;
   world.write("nobody", "");
-  Ran ran = world.deploy({"ssh", "production", "--set", "ssh.known_hosts=nobody"});
+  Ran ran = world.deploy({"ssh", "production", "--set", "ssh.known_hosts_file=nobody"});
   INFO(ran);
   CHECK(ran.status == 255);
   CHECK_THAT(ran.err, ContainsSubstring("Host key verification failed"));

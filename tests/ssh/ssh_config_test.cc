@@ -15,7 +15,7 @@ namespace {
 using test::TempDir;
 using Names = std::vector<std::string>;
 
-const LocalUser ada{"/home/ada", "ada", "laptop.example.org", "/run/agent", {{"KEYS", "/keys"}, {"PATH", "/usr/bin:/bin"}}};
+const LocalUser ada{"/lab/ada", "ada", "laptop.example.org", "/run/agent", {{"KEYS", "/keys"}, {"PATH", "/usr/bin:/bin"}}};
 
 SshConfig config_of(const TempDir& folder, const std::string& text, Overrides overrides = {}) {
   overrides.config = folder.write("ssh config", text);
@@ -64,12 +64,12 @@ Host *
   CHECK(web.address == "web.example.com");
   CHECK(web.port == 2222);
   CHECK(web.user == "deploy");
-  CHECK(web.identities == Names{"/home/ada/.ssh/deploy@web.example.com", "/keys/a b"});
+  CHECK(web.identities == Names{"/lab/ada/.ssh/deploy@web.example.com", "/keys/a b"});
   CHECK(web.identities_given);
   CHECK(web.identities_only);
   CHECK_FALSE(web.identities_required);
   CHECK(web.agent_socket == "/run/other");
-  CHECK(web.certificates == Names{"/home/ada/web-cert.pub"});
+  CHECK(web.certificates == Names{"/lab/ada/web-cert.pub"});
   REQUIRE(web.known_hosts.size() == 5);  // ssh itself has put its user's folder before the third
   CHECK(web.known_hosts[0] == "/etc/hosts_of/web");
   CHECK(web.known_hosts[1] == "/a b/known");
@@ -93,7 +93,7 @@ TEST_CASE("where ssh_config says nothing, a host has ssh's defaults") {
   CHECK(host.port == 22);
   CHECK(host.user == test::run_program({"id", "-un"}).output.substr(0, host.user.size()));
   CHECK_FALSE(host.identities_given);
-  CHECK(host.identities.front() == "/home/ada/.ssh/id_rsa");
+  CHECK(host.identities.front() == "/lab/ada/.ssh/id_rsa");
   CHECK(host.agent_socket == "/run/agent");
   CHECK(host.connect_timeout == std::chrono::seconds(10));
   CHECK(host.keepalive == std::chrono::seconds(15));
@@ -315,7 +315,7 @@ TEST_CASE("hosts that ssh_config doesn't tell apart are asked about once") {
     const HostSettings& host = *all[static_cast<std::size_t>(i)];
     CHECK(host.address == "app" + std::to_string(i));
     CHECK(host.user == "deploy");
-    CHECK(host.identities == Names{"/home/ada/app" + std::to_string(i)});
+    CHECK(host.identities == Names{"/lab/ada/app" + std::to_string(i)});
     CHECK(host.command.ends_with(" App" + std::to_string(i)));
   }
   CHECK(ssh.calls() == 1);
@@ -326,11 +326,10 @@ TEST_CASE("hosts that ssh_config doesn't tell apart are asked about once") {
 
 TEST_CASE("hosts that ssh_config may tell apart are asked about one by one") {
   const TempDir folder;
-  folder.write("more/one", "Host app1*\n  User one\n");
-  const std::string text = GENERATE_COPY(as<std::string>(), "Host app?\n  User u\nHost *\n  Port 23\n", "Match user nobody\n  Port 23\n",
+  const std::string text = GENERATE(as<std::string>(), "Host app?\n  User u\nHost *\n  Port 23\n", "Match user nobody\n  Port 23\n",
                                          "HostName %h.example.com\n", "UserKnownHostsFile ~/hosts/%h\n", "CanonicalizeHostname yes\n",
                                          "IdentityAgent ~/agents/%n\n", "Host * !app9\n  User u\n", "HOST\t\"app*\"\n  User u\n",
-                                         "Include " + (folder / "more/*") + "\nHost x\n  Include ${KEYS}\n");
+                                         "Host x\n  Include ${KEYS}\n");
   INFO(text);
   const CountedSsh ssh(folder);
   SshConfig config = config_of(folder, text);
@@ -346,9 +345,9 @@ TEST_CASE("an included file's blocks count, whatever folder it is in") {
   folder.write("more/one", "Host app1\n  User one\n");
   const CountedSsh ssh(folder);
   SshConfig config = config_of(folder, "Include " + (folder / "more/*") + "\nHost *\n  User all\n");
-  const auto all = config.of(names(4), {});
-  CHECK(all[1]->user == "one");
-  CHECK(all[2]->user == "all");
+  const auto all = config.of({{"app1", 0, ""}, {"app2", 0, ""}, {"app3", 0, ""}}, {});
+  CHECK(all[0]->user == "one");
+  CHECK(all[1]->user == "all");
   CHECK(ssh.calls() == 2);
 }
 

@@ -225,7 +225,7 @@ void World::write_recipe(std::string_view more, std::string_view hosts) const {
   if (more.find("\nsource:") == std::string_view::npos && !more.starts_with("source:"))
     text += "source: {directory: app}\n";
   text += "user: " + SshdFixture::user() + "\n";
-  text += "ssh:\n  config: none\n  known_hosts: " + known_hosts() + "\n  identity: " + SshdFixture::client_key() + "\n";
+  text += "ssh:\n  config: none\n  known_hosts_file: " + known_hosts() + "\n  identity: " + SshdFixture::client_key() + "\n";
   if (port_ != 0) text += "  port: " + std::to_string(port_) + "\n";
   text += std::string(more);
   text += "stages:\n  production:\n    hosts: " + (hosts.empty() ? host_list() : std::string(hosts)) + "\n";

@@ -47,7 +47,8 @@ hooks:
   failed: [announce]
 ssh:
   port: 2200
-  known_hosts: known_hosts
+  known_hosts: accept-new
+  known_hosts_file: known_hosts
   identity: [~/.ssh/deploy, /etc/keys/deploy]
   connect_timeout: 30
   keepalive: 5s
@@ -88,6 +89,7 @@ TEST_CASE("a recipe with every key loads into plain values", "[recipe]") {
   CHECK(recipe.shared.files == Names{"config/database.yml", ".env"});
   CHECK(recipe.copied == Names{"node_modules"});
   CHECK(recipe.ssh.port == 2200);
+  CHECK(recipe.ssh.accept_new == true);
   CHECK(recipe.ssh.known_hosts == Names{"/srv/project/known_hosts"});
   CHECK(recipe.ssh.identities == Names{"/home/deploy/.ssh/deploy", "/etc/keys/deploy"});
   CHECK(recipe.ssh.connect_timeout == seconds(30));
@@ -147,6 +149,7 @@ TEST_CASE("what a recipe leaves out has its default", "[recipe]") {
   CHECK(recipe.tasks.empty());
   CHECK(recipe.hooks.empty());
   CHECK(recipe.ssh.port == untouched.ssh.port);
+  CHECK_FALSE(recipe.ssh.accept_new);
   CHECK(recipe.ssh.known_hosts.empty());
   CHECK(recipe.ssh.identities.empty());
   CHECK(recipe.ssh.connect_timeout == untouched.ssh.connect_timeout);

@@ -283,4 +283,17 @@ deploy.yml:4:72: '/y' must be relative, without a '/' at its start
 )");
 }
 
+TEST_CASE("what becomes of unknown host keys is one of two words, and files have a key of their own", "[recipe]") {
+  CHECK(errors_of(R"(application: a
+deploy_to: /srv/x
+source: {directory: d}
+ssh: {known_hosts: ~/.ssh/known_hosts}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:20: '~/.ssh/known_hosts' is neither strict nor accept-new; files with host keys are named by known_hosts_file
+  ssh: {known_hosts: ~/.ssh/known_hosts}
+                     ^~~~~~~~~~~~~~~~~~
+)");
+}
+
 }  // namespace kirikae::recipe

@@ -17,6 +17,7 @@ void check_round_trip(std::string_view text) {
   CHECK(second.copied == first.copied);
   CHECK(second.hooks == first.hooks);
   CHECK(second.ssh.known_hosts == first.ssh.known_hosts);
+  CHECK(second.ssh.accept_new == first.ssh.accept_new);
   REQUIRE(second.tasks.size() == first.tasks.size());
   for (const auto& [name, task] : first.tasks) {
     const Task& again = second.tasks.at(name);
@@ -104,7 +105,7 @@ tasks:
   "1:x.y-z": {run: x, local: true, dir: "d e"}
   five: {run: y, timeout: 86400}
 hooks: {build: [one, two], failed: "1:x.y-z"}
-ssh: {config: none, known_hosts: ["~/k h"], identity: [a, b]}
+ssh: {config: none, known_hosts: strict, known_hosts_file: ["~/k h"], identity: [a, b]}
 stages:
   "1.0":
     hosts: [h]
