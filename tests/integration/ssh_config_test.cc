@@ -60,7 +60,7 @@ TEST_CASE("what the recipe says of a host goes before ssh_config") {
   const Ran unknown = world.deploy({"production"});
   INFO(unknown);
   REQUIRE(unknown.status == 5);  // neither this name's key nor its identity are known
-  const Ran ran = world.deploy({"production", "--set", "ssh.known_hosts=" + world.known_hosts(), "--set",
+  const Ran ran = world.deploy({"production", "--set", "ssh.known_hosts_file=" + world.known_hosts(), "--set",
                                 "ssh.identity=" + SshdFixture::client_key()});
   INFO(ran);
   REQUIRE(ran.status == 0);
