@@ -1,7 +1,7 @@
 // `deploy ssh` on real servers, by the system's ssh.
 #include <cstdlib>
 
-#include "golden/pty.h"
+#include "integration/at_terminal.h"
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
@@ -11,28 +11,6 @@ using Catch::Matchers::ContainsSubstring;
 using kirikae::golden::Pty;
 
 namespace {
-
-Pty at_terminal(const World& world, const std::vector<std::string>& arguments) {
-  std::vector<std::string> argv = {
-      "/usr/bin/env", "-i", "TERM=dumb", "PATH=/usr/bin:/bin", "HOME=" + (world / "home").string(), KIRIKAE_DEPLOY};
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
-  return Pty::of_program(argv, world.site().string(), {});
-}
-
-// With a busy machine's patience.
-bool says(Pty& terminal, const std::string& text) {
-  for (int i = 0; i < 6; ++i) {
-    if (terminal.says(text)) return true;
-  }
-  return false;
-}
-
-int end_of(Pty& terminal) {
-  for (int i = 0; i < 5; ++i) {
-    if (const int status = terminal.end(); status >= 0) return status;
-  }
-  return -1;
-}
 
 // The answer can't be what was typed.
 void check_shell(Pty& terminal, const std::string& folder) {

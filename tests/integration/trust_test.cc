@@ -2,7 +2,7 @@
 #include <algorithm>
 #include <filesystem>
 
-#include "golden/pty.h"
+#include "integration/at_terminal.h"
 #include "support/catch.h"
 #include "support/events.h"
 #include "support/farm.h"
@@ -14,28 +14,6 @@ using kirikae::golden::Pty;
 using Words = std::vector<std::string>;
 
 namespace {
-
-Pty at_terminal(const World& world, const Words& arguments, const std::string& kind = "dumb") {
-  Words argv = {"/usr/bin/env", "-i", "TERM=" + kind, "PATH=/usr/bin:/bin", "HOME=" + (world / "home").string(),
-                KIRIKAE_DEPLOY};
-  argv.insert(argv.end(), arguments.begin(), arguments.end());
-  return Pty::of_program(argv, world.site().string(), {});
-}
-
-// With a busy machine's patience.
-bool says(Pty& terminal, const std::string& text) {
-  for (int i = 0; i < 6; ++i) {
-    if (terminal.says(text)) return true;
-  }
-  return false;
-}
-
-int end_of(Pty& terminal) {
-  for (int i = 0; i < 5; ++i) {
-    if (const int status = terminal.end(); status >= 0) return status;
-  }
-  return -1;
-}
 
 // Every host's lines, sorted, as they would have to stand in a known_hosts file.
 Words lines_of(const std::string& text) {

@@ -17,17 +17,25 @@ using namespace std::chrono_literals;
 
 namespace {
 
+// Listens on a port of the kernel's choice, which `name` then has.
+Fd listening(int backlog, sockaddr_in& name) {
+  Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  name.sin_family = AF_INET;
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof name;
+  if (::bind(listener.get(), reinterpret_cast<sockaddr*>(&name), sizeof name) != 0 || ::listen(listener.get(), backlog) != 0 ||
+      ::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0) {
+    throw std::runtime_error("can't listen");
+  }
+  return listener;
+}
+
 // Listens, and never answers; on a port whose queue is full: nobody even comes through.
 class DeadHost {
  public:
-  DeadHost() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  DeadHost() {
     sockaddr_in name{};
-    name.sin_family = AF_INET;
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof name;
-    ::bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), sizeof name);
-    ::listen(listener_.get(), 0);
-    ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&name), &size);
+    listener_ = listening(0, name);
     port_ = ntohs(name.sin_port);
     for (auto& fd : fill_) {
       fd = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -47,14 +55,9 @@ class DeadHost {
 // Sends zeros to the first who connects, as many as are taken.
 class Endless {
  public:
-  Endless() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+  Endless() {
     sockaddr_in name{};
-    name.sin_family = AF_INET;
-    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof name;
-    ::bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), sizeof name);
-    ::listen(listener_.get(), 1);
-    ::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&name), &size);
+    listener_ = listening(1, name);
     port_ = ntohs(name.sin_port);
     thread_ = std::jthread([this](const std::stop_token& stop) {
       const Fd peer(::accept(listener_.get(), nullptr, nullptr));
@@ -86,7 +89,7 @@ TEST_CASE("a host that reads nothing doesn't hold up the others behind its jump 
   auto unread = ssh::Channel::open(*mute, "cat /dev/zero", 20s, {});
   REQUIRE(unread);
   deaf->wait(Deadline::in(0s));
-  auto stuffed = ssh::Channel::open(*deaf, "echo started; kill -STOP $PPID; sleep 600", 20s, {});
+  auto stuffed = ssh::Channel::open(*deaf, "echo started; kill -STOP $PPID; cat >/dev/null", 20s, {});
   REQUIRE(stuffed);
   auto fast = network.must_log_in(named("db3", hosts), {"bastion"});
   const std::string bytes = noise(16u << 20u);

@@ -145,7 +145,7 @@ class Listener {
 
  private:
   static ssh::Channel open(ssh::Session& session) {
-    auto channel = ssh::Channel::open(session, "sleep 600", std::chrono::seconds(20), {});
+    auto channel = ssh::Channel::open(session, "cat", std::chrono::seconds(20), {});
     if (!channel) throw std::runtime_error(to_text(channel.error()));
     return std::move(*channel);
   }

@@ -170,6 +170,19 @@ TEST_CASE("a host whose key can't be kept is refused, and the file named") {
   CHECK(accept_new_key({}, "web1", 22, key.blob, "").error().message.ends_with("there is no file for it"));
 }
 
+namespace {
+
+int descriptors_of(const std::string& path) {
+  int count = 0;
+  for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd")) {
+    std::error_code gone;
+    if (std::filesystem::read_symlink(entry.path(), gone) == path) ++count;
+  }
+  return count;
+}
+
+}  // namespace
+
 TEST_CASE("a file that another program keeps locked is waited for, and not for ever") {
   const TempDir folder;
   const std::string path = folder.write("known_hosts", "");
@@ -179,7 +192,7 @@ TEST_CASE("a file that another program keeps locked is waited for, and not for e
   REQUIRE_FALSE(late);
   CHECK(late.error().message == "can't write '" + path + "': another program keeps it locked");
   const std::jthread release([&] {
-    std::this_thread::sleep_for(100ms);
+    CHECK(test::eventually([&] { return descriptors_of(path) == 2; }));  // it has come, and finds the lock taken
     // As a rename under the lock does it: the file of that name is another one by then.
     folder.write("new", "x\n");
     ::rename((folder / "new").c_str(), path.c_str());

@@ -1,6 +1,7 @@
 // Connections by a program: real ones, to a real sshd.
 #include <dirent.h>
 #include <signal.h>
+#include <sys/stat.h>
 
 #include <cstdlib>
 
@@ -120,10 +121,12 @@ TEST_CASE("a proxy command hears HUP at its end, and one that ignores it is kill
   const TempDir folder;
   const std::string heard = folder / "heard";
   const std::string ready = folder / "ready";
+  const std::string never = folder / "never";  // a pipe that nobody writes to
+  REQUIRE(::mkfifo(never.c_str(), 0600) == 0);
   const auto begun = [&] { return ::access(ready.c_str(), F_OK) == 0; };
   SECTION("HUP") {
     auto connection =
-        started("sh -c 'trap \"echo HUP >" + heard + "; exit\" HUP; : >" + ready + "; while :; do sleep 0.05; done'");
+        started("sh -c 'trap \"echo HUP >" + heard + "; exit\" HUP; : >" + ready + "; read x'");
     REQUIRE(eventually(begun));
     const auto before = Deadline::Clock::now();
     connection.command.reset();
@@ -131,22 +134,22 @@ TEST_CASE("a proxy command hears HUP at its end, and one that ignores it is kill
     CHECK(folder.read("heard") == "HUP\n");
   }
   SECTION("killed") {
-    auto connection = started("sh -c 'trap \"\" HUP TERM; sleep 987 & : >" + ready + "; sleep 986; sleep 985'");
+    auto connection = started("sh -c 'trap \"\" HUP TERM; cat " + never + " & : >" + ready + "; cat " + never + "; cat " + never + "'");
     REQUIRE(eventually(begun));
     const auto before = Deadline::Clock::now();
     connection.command.reset();
     CHECK(Deadline::Clock::now() - before < 10s);
-    CHECK(eventually([] { return processes_with("987").empty() && processes_with("986").empty(); }));
+    CHECK(eventually([&] { return processes_with(never).empty(); }));
   }
   SECTION("what an ended one has left behind") {
-    auto connection = started("sh -c 'sleep 984 & : >" + ready + "'");
+    auto connection = started("sh -c 'cat " + never + " & : >" + ready + "'");
     REQUIRE(eventually([&] { return connection.command->has_ended(); }));
     connection.command.reset();
-    CHECK(eventually([] { return processes_with("984").empty(); }));
+    CHECK(eventually([&] { return processes_with(never).empty(); }));
   }
   for (const auto& process : all_processes()) {  // reaped
     CHECK_FALSE(
-        (process.parent == ::getpid() && (process_name(process.pid) == "sh" || process_name(process.pid) == "sleep")));
+        (process.parent == ::getpid() && (process_name(process.pid) == "sh" || process_name(process.pid) == "cat")));
   }
 }
 
