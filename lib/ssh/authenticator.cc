@@ -15,6 +15,7 @@
 #include "core/shell_quote.h"
 #include "ssh/interactive_login.h"
 #include "ssh/key_ring.h"
+#include "ssh/socket.h"
 #include "ssh/passwords.h"
 #include "ssh/wire.h"
 
@@ -62,11 +63,6 @@ int sign_callback(LIBSSH2_SESSION*, unsigned char** signature, std::size_t* size
   std::memcpy(*signature, signing.signature->data(), *size);
   signing.used = true;
   return 0;
-}
-
-std::string ssh_command(const Target& target) {
-  return fmt::format("ssh{} {}", target.port == 22 ? "" : fmt::format(" -p {}", target.port),
-                     shell_word(target.user + "@" + target.address));
 }
 
 // What earlier logins of an account have told about it.

@@ -39,7 +39,6 @@ struct HostSettings {
   bool identities_only = false;          // of the agent's keys only those that are among them
   std::vector<std::string> certificates;
   std::string agent_socket;  // empty: no agent
-  bool forward_agent = false;
 
   std::chrono::seconds connect_timeout{10};
   std::chrono::seconds keepalive{15};

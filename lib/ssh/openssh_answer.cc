@@ -135,10 +135,6 @@ Result<void> user_key_settings(const OpenSshAnswer& answer, const OpenSshAnswer&
   }
   settings.identities_only = answer.is_on("identitiesonly");
   TRY_ASSIGN(settings.agent_socket, agent_of(answer, self));
-  settings.forward_agent = answer.is_on("forwardagent");
-  if (const std::string given = answer.value("forwardagent"); !settings.forward_agent && given != "no" && !given.empty()) {
-    settings.warnings.push_back(fmt::format("ForwardAgent '{}' is not followed: only yes and no are", given));
-  }
   if (!answer.value("pkcs11provider").empty()) {
     settings.warnings.emplace_back("PKCS11Provider is not used here: load its keys into the ssh-agent (ssh-add -s)");
   }

@@ -166,7 +166,6 @@ Result<HostSettings> SshConfig::find_out(const Wanted& wanted, const Wait& wait)
     settings.identities = overrides_.identities;
     settings.identities_given = settings.identities_required = settings.identities_only = true;
   }
-  settings.forward_agent = overrides_.forward_agent.value_or(settings.forward_agent);
   settings.connect_timeout = overrides_.connect_timeout.value_or(settings.connect_timeout);
   settings.keepalive = overrides_.keepalive.value_or(settings.keepalive);
   settings.command = ssh_command(wanted);

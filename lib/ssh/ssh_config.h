@@ -23,7 +23,6 @@ struct Overrides {
   std::vector<std::string> known_hosts{};  // instead of all others
   std::optional<bool> accept_new{};
   std::vector<std::string> identities{};   // these alone
-  std::optional<bool> forward_agent{};
   std::optional<std::chrono::seconds> connect_timeout{}, keepalive{};
 };
 

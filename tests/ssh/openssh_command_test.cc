@@ -15,7 +15,6 @@ TEST_CASE("the system's ssh is told what the recipe says, and nothing else") {
   overrides.known_hosts = {"/a b/known", "/50%/known"};
   overrides.accept_new = false;
   overrides.identities = {"/home keys/id"};
-  overrides.forward_agent = true;
   overrides.connect_timeout = std::chrono::seconds(7);
   overrides.keepalive = std::chrono::seconds(15);
   argv = openssh_command(overrides, {"-odd.example.com", 2222, "deploy"}, true, "exec x");
@@ -28,7 +27,6 @@ TEST_CASE("the system's ssh is told what the recipe says, and nothing else") {
                                           "-o",    "UpdateHostKeys=no",
                                           "-o",    "IdentityFile=\"/home keys/id\"",
                                           "-o",    "IdentitiesOnly=yes",
-                                          "-o",    "ForwardAgent=yes",
                                           "-o",    "ConnectTimeout=7",
                                           "-o",    "ServerAliveInterval=15",
                                           "-p",    "2222",

@@ -55,7 +55,6 @@ TEST_CASE("a host is reached as ssh_config says, patterns and tokens included") 
   ServerAliveCountMax 2
   AddressFamily inet6
   BindAddress 127.0.0.9
-  ForwardAgent yes
   Ciphers aes256-ctr
 Host *
   User nobody
@@ -81,7 +80,6 @@ Host *
   CHECK(web.keepalive_count == 2);
   CHECK(web.family == AddressFamily::ipv6);
   CHECK(web.bind_address == "127.0.0.9");
-  CHECK(web.forward_agent);
   CHECK(web.ciphers == "aes256-ctr");
   CHECK(web.macs.empty());  // nobody has named any
   CHECK(web.warnings.empty());
@@ -118,18 +116,16 @@ TEST_CASE("the recipe's settings go before those of ssh_config") {
   overrides.known_hosts = {"/srv/known"};
   overrides.identities = {"/srv/key"};
   overrides.accept_new = false;
-  overrides.forward_agent = false;
   overrides.connect_timeout = std::chrono::seconds(3);
   overrides.keepalive = std::chrono::seconds(9);
   const HostSettings host = settings_of(folder,
                                         "IdentityFile /other\nUserKnownHostsFile /other\nStrictHostKeyChecking accept-new\n"
-                                        "ForwardAgent yes\nConnectTimeout 40\nServerAliveInterval 40\n",
+                                        "ConnectTimeout 40\nServerAliveInterval 40\n",
                                         "web", overrides);
   CHECK(host.known_hosts == Names{"/srv/known"});
   CHECK(host.identities == Names{"/srv/key"});
   CHECK(host.identities_required);
   CHECK_FALSE(host.accept_new);
-  CHECK_FALSE(host.forward_agent);
   CHECK(host.connect_timeout == std::chrono::seconds(3));
   CHECK(host.keepalive == std::chrono::seconds(9));
 }
