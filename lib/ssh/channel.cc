@@ -60,14 +60,10 @@ Result<Channel> Channel::open(ChannelOpening& opening, std::chrono::milliseconds
         limit, wait);
     if (code != 0) return std::unexpected(open_error(session, code, limit, wait).on(session.target().name));
   }
-  return opening.take();
+  return opening.take_channel();
 }
 
 const int ChannelOpening::again = LIBSSH2_ERROR_EAGAIN;
-
-ChannelOpening::ChannelOpening(ChannelOpening&& other) noexcept
-    : session_(other.session_), command_line_(std::move(other.command_line_)), raw_(std::exchange(other.raw_, nullptr)),
-      done_(other.done_) {}
 
 ChannelOpening::~ChannelOpening() {
   if (raw_ != nullptr) session_->retire(raw_);
@@ -86,7 +82,18 @@ int ChannelOpening::step() {
   return code;
 }
 
-Channel ChannelOpening::take() { return {*session_, std::exchange(raw_, nullptr)}; }
+ShellOpening::State ChannelOpening::advance() {
+  const int code = step();
+  return code == 0 ? State::there : code == again ? State::later : State::refused;
+}
+
+std::unique_ptr<ShellChannel> ChannelOpening::take() { return std::make_unique<Channel>(take_channel()); }
+
+Result<std::unique_ptr<ShellChannel>> ChannelOpening::finish(std::chrono::milliseconds limit, const Wait& wait,
+                                                             const std::function<void()>& beside) {
+  TRY_ASSIGN(auto channel, Channel::open(*this, limit, wait, beside));
+  return std::make_unique<Channel>(std::move(channel));
+}
 
 Channel::Channel(Channel&& other) noexcept
     : session_(other.session_), raw_(std::exchange(other.raw_, nullptr)), widest_(other.widest_) {}
@@ -156,9 +163,9 @@ std::string Channel::how_it_ended() const {
   return status != 0 ? fmt::format("exit status {}", status) : std::string();
 }
 
-bool Channel::signal(std::string_view name) {
+bool Channel::terminate() {
   if (session_->lost()) return true;
-  return ::libssh2_channel_signal_ex(raw_, name.data(), name.size()) != LIBSSH2_ERROR_EAGAIN;
+  return ::libssh2_channel_signal_ex(raw_, "TERM", 4) != LIBSSH2_ERROR_EAGAIN;
 }
 
 }  // namespace kirikae::ssh

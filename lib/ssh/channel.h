@@ -8,8 +8,10 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <utility>
 
 #include "core/error.h"
+#include "ssh/link.h"
 #include "ssh/transport.h"
 
 struct _LIBSSH2_CHANNEL;
@@ -19,7 +21,7 @@ namespace kirikae::ssh {
 class Session;
 class ChannelOpening;
 
-class Channel {
+class Channel final : public ShellChannel {
  public:
   // Opens a channel and runs `command_line` there, as `ssh host command_line` would; two round trips.
   // Errors: connect (the host opens no channel, or refuses to run commands), lost, timeout (no answer within `limit`), cancelled.
@@ -33,26 +35,20 @@ class Channel {
   Channel(Session& session, _LIBSSH2_CHANNEL* raw) : session_(&session), raw_(raw) {}
   Channel(Channel&& other) noexcept;
   Channel& operator=(Channel&&) = delete;
-  ~Channel();  // closed beside everything else, by the session
+  ~Channel() override;  // closed beside everything else, by the session
 
-  // All never wait. A broken connection shows as 0 bytes, and in session.lost().
-  // After a 0, `bytes` must begin with the same bytes in the next call.
-  std::size_t write(std::string_view bytes);
-  std::size_t read(Stream stream, std::span<char> buffer);
-  // What was written and the host has not yet said to have taken. OpenSSH says so after each 96 KiB.
-  [[nodiscard]] std::size_t unconfirmed() const;
-  // False: to be tried again in the next round.
-  bool send_eof();
+  std::size_t write(std::string_view bytes) override;
+  std::size_t read(Stream stream, std::span<char> buffer) override;
+  // OpenSSH confirms each 96 KiB.
+  [[nodiscard]] std::size_t unconfirmed() const override;
+  bool send_eof() override;
   // Whether the host has closed the channel. What it closed before may still have to be read. Besides, takes what has come for any
   // channel off the socket, and allows the host no more than before, as a read would.
   bool closed();
   [[nodiscard]] std::size_t unread() const;  // bytes that have come, of both streams
-  // For a command that doesn't listen on its input: "TERM". It may be ignored there. False: as above.
-  bool signal(std::string_view name);
-  // The host has sent all of both streams, and all has been read.
-  [[nodiscard]] bool at_end() const;
-  // What the command's end looked like, once at_end(): "exit status 1", "signal KILL"; empty: the host hasn't told.
-  [[nodiscard]] std::string how_it_ended() const;
+  bool terminate() override;
+  [[nodiscard]] bool at_end() const override;
+  [[nodiscard]] std::string how_it_ended() const override;
 
  private:
   Session* session_;
@@ -61,21 +57,26 @@ class Channel {
 };
 
 // ChannelOpening: a Channel on its way. libssh2 opens one at a time in a session.
-class ChannelOpening {
+class ChannelOpening final : public ShellOpening {
  public:
   ChannelOpening(Session& session, std::string command_line) : session_(&session), command_line_(std::move(command_line)) {}
-  ChannelOpening(ChannelOpening&& other) noexcept;
-  ChannelOpening& operator=(ChannelOpening&&) = delete;
-  ~ChannelOpening();
+  ChannelOpening(const ChannelOpening&) = delete;
+  ChannelOpening& operator=(const ChannelOpening&) = delete;
+  ~ChannelOpening() override;
 
   // Does what can be done now; 0 once the channel is there, `again` before that, else libssh2's code for why there is none.
   static const int again;
   int step();
-  [[nodiscard]] bool is_open() const { return raw_ != nullptr; }  // and the command is asked for
-  [[nodiscard]] Channel take();
+  State advance() override;
+  [[nodiscard]] bool is_open() const override { return raw_ != nullptr; }
+  std::unique_ptr<ShellChannel> take() override;
+  Result<std::unique_ptr<ShellChannel>> finish(std::chrono::milliseconds limit, const Wait& wait,
+                                               const std::function<void()>& beside) override;
 
  private:
   friend class Channel;
+  Channel take_channel() { return {*session_, std::exchange(raw_, nullptr)}; }
+
   Session* session_;
   std::string command_line_;
   _LIBSSH2_CHANNEL* raw_ = nullptr;

@@ -120,7 +120,7 @@ class SshConnector final : public RealConnector {
   };
   struct Attempt {
     std::unique_ptr<Session> session;
-    std::optional<ChannelOpening> opening;  // of the control channel, asked for behind the signature; goes before the session
+    std::unique_ptr<ChannelOpening> opening;  // of the control channel, asked for behind the signature; goes before the session
     bool early = true;                      // whether that may be done
     Error last;
   };
@@ -235,7 +235,7 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   const auto signed_sent = [&](int count) {
     signatures = count;
     if (!attempt.early) return;
-    if (!attempt.opening) attempt.opening.emplace(*attempt.session, host::start_line());
+    if (!attempt.opening) attempt.opening = std::make_unique<ChannelOpening>(*attempt.session, host::start_line());
     attempt.opening->step();
   };
   if (auto let_in = authenticator_.authenticate(session->raw(), target, host, call, wait, signed_sent); !let_in) {

@@ -4,12 +4,13 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
+#include <system_error>
 #include <utility>
 
 #include "core/digest.h"
 #include "host/command.h"
 #include "ssh/libssh2_error.h"
-#include "ssh/session.h"
 
 namespace kirikae::ssh {
 namespace {
@@ -25,6 +26,8 @@ constexpr milliseconds patience_for_exit{500};
 // The newline of an output's last line may be a frame's. If nothing follows for so long, people shall see the line.
 constexpr milliseconds patience_for_newline{40};
 constexpr std::size_t noise_limit = 2000;
+// The shell's process id comes behind it, as the last line before its hello.
+constexpr std::string_view process_mark = "kirikae-process";
 constexpr std::size_t read_size = 65536;
 
 // The number of lines, and the lines.
@@ -38,12 +41,13 @@ std::string new_nonce() { return random_hex(16); }
 
 }  // namespace
 
-ControlShell::ControlShell(Session& session, Channel channel, Mode mode)
-    : session_(session), channel_(std::move(channel)), mode_(mode), out_(""), err_("") {
+ControlShell::ControlShell(Link& link, std::unique_ptr<ShellChannel> channel, Mode mode)
+    : link_(link), channel_(std::move(channel)), mode_(mode), out_(""), err_("") {
   const std::string nonce = new_nonce();
   out_ = FrameParser(nonce);
   err_ = FrameParser(nonce);
-  const auto script = host::script();
+  std::string script(host::script());
+  if (channel_->wants_process()) script += fmt::format("echo; echo '{}' $$\n", process_mark);
   queue_ = fmt::format("{}\n{}{} {}\n", script.size(), script, mode == Mode::control ? "control" : "data", nonce);
 }
 
@@ -66,7 +70,7 @@ void ControlShell::quit() {
 }
 
 std::size_t ControlShell::write_payload(std::string_view bytes) {
-  return queue_.empty() && !eof_wanted_ ? channel_.write(bytes) : 0;
+  return queue_.empty() && !eof_wanted_ ? channel_->write(bytes) : 0;
 }
 
 // At once: it may be that nothing else happens any more that would wake us.
@@ -75,23 +79,23 @@ void ControlShell::end_payload() {
   write_queue();
 }
 
-void ControlShell::signal_step() { eof_wanted_ = signal_wanted_ = true; }
+void ControlShell::terminate_step() { eof_wanted_ = term_wanted_ = true; }
 
 void ControlShell::write_queue() {
   std::size_t written = 0;
-  while (written < queue_.size() && session_.may_write()) {
-    const auto n = channel_.write(std::string_view(queue_).substr(written));
+  while (written < queue_.size() && link_.may_write()) {
+    const auto n = channel_->write(std::string_view(queue_).substr(written));
     if (n == 0) break;
     written += n;
   }
   queue_.erase(0, written);
   if (!queue_.empty()) return;
-  if (signal_wanted_ && channel_.signal("TERM")) signal_wanted_ = false;
-  if (eof_wanted_ && !at_end_ && channel_.send_eof()) eof_wanted_ = false;
+  if (term_wanted_ && channel_->terminate()) term_wanted_ = false;
+  if (eof_wanted_ && !at_end_ && channel_->send_eof()) eof_wanted_ = false;
 }
 
 void ControlShell::pump(const OutputFn& on_output) {
-  if (session_.lost() || !problem_.empty()) return;
+  if (link_.lost() || !problem_.empty()) return;
   write_queue();
   const auto noise = [this](std::string_view bytes) {
     noise_ += bytes;
@@ -130,7 +134,7 @@ void ControlShell::pump(const OutputFn& on_output) {
 bool ControlShell::read_stream(Stream stream, FrameParser& parser, const FrameParser::Sink& sink) {
   std::array<char, read_size> buffer;
   for (;;) {
-    const auto n = channel_.read(stream, buffer);
+    const auto n = channel_->read(stream, buffer);
     if (n == 0) return true;
     last_bytes_ = Deadline::Clock::now();
     if (stream == Stream::err) last_heard_ = last_bytes_;
@@ -160,6 +164,7 @@ Result<void> ControlShell::take_frame(Stream stream, const Frame& frame) {
     case Word::hello:
       if (hello_ || frame.number != 1) return wrong("hello in a way that this program does not know");
       hello_ = true;
+      note_process();
       noise_.clear();
       return {};
     case Word::pong:
@@ -180,10 +185,19 @@ Result<void> ControlShell::take_frame(Stream stream, const Frame& frame) {
   return {};
 }
 
+void ControlShell::note_process() {
+  const auto mark = noise_.rfind(process_mark);
+  if (mark == std::string::npos || !channel_->wants_process()) return;
+  std::string_view digits = std::string_view(noise_).substr(mark + process_mark.size());
+  digits.remove_prefix(std::min<std::size_t>(digits.size(), 1));
+  long process = 0;
+  if (std::from_chars(digits.data(), digits.data() + digits.size(), process).ec == std::errc() && process > 1) channel_->set_process(process);
+}
+
 void ControlShell::note_end(const FrameParser::Sink& out, const FrameParser::Sink& err) {
-  if (session_.lost()) return;
-  const std::string how = channel_.how_it_ended();
-  if (!at_end_ && channel_.at_end()) {
+  if (link_.lost()) return;
+  const std::string how = channel_->how_it_ended();
+  if (!at_end_ && channel_->at_end()) {
     at_end_ = true;
     out_.finish(out);
     err_.finish(err);

@@ -3,18 +3,17 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
 
 #include "core/deadline.h"
-#include "ssh/channel.h"
 #include "ssh/frame_parser.h"
+#include "ssh/link.h"
 #include "ssh/transport.h"
 
 namespace kirikae::ssh {
-
-class Session;
 
 class ControlShell {
  public:
@@ -24,7 +23,7 @@ class ControlShell {
   };
 
   // On a channel that runs host::start_line(). Script and mode line are sent without waiting for the host.
-  ControlShell(Session& session, Channel channel, Mode mode);
+  ControlShell(Link& link, std::unique_ptr<ShellChannel> channel, Mode mode);
 
   // `id` is greater than the last one, and that one has ended.
   void start_step(std::uint64_t id, const host::Command& command);
@@ -35,9 +34,9 @@ class ControlShell {
 
   // The step's input (data mode): how much of `bytes` was taken; what was not comes again with the next call.
   std::size_t write_payload(std::string_view bytes);
-  [[nodiscard]] std::size_t unconfirmed() const { return channel_.unconfirmed(); }
+  [[nodiscard]] std::size_t unconfirmed() const { return channel_->unconfirmed(); }
   void end_payload();
-  void signal_step();  // data mode has no cancel: end of input, and TERM by SSH
+  void terminate_step();  // data mode has no cancel: end of input, and TERM
 
   // One round. Output of the running step goes to `on_output`.
   void pump(const OutputFn& on_output);
@@ -60,16 +59,17 @@ class ControlShell {
   void write_queue();
   bool read_stream(Stream stream, FrameParser& parser, const FrameParser::Sink& sink);
   Result<void> take_frame(Stream stream, const Frame& frame);
+  void note_process();
   void note_end(const FrameParser::Sink& out, const FrameParser::Sink& err);
 
-  Session& session_;
-  Channel channel_;
+  Link& link_;
+  std::unique_ptr<ShellChannel> channel_;
   Mode mode_;
   FrameParser out_;
   FrameParser err_;
   std::string queue_;  // to be written
   bool eof_wanted_ = false;
-  bool signal_wanted_ = false;
+  bool term_wanted_ = false;
 
   bool hello_ = false;
   bool err_hello_ = false;  // the same, on standard error: before it stands what rc files have said there

@@ -1,8 +1,6 @@
 // ProxyCommand: a program whose standard input and output are the connection to a host. Lives as long as the connection; any thread.
 #pragma once
 
-#include <sys/types.h>
-
 #include <condition_variable>
 #include <memory>
 #include <mutex>
@@ -13,6 +11,7 @@
 #include "core/error.h"
 #include "core/fd.h"
 #include "core/waker.h"
+#include "ssh/child.h"
 #include "ssh/transport.h"
 
 namespace kirikae::ssh {
@@ -36,14 +35,13 @@ class ProxyCommand {
   [[nodiscard]] bool has_ended();
 
  private:
-  ProxyCommand(pid_t pid, Fd errors);
+  ProxyCommand(Child child, Fd errors);
   void watch();
   void take_errors();
   void look_for_end();
 
-  const pid_t pid_;
+  Child child_;
   Fd errors_;
-  Fd exited_;  // a pidfd; none where the kernel has none
   Waker stop_;
 
   std::mutex mutex_;  // for all below

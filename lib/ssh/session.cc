@@ -13,10 +13,13 @@
 #include <string_view>
 #include <utility>
 
+#include "host/command.h"
+#include "ssh/channel.h"
 #include "ssh/libssh2_error.h"
 #include "ssh/printable.h"
 #include "ssh/socket.h"
 #include "ssh/stop_wakes.h"
+#include "ssh/wire.h"
 
 namespace kirikae::ssh {
 namespace {
@@ -176,6 +179,10 @@ std::string Session::host_key() const {
   const char* blob = ::libssh2_session_hostkey(session_, &size, &type);
   return blob != nullptr ? std::string(blob, size) : std::string();
 }
+
+std::string Session::identity() const { return fingerprint(host_key()); }
+
+std::unique_ptr<ShellOpening> Session::open_shell() { return std::make_unique<ChannelOpening>(*this, host::start_line()); }
 
 void Session::watch_for_silence() {
   // The shortest interval: when it is time is decided here, by the clock that doesn't jump.

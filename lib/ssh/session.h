@@ -23,6 +23,7 @@
 #include "core/fd.h"
 #include "core/waker.h"
 #include "ssh/kexinit.h"
+#include "ssh/link.h"
 #include "ssh/transport.h"
 
 struct _LIBSSH2_SESSION;
@@ -30,12 +31,12 @@ struct _LIBSSH2_CHANNEL;
 
 namespace kirikae::ssh {
 
-class Session {
+class Session final : public Link {
  public:
   // Takes a connected socket that doesn't block. `keepalive`: after so long without a byte from the host it is asked for one,
   // after `silences` times that it counts as gone.
   Session(Fd socket, Target target, std::chrono::seconds keepalive, int silences = 3);
-  ~Session();  // shut_down()
+  ~Session() override;  // shut_down()
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
 
@@ -47,6 +48,8 @@ class Session {
   // timeout, cancelled.
   Result<Handshake> handshake(const Algorithms& offered, const Wait& wait);
   [[nodiscard]] std::string host_key() const;  // the blob; empty before the handshake
+  [[nodiscard]] std::string identity() const override;
+  std::unique_ptr<ShellOpening> open_shell() override;
 
   // From now on silence means something (see the constructor); for when the host has let us in.
   void watch_for_silence();
@@ -60,33 +63,33 @@ class Session {
 
   // Ends one round: sends what is kept, and sleeps until there may be something to do: bytes from the host, room for more, the
   // waker, the deadline, or `also` readable. False: the connection is lost, loss() says how.
-  bool wait(Deadline deadline, int also = -1);
+  bool wait(Deadline deadline, int also = -1) override;
 
   // Whether a writer of much may go on; otherwise wait() comes back when it may.
-  [[nodiscard]] bool may_write() const { return unsent_.size() - sent_ < 65536; }
+  [[nodiscard]] bool may_write() const override { return unsent_.size() - sent_ < 65536; }
 
   // How much of a payload should be on its way at most. OpenSSH's server copies what its receiver has not yet taken again and again, at a
   // cost of 20 ms for 2 MiB; no less than what keeps a line of 100 MB/s busy.
-  [[nodiscard]] std::size_t payload_limit() const;
+  [[nodiscard]] std::size_t payload_limit() const override;
 
   // A libssh2 call failed in a way that leaves no use for the connection.
   void fail(int code);
   // Likewise, in words: "no sign of life for 45 s".
-  void fail(const std::string& why);
-  [[nodiscard]] bool lost() const { return !loss_.empty(); }
-  [[nodiscard]] const std::string& loss() const { return loss_; }
+  void fail(const std::string& why) override;
+  [[nodiscard]] bool lost() const override { return !loss_.empty(); }
+  [[nodiscard]] const std::string& loss() const override { return loss_; }
 
   // A channel that nobody wants any more: closed and freed beside everything else.
   void retire(_LIBSSH2_CHANNEL* channel);
   [[nodiscard]] bool is_retiring() const { return !retired_.empty(); }  // wait() is still needed for some
 
   // Says goodbye if there is somebody to say it to, closes the socket and frees libssh2's session. Never waits for the host.
-  void shut_down();
+  void shut_down() override;
 
   [[nodiscard]] _LIBSSH2_SESSION* raw() const { return session_; }
-  [[nodiscard]] const Target& target() const { return target_; }
+  [[nodiscard]] const Target& target() const override { return target_; }
   // Shared, since what wakes may outlive the session by a moment.
-  [[nodiscard]] const std::shared_ptr<Waker>& waker() const { return waker_; }
+  [[nodiscard]] const std::shared_ptr<Waker>& waker() const override { return waker_; }
   [[nodiscard]] std::chrono::milliseconds silence() const;  // since the last byte
 
  private:

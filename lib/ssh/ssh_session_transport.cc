@@ -47,10 +47,10 @@ class SshSessionTransport::Upload {
       : source_(source), on_sent_(on_sent), limit_(limit), buffer_(upload_buffer) {}
 
   // As much as goes now. Error: the source's.
-  Result<void> pump(ControlShell& shell, const Session& session) {
+  Result<void> pump(ControlShell& shell, const Link& link) {
     again_ = false;
     const auto before = sent_;
-    TRY(write(shell, session));
+    TRY(write(shell, link));
     if (sent_ != before) {
       again_ = sent_ - before >= upload_per_round;
       if (on_sent_) on_sent_(sent_);
@@ -61,11 +61,11 @@ class SshSessionTransport::Upload {
   [[nodiscard]] bool again() const { return again_; }
 
  private:
-  Result<void> write(ControlShell& shell, const Session& session) {
+  Result<void> write(ControlShell& shell, const Link& link) {
     const auto until = sent_ + upload_per_round;
-    while (!ended_ && session.may_write() && sent_ < until && shell.unconfirmed() < limit_) {
+    while (!ended_ && link.may_write() && sent_ < until && shell.unconfirmed() < limit_) {
       if (at_ == size_) {
-        TRY_ASSIGN(const auto piece, source_.read(buffer_, session.waker()));
+        TRY_ASSIGN(const auto piece, source_.read(buffer_, link.waker()));
         if (piece.state == ByteSource::Piece::State::later) return {};
         if (piece.state == ByteSource::Piece::State::end) {
           ended_ = true;
@@ -108,22 +108,22 @@ struct SshSessionTransport::Following {
   }
 };
 
-Result<std::unique_ptr<Transport>> SshSessionTransport::start(std::unique_ptr<Session> session,
-                                                              std::optional<ChannelOpening> asked_for, const Wait& wait) {
-  std::unique_ptr<SshSessionTransport> transport(new SshSessionTransport(std::move(session)));
-  ChannelOpening opening = asked_for ? *std::move(asked_for) : ChannelOpening(*transport->session_, host::start_line());
+Result<std::unique_ptr<Transport>> SshSessionTransport::start(std::unique_ptr<Link> link, std::unique_ptr<ShellOpening> opening,
+                                                              const Wait& wait) {
+  std::unique_ptr<SshSessionTransport> transport(new SshSessionTransport(std::move(link)));
+  if (!opening) opening = transport->link_->open_shell();
   // As soon as there is a channel, the next one can be asked for; it needn't wait for this one's shell.
   const auto beside = [&] {
-    if (opening.is_open() && transport->early_wanted_) transport->open_early();
+    if (opening->is_open() && transport->early_wanted_) transport->open_early();
   };
-  TRY_ASSIGN(auto channel, Channel::open(opening, open_limit, wait, beside));
-  transport->control_.emplace(*transport->session_, std::move(channel), ControlShell::Mode::control);
+  TRY_ASSIGN(auto channel, opening->finish(open_limit, wait, beside));
+  transport->control_.emplace(*transport->link_, std::move(channel), ControlShell::Mode::control);
   transport->control_->pump(ignore);
   return transport;
 }
 
-SshSessionTransport::SshSessionTransport(std::unique_ptr<Session> session)
-    : session_(std::move(session)), early_wanted_(session_->target().payload), next_ping_(Deadline::in(heartbeat_interval)) {}
+SshSessionTransport::SshSessionTransport(std::unique_ptr<Link> link)
+    : link_(std::move(link)), early_wanted_(link_->target().payload), next_ping_(Deadline::in(heartbeat_interval)) {}
 
 SshSessionTransport::~SshSessionTransport() { close(); }
 
@@ -139,7 +139,7 @@ Result<Exit> SshSessionTransport::send(const host::Command& command, ByteSource&
   TRY(ready_for(command, wait));
   TRY_ASSIGN(auto shell, data_shell(command.name, wait));
   shell.start_step(1, command);
-  Upload upload(data, on_sent, session_->payload_limit());
+  Upload upload(data, on_sent, link_->payload_limit());
   return follow(shell, &upload, command, on_output, wait);
 }
 
@@ -171,11 +171,11 @@ Result<ControlShell> SshSessionTransport::data_shell(const std::string& step, co
     early_.reset();
     return shell;
   }
-  ChannelOpening opening = early_ ? std::move(early_->opening) : ChannelOpening(*session_, host::start_line());
+  auto opening = early_ ? std::move(early_->opening) : link_->open_shell();
   early_.reset();
-  auto channel = Channel::open(opening, open_limit, wait);
+  auto channel = opening->finish(open_limit, wait, {});
   if (!channel) return std::unexpected(std::move(channel).error().with_context("running '" + step + "'"));
-  return ControlShell(*session_, *std::move(channel), ControlShell::Mode::data);
+  return ControlShell(*link_, *std::move(channel), ControlShell::Mode::data);
 }
 
 void SshSessionTransport::look_after(const ControlShell* but) {
@@ -191,13 +191,13 @@ void SshSessionTransport::look_after(const ControlShell* but) {
 }
 
 void SshSessionTransport::open_early() {
-  if (!early_) early_.emplace(Early{ChannelOpening(*session_, host::start_line()), std::nullopt});
+  if (!early_) early_.emplace(Early{link_->open_shell(), std::nullopt});
   if (early_->shell) return;  // it can be there before the control channel's
-  const int code = early_->opening.step();
-  if (code == 0) {
-    early_->shell.emplace(*session_, early_->opening.take(), ControlShell::Mode::data);
+  const auto state = early_->opening->advance();
+  if (state == ShellOpening::State::there) {
+    early_->shell.emplace(*link_, early_->opening->take(), ControlShell::Mode::data);
     early_->shell->pump(ignore);
-  } else if (code != ChannelOpening::again) {
+  } else if (state == ShellOpening::State::refused) {
     // Who needs a data channel asks once more, and is told why there is none.
     early_.reset();
     early_wanted_ = false;
@@ -206,7 +206,7 @@ void SshSessionTransport::open_early() {
 
 Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, const host::Command& command,
                                          const OutputFn& on_output, const Wait& wait) {
-  const StopWakes wakes(wait.stop, *session_->waker());
+  const StopWakes wakes(wait.stop, *link_->waker());
   Following following;
   for (;;) {
     look_after(&shell);
@@ -216,7 +216,7 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
       return std::unexpected(ended_error(following, command.name, true));
     }
     // A shell of its own for one step ends with it, and says no more of a step that was told to end.
-    if (following.ending && upload != nullptr && !session_->lost() && !shell.problem().empty()) {
+    if (following.ending && upload != nullptr && !link_->lost() && !shell.problem().empty()) {
       return std::unexpected(ended_error(following, command.name, true));
     }
     if (auto error = trouble(shell, command.name)) return std::unexpected(std::move(*error));
@@ -227,15 +227,15 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
       } else if (wait.deadline.passed()) {
         following.end(Error(ErrorCode::timeout, {}));
       } else if (upload != nullptr) {
-        if (auto fed = upload->pump(shell, *session_); !fed) following.end(std::move(fed).error());
+        if (auto fed = upload->pump(shell, *link_); !fed) following.end(std::move(fed).error());
       }
       if (following.ending && upload == nullptr) shell.cancel_step();
-      if (following.ending && upload != nullptr) shell.signal_step();
+      if (following.ending && upload != nullptr) shell.terminate_step();
       if (following.ending) continue;
     } else if (following.until.passed()) {
       // A control shell with a step that doesn't end is of no further use, and the end of its input is one more cause to end it.
       auto error = ended_error(following, command.name, false);
-      if (upload == nullptr) session_->fail("'" + command.name + "' could not be ended there");
+      if (upload == nullptr) link_->fail("'" + command.name + "' could not be ended there");
       return std::unexpected(std::move(error));
     }
     auto until = following.ending ? following.until : wait.deadline;
@@ -243,7 +243,7 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
     if (!shell.said_hello())
       until = until.tightened(Deadline::in(shell.started_at() + hello_limit - Deadline::Clock::now()));
     if (upload != nullptr && upload->again()) until = Deadline::in({});
-    session_->wait(until);
+    link_->wait(until);
   }
 }
 
@@ -252,10 +252,10 @@ Result<void> SshSessionTransport::idle(const Waker& until) {
     if (!control_) return std::unexpected(lost_error({}));
     look_after(nullptr);
     // The news of the connection's end may have come behind other bytes: twice, so that it is not left for later.
-    if (readable(until.fd()) && session_->wait(Deadline::in({}))) session_->wait(Deadline::in({}));
+    if (readable(until.fd()) && link_->wait(Deadline::in({}))) link_->wait(Deadline::in({}));
     if (auto error = trouble(*control_, {})) return std::unexpected(std::move(*error));
     if (readable(until.fd())) return {};
-    session_->wait(next_ping_.tightened(control_->next_look()), until.fd());
+    link_->wait(next_ping_.tightened(control_->next_look()), until.fd());
   }
 }
 
@@ -266,12 +266,12 @@ void SshSessionTransport::close() {
   control_->quit();
   control_->pump(ignore);
   // It is worth an answer only where others wait for the lock.
-  while (holds_ && !control_->at_end() && control_->problem().empty() && !session_->lost() && !until.passed()) {
+  while (holds_ && !control_->at_end() && control_->problem().empty() && !link_->lost() && !until.passed()) {
     control_->pump(ignore);
-    session_->wait(until);
+    link_->wait(until);
   }
   control_.reset();
-  session_->shut_down();
+  link_->shut_down();
 }
 
 // The host lives as long as the control shell answers: sshd alone, which answers keepalives, is not enough.
@@ -280,7 +280,7 @@ void SshSessionTransport::heartbeat() {
   next_ping_ = Deadline::in(heartbeat_interval);
   if (!control_->said_hello()) return;
   if (last_ping_ - control_->last_pong() >= heartbeats_missed) {
-    session_->fail(
+    link_->fail(
         fmt::format("its control shell has not answered for {} s", heartbeat_interval.count() * heartbeats_missed));
     return;
   }
@@ -288,22 +288,22 @@ void SshSessionTransport::heartbeat() {
 }
 
 Result<void> SshSessionTransport::ready_for(const host::Command& command, const Wait& wait) const {
-  const std::string place = "'" + session_->target().name + "'";
+  const std::string place = "'" + link_->target().name + "'";
   if (wait.stop.stop_requested()) {
     return std::unexpected(said_of_host(ErrorCode::cancelled,
                                         fmt::format("'{}' was not started on {}: stopped", command.name, place), {}));
   }
-  if (session_->lost()) {
+  if (link_->lost()) {
     return std::unexpected(said_of_host(ErrorCode::lost,
                                         fmt::format("'{}' was not started on {}: the connection was lost before ({})",
-                                                    command.name, place, session_->loss()),
+                                                    command.name, place, link_->loss()),
                                         "check the host and run the same command again"));
   }
   return {};
 }
 
 std::optional<Error> SshSessionTransport::trouble(const ControlShell& shell, const std::string& step) const {
-  if (session_->lost()) return lost_error(step);
+  if (link_->lost()) return lost_error(step);
   for (const auto* each : {&shell, &*control_}) {
     if (!each->problem().empty()) return shell_error(*each, step);
   }
@@ -312,7 +312,7 @@ std::optional<Error> SshSessionTransport::trouble(const ControlShell& shell, con
 }
 
 Error SshSessionTransport::shell_error(const ControlShell& shell, const std::string& step) const {
-  const std::string place = place_of(session_->target());
+  const std::string place = place_of(link_->target());
   if (!shell.said_hello()) {
     const std::string what =
         shell.problem().empty() ? fmt::format("it did not answer in {} s", hello_limit.count()) : shell.problem();
@@ -321,7 +321,7 @@ Error SshSessionTransport::shell_error(const ControlShell& shell, const std::str
         shell.problem().empty() ? ErrorCode::timeout : ErrorCode::connect,
         fmt::format("no shell could be started on {}: {}{}", place, what,
                     said.empty() ? "" : ", and said '" + said + "'"),
-        fmt::format("check the login shell and its rc files: {} true", ssh_command(session_->target())));
+        fmt::format("check the login shell and its rc files: {} true", ssh_command(link_->target())));
   }
   return said_of_host(
       ErrorCode::lost,
@@ -332,22 +332,22 @@ Error SshSessionTransport::shell_error(const ControlShell& shell, const std::str
 }
 
 Error SshSessionTransport::lost_error(const std::string& step) const {
-  const std::string place = place_of(session_->target());
+  const std::string place = place_of(link_->target());
   return said_of_host(
       ErrorCode::lost,
       step.empty()
-          ? fmt::format("the connection to {} was lost: {}", place, session_->loss())
+          ? fmt::format("the connection to {} was lost: {}", place, link_->loss())
           : fmt::format("the connection to {} was lost while '{}' ran: {}; it is not known whether it finished", place,
-                        step, session_->loss()),
+                        step, link_->loss()),
       "check the host and run the same command again");
 }
 
 Error SshSessionTransport::ended_error(const Following& following, const std::string& step, bool gone) const {
-  const std::string place = "'" + session_->target().name + "'";
+  const std::string place = "'" + link_->target().name + "'";
   const char* there = gone ? "it was ended there" : "it could not be ended and may still run there";
   Error why = *following.ending;
   const std::string hint =
-      gone ? why.hint : fmt::format("look for it on the host: {}", ssh_command(session_->target()));
+      gone ? why.hint : fmt::format("look for it on the host: {}", ssh_command(link_->target()));
   switch (why.message.empty() ? why.code : ErrorCode::local) {
     case ErrorCode::timeout:
       return said_of_host(
@@ -356,12 +356,12 @@ Error SshSessionTransport::ended_error(const Following& following, const std::st
     case ErrorCode::cancelled:
       return said_of_host(why.code, fmt::format("'{}' on {} was stopped; {}", step, place, there), hint);
     default:
-      return std::move(why).on(session_->target().name);  // the source's own words
+      return std::move(why).on(link_->target().name);  // the source's own words
   }
 }
 
 Error SshSessionTransport::said_of_host(ErrorCode code, std::string text, std::string hint) const {
-  return Error(code, std::move(text), std::move(hint)).on(session_->target().name);
+  return Error(code, std::move(text), std::move(hint)).on(link_->target().name);
 }
 
 }  // namespace kirikae::ssh

@@ -1,22 +1,21 @@
-// SshSessionTransport: the real Transport: one Session with one control shell for its whole life.
+// SshSessionTransport: the real Transport: one Link with one control shell for its whole life.
 #pragma once
 
 #include <memory>
 #include <optional>
 
 #include "ssh/control_shell.h"
-#include "ssh/session.h"
+#include "ssh/link.h"
 #include "ssh/transport.h"
 
 namespace kirikae::ssh {
 
 class SshSessionTransport final : public Transport {
  public:
-  // Takes a session that the host has let in, and starts the control shell there. It returns before the shell has answered: a
+  // Takes a link that the host has let in, and starts the control shell there. It returns before the shell has answered: a
   // host on which none can be started shows in the first call. `opening`: the channel for it, where it was asked for already.
   // Errors: connect, lost, timeout, cancelled.
-  static Result<std::unique_ptr<Transport>> start(std::unique_ptr<Session> session, std::optional<ChannelOpening> opening,
-                                                  const Wait& wait);
+  static Result<std::unique_ptr<Transport>> start(std::unique_ptr<Link> link, std::unique_ptr<ShellOpening> opening, const Wait& wait);
 
   ~SshSessionTransport() override;
 
@@ -27,7 +26,7 @@ class SshSessionTransport final : public Transport {
   Result<Exit> send_row(const Row& row, const Payload& payload, const OutputFn& on_output, const Wait& wait) override;
   void hold(const std::string& text) override;
   void let_go() override { holds_ = false; }
-  [[nodiscard]] std::string identity() const override { return session_->host_key(); }
+  [[nodiscard]] std::string identity() const override { return link_->identity(); }
   Result<void> idle(const Waker& until) override;
   void close() override;
 
@@ -36,11 +35,11 @@ class SshSessionTransport final : public Transport {
   struct Following;
   // A data channel that is made ready before it is wanted.
   struct Early {
-    ChannelOpening opening;
+    std::unique_ptr<ShellOpening> opening;
     std::optional<ControlShell> shell;
   };
 
-  explicit SshSessionTransport(std::unique_ptr<Session> session);
+  explicit SshSessionTransport(std::unique_ptr<Link> link);
 
   // Waits for the end of the step that runs in `shell`, which is the control shell or a data channel's with its upload.
   Result<Exit> follow(ControlShell& shell, Upload* upload, const host::Command& command, const OutputFn& on_output,
@@ -58,7 +57,7 @@ class SshSessionTransport final : public Transport {
   [[nodiscard]] Error ended_error(const Following& following, const std::string& step, bool gone) const;
   [[nodiscard]] Error said_of_host(ErrorCode code, std::string text, std::string hint) const;
 
-  std::unique_ptr<Session> session_;  // before the shells, whose channels are its own
+  std::unique_ptr<Link> link_;  // before the shells, whose channels are its own
   std::optional<ControlShell> control_;
   std::optional<Early> early_;
   bool early_wanted_;
