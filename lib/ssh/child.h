@@ -24,8 +24,8 @@ struct ChildCall {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH
   std::map<std::string, std::string> environment{};  // added to ours
   std::vector<std::string> without{};                // variables of ours that it shall not have: patterns with * and ?
-  int socket;  // its standard input and output
-  int errors;
+  int socket = -1;  // its standard input and output
+  int errors = -1;
 };
 
 // A running program in a session of its own: a process group, without a terminal where it would be stopped for a question.
@@ -43,7 +43,7 @@ class Child {
   // Readable once it has ended; -1 where the kernel can't tell, or it is known already.
   [[nodiscard]] int exit_fd() const { return end_ ? -1 : exited_.get(); }
   // How it ended: exit status, or minus the signal. The zombie stays, so that its id keeps naming its group.
-  [[nodiscard]] std::optional<int> end();
+  std::optional<int> end();
   void signal(int number) const;
 
  private:

@@ -1,11 +1,8 @@
 #include <fmt/format.h>
-#include <poll.h>
 
-#include <algorithm>
 #include <map>
 #include <mutex>
 #include <optional>
-#include <random>
 
 #include "host/command.h"
 #include "ssh/authenticator.h"
@@ -15,12 +12,13 @@
 #include "ssh/libssh2_error.h"
 #include "ssh/login_slots.h"
 #include "ssh/new_keys.h"
+#include "ssh/openssh_login.h"
 #include "ssh/proxy_command.h"
+#include "ssh/refusals.h"
 #include "ssh/session.h"
 #include "ssh/socket.h"
 #include "ssh/ssh_connector.h"
 #include "ssh/ssh_session_transport.h"
-#include "ssh/stop_wakes.h"
 #include "ssh/wire.h"
 
 namespace kirikae::ssh {
@@ -28,66 +26,21 @@ namespace {
 
 using std::chrono::milliseconds;
 
-// A busy host may refuse for a while after the last login has gone through: both have to be passed until it counts as its answer.
-constexpr int tries_limit = 8;
-constexpr std::chrono::seconds refusing_limit{30};
-constexpr milliseconds first_pause{100};
-constexpr milliseconds longest_pause{5000};
 constexpr milliseconds authentication_limit{20'000};  // for one answer of the host
 // For a jump host's login, over the time to connect: somebody may be asked for its passphrase.
 constexpr std::chrono::seconds jump_limit{120};
 
-// Doubles from try to try, with a random part, so that those who were refused together don't come back together.
-milliseconds pause_before(int next_try) {
-  thread_local std::minstd_rand random(std::random_device{}());
-  const auto longest = std::min(longest_pause, first_pause * (1 << std::min(next_try - 2, 10)));
-  return milliseconds(
-      std::uniform_int_distribution<std::int64_t>(longest.count() / 2, longest.count() * 3 / 2)(random));
-}
-
-// False: asked to stop, or the deadline passed first.
-bool pause(milliseconds time, const Wait& wait) {
-  Waker stopped;
-  const StopWakes wakes(wait.stop, stopped);
-  pollfd polled{stopped.fd(), POLLIN, 0};
-  ::poll(&polled, 1, Deadline::in(time).tightened(wait.deadline).poll_milliseconds());
-  return !wait.stop.stop_requested() && !wait.deadline.passed();
-}
+constexpr const char* openssh_advice = "have the system's ssh carry the run (ssh: {transport: openssh})";
 
 Error stopped_error(const Target& target) {
   return Error(ErrorCode::cancelled, "connecting to " + place_of(target) + " was stopped").on(target.name);
 }
 
-// Connections that the host has closed before the login, one after the other.
-struct Refusals {
-  int count = 0;
-  std::string why;
-  Deadline::Clock::time_point first{};
-
-  void add(const std::string& reason) {
-    if (count++ == 0) first = Deadline::Clock::now();
-    why = reason;
-  }
-  [[nodiscard]] bool are_enough() const {
-    return count >= tries_limit && Deadline::Clock::now() - first >= refusing_limit;
-  }
-  [[nodiscard]] Error error(const Target& target) const {
-    const double seconds = std::chrono::duration<double>(Deadline::Clock::now() - first).count();
-    const std::string tries = count == 1 ? "1 try" : fmt::format("{} tries in {:.0f} s", count, seconds);
-    return Error(ErrorCode::connect,
-                 fmt::format("{} closes connections before the login ({}): {}", place_of(target), tries, why),
-                 "raise MaxStartups in the host's sshd_config, or lower 'parallel' under 'ssh' in the recipe; or the "
-                 "host refuses this "
-                 "machine: " +
-                     ssh_command(target))
-        .on(target.name);
-  }
-};
-
 class SshConnector final : public RealConnector {
  public:
   explicit SshConnector(Settings settings)
       : settings_(std::move(settings)),
+        openssh_(settings_),
         authenticator_(settings_),
         slots_(settings_.parallel, settings_.parallel_logins_per_address),
         jump_hosts_([this](const Hop& hop, const std::vector<Hop>& before, const Wait& wait) { return jump(hop, before, wait); }) {}
@@ -105,7 +58,7 @@ class SshConnector final : public RealConnector {
     jump,  // a session without a control channel
     key,   // none: the host's key alone
   };
-  enum class Try { in, refused, hung_up, too_early };
+  enum class Try { in, refused, hung_up, too_early, unlike };
 
   // A host and how it is reached.
   struct Way {
@@ -113,6 +66,7 @@ class SshConnector final : public RealConnector {
     HostSettings host;
     std::shared_ptr<const HostKeys> keys;
     Goal goal = Goal::session;
+    std::vector<OpensshStop> stops{};  // for the system's ssh, where that carries it
 
     // What known_hosts has it under.
     [[nodiscard]] std::string known_as() const { return host.host_key_alias.empty() ? target.address : host.host_key_alias; }
@@ -123,6 +77,7 @@ class SshConnector final : public RealConnector {
     std::unique_ptr<ChannelOpening> opening;  // of the control channel, asked for behind the signature; goes before the session
     bool early = true;                      // whether that may be done
     Error last;
+    std::unique_ptr<Transport> transport{};  // instead of the session, of the system's ssh
   };
   Result<Way> way_to(const Target& target, const Wait& wait);
   Result<Way> way_to_jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait);
@@ -131,6 +86,10 @@ class SshConnector final : public RealConnector {
   Result<void> add_stops(const Hop& hop, const std::vector<Hop>& before, int depth, const Wait& wait, std::vector<Stop>& stops);
   // Tries until the host has let us in. A jump host has no slot: those who hold one wait for it.
   Result<Attempt> get_in(const Way& way, const Tell& tell, const Wait& wait);
+  // The same, but that the two have no algorithm in common is told by an attempt that has come to nothing.
+  Result<Attempt> try_to_get_in(const Way& way, const Tell& tell, const Wait& wait);
+  [[nodiscard]] Carrier carrier_of(const Target& target) const;
+  Result<void> lead_openssh(Way& way, const Target& wanted, const Wait& wait);
   Result<std::unique_ptr<Session>> jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait);
   // One connection up to the login. Error: whatever a further try doesn't change.
   Result<Try> log_in(const Way& way, const Tell& tell, const Wait& wait, Attempt& attempt);
@@ -139,6 +98,7 @@ class SshConnector final : public RealConnector {
                                          const Wait& wait);
 
   const Settings settings_;
+  OpensshLogin openssh_;
   std::mutex keys_mutex_;
   std::map<std::vector<std::string>, std::shared_ptr<const HostKeys>> keys_;  // by the files
   Authenticator authenticator_;
@@ -205,18 +165,38 @@ Result<std::unique_ptr<Session>> SshConnector::open(const Way& way, const Wait& 
 }
 
 Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell, const Wait& wait, Attempt& attempt) {
-  auto& [session, opening, early, last] = attempt;
+  auto& [session, opening, early, last, transport] = attempt;
   const auto& target = way.target;
   const auto& host = way.host;
+  if (!way.stops.empty()) {
+    TRY_ASSIGN(auto login, openssh_.log_in(target, way.stops, tell, wait));
+    transport = std::move(login.transport);
+    if (transport) return Try::in;
+    last = Error(ErrorCode::connect, login.refusal).on(target.name);
+    return Try::refused;
+  }
+  for (const Beyond& beyond : host.beyond) {
+    if (!beyond.needed) continue;
+    return std::unexpected(Error(ErrorCode::connect, "ssh_config: " + beyond.text, beyond.hint + ", or " + openssh_advice).on(target.name));
+  }
   const auto types = way.keys->key_types(way.known_as(), way.known_port());
-  TRY_ASSIGN(const Algorithms offer, restricted(offered_algorithms(types), host));
+  const auto offer = restricted(offered_algorithms(types), host);
+  if (!offer) {
+    last = Error(offer.error()).on(target.name);
+    return Try::unlike;
+  }
   tell(host.jumps.empty() ? "connecting" : "connecting through '" + host.jumps.back().name + "'");
   const Deadline direct = Deadline::in(host.connect_timeout);
   TRY_ASSIGN(session, open(way, wait));
   const bool is_direct = host.jumps.empty() && host.proxy_command.empty();
   const Wait connecting{wait.deadline.tightened(is_direct ? direct : Deadline::in(host.connect_timeout)), wait.stop};
-  TRY_ASSIGN(const auto handshake, session->handshake(offer, connecting));
-  if (handshake == Session::Handshake::refused) {
+  const auto handshake = session->handshake(*offer, connecting);
+  if (!handshake && session->shares_nothing()) {
+    last = handshake.error();
+    return Try::unlike;
+  }
+  if (!handshake) return std::unexpected(handshake.error());
+  if (*handshake == Session::Handshake::refused) {
     last = Error(ErrorCode::connect, session->loss()).on(target.name);
     if (is_direct) return Try::refused;
     return std::unexpected(Error(ErrorCode::connect, fmt::format("can't connect to {}: {}", place_of(target), session->loss()),
@@ -249,6 +229,19 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
 }
 
 Result<SshConnector::Attempt> SshConnector::get_in(const Way& way, const Tell& tell, const Wait& wait) {
+  TRY_ASSIGN(Attempt attempt, try_to_get_in(way, tell, wait));
+  if (attempt.session || attempt.transport) return attempt;
+  Error error = std::move(attempt.last);
+  if (way.goal == Goal::session) error.hint += ", or " + std::string(openssh_advice);
+  if (way.goal == Goal::key) {
+    error.hint = fmt::format("ssh-keyscan may have what it takes: compare the key that it shows, and add the line to {}: ssh-keyscan -p {} {}",
+                             way.host.known_hosts.empty() ? "known_hosts" : way.host.known_hosts.front(), way.target.port,
+                             way.target.address);
+  }
+  return std::unexpected(std::move(error));
+}
+
+Result<SshConnector::Attempt> SshConnector::try_to_get_in(const Way& way, const Tell& tell, const Wait& wait) {
   const Target& target = way.target;
   const auto ticket = slots_.take_ticket();
   Refusals refusals;
@@ -261,11 +254,15 @@ Result<SshConnector::Attempt> SshConnector::get_in(const Way& way, const Tell& t
       return log_in(way, tell, wait, attempt);
     }();
     // Where the time ran out after refusals, these are what a person has to know.
-    if (!result && result.error().code == ErrorCode::timeout && wait.deadline.passed() && refusals.count > 0) {
+    if (!result && result.error().code == ErrorCode::timeout && wait.deadline.passed() && refusals.any()) {
       return std::unexpected(refusals.error(target));
     }
     if (!result) return std::unexpected(result.error());
     if (*result == Try::in) return attempt;
+    if (*result == Try::unlike) {
+      attempt.session.reset();
+      return attempt;
+    }
     if (*result == Try::too_early) {
       early = false;
       continue;
@@ -278,7 +275,7 @@ Result<SshConnector::Attempt> SshConnector::get_in(const Way& way, const Tell& t
     refusals.add(attempt.last.message);
     attempt.opening.reset();
     attempt.session.reset();
-    if (refusals.are_enough() || !pause(pause_before(refusals.count + 1), wait)) {
+    if (refusals.are_enough() || !refusals.pause(wait)) {
       return std::unexpected(wait.stop.stop_requested() ? stopped_error(target) : refusals.error(target));
     }
     tell("waiting: the host takes no more logins now");
@@ -316,10 +313,41 @@ Result<std::unique_ptr<Session>> SshConnector::jump(const Hop& hop, const std::v
 
 Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& wanted, const Tell& tell_wanted, const Wait& wait) {
   const Tell tell = tell_wanted ? tell_wanted : [](std::string_view) {};
-  const auto way = way_to(wanted, wait);
+  auto way = way_to(wanted, wait);
   if (!way) return std::unexpected(Error(way.error()).on(wanted.name));
-  TRY_ASSIGN(Attempt attempt, get_in(*way, tell, wait));
+  const Carrier carrier = carrier_of(wanted);
+  if (carrier == Carrier::openssh || (carrier == Carrier::automatic && !way->host.beyond.empty())) {
+    TRY(lead_openssh(*way, wanted, wait));
+  }
+  TRY_ASSIGN(Attempt attempt, carrier == Carrier::automatic ? try_to_get_in(*way, tell, wait) : get_in(*way, tell, wait));
+  if (!attempt.session && !attempt.transport) {
+    if (settings_.warn) settings_.warn(wanted.name, "carried by the system's ssh: " + attempt.last.message);
+    TRY(lead_openssh(*way, wanted, wait));
+    TRY_ASSIGN(attempt, get_in(*way, tell, wait));
+  }
+  if (attempt.transport) return std::move(attempt.transport);
   return SshSessionTransport::start(std::move(attempt.session), std::move(attempt.opening), wait);
+}
+
+Carrier SshConnector::carrier_of(const Target& target) const {
+  const auto own = settings_.carriers.find(target.name);
+  return own == settings_.carriers.end() ? settings_.carrier : own->second;
+}
+
+// Jump hosts are told what the recipe says, each by its own call of ssh.
+Result<void> SshConnector::lead_openssh(Way& way, const Target& wanted, const Wait& wait) {
+  TRY_ASSIGN(const auto stops, stops_to(wanted, wait));
+  for (const Stop& stop : stops) {
+    const SshConfig::Wanted asked{stop.target.address, stop.target.port, stop.target.user};
+    if (!stop.jump) {
+      way.stops.push_back({asked, way.host});
+      continue;
+    }
+    auto settings = settings_.config->of(asked, wait);
+    if (!settings) return std::unexpected(std::move(settings).error().on(wanted.name));
+    way.stops.push_back({asked, *std::move(settings)});
+  }
+  return {};
 }
 
 // A hop's own jump hosts first, as JumpHosts passes them.

@@ -10,6 +10,21 @@ namespace kirikae::ssh {
 
 enum class AddressFamily { any, ipv4, ipv6 };
 
+// What carries the sessions of a run.
+enum class Carrier {
+  libssh2,
+  openssh,    // the system's ssh
+  automatic,  // that where it is known that libssh2 can't
+};
+
+// A setting of ssh_config that ssh follows and libssh2 doesn't.
+struct Beyond {
+  std::string directive;
+  std::string text;  // what it means for libssh2: an error, or where that goes without it, a warning
+  std::string hint;
+  bool needed = false;
+};
+
 // One host on the way to another, as ProxyJump names it.
 struct Hop {
   std::string name;  // as ssh_config knows it
@@ -49,7 +64,10 @@ struct HostSettings {
 
   std::string command;  // with which a person gets there likewise: "ssh -p 2222 deploy@web1"
 
-  // Settings that were passed over here, for people: "GSSAPIAuthentication is on, but …".
+  std::vector<Beyond> beyond;
+  std::vector<std::string> sent_environment;  // patterns of variables that ssh would send of its own
+
+  // Settings that were passed over here, for people: "StrictHostKeyChecking no is taken for …".
   std::vector<std::string> warnings;
 };
 

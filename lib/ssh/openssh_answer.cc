@@ -98,7 +98,7 @@ Result<std::string> agent_of(const OpenSshAnswer& answer, const LocalUser& self)
   return found == self.environment.end() ? std::string() : found->second;
 }
 
-Result<void> host_key_settings(const OpenSshAnswer& answer, HostSettings& settings) {
+void host_key_settings(const OpenSshAnswer& answer, HostSettings& settings) {
   settings.host_key_alias = answer.value("hostkeyalias");
   for (const char* directive : {"userknownhostsfile", "globalknownhostsfile"}) {
     for (std::string& path : paths(answer.value(directive))) settings.known_hosts.push_back(std::move(path));
@@ -110,13 +110,12 @@ Result<void> host_key_settings(const OpenSshAnswer& answer, HostSettings& settin
         "StrictHostKeyChecking no is taken for accept-new: a host whose key has changed is refused all the same");
   }
   if (const std::string file = answer.value("revokedhostkeys"); !file.empty()) {
-    return std::unexpected(misconfigured(fmt::format("the revoked keys in '{}' can't be looked at here (RevokedHostKeys)", file),
-                                         "write them to known_hosts as @revoked lines"));
+    settings.beyond.push_back({"RevokedHostKeys", fmt::format("the revoked keys in '{}' can't be looked at here (RevokedHostKeys)", file),
+                               "write them to known_hosts as @revoked lines", true});
   }
   if (!answer.value("knownhostscommand").empty()) {
-    settings.warnings.emplace_back("KnownHostsCommand is not run: host keys come from files alone");
+    settings.beyond.push_back({"KnownHostsCommand", "KnownHostsCommand is not run: host keys come from files alone", {}});
   }
-  return {};
 }
 
 Result<void> user_key_settings(const OpenSshAnswer& answer, const OpenSshAnswer& defaults, const std::string& name,
@@ -136,7 +135,8 @@ Result<void> user_key_settings(const OpenSshAnswer& answer, const OpenSshAnswer&
   settings.identities_only = answer.is_on("identitiesonly");
   TRY_ASSIGN(settings.agent_socket, agent_of(answer, self));
   if (!answer.value("pkcs11provider").empty()) {
-    settings.warnings.emplace_back("PKCS11Provider is not used here: load its keys into the ssh-agent (ssh-add -s)");
+    settings.beyond.push_back(
+        {"PKCS11Provider", "PKCS11Provider is not used here: load its keys into the ssh-agent (ssh-add -s), or set transport: openssh", {}});
   }
   return {};
 }
@@ -150,8 +150,8 @@ Result<void> way_there(const OpenSshAnswer& answer, const std::string& name, Hos
   }
   for (const auto& [directive, shown] : {std::pair{"bindinterface", "BindInterface"}, {"proxyusefdpass", "ProxyUseFdpass"}}) {
     if (const std::string value = answer.value(directive); !value.empty() && value != "no") {
-      return std::unexpected(misconfigured(fmt::format("{} is not followed here, and decides where we connect from", shown),
-                                           "take it out for this host"));
+      settings.beyond.push_back(
+          {shown, fmt::format("{} is not followed here, and decides where we connect from", shown), "take it out for this host", true});
     }
   }
   const std::string family = answer.value("addressfamily");
@@ -209,7 +209,7 @@ Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswe
   }
   settings.port = *port;
   TRY(way_there(answer, name, settings));
-  TRY(host_key_settings(answer, settings));
+  host_key_settings(answer, settings);
   TRY(user_key_settings(answer, defaults, name, self, settings));
   if (const auto seconds = number(answer.value("connecttimeout")); seconds && *seconds > 0) {
     settings.connect_timeout = std::chrono::seconds(*seconds);
@@ -222,6 +222,9 @@ Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswe
     const std::string list = answer.value(directive);
     return list == defaults.value(directive) ? std::string() : list;
   };
+  for (const std::string& patterns : answer.values("sendenv")) {
+    for (std::string& pattern : split(patterns, ' ')) settings.sent_environment.push_back(std::move(pattern));
+  }
   settings.kex = named("kexalgorithms");
   settings.host_key_algorithms = named("hostkeyalgorithms");
   settings.ciphers = named("ciphers");

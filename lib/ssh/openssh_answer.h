@@ -39,7 +39,7 @@ struct LocalUser {
 
 // The settings of the host that was asked for as `name`. `defaults` is what the same ssh says where no file is read: a list of keys that
 // differs from it is one that somebody named.
-// Errors (connect): a directive that would change where, as whom or with whose keys we connect, and that isn't honoured here.
+// Errors (connect): a directive whose value makes no sense.
 Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswer& defaults, const std::string& name,
                                  const LocalUser& self);
 

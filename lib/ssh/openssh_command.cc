@@ -2,8 +2,20 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "core/shell_quote.h"
+
 namespace kirikae::ssh {
 namespace {
+
+using Words = std::vector<std::string>;
+
+std::string with_percents_doubled(std::string_view text) {
+  std::string doubled;
+  for (const char c : text) doubled += c == '%' ? std::string("%%") : std::string(1, c);
+  return doubled;
+}
 
 // A path in a value of ssh_config(5): in quotes, since several may stand there; a percent sign twice, since it begins a token. What
 // begins the name of an environment variable, and quotes themselves, can't be written.
@@ -12,42 +24,119 @@ Result<std::string> config_path(const std::string& path) {
     return std::unexpected(Error(ErrorCode::local, fmt::format("ssh can't be told the path '{}'", path),
                                  "rename it: no quote, backslash or '${' may be in it"));
   }
-  std::string text = "\"";
-  for (const char c : path) text += c == '%' ? std::string("%%") : std::string(1, c);
-  return text + '"';
+  return '"' + with_percents_doubled(path) + '"';
 }
 
-}  // namespace
+void option(Words& argv, const std::string& name, const std::string& value) {
+  argv.emplace_back("-o");
+  argv.push_back(name + '=' + value);
+}
 
-Result<std::vector<std::string>> openssh_command(const Overrides& overrides, const SshConfig::Wanted& host, bool terminal,
-                                                 const std::string& remote_command) {
-  std::vector<std::string> argv = {"ssh", terminal ? "-t" : "-T"};
+void add_file(Words& argv, const Overrides& overrides) {
   if (!overrides.config.empty()) argv.insert(argv.end(), {"-F", overrides.config});
-  const auto option = [&](const std::string& name, const std::string& value) {
-    argv.emplace_back("-o");
-    argv.push_back(name + '=' + value);
-  };
-  if (overrides.accept_new) option("StrictHostKeyChecking", *overrides.accept_new ? "accept-new" : "yes");
+}
+
+Result<void> add_files_of_keys(Words& argv, const Overrides& overrides) {
   if (!overrides.known_hosts.empty()) {
     std::string files;
     for (const std::string& path : overrides.known_hosts) {
       TRY_ASSIGN(const std::string text, config_path(path));
       files += (files.empty() ? "" : " ") + text;
     }
-    option("UserKnownHostsFile", files);
-    option("GlobalKnownHostsFile", "/dev/null");
-    option("UpdateHostKeys", "no");
+    option(argv, "UserKnownHostsFile", files);
+    option(argv, "GlobalKnownHostsFile", "/dev/null");
+    option(argv, "UpdateHostKeys", "no");
   }
   for (const std::string& path : overrides.identities) {
     TRY_ASSIGN(const std::string text, config_path(path));
-    option("IdentityFile", text);
+    option(argv, "IdentityFile", text);
   }
-  if (!overrides.identities.empty()) option("IdentitiesOnly", "yes");
-  if (overrides.connect_timeout) option("ConnectTimeout", std::to_string(overrides.connect_timeout->count()));
-  if (overrides.keepalive) option("ServerAliveInterval", std::to_string(overrides.keepalive->count()));
+  if (!overrides.identities.empty()) option(argv, "IdentitiesOnly", "yes");
+  return {};
+}
+
+void add_place(Words& argv, const SshConfig::Wanted& host) {
   if (host.port != 0) argv.insert(argv.end(), {"-p", std::to_string(host.port)});
   if (!host.user.empty()) argv.insert(argv.end(), {"-l", host.user});
+}
+
+// What holds for every host that a run passes. The first value of an option counts.
+Result<void> add_terms(Words& argv, const OpensshMaster& master, const HostSettings& host) {
+  if (!master.questions) option(argv, "BatchMode", "yes");
+  option(argv, "StrictHostKeyChecking", host.accept_new ? "accept-new" : "yes");  // never ask
+  option(argv, "VerifyHostKeyDNS", "no");
+  option(argv, "NoHostAuthenticationForLocalhost", "no");
+  TRY(add_files_of_keys(argv, master.overrides));
+  if (master.overrides.known_hosts.empty()) option(argv, "UpdateHostKeys", "no");
+  // An ssh that doesn't know the option has not named it either.
+  const bool asks_command = std::ranges::find(host.beyond, "KnownHostsCommand", &Beyond::directive) != host.beyond.end();
+  if (!master.overrides.known_hosts.empty() && asks_command) option(argv, "KnownHostsCommand", "none");
+  option(argv, "ConnectTimeout", std::to_string(host.connect_timeout.count()));
+  option(argv, "ServerAliveInterval", std::to_string(host.keepalive.count()));
+  option(argv, "ServerAliveCountMax", std::to_string(host.keepalive_count));
+  option(argv, "PermitLocalCommand", "no");
+  return {};
+}
+
+// Through the last of `count` jump hosts. ssh itself would tell its jump hosts nothing of what it has been told.
+Result<std::string> way_through(const OpensshMaster& master, std::size_t count) {
+  const OpensshStop& jump = master.stops[count - 1];
+  Words argv = {"ssh", "-T"};
+  add_file(argv, master.overrides);
+  option(argv, "ControlMaster", "no");
+  option(argv, "ControlPath", "none");
+  TRY(add_terms(argv, master, jump.settings));
+  if (count > 1) {
+    TRY_ASSIGN(const std::string before, way_through(master, count - 1));
+    option(argv, "ProxyCommand", before);
+  }
+  add_place(argv, jump.wanted);
+  std::string line;
+  for (const std::string& word : argv) line += with_percents_doubled(shell_word(word)) + ' ';
+  return line + "-W '[%h]:%p' -- " + with_percents_doubled(shell_word(jump.wanted.name));
+}
+
+}  // namespace
+
+Result<Words> openssh_command(const Overrides& overrides, const SshConfig::Wanted& host, bool terminal, const std::string& remote_command) {
+  Words argv = {"ssh", terminal ? "-t" : "-T"};
+  add_file(argv, overrides);
+  if (overrides.accept_new) option(argv, "StrictHostKeyChecking", *overrides.accept_new ? "accept-new" : "yes");
+  TRY(add_files_of_keys(argv, overrides));
+  if (overrides.connect_timeout) option(argv, "ConnectTimeout", std::to_string(overrides.connect_timeout->count()));
+  if (overrides.keepalive) option(argv, "ServerAliveInterval", std::to_string(overrides.keepalive->count()));
+  add_place(argv, host);
   argv.insert(argv.end(), {"--", host.name, remote_command});
+  return argv;
+}
+
+Result<Words> openssh_master(const OpensshMaster& master, const std::string& remote_command) {
+  const OpensshStop& host = master.stops.back();
+  Words argv = {"ssh", "-T"};
+  add_file(argv, master.overrides);
+  argv.insert(argv.end(), {"-E", master.log, "-S", with_percents_doubled(master.socket)});
+  option(argv, "LogLevel", "DEBUG1");
+  option(argv, "ControlMaster", "yes");
+  option(argv, "ControlPersist", "no");
+  TRY(add_terms(argv, master, host.settings));
+  for (const char* name : {"ForwardAgent", "ForwardX11", "Tunnel"}) option(argv, name, "no");
+  option(argv, "ClearAllForwardings", "yes");
+  option(argv, "RemoteCommand", "none");
+  if (master.stops.size() > 1) {
+    TRY_ASSIGN(const std::string way, way_through(master, master.stops.size() - 1));
+    option(argv, "ProxyCommand", way);
+  }
+  add_place(argv, host.wanted);
+  argv.insert(argv.end(), {"--", host.wanted.name, remote_command});
+  return argv;
+}
+
+Words openssh_slave(const std::string& socket, const std::string& remote_command) {
+  Words argv = {"ssh", "-T", "-F", "none", "-S", with_percents_doubled(socket)};
+  option(argv, "ControlMaster", "no");
+  option(argv, "LogLevel", "ERROR");
+  option(argv, "ProxyCommand", "false");  // where the socket is gone, ssh would connect by itself
+  argv.insert(argv.end(), {"--", "host", remote_command});
   return argv;
 }
 

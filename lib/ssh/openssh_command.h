@@ -1,4 +1,5 @@
-// The system's ssh, called with what the recipe says; the rest it reads itself. For what a person does on a host.
+// The system's ssh, called with what the recipe says; the rest it reads itself. For what a person does on a host, and for runs that
+// libssh2 can't carry.
 #pragma once
 
 #include <string>
@@ -12,5 +13,25 @@ namespace kirikae::ssh {
 // Error (local): a path that ssh_config can't express.
 Result<std::vector<std::string>> openssh_command(const Overrides& overrides, const SshConfig::Wanted& host, bool terminal,
                                                  const std::string& remote_command);
+
+// A host that is passed on the way, or the one at its end.
+struct OpensshStop {
+  SshConfig::Wanted wanted;
+  HostSettings settings;
+};
+
+struct OpensshMaster {
+  const Overrides& overrides;
+  const std::vector<OpensshStop>& stops;  // first to last; the last one is the host
+  std::string socket;  // for openssh_slave(): in a folder that nobody else may enter
+  std::string log;     // a file for its own words, so that standard error is the host's
+  bool questions;      // whether somebody can answer them (SSH_ASKPASS)
+};
+// The one connection of a run to a host: it runs `remote_command` itself, and others beside it, and ends with the last of them. Host keys
+// are judged as strictly as the recipe has it, and nothing is done that concerns a person's session. Error (local): as above.
+Result<std::vector<std::string>> openssh_master(const OpensshMaster& master, const std::string& remote_command);
+
+// A further command over the connection whose socket that is. Without it, this never makes one.
+std::vector<std::string> openssh_slave(const std::string& socket, const std::string& remote_command);
 
 }  // namespace kirikae::ssh

@@ -47,6 +47,8 @@ class Session final : public Link {
   // Agrees on algorithms and keys; the host key has yet to be verified. Errors: connect (nothing in common, no SSH server),
   // timeout, cancelled.
   Result<Handshake> handshake(const Algorithms& offered, const Wait& wait);
+  // Why that failed: the two have nothing in common.
+  [[nodiscard]] bool shares_nothing() const { return sniffer_ && !sniffer_->missing(offered_).empty(); }
   [[nodiscard]] std::string host_key() const;  // the blob; empty before the handshake
   [[nodiscard]] std::string identity() const override;
   std::unique_ptr<ShellOpening> open_shell() override;

@@ -1,7 +1,8 @@
-// The real Connector: libssh2 sessions.
+// The real Connector: sessions of libssh2 and of the system's ssh.
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -16,6 +17,9 @@ namespace kirikae::ssh {
 struct Settings {
   std::shared_ptr<SshConfig> config;  // says how each host is reached; null: `host` holds for all of them, at the target's address
   HostSettings host{};
+  // Hosts that have one of their own are in `carriers`, by their names.
+  Carrier carrier = Carrier::libssh2;
+  std::map<std::string, Carrier> carriers{};
   int parallel = 100;                   // logins and sessions at the same time
   int parallel_logins_per_address = 8;  // under sshd's MaxStartups
   // Asked at most once per key file and run, one question at a time; empty answer: skip the key. Not set: no terminal.
@@ -23,6 +27,8 @@ struct Settings {
   // What people should know of a host, by its name; empty: it is none of the run's own.
   std::function<void(const std::string& host, const std::string& text)> warn{};
   std::string trust_command{};  // for advice: HostKeys::load()
+  // The program that the system's ssh shall ask by: it calls answer_askpass() (askpass.h). Empty: it asks nothing.
+  std::string askpass{};
 };
 
 class RealConnector : public Connector, public KeyTrust {};

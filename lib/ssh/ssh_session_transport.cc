@@ -108,7 +108,7 @@ struct SshSessionTransport::Following {
   }
 };
 
-Result<std::unique_ptr<Transport>> SshSessionTransport::start(std::unique_ptr<Link> link, std::unique_ptr<ShellOpening> opening,
+Result<std::unique_ptr<SshSessionTransport>> SshSessionTransport::start(std::unique_ptr<Link> link, std::unique_ptr<ShellOpening> opening,
                                                               const Wait& wait) {
   std::unique_ptr<SshSessionTransport> transport(new SshSessionTransport(std::move(link)));
   if (!opening) opening = transport->link_->open_shell();
@@ -126,6 +126,21 @@ SshSessionTransport::SshSessionTransport(std::unique_ptr<Link> link)
     : link_(std::move(link)), early_wanted_(link_->target().payload), next_ping_(Deadline::in(heartbeat_interval)) {}
 
 SshSessionTransport::~SshSessionTransport() { close(); }
+
+Result<void> SshSessionTransport::wait_for_hello(const Wait& wait) {
+  const StopWakes wakes(wait.stop, *link_->waker());
+  for (;;) {
+    control_->pump(ignore);
+    if (control_->said_hello()) break;
+    if (link_->lost()) return std::unexpected(lost_error({}));
+    if (!control_->problem().empty()) return std::unexpected(shell_error(*control_, {}));
+    if (wait.stop.stop_requested()) return std::unexpected(Error(ErrorCode::cancelled, {}));
+    if (wait.deadline.passed()) return std::unexpected(Error(ErrorCode::timeout, {}));
+    link_->wait(wait.deadline.tightened(control_->next_look()));
+  }
+  if (early_wanted_) open_early();
+  return {};
+}
 
 Result<Exit> SshSessionTransport::exec(const host::Command& command, const OutputFn& on_output, const Wait& wait) {
   TRY(ready_for(command, wait));

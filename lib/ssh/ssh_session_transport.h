@@ -15,9 +15,15 @@ class SshSessionTransport final : public Transport {
   // Takes a link that the host has let in, and starts the control shell there. It returns before the shell has answered: a
   // host on which none can be started shows in the first call. `opening`: the channel for it, where it was asked for already.
   // Errors: connect, lost, timeout, cancelled.
-  static Result<std::unique_ptr<Transport>> start(std::unique_ptr<Link> link, std::unique_ptr<ShellOpening> opening, const Wait& wait);
+  static Result<std::unique_ptr<SshSessionTransport>> start(std::unique_ptr<Link> link, std::unique_ptr<ShellOpening> opening, const Wait& wait);
 
   ~SshSessionTransport() override;
+
+  // For a link on which only the shell's hello says that the host has let us in. Errors: lost, connect (no shell was started),
+  // timeout and cancelled, both without a message.
+  Result<void> wait_for_hello(const Wait& wait);
+  // What was said before it, on either stream; the last of it.
+  [[nodiscard]] const std::string& noise() const { return control_->noise(); }
 
   Result<Exit> exec(const host::Command& command, const OutputFn& on_output, const Wait& wait) override;
   Result<Exit> send(const host::Command& command, ByteSource& data, const std::function<void(std::uint64_t)>& on_sent,

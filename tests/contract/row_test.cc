@@ -1,4 +1,4 @@
-// What every Transport promises of several steps in a row, asked of the real one and of the fake.
+// What every Transport promises of several steps in a row, asked of the real ones and of the fake.
 #include <cstring>
 #include <memory>
 #include <string>
@@ -21,11 +21,12 @@ const Command one{"one", "echo 1\n"}, two{"two", "printf 2; echo e2 >&2\n"}, rea
 class Subject {
  public:
   explicit Subject(bool payload = false) {
-    if (GENERATE(true, false)) {
+    const std::string kind = GENERATE("libssh2", "openssh", "fake");
+    if (kind != "fake") {
       sshd_ = std::make_unique<SshdFixture>();
       auto target = target_for(*sshd_);
       target.payload = payload;
-      transport_ = open_session(target, settings_for(*sshd_));
+      transport_ = open_session(target, settings_for(*sshd_, kind == "openssh" ? ssh::Carrier::openssh : ssh::Carrier::libssh2));
       return;
     }
     const auto host = hosts_.add("web1");

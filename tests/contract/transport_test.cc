@@ -1,5 +1,5 @@
-// What every Transport promises, tried on the real one (with an sshd, through a relay that can break the connection) and on
-// the fake one: the runner's tests are worth as much as the two are alike.
+// What every Transport promises, tried on the real ones (libssh2 and the system's ssh, with an sshd, through a relay that can break the
+// connection) and on the fake one: the runner's tests are worth as much as they are alike.
 #include <atomic>
 #include <chrono>
 #include <cstring>
@@ -32,9 +32,9 @@ class Subject {
 
 class RealSubject final : public Subject {
  public:
-  RealSubject()
+  explicit RealSubject(ssh::Carrier carrier)
       : relay_(sshd_.address(), sshd_.port()),
-        transport_(open_session(target_for(sshd_, relay_.port()), settings_for(sshd_))) {}
+        transport_(open_session(target_for(sshd_, relay_.port()), settings_for(sshd_, carrier))) {}
   ssh::Transport& transport() override { return *transport_; }
   Command says(int status, const std::string& out, const std::string& err) override {
     return {"says", "printf '%s' '" + out + "'; printf '%s' '" + err + "' >&2; exit " + std::to_string(status)};
@@ -74,7 +74,8 @@ class FakeSubject final : public Subject {
 };
 
 std::unique_ptr<Subject> make(const std::string& kind) {
-  if (kind == "real") return std::make_unique<RealSubject>();
+  if (kind == "libssh2") return std::make_unique<RealSubject>(ssh::Carrier::libssh2);
+  if (kind == "openssh") return std::make_unique<RealSubject>(ssh::Carrier::openssh);
   return std::make_unique<FakeSubject>();
 }
 
@@ -152,7 +153,7 @@ ssh::OutputFn when_started(std::function<void()> act) {
 }  // namespace
 
 TEST_CASE("a step's status and both of its streams come back") {
-  const auto subject = make(GENERATE("real", "fake"));
+  const auto subject = make(GENERATE("libssh2", "openssh", "fake"));
   auto& transport = subject->transport();
   for (const int status : {0, 1, 125, 255}) {
     std::string out;
@@ -170,7 +171,7 @@ TEST_CASE("a step's status and both of its streams come back") {
 }
 
 TEST_CASE("a step that was stopped or late is cancelled or a timeout, and the session stays usable") {
-  const auto subject = make(GENERATE("real", "fake"));
+  const auto subject = make(GENERATE("libssh2", "openssh", "fake"));
   auto& transport = subject->transport();
   SECTION("a stop") {
     std::stop_source stop;
@@ -211,7 +212,7 @@ TEST_CASE("a step that was stopped or late is cancelled or a timeout, and the se
 }
 
 TEST_CASE("a broken connection is lost, then and for every later call") {
-  const auto subject = make(GENERATE("real", "fake"));
+  const auto subject = make(GENERATE("libssh2", "openssh", "fake"));
   auto& transport = subject->transport();
   SECTION("while a step runs") {
     const auto exit = transport.exec(subject->hangs(), when_started([&] { subject->break_connection(); }), within(20s));
@@ -254,7 +255,7 @@ TEST_CASE("a broken connection is lost, then and for every later call") {
 }
 
 TEST_CASE("data reaches the step whole, at its maker's pace, and its progress is told") {
-  const auto subject = make(GENERATE("real", "fake"));
+  const auto subject = make(GENERATE("libssh2", "openssh", "fake"));
   std::string payload;
   for (int i = 0; i < 300'000; ++i) payload += static_cast<char>(i * 7 + i / 251);
   SlowSource data(payload, 6);
@@ -276,7 +277,7 @@ TEST_CASE("data reaches the step whole, at its maker's pace, and its progress is
 }
 
 TEST_CASE("data without a byte reaches the step as an end of file") {
-  const auto subject = make(GENERATE("real", "fake"));
+  const auto subject = make(GENERATE("libssh2", "openssh", "fake"));
   SlowSource data("", 1);
   std::string out;
   const auto exit = subject->transport().send(
@@ -287,7 +288,7 @@ TEST_CASE("data without a byte reaches the step as an end of file") {
 }
 
 TEST_CASE("a step that ends before its data does is no error of the transport") {
-  const auto subject = make(GENERATE("real", "fake"));
+  const auto subject = make(GENERATE("libssh2", "openssh", "fake"));
   EndlessSource data;
   const auto exit = subject->transport().send(subject->ignores_its_input(), data, {}, ignore, within(20s));
   REQUIRE(exit);
@@ -296,7 +297,7 @@ TEST_CASE("a step that ends before its data does is no error of the transport") 
 }
 
 TEST_CASE("an error of the data's maker ends the step and is the result") {
-  const auto subject = make(GENERATE("real", "fake"));
+  const auto subject = make(GENERATE("libssh2", "openssh", "fake"));
   FailingSource data;
   const auto exit = subject->transport().send(subject->echoes_its_input(), data, {}, ignore, within(20s));
   REQUIRE_FALSE(exit);
@@ -306,7 +307,7 @@ TEST_CASE("an error of the data's maker ends the step and is the result") {
 }
 
 TEST_CASE("sending can be stopped and can be late") {
-  const auto subject = make(GENERATE("real", "fake"));
+  const auto subject = make(GENERATE("libssh2", "openssh", "fake"));
   EndlessSource data;
   SECTION("a stop") {
     std::stop_source stop;
@@ -328,7 +329,7 @@ TEST_CASE("sending can be stopped and can be late") {
 }
 
 TEST_CASE("idling ends when the waker says so, also where it had said so before") {
-  const auto subject = make(GENERATE("real", "fake"));
+  const auto subject = make(GENERATE("libssh2", "openssh", "fake"));
   Waker waker;
   waker.wake();
   CHECK(subject->transport().idle(waker));
@@ -339,7 +340,7 @@ TEST_CASE("idling ends when the waker says so, also where it had said so before"
 }
 
 TEST_CASE("a closed transport runs nothing, and can be closed again") {
-  const auto subject = make(GENERATE("real", "fake"));
+  const auto subject = make(GENERATE("libssh2", "openssh", "fake"));
   subject->transport().close();
   subject->transport().close();
   const auto exit = subject->transport().exec(subject->says(0, "", ""), ignore, within(20s));

@@ -1,6 +1,8 @@
 // What the system's ssh is told.
 #include "ssh/openssh_command.h"
 
+#include <algorithm>
+
 #include "support/catch.h"
 
 namespace kirikae::ssh {
@@ -33,6 +35,42 @@ TEST_CASE("the system's ssh is told what the recipe says, and nothing else") {
                                           "-l",    "deploy",
                                           "--",    "-odd.example.com",
                                           "exec x"});
+}
+
+TEST_CASE("the ssh that carries a run judges keys as strictly as the recipe, asks nobody, and tells its jump hosts so") {
+  const auto has = [](const std::vector<std::string>& argv, const std::string& word) { return std::ranges::find(argv, word) != argv.end(); };
+  const Overrides overrides{.config = "/50%/it's", .known_hosts = {"/50%/known"}};
+  HostSettings host, jump;
+  host.connect_timeout = std::chrono::seconds(7);
+  host.accept_new = true;
+  host.beyond = {{"KnownHostsCommand", "", "", false}};
+  const std::vector<OpensshStop> stops = {{{"gate", 2222, "ada"}, jump}, {{"inner", 0, ""}, jump}, {{"web1", 0, "deploy"}, host}};
+  const auto argv = openssh_master({overrides, stops, "/tmp/x/s", "/tmp/x/log", false}, "exec x");
+  REQUIRE(argv);
+  CHECK(std::vector<std::string>(argv->begin(), argv->begin() + 8) ==
+        std::vector<std::string>{"ssh", "-T", "-F", "/50%/it's", "-E", "/tmp/x/log", "-S", "/tmp/x/s"});
+  CHECK(std::vector<std::string>(argv->end() - 5, argv->end()) == std::vector<std::string>{"-l", "deploy", "--", "web1", "exec x"});
+  for (const char* option : {"BatchMode=yes", "StrictHostKeyChecking=accept-new", "VerifyHostKeyDNS=no", "NoHostAuthenticationForLocalhost=no",
+                             "UserKnownHostsFile=\"/50%%/known\"", "GlobalKnownHostsFile=/dev/null", "KnownHostsCommand=none",
+                             "ConnectTimeout=7", "ServerAliveInterval=15", "ServerAliveCountMax=3", "ControlPersist=no", "ForwardAgent=no",
+                             "ClearAllForwardings=yes", "RemoteCommand=none", "PermitLocalCommand=no"}) {
+    INFO(option);
+    CHECK(has(*argv, option));
+  }
+  const auto way = std::ranges::find_if(*argv, [](const std::string& word) { return word.starts_with("ProxyCommand="); });
+  REQUIRE(way != argv->end());
+  CHECK(way->starts_with("ProxyCommand=ssh -T -F '/50%%/it'\\''s' -o ControlMaster=no -o ControlPath=none -o BatchMode=yes -o StrictHostKeyChecking=yes "));
+  CHECK(way->ends_with(" -W '[%h]:%p' -- inner"));
+  CHECK(way->find("UserKnownHostsFile=\"/50%%%%/known\"") != std::string::npos);
+  // The first of them within the second's, quoted and escaped once more.
+  CHECK(way->find("ProxyCommand=ssh -T -F '\\''/50%%%%/it'") != std::string::npos);
+  CHECK(way->find("[%%h]:%%p'\\'' -- gate") != std::string::npos);
+  CHECK(way->find("-p 2222 -l ada ") != std::string::npos);
+
+  const auto asking = openssh_master({overrides, {stops.back()}, "/tmp/x/s", "/tmp/x/log", true}, "exec x");
+  REQUIRE(asking);
+  CHECK_FALSE(has(*asking, "BatchMode=yes"));
+  CHECK(std::ranges::none_of(*asking, [](const std::string& word) { return word.starts_with("ProxyCommand="); }));
 }
 
 TEST_CASE("a path that ssh would read as something else is refused") {

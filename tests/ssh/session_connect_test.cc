@@ -120,7 +120,7 @@ TEST_CASE("a host that shares no algorithm is named with what it offers and what
                                   ") shares no algorithm with this program for " + one.kind + ": it offers '" +
                                   one.theirs));
   CHECK(error.message.find(", this program '" + one.ours) != std::string::npos);
-  CHECK(error.hint == "allow one of the latter in the host's sshd_config");
+  CHECK(error.hint == "allow one of the latter in the host's sshd_config, or have the system's ssh carry the run (ssh: {transport: openssh})");
 }
 
 TEST_CASE("the key type on file is asked for, though the host prefers another one") {

@@ -165,14 +165,26 @@ TEST_CASE("a laxer rule for host keys is accept-new at most, and said") {
   CHECK(lax.warnings[0].find("refused all the same") != std::string::npos);
 }
 
+TEST_CASE("directives that only ssh follows are told apart by whether one can go without them") {
+  const TempDir folder;
+  const auto beyond = [&](const std::string& line) {
+    const HostSettings settings = settings_of(folder, line);
+    REQUIRE(settings.beyond.size() == 1);
+    CHECK(settings.beyond[0].directive == line.substr(0, line.find(' ')));
+    return settings.beyond[0].needed;
+  };
+  CHECK(beyond("BindInterface lo\n"));
+  CHECK(beyond("ProxyUseFdpass yes\n"));
+  CHECK(beyond("RevokedHostKeys /gone\n"));
+  CHECK_FALSE(beyond("PKCS11Provider /lib/token.so\n"));
+  CHECK_FALSE(beyond("KnownHostsCommand /bin/true\n"));
+  CHECK(settings_of(folder, "ProxyUseFdpass no\nPKCS11Provider none\n").beyond.empty());
+}
+
 TEST_CASE("directives that decide where, as whom or whose keys are refused where they can't be followed") {
   const TempDir folder;
-  CHECK(error_of(folder, "BindInterface lo\n").message.find("BindInterface is not followed") != std::string::npos);
-  CHECK(error_of(folder, "RevokedHostKeys /gone\n").message.find("RevokedHostKeys") != std::string::npos);
   CHECK(error_of(folder, "IdentityFile /keys/%C\n").message.find("the token '%C'") != std::string::npos);
   CHECK(error_of(folder, "IdentityFile ${NOT_SET}/key\n").message.find("the variable 'NOT_SET' is not set") != std::string::npos);
-  CHECK(settings_of(folder, "PKCS11Provider /lib/token.so\n").warnings.size() == 1);
-  CHECK(settings_of(folder, "KnownHostsCommand /bin/true\n").warnings.size() == 1);
 }
 
 TEST_CASE("an error in ssh_config is told with its line, as ssh has it") {

@@ -14,8 +14,9 @@
 
 namespace kirikae::test {
 
-inline ssh::Settings settings_for(const SshdFixture& sshd) {
+inline ssh::Settings settings_for(const SshdFixture& sshd, ssh::Carrier carrier = ssh::Carrier::libssh2) {
   ssh::Settings settings;
+  settings.carrier = carrier;
   settings.host.known_hosts = {sshd.known_hosts()};
   settings.host.identities = {SshdFixture::client_key()};
   settings.host.identities_given = settings.host.identities_required = true;

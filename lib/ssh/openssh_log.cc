@@ -1,0 +1,68 @@
+#include "ssh/openssh_log.h"
+
+#include <algorithm>
+#include <array>
+#include <optional>
+
+#include "ssh/printable.h"
+
+namespace kirikae::ssh {
+namespace {
+
+constexpr std::size_t longest_words = 300;
+
+bool has(std::string_view line, std::string_view words) { return line.find(words) != std::string_view::npos; }
+
+// What is no complaint though it stands there.
+bool is_idle(std::string_view line) {
+  constexpr std::array begins = {"Authenticated to ", "Warning: Permanently added ", "Transferred: ", "Bytes per second: ", "@"};
+  return line.empty() || std::ranges::any_of(begins, [&](std::string_view begin) { return line.starts_with(begin); });
+}
+
+std::optional<ErrorCode> meaning(std::string_view line) {
+  struct Sign {
+    std::string_view words;
+    ErrorCode code;
+  };
+  constexpr std::array signs = {
+      Sign{"requested strict checking", ErrorCode::host_key}, Sign{"Host key verification failed", ErrorCode::host_key},
+      Sign{"Permission denied (", ErrorCode::auth}, Sign{"Too many authentication failures", ErrorCode::auth},
+      Sign{"timed out", ErrorCode::timeout}, Sign{"Timeout, server ", ErrorCode::timeout}};
+  for (const Sign& sign : signs) {
+    if (has(line, sign.words)) return sign.code;
+  }
+  return std::nullopt;
+}
+
+}  // namespace
+
+OpensshLog read_openssh_log(std::string_view text) {
+  constexpr std::string_view debug = "debug1: ";
+  OpensshLog log;
+  bool settled = false;  // a complaint that means something stays; later ones say only that it is over
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    while (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.starts_with(debug)) {
+      line.remove_prefix(debug.size());
+      if (line.starts_with("Remote protocol version ")) log.greeted = true;
+      if (line.starts_with("Entering interactive session")) log.logged_in = true;
+      if ((line.starts_with("Server host key: ") || line.starts_with("Server host certificate: ")) && log.host_key.empty()) {
+        const auto begin = std::min(line.find("SHA256:"), line.size());
+        log.host_key = line.substr(begin, line.find_first_of(" ,", begin) - begin);
+      }
+      continue;
+    }
+    if (line.starts_with("Warning: Permanently added ")) log.new_key = printable(line.substr(9), longest_words);
+    if (line.starts_with("Failed to add the host")) log.not_kept = printable(line, longest_words);
+    if (settled || is_idle(line)) continue;
+    const auto means = meaning(line);
+    log.complaint = printable(line, longest_words);
+    log.code = means.value_or(ErrorCode::connect);
+    settled = means.has_value();
+  }
+  return log;
+}
+
+}  // namespace kirikae::ssh

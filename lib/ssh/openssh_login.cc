@@ -1,0 +1,89 @@
+#include "ssh/openssh_login.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "host/command.h"
+#include "ssh/printable.h"
+#include "ssh/socket.h"
+#include "ssh/ssh_session_transport.h"
+
+namespace kirikae::ssh {
+namespace {
+
+// Over the time to connect, which ssh itself watches: for key exchange, login and shell, and for jump hosts.
+constexpr std::chrono::seconds login_limit{60};
+
+Error failure(const Target& target, const OpensshLog& log, const std::string& noise, const std::string& trust_command) {
+  // What a jump host's ssh or a proxy command has said is on standard error; what it means is there, too.
+  const OpensshLog said = log.greeted || noise.empty() ? log : read_openssh_log(noise);
+  const OpensshLog& cause = said.complaint.empty() ? log : said;
+  const std::string place = place_of(target);
+  const std::string words = cause.complaint.empty() ? "it ended and said nothing" : "'" + cause.complaint + "'";
+  const std::string see = "see what ssh says: " + ssh_command(target);
+  switch (cause.code) {
+    case ErrorCode::host_key:
+      return Error(cause.code, fmt::format("ssh refuses the host key of {}: {}", place, words),
+                   trust_command.empty() ? see : fmt::format("find out why; if the key is right: {} (--replace, if it has changed)", trust_command));
+    case ErrorCode::auth:
+      return Error(cause.code, fmt::format("ssh could not log in on {}: {}", place, words), see);
+    case ErrorCode::timeout:
+      return Error(cause.code, fmt::format("ssh did not reach {} in time: {}", place, words), see);
+    default:
+      return Error(ErrorCode::connect, fmt::format("ssh can't connect to {}: {}", place, words), see);
+  }
+}
+
+bool was_closed(const OpensshLog& log) {
+  return !log.greeted && (log.complaint.find("Connection closed by") != std::string::npos ||
+                          log.complaint.find("Connection reset by") != std::string::npos);
+}
+
+// Where no ssh_config is read, the settings are all that there is.
+Overrides overrides_of(const Settings& settings, const HostSettings& host) {
+  if (settings.config) return settings.config->overrides();
+  return {.config = "none", .known_hosts = host.known_hosts, .identities = host.identities};
+}
+
+}  // namespace
+
+Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std::vector<OpensshStop>& stops,
+                                                 const std::function<void(std::string_view)>& tell, const Wait& wait) {
+  const HostSettings& host = stops.back().settings;
+  TRY_ASSIGN(PrivateFolder folder, PrivateFolder::make());
+  const Overrides overrides = overrides_of(settings_, host);
+  const OpensshMaster master{overrides, stops, OpensshLink::socket(folder), OpensshLink::log(folder), false};
+  TRY_ASSIGN(auto argv, openssh_master(master, host::start_line()));
+  ChildCall call{.argv = std::move(argv), .without = host.sent_environment};
+  tell("connecting with ssh");
+  TRY_ASSIGN(auto started, OpensshLink::start({target, std::move(folder), std::move(call), fmt::format("{} {}", target.address, target.port)}));
+  const OpensshLink& link = *started;
+  Wait waiting{wait.deadline.tightened(Deadline::in(host.connect_timeout + login_limit)), wait.stop};
+  TRY_ASSIGN(auto transport, SshSessionTransport::start(std::move(started), nullptr, waiting));
+  const auto greeting = transport->wait_for_hello(waiting);
+  const OpensshLog log = link.said();
+  if (wait.stop.stop_requested()) {
+    return std::unexpected(Error(ErrorCode::cancelled, "connecting to " + place_of(target) + " was stopped").on(target.name));
+  }
+  if (!greeting && greeting.error().code == ErrorCode::timeout) {
+    const char* what = log.logged_in ? "the login shell on {} did not answer in time" : "ssh did not log in on {} in time";
+    return std::unexpected(
+        Error(ErrorCode::timeout, fmt::format(fmt::runtime(what), place_of(target)), "see what ssh says: " + ssh_command(target)).on(target.name));
+  }
+  if (!greeting && log.logged_in) return std::unexpected(greeting.error());
+  if (!greeting) {
+    const bool direct = stops.size() == 1 && host.proxy_command.empty();
+    if (direct && was_closed(log)) return Ended{nullptr, log.complaint};
+    return std::unexpected(failure(target, log, transport->noise(), settings_.trust_command).on(target.name));
+  }
+  if (!log.not_kept.empty()) {
+    return std::unexpected(Error(ErrorCode::host_key, fmt::format("the new host key of '{}' can't be kept: ssh says '{}'", target.name, log.not_kept),
+                                 "make the file writable, or name another one (ssh: known_hosts_file)")
+                               .on(target.name));
+  }
+  if (!log.new_key.empty() && settings_.warn) settings_.warn(target.name, "ssh: " + log.new_key);
+  return Ended{std::move(transport), {}};
+}
+
+}  // namespace kirikae::ssh

@@ -1,0 +1,34 @@
+// OpensshLogin: sessions that the system's ssh carries. Any thread.
+#pragma once
+
+#include <functional>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ssh/openssh_command.h"
+#include "ssh/openssh_link.h"
+#include "ssh/ssh_connector.h"
+#include "ssh/transport.h"
+
+namespace kirikae::ssh {
+
+class OpensshLogin {
+ public:
+  explicit OpensshLogin(const Settings& settings) : settings_(settings) {}
+
+  struct Ended {
+    std::unique_ptr<Transport> transport;  // null: the host has closed the connection before the login
+    std::string refusal;                   // then, ssh's words
+  };
+  // One connection, up to the hello of the control shell. `target` with the address and port that ssh_config has.
+  // Errors: connect, host_key, auth, timeout, cancelled, lost, local (there is no ssh).
+  Result<Ended> log_in(const Target& target, const std::vector<OpensshStop>& stops, const std::function<void(std::string_view)>& tell,
+                       const Wait& wait);
+
+ private:
+  const Settings& settings_;
+};
+
+}  // namespace kirikae::ssh

@@ -1,0 +1,256 @@
+// Sessions that the system's ssh carries: what differs from libssh2's. What doesn't, tests/contract asks of both.
+#include <atomic>
+#include <chrono>
+#include <cstdlib>
+#include <cstring>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "support/catch.h"
+#include "support/process.h"
+#include "support/relay.h"
+#include "support/ssh_session.h"
+
+using namespace kirikae;
+using namespace kirikae::test;
+using namespace std::chrono_literals;
+using ssh::Carrier;
+
+namespace {
+
+const std::string only_post_quantum = "KexAlgorithms sntrup761x25519-sha512@openssh.com";
+
+Error error_of(const ssh::Target& target, const ssh::Settings& settings, const ssh::Wait& wait = within(20s)) {
+  auto session = try_session(target, settings, wait);
+  return session ? Error() : std::move(session).error();
+}
+
+// With ssh_config's text, and the server's known_hosts and key as the recipe's.
+ssh::Settings configured(const SshdFixture& sshd, const std::string& text, Carrier carrier = Carrier::openssh) {
+  ssh::Settings settings;
+  settings.carrier = carrier;
+  const ssh::LocalUser self{sshd.home(), SshdFixture::user(), "here", "", {{"PATH", std::getenv("PATH")}}};
+  settings.config = std::make_shared<ssh::SshConfig>(
+      ssh::Overrides{.config = sshd.folder().write("ssh_config", text), .known_hosts = {sshd.known_hosts()}, .identities = {SshdFixture::client_key()}}, self);
+  return settings;
+}
+
+struct Variable {
+  Variable(const char* name, const std::string& value) : name_(name), before_(std::getenv(name) != nullptr ? std::getenv(name) : "") {
+    ::setenv(name, value.c_str(), 1);
+  }
+  ~Variable() { before_.empty() ? ::unsetenv(name_) : ::setenv(name_, before_.c_str(), 1); }
+  Variable(const Variable&) = delete;
+  Variable& operator=(const Variable&) = delete;
+
+ private:
+  const char* name_;
+  std::string before_;
+};
+
+class Nothing final : public ByteSource {
+ public:
+  Result<Piece> read(std::span<char>, const std::shared_ptr<Waker>&) override { return Piece{Piece::State::end, 0}; }
+};
+
+}  // namespace
+
+TEST_CASE("a host that libssh2 shares nothing with is reached by ssh, or by itself with a warning that says why") {
+  const SshdFixture sshd({.config = {only_post_quantum}});
+  CHECK(error_of(target_for(sshd), settings_for(sshd)).code == ErrorCode::connect);
+  CHECK(step(*open_session(target_for(sshd), settings_for(sshd, Carrier::openssh)), "echo here").out == "here\n");
+  auto settings = settings_for(sshd, Carrier::automatic);
+  std::string warned;
+  settings.warn = [&](const std::string& host, const std::string& text) { warned += host + ": " + text; };
+  CHECK(step(*open_session(target_for(sshd), settings), "echo here").out == "here\n");
+  CHECK(warned.starts_with("web1: carried by the system's ssh: 'web1' (127.0.0.1 port "));
+  CHECK(warned.find("for key exchange: it offers 'sntrup761x25519-sha512@openssh.com") != std::string::npos);
+}
+
+TEST_CASE("each host has its own carrier; one host is the same by either") {
+  const SshdFixture sshd;
+  auto settings = settings_for(sshd, Carrier::openssh);
+  settings.carriers = {{"web2", Carrier::libssh2}, {"web3", Carrier::automatic}};
+  auto target = target_for(sshd);
+  const auto one = open_session(target, settings);
+  CHECK(processes_with("UserKnownHostsFile=\"" + sshd.known_hosts()).size() == 1);
+  target.name = "web2";
+  const auto two = open_session(target, settings);
+  target.name = "web3";
+  const auto three = open_session(target, settings);
+  CHECK(processes_with("UserKnownHostsFile=\"" + sshd.known_hosts()).size() == 1);
+  CHECK(one->identity().starts_with("SHA256:"));
+  CHECK(one->identity() == two->identity());
+  one->close();
+  CHECK(processes_with("UserKnownHostsFile=\"" + sshd.known_hosts()).empty());
+}
+
+TEST_CASE("ssh refuses a host whose key is another one, or unknown, before anything is said to it") {
+  const SshdFixture sshd;
+  const auto target = target_for(sshd);
+  const std::string place = "[127.0.0.1]:" + std::to_string(sshd.port());
+  auto settings = settings_for(sshd, Carrier::openssh);
+  settings.trust_command = "deploy trust production";
+  SECTION("another one") {
+    settings.host.accept_new = GENERATE(false, true);
+    sshd.folder().write("known_hosts", place + ' ' + sshd.folder().read("authorized_keys"));
+    const auto error = error_of(target, settings);
+    INFO(to_text(error));
+    CHECK(error.code == ErrorCode::host_key);
+    CHECK(error.message == "ssh refuses the host key of 'web1' (127.0.0.1 port " + std::to_string(sshd.port()) + "): 'Host key for " + place +
+                               " has changed and you have requested strict checking.'");
+    CHECK(error.hint.find("deploy trust production") != std::string::npos);
+  }
+  SECTION("unknown") {
+    sshd.folder().write("known_hosts", "");
+    CHECK(error_of(target, settings).code == ErrorCode::host_key);
+    CHECK(sshd.folder().read("known_hosts").empty());
+  }
+  CHECK(sshd.log().find("Accepted") == std::string::npos);
+}
+
+TEST_CASE("under accept-new, ssh keeps a new host's key, and one that can't be kept is refused") {
+  const SshdFixture sshd;
+  auto settings = settings_for(sshd, Carrier::openssh);
+  settings.host.accept_new = true;
+  std::string warned;
+  settings.warn = [&](const std::string& host, const std::string& text) { warned += host + ": " + text; };
+  SECTION("it is kept") {
+    sshd.folder().write("known_hosts", "");
+    CHECK(open_session(target_for(sshd), settings));
+    CHECK(sshd.folder().read("known_hosts").find("ssh-ed25519 ") != std::string::npos);
+    CHECK(warned.starts_with("web1: ssh: Permanently added "));
+  }
+  SECTION("it can't be") {
+    settings.host.known_hosts = {"/proc/no/known_hosts"};
+    const auto error = error_of(target_for(sshd), settings);
+    CHECK(error.code == ErrorCode::host_key);
+    CHECK(error.message.starts_with("the new host key of 'web1' can't be kept: ssh says 'Failed to add the host"));
+  }
+}
+
+TEST_CASE("why ssh didn't get in is told in its own words") {
+  const SshdFixture sshd;
+  auto settings = settings_for(sshd, Carrier::openssh);
+  auto target = target_for(sshd);
+  SECTION("no key is accepted") {
+    settings.host.identities = {key_pair("ed25519", "stranger")};
+    const auto error = error_of(target, settings);
+    CHECK(error.code == ErrorCode::auth);
+    CHECK(error.message.starts_with("ssh could not log in on 'web1' (127.0.0.1 port "));
+    CHECK(error.message.find("Permission denied (") != std::string::npos);
+  }
+  SECTION("nobody listens") {
+    {
+      const SshdFixture gone;
+      target.port = gone.port();
+    }
+    const auto error = error_of(target, settings);
+    CHECK(error.code == ErrorCode::connect);
+    CHECK(error.message.ends_with("Connection refused'"));
+  }
+  SECTION("it says nothing") {
+    Relay relay(sshd.address(), sshd.port());
+    relay.freeze();
+    settings.host.connect_timeout = 1s;
+    const auto error = error_of(target_for(sshd, relay.port()), settings);
+    CHECK(error.code == ErrorCode::timeout);
+    CHECK(error.message.find("timed out") != std::string::npos);
+  }
+  SECTION("the login shell ends") {
+    const SshdFixture mute({.login_shell = "/bin/false"});
+    const auto error = error_of(target_for(mute), settings_for(mute, Carrier::openssh));
+    CHECK(error.code == ErrorCode::connect);
+    CHECK(error.message.find("no shell could be started on 'web1'") != std::string::npos);
+  }
+  SECTION("there is no ssh") {
+    const Variable nothing("PATH", "/proc/no");
+    const auto error = error_of(target, settings);
+    CHECK(error.code == ErrorCode::local);
+    CHECK(error.message == "there is no 'ssh' on this machine to reach 'web1' with");
+  }
+}
+
+TEST_CASE("a host that takes no more logins is tried again by ssh, too") {
+  const SshdFixture sshd;
+  Relay relay(sshd.address(), sshd.port());
+  const auto target = target_for(sshd, relay.port());
+  relay.refuse(2);
+  CHECK(open_session(target, settings_for(sshd, Carrier::openssh)));
+  CHECK(relay.connections() == 3);
+}
+
+TEST_CASE("a login by ssh can be stopped") {
+  const SshdFixture sshd;
+  Relay relay(sshd.address(), sshd.port());
+  const auto target = target_for(sshd, relay.port());
+  relay.freeze();
+  std::stop_source stop;
+  std::jthread other([&] {
+    CHECK(eventually([&] { return relay.connections() == 1; }));
+    stop.request_stop();
+  });
+  CHECK(error_of(target, settings_for(sshd, Carrier::openssh), within(20s, stop.get_token())).code == ErrorCode::cancelled);
+}
+
+TEST_CASE("a session that the server ends is lost, with ssh's words") {
+  const SshdFixture sshd;
+  const auto session = open_session(target_for(sshd), settings_for(sshd, Carrier::openssh));
+  REQUIRE(step(*session, "true").status == 0);
+  sshd.kill_sessions();
+  const auto end = step(*session, "sleep 600");
+  CHECK(end.error.code == ErrorCode::lost);
+  INFO(to_text(end.error));
+  CHECK(end.error.message.find("closed by remote host") != std::string::npos);
+}
+
+TEST_CASE("a step on a channel of its own that doesn't read its input is ended there") {
+  const SshdFixture sshd;
+  auto target = target_for(sshd);
+  target.payload = GENERATE(false, true);
+  const auto session = open_session(target, settings_for(sshd, Carrier::openssh));
+  std::stop_source stop;
+  Nothing none;
+  const auto heard = [&](ssh::Stream, std::string_view) { stop.request_stop(); };
+  const auto ended = session->send({"hangs", "echo started; sleep 987654; true"}, none, {}, heard, within(20s, stop.get_token()));
+  REQUIRE_FALSE(ended);
+  CHECK(ended.error().message == "'hangs' on 'web1' was stopped; it was ended there");
+  CHECK(eventually([] { return processes_with("987654").empty(); }));
+  CHECK(step(*session, "echo on").out == "on\n");
+}
+
+TEST_CASE("ssh is led through jump hosts under the recipe's rules, and its commands see none of our variables") {
+  const SshdFixture sshd({.config = {"AcceptEnv LC_*"}, .addresses = {"127.0.0.1", "127.0.0.2"}});
+  const Variable locale("LC_KIRIKAE", "ours");
+  const std::string text = "Host gate\n  HostName 127.0.0.2\n  Port " + std::to_string(sshd.port()) +
+                           "\n  StrictHostKeyChecking no\nHost web1\n  HostName 127.0.0.1\n  ProxyJump gate\nHost *\n  SendEnv LC_*\n";
+  const ssh::Target target{"web1", "web1", sshd.port(), SshdFixture::user()};
+  SECTION("both are known") {
+    const auto session = open_session(target, configured(sshd, text));
+    CHECK(step(*session, "echo \"<$LC_KIRIKAE>\"").out == "<>\n");
+    const std::string log = sshd.log();
+    CHECK(log.find("Accepted ") != log.rfind("Accepted "));
+  }
+  SECTION("the jump host's key is another one") {
+    const std::string known = sshd.known_hosts_lines("127.0.0.1", sshd.port());
+    sshd.folder().write("known_hosts", known + "[127.0.0.2]:" + std::to_string(sshd.port()) + ' ' + sshd.folder().read("authorized_keys"));
+    const auto error = error_of(target, configured(sshd, text));
+    INFO(to_text(error));
+    CHECK(error.code == ErrorCode::host_key);
+    CHECK(error.message.find("[127.0.0.2]") != std::string::npos);
+  }
+}
+
+TEST_CASE("a setting that only ssh follows is an error by libssh2, and followed by ssh") {
+  const SshdFixture sshd;
+  const ssh::Target target{"web1", "127.0.0.1", sshd.port(), SshdFixture::user()};
+  const std::string text = "Host *\n  RevokedHostKeys " + sshd.folder().write("revoked", sshd.known_hosts_lines("", 22).substr(1)) + "\n";
+  const auto refused = error_of(target, configured(sshd, text, Carrier::libssh2));
+  CHECK(refused.code == ErrorCode::connect);
+  CHECK(refused.message.find("(RevokedHostKeys)") != std::string::npos);
+  CHECK(refused.hint.ends_with("(ssh: {transport: openssh})"));
+  const auto revoked = error_of(target, configured(sshd, text, GENERATE(Carrier::openssh, Carrier::automatic)));
+  INFO(to_text(revoked));
+  CHECK(revoked.code == ErrorCode::host_key);
+}
