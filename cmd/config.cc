@@ -22,9 +22,10 @@ std::expected<void, Errors> select_hosts(const Options& options, recipe::Recipe&
   if (!selected) return std::unexpected(Errors{selected.error()});
   recipe.hosts.clear();
   for (const auto& host : *selected) {
-    recipe::HostEntry entry{host.address, host.roles, host.primary, {}, {}, host.vars, {}};
+    recipe::HostEntry entry{host.address, host.roles, host.primary, {}, {}, {}, host.vars, {}};
     if (host.port != recipe.ssh.port) entry.port = host.port;
     if (host.user != recipe.user) entry.user = host.user;
+    if (host.transport != recipe.ssh.transport) entry.transport = host.transport;
     recipe.hosts.push_back(std::move(entry));
   }
   return {};
@@ -42,6 +43,13 @@ std::string to_text(const std::vector<ssh::SettingLine>& lines) {
   return text;
 }
 
+// Of `auto`, with what decides for ssh already here.
+ssh::SettingLine transport_line(const inventory::Host& host, const ssh::HostSettings& settings) {
+  std::string value = host.transport;
+  if (carrier(value) == ssh::Carrier::automatic && !settings.beyond.empty()) value += ", openssh for " + settings.beyond.front().directive;
+  return {"transport", value, host.transport == recipe::Ssh().transport ? "default" : "recipe"};
+}
+
 Ended show_ssh(const Call& call) {
   auto request = load_request(call.options, call.stop);
   if (!request) return std::unexpected(std::move(request).error());
@@ -55,8 +63,12 @@ Ended show_ssh(const Call& call) {
     if (!settings[i]) return std::unexpected(Errors{Error(settings[i].error()).on(request->hosts[i].name)});
     const auto usual = config->usual(wanted[i], wait);
     if (!usual) return std::unexpected(Errors{Error(usual.error()).on(request->hosts[i].name)});
-    text += request->hosts[i].name + ":\n" + to_text(ssh::explain(*settings[i], *usual, wanted[i], config->overrides()));
+    auto lines = ssh::explain(*settings[i], *usual, wanted[i], config->overrides());
+    lines.insert(lines.begin(), transport_line(request->hosts[i], *settings[i]));
+    text += request->hosts[i].name + ":\n" + to_text(lines);
     for (const std::string& warning : settings[i]->warnings) text += "  # warning: " + warning + '\n';
+    if (carrier(request->hosts[i].transport) != ssh::Carrier::libssh2) continue;
+    for (const auto& beyond : settings[i]->beyond) text += fmt::format("  # {}: {}\n", beyond.needed ? "error" : "warning", beyond.text);
   }
   if (const auto failed = show_text(ui::sanitize_text(text))) return std::unexpected(Errors{*failed});
   return event::Report{};

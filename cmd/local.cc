@@ -108,6 +108,11 @@ recipe::Surroundings recipe_surroundings() {
   return surroundings;
 }
 
+ssh::Carrier carrier(const std::string& transport) {
+  if (transport == "openssh") return ssh::Carrier::openssh;
+  return transport == "auto" ? ssh::Carrier::automatic : ssh::Carrier::libssh2;
+}
+
 std::shared_ptr<ssh::SshConfig> ssh_config(const recipe::Ssh& ssh) {
   ssh::LocalUser self{account().home, login_name(), machine_name(), variable("SSH_AUTH_SOCK"), recipe_surroundings().environment};
   ssh::Overrides overrides{ssh.config, ssh.known_hosts, ssh.accept_new, ssh.identities, ssh.connect_timeout, ssh.keepalive};

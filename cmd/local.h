@@ -37,6 +37,9 @@ Result<std::string> runs_folder();
 std::optional<std::string> environment_variable(const std::string& name);
 recipe::Surroundings recipe_surroundings();
 
+// What the recipe calls libssh2, openssh or auto.
+ssh::Carrier carrier(const std::string& transport);
+
 // How hosts are reached: by ssh_config, under what the recipe says.
 std::shared_ptr<ssh::SshConfig> ssh_config(const recipe::Ssh& ssh);
 

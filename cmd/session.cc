@@ -64,6 +64,10 @@ std::vector<plan::Remark> take_from_ssh_config(std::vector<inventory::Host>& hos
     hosts[i].port = answers[i]->port;
     hosts[i].user = answers[i]->user;
     for (const std::string& warning : answers[i]->warnings) remarks.push_back({hosts[i].name, "ssh_config: " + warning});
+    if (carrier(hosts[i].transport) != ssh::Carrier::libssh2) continue;
+    for (const auto& beyond : answers[i]->beyond) {
+      if (!beyond.needed) remarks.push_back({hosts[i].name, "ssh_config: " + beyond.text});
+    }
   }
   return remarks;
 }
@@ -79,6 +83,7 @@ auto with_surroundings(const Call& call, bool reading, deploy::Request request, 
   if (!request.recipe.templates.empty()) take_from_ssh_config(request.other_hosts, *config, call.stop);
   ssh::Settings settings;
   settings.config = config;
+  for (const auto& host : request.hosts) settings.carriers.emplace(host.name, carrier(host.transport));
   settings.parallel = request.recipe.ssh.parallel;
   settings.ask = display.asker();
   settings.warn = [&](const std::string& host, const std::string& text) { display.warn(host, text); };

@@ -97,6 +97,7 @@ std::expected<std::vector<Host>, recipe::Errors> expand(const recipe::Recipe& re
     host.user = recipe.user;
     if (!entry.user.empty()) host.user = entry.user;
     if (!each.spec.user.empty()) host.user = each.spec.user;
+    host.transport = entry.transport.empty() ? recipe.ssh.transport : entry.transport;
     host.roles = entry.roles;
     host.every_role = without_roles;
     host.primary = entry.primary;

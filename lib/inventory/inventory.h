@@ -19,6 +19,7 @@ struct Host {
   std::string address;  // DNS name or numeric address, IPv6 without brackets
   int port = 0;         // 0: as ssh_config has it, until that was asked
   std::string user;     // empty: likewise
+  std::string transport{};  // "libssh2", "openssh" or "auto"
   std::vector<std::string> roles;
   bool every_role = false;  // no host of the stage has roles: each takes part in everything
   bool primary = false;

@@ -196,6 +196,7 @@ class Parser {
     Ssh ssh;
     if (scalar(map, "config") != nullptr) ssh.config = text(map, "config");
     if (!ssh.config.empty() && ssh.config != "none") ssh.config = local_path(ssh.config);
+    if (scalar(map, "transport") != nullptr) ssh.transport = text(map, "transport");
     ssh.port = number(map, "port", key_at("ssh.port"));
     if (scalar(map, "known_hosts") != nullptr) ssh.accept_new = text(map, "known_hosts") == "accept-new";
     ssh.known_hosts = local_paths(map, "known_hosts_file");
@@ -217,6 +218,7 @@ class Parser {
     entry.primary = flag(map, "primary", key_at("stages.*.hosts.*.primary"));
     if (const Node* port = scalar(map, "port")) entry.port = to_number(port->text);
     entry.user = text(map, "user");
+    entry.transport = text(map, "transport");
     entry.vars = named(map, "vars");
     entry.span = span_of(scene_.document, address->place);
     return entry;

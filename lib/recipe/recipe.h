@@ -81,6 +81,7 @@ struct Shared {
 struct Ssh {
   // What is empty or 0 is as ssh_config has it.
   std::string config;                    // absolute path of the file to read instead of OpenSSH's own, or "none"
+  std::string transport = "libssh2";     // that, "openssh" or "auto"
   int port = 0;                          // for hosts that name none
   std::optional<bool> accept_new;        // the key of a host that is in no known_hosts file
   std::vector<std::string> known_hosts;  // absolute paths, instead of all others; the first gets new keys
@@ -97,6 +98,7 @@ struct HostEntry {
   bool primary = false;
   std::optional<int> port;
   std::string user;     // empty: the recipe's
+  std::string transport{};  // likewise
   std::map<std::string, std::string> vars;
   Span span;
 };

@@ -181,6 +181,11 @@ std::string sha256_rule(std::string_view value) {
   return fmt::format("{} is no SHA-256: 64 hex digits", in_quotes(value));
 }
 
+std::string transport_rule(std::string_view value) {
+  if (value == "libssh2" || value == "openssh" || value == "auto") return {};
+  return fmt::format("{} carries no sessions: libssh2, openssh or auto does", in_quotes(value));
+}
+
 std::string known_hosts_rule(std::string_view value) {
   if (value == "strict" || value == "accept-new") return {};
   return fmt::format("{} is neither strict nor accept-new; files with host keys are named by known_hosts_file", in_quotes(value));

@@ -12,6 +12,13 @@ inline constexpr Key ssh_keys[] = {
      .summary = "The ssh_config file to read instead; none: no file. What is said in this recipe goes before it.",
      .example = "config: ssh_config",
      .rule = local_path_rule},
+    {.name = "transport",
+     .type = Type::text,
+     .fallback = "libssh2",
+     .summary = "What carries the sessions: libssh2, openssh (the system's ssh, with one connection to a host), or auto: libssh2, and openssh for "
+                "hosts where ssh_config or the host's algorithms ask for what libssh2 can't do.",
+     .example = "transport: auto",
+     .rule = transport_rule},
     {.name = "port",
      .type = Type::number,
      .fallback = "ssh_config's Port, else 22",

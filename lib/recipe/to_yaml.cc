@@ -195,6 +195,7 @@ void write_host(Writer& out, const HostEntry& host) {
   if (host.primary) out.line("primary", "true");
   if (host.port) out.line("port", std::to_string(*host.port));
   if (!host.user.empty()) out.line("user", value(host.user));
+  if (!host.transport.empty()) out.line("transport", host.transport);
   out.named("vars", host.vars);
   out.indent(-2);
 }
@@ -202,6 +203,7 @@ void write_host(Writer& out, const HostEntry& host) {
 void write_ssh(Writer& out, const Ssh& ssh) {
   out.open("ssh");
   if (!ssh.config.empty()) out.line("config", value(ssh.config));
+  out.line("transport", ssh.transport);
   if (ssh.port != 0) out.line("port", std::to_string(ssh.port));
   if (ssh.accept_new) out.line("known_hosts", *ssh.accept_new ? "accept-new" : "strict");
   out.lists("known_hosts_file", ssh.known_hosts);

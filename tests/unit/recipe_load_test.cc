@@ -46,6 +46,7 @@ hooks:
   after_publish: restart
   failed: [announce]
 ssh:
+  transport: auto
   port: 2200
   known_hosts: accept-new
   known_hosts_file: known_hosts
@@ -61,7 +62,7 @@ stages:
     confirm: true
     hosts:
       - {address: "app[01-12].example.com", roles: [app], vars: {weight: 10}}
-      - {address: db1.example.com, roles: [db], primary: true, port: 2222, user: admin}
+      - {address: db1.example.com, roles: [db], primary: true, port: 2222, user: admin, transport: openssh}
 )";
 
 }  // namespace
@@ -88,6 +89,8 @@ TEST_CASE("a recipe with every key loads into plain values", "[recipe]") {
   CHECK(recipe.shared.directories == Names{"log", "tmp/pids", "public/uploads"});
   CHECK(recipe.shared.files == Names{"config/database.yml", ".env"});
   CHECK(recipe.copied == Names{"node_modules"});
+  CHECK(recipe.ssh.transport == "auto");
+  CHECK(recipe.hosts.back().transport == "openssh");
   CHECK(recipe.ssh.port == 2200);
   CHECK(recipe.ssh.accept_new == true);
   CHECK(recipe.ssh.known_hosts == Names{"/srv/project/known_hosts"});

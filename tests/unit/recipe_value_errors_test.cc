@@ -283,6 +283,22 @@ deploy.yml:4:72: '/y' must be relative, without a '/' at its start
 )");
 }
 
+TEST_CASE("what carries sessions is one of three words, for all hosts and for one", "[recipe]") {
+  CHECK(errors_of(R"(application: a
+deploy_to: /srv/x
+source: {directory: d}
+ssh: {transport: ssh}
+stages: {production: {hosts: [{address: a, transport: OpenSSH}]}}
+)") ==
+        R"(deploy.yml:4:18: 'ssh' carries no sessions: libssh2, openssh or auto does
+  ssh: {transport: ssh}
+                   ^~~
+deploy.yml:5:55: 'OpenSSH' carries no sessions: libssh2, openssh or auto does
+  stages: {production: {hosts: [{address: a, transport: OpenSSH}]}}
+                                                        ^~~~~~~
+)");
+}
+
 TEST_CASE("what becomes of unknown host keys is one of two words, and files have a key of their own", "[recipe]") {
   CHECK(errors_of(R"(application: a
 deploy_to: /srv/x

@@ -77,6 +77,7 @@ tasks:
 hooks:
   after_publish: [restart]
 ssh:
+  transport: libssh2
   parallel: 100
 stages:
   production:
@@ -110,7 +111,7 @@ stages:
   "1.0":
     hosts: [h]
   production:
-    hosts: [{address: "a[01-03]", roles: [x, y], primary: false, port: 23, user: u, vars: {w: "10", v: "${application}"}}, "[fe80::1%eth0]:22"]
+    hosts: [{address: "a[01-03]", roles: [x, y], primary: false, port: 23, user: u, transport: auto, vars: {w: "10", v: "${application}"}}, "[fe80::1%eth0]:22"]
 )");
 }
 
