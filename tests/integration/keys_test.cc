@@ -75,8 +75,8 @@ std::vector<Probe> value_probes() {
        .hosts = "[127.0.0.1, {address: 127.0.0.2, primary: true}]"},
       {.what = "stages.*.hosts.*.port", .hosts = "[{address: 127.0.0.1, port: 1}, 127.0.0.2]"},
       {.what = "stages.*.hosts.*.user", .hosts = "[{address: 127.0.0.1, user: nobody-that-exists}, 127.0.0.2]"},
-      {.what = "stages.*.hosts.*.transport", .hosts = "[{address: 127.0.0.1, transport: openssh}, 127.0.0.2]",
-       .words = {"production", "--set", "ssh.known_hosts_file=new_hosts"}},
+      {.what = "stages.*.hosts.*.transport", .words = {"production", "--set", "ssh.known_hosts_file=new_hosts"},
+       .hosts = "[{address: 127.0.0.1, transport: openssh}, 127.0.0.2]"},
       {.what = "stages.*.hosts.*.vars.*", .without = told(""),        .hosts = "[{address: 127.0.0.1, vars: {x: 1}}, 127.0.0.2]"},
   };
 }

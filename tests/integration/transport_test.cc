@@ -1,0 +1,139 @@
+// Deploys that the system's ssh carries, for hosts of its own and beside libssh2's.
+#include <csignal>
+#include <filesystem>
+
+#include "support/catch.h"
+#include "support/farm.h"
+#include "support/process.h"
+
+using namespace kirikae::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+const std::vector<std::string> by_ssh = {"production", "--set", "ssh.transport=openssh"};
+const std::string only_post_quantum = "KexAlgorithms sntrup761x25519-sha512@openssh.com";
+
+// What the system's ssh runs for this world, and what it has started.
+std::vector<pid_t> carriers(const World& world) { return processes_with(world.known_hosts()); }
+
+std::string waits_in_build(const World& world) {
+  return "tasks: {wait: 'echo $$ >" + (world / "pid").string() + "; exec sleep 300'}\nhooks: {build: wait}\n";
+}
+
+bool waits(const World& world, const Running& running) {
+  const auto written = [&] { return std::filesystem::exists(world / "pid") && std::filesystem::file_size(world / "pid") > 1; };
+  return eventually([&] { return written() || running.has_ended(); }, std::chrono::seconds(60)) && written();
+}
+
+}  // namespace
+
+TEST_CASE("a post-quantum host is named by libssh2, deployed to by openssh, and by auto with the reason") {
+  World world({.sshd_config = {only_post_quantum}});
+  world.write_app("1");
+  const Ran refused = world.deploy({"production"});
+  INFO(refused);
+  REQUIRE(refused.status == 5);
+  REQUIRE_THAT(refused.err, ContainsSubstring("key exchange: it offers 'sntrup761x25519-sha512@openssh.com") &&
+                                ContainsSubstring("have the system's ssh carry the run (ssh: {transport: openssh})"));
+  REQUIRE(world.host(0).untouched());
+
+  const Ran carried = world.deploy(by_ssh);
+  INFO(carried);
+  REQUIRE(carried.status == 0);
+  REQUIRE(world.host(0).version() == "1");
+  REQUIRE(carried.out.find("warning") == std::string::npos);
+
+  world.write_app("2");
+  const Ran chosen = world.deploy({"production", "--set", "ssh.transport=auto"});
+  INFO(chosen);
+  REQUIRE(chosen.status == 0);
+  REQUIRE(world.host(0).version() == "2");
+  REQUIRE_THAT(chosen.out + chosen.err, ContainsSubstring("carried by the system's ssh: '127.0.0.1'"));
+  REQUIRE(world.broken_invariants().empty());
+  REQUIRE(carriers(world).empty());
+
+  const Ran trust = world.deploy({"trust", "production", "--set", "ssh.transport=auto"});
+  INFO(trust);
+  REQUIRE(trust.status != 0);
+  REQUIRE_THAT(trust.err, ContainsSubstring("ssh-keyscan -p " + std::to_string(world.port()) + " 127.0.0.1"));
+}
+
+TEST_CASE("one run has hosts of both transports, deploys to all of them and takes all of them back") {
+  World world({.hosts = 3, .own_servers = true});
+  world.write_recipe("", "[{address: \"127.0.0.1:" + std::to_string(world.sshd(0).port()) + "\", transport: openssh}, \"127.0.0.2:" +
+                             std::to_string(world.sshd(1).port()) + "\", {address: \"127.0.0.3:" + std::to_string(world.sshd(2).port()) +
+                             "\", transport: auto}]");
+  for (const char* version : {"1", "2"}) {
+    world.write_app(version);
+    const Ran ran = world.deploy({"production"});
+    INFO(ran);
+    REQUIRE(ran.status == 0);
+    for (const auto& host : world.hosts()) REQUIRE(host.version() == version);
+  }
+  const Ran back = world.deploy({"rollback", "production"});
+  INFO(back);
+  REQUIRE(back.status == 0);
+  for (const auto& host : world.hosts()) REQUIRE(host.version() == "1");
+  REQUIRE(world.broken_invariants().empty());
+  REQUIRE(carriers(world).empty());
+}
+
+TEST_CASE("the program is killed while ssh carries it: the step, the lock and every ssh end with it") {
+  World world;
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string first = world.host(0).live();
+  world.write_app("2");
+  world.write_recipe(waits_in_build(world));
+  Running running = world.start(by_ssh);
+  REQUIRE(waits(world, running));
+  const auto step = static_cast<pid_t>(std::stol(world.read("pid")));
+  REQUIRE_FALSE(carriers(world).empty());
+  running.signal(SIGKILL);
+  REQUIRE(running.wait().status == 128 + SIGKILL);
+  REQUIRE(eventually([&] { return process_name(step).empty() && carriers(world).empty(); }, std::chrono::seconds(20)));
+  REQUIRE(world.host(0).live() == first);
+  REQUIRE_FALSE(world.host(0).exists(".kirikae/lock"));
+  world.write_recipe();
+  const Ran again = world.deploy(by_ssh);
+  INFO(again);
+  REQUIRE(again.status == 0);
+  REQUIRE(world.host(0).version() == "2");
+}
+
+TEST_CASE("a connection that ssh loses ends the run as one of libssh2's does, and the next run finds all in order") {
+  World world;
+  world.write_app("1");
+  world.write_recipe(waits_in_build(world));
+  Running running = world.start(by_ssh);
+  REQUIRE(waits(world, running));
+  world.sshd().kill_sessions();
+  const Ran lost = running.wait();
+  INFO(lost);
+  REQUIRE(lost.status == 1);
+  REQUIRE_THAT(lost.err, ContainsSubstring("was lost while 'wait' ran") || ContainsSubstring("was lost while 'task wait' ran"));
+  REQUIRE_THAT(lost.err, ContainsSubstring("closed by remote host"));
+  REQUIRE(carriers(world).empty());
+  world.write_recipe();
+  const Ran again = world.deploy(by_ssh);
+  INFO(again);
+  REQUIRE(again.status == 0);
+  REQUIRE(world.broken_invariants().empty());
+}
+
+TEST_CASE("a stop ends what ssh carries, there and here") {
+  World world;
+  world.write_app("1");
+  world.write_recipe(waits_in_build(world));
+  Running running = world.start(by_ssh);
+  REQUIRE(waits(world, running));
+  const auto step = static_cast<pid_t>(std::stol(world.read("pid")));
+  running.signal(SIGINT);
+  const Ran ran = running.wait();
+  INFO(ran);
+  REQUIRE(ran.status == 130);
+  REQUIRE(eventually([&] { return process_name(step).empty(); }));
+  REQUIRE(carriers(world).empty());
+  REQUIRE(world.host(0).live().empty());
+}
