@@ -8,6 +8,7 @@
 #include <exception>
 #include <span>
 
+#include "askpass.h"
 #include "display.h"
 #include "local.h"
 #include "options.h"
@@ -162,6 +163,7 @@ int main(int argc, char** argv) {
   // one heap a deploy to 200 hosts takes 92 MiB instead of 140, in the same time (docs/performance.md).
   ::mallopt(M_ARENA_MAX, 1);
 #endif
+  if (kirikae::cmd::called_by_ssh(argc)) return kirikae::cmd::answer_ssh(argv[1]);
   try {
     return kirikae::cmd::run(argc, argv);
   } catch (const std::exception& error) {

@@ -8,6 +8,7 @@
 #include <type_traits>
 #include <utility>
 
+#include "askpass.h"
 #include "core/shell_quote.h"
 #include "deploy/secrets.h"
 #include "display.h"
@@ -86,6 +87,7 @@ auto with_surroundings(const Call& call, bool reading, deploy::Request request, 
   for (const auto& host : request.hosts) settings.carriers.emplace(host.name, carrier(host.transport));
   settings.parallel = request.recipe.ssh.parallel;
   settings.ask = display.asker();
+  settings.askpass = own_program();
   settings.warn = [&](const std::string& host, const std::string& text) { display.warn(host, text); };
   settings.trust_command = fmt::format("{} trust {}", request.command, shell_word(request.recipe.stage));
   const auto connector = ssh::make_connector(std::move(settings));

@@ -300,6 +300,14 @@ class Login {
     return interactive_.methods().empty() ? "" : "the host accepts: " + joined("", interactive_.methods(), ", ");
   }
 
+  // For what libssh2 has no means for.
+  [[nodiscard]] std::string with_ssh_instead(std::string hint) const {
+    for (const char* method : {"gssapi-with-mic", "hostbased"}) {
+      if (interactive_.takes(method)) return hint + fmt::format("; for {}, {}", method, openssh_advice);
+    }
+    return hint;
+  }
+
   Error refused() {
     const bool said = !interactive_.notes().empty();
     std::string text = fmt::format("no {} was accepted for user '{}'{}",
@@ -309,9 +317,9 @@ class Login {
     text += joined("; not tried any more: ", left_out_, ", ");
     if (const std::string takes = what_it_takes(); !takes.empty()) text.append("; ").append(takes);
     return Error(ErrorCode::auth, std::move(text),
-                 left_out_.empty() ? "see what ssh says: " + ssh_command(target_)
-                                   : "name the right key in the recipe (ssh: identity), and see what ssh says: " +
-                                         ssh_command(target_));
+                 with_ssh_instead(left_out_.empty() ? "see what ssh says: " + ssh_command(target_)
+                                                    : "name the right key in the recipe (ssh: identity), and see what ssh says: " +
+                                                          ssh_command(target_)));
   }
 
   Error no_keys() {
@@ -320,9 +328,9 @@ class Login {
                  fmt::format("there is no key to log in with: {}, and no key file was found{}",
                              trouble.empty() ? "the ssh-agent has none or is not running" : trouble,
                              interactive_.methods().empty() ? "" : "; " + what_it_takes()),
-                 fmt::format("make one and take it to the host: ssh-keygen -t ed25519 && ssh-copy-id{} {}",
-                             target_.port == 22 ? "" : fmt::format(" -p {}", target_.port),
-                             shell_word(target_.user + "@" + target_.address)));
+                 with_ssh_instead(fmt::format("make one and take it to the host: ssh-keygen -t ed25519 && ssh-copy-id{} {}",
+                                              target_.port == 22 ? "" : fmt::format(" -p {}", target_.port),
+                                              shell_word(target_.user + "@" + target_.address))));
   }
 
   KeyRing& keys_;
@@ -345,8 +353,9 @@ class Login {
   std::vector<std::string> left_out_;
 };
 
-// One question at a time, whoever asks.
-Settings in_turn(Settings settings) {
+}  // namespace
+
+Settings asking_in_turn(Settings settings) {
   if (!settings.ask) return settings;
   settings.ask = [ask = settings.ask, one = std::make_shared<std::mutex>()](const std::string& question) {
     const std::scoped_lock lock(*one);
@@ -354,8 +363,6 @@ Settings in_turn(Settings settings) {
   };
   return settings;
 }
-
-}  // namespace
 
 struct Authenticator::State {
   State(const Settings& settings, Passwords::Given given) : keys(settings), passwords(std::move(given), settings.ask) {}
@@ -365,7 +372,7 @@ struct Authenticator::State {
 };
 
 Authenticator::Authenticator(const Settings& settings, Passwords::Given given)
-    : state_(std::make_unique<State>(in_turn(settings), std::move(given))) {}
+    : state_(std::make_unique<State>(asking_in_turn(settings), std::move(given))) {}
 Authenticator::~Authenticator() = default;
 
 Result<void> Authenticator::authenticate(LIBSSH2_SESSION* session, const Target& target, const HostSettings& host,

@@ -15,6 +15,9 @@ struct _LIBSSH2_SESSION;
 
 namespace kirikae::ssh {
 
+// With one question at a time, whoever asks.
+Settings asking_in_turn(Settings settings);
+
 class Authenticator {
  public:
   // Repeats `f`, one libssh2 function, until it returns something else than LIBSSH2_ERROR_EAGAIN, and returns that,

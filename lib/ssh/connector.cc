@@ -30,8 +30,6 @@ constexpr milliseconds authentication_limit{20'000};  // for one answer of the h
 // For a jump host's login, over the time to connect: somebody may be asked for its passphrase.
 constexpr std::chrono::seconds jump_limit{120};
 
-constexpr const char* openssh_advice = "have the system's ssh carry the run (ssh: {transport: openssh})";
-
 Error stopped_error(const Target& target) {
   return Error(ErrorCode::cancelled, "connecting to " + place_of(target) + " was stopped").on(target.name);
 }
@@ -39,7 +37,7 @@ Error stopped_error(const Target& target) {
 class SshConnector final : public RealConnector {
  public:
   explicit SshConnector(Settings settings)
-      : settings_(std::move(settings)),
+      : settings_(asking_in_turn(std::move(settings))),
         openssh_(settings_),
         authenticator_(settings_),
         slots_(settings_.parallel, settings_.parallel_logins_per_address),

@@ -2,9 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <map>
+#include <optional>
+#include <string>
 #include <utility>
 
 #include "host/command.h"
+#include "ssh/askpass.h"
 #include "ssh/printable.h"
 #include "ssh/socket.h"
 #include "ssh/ssh_session_transport.h"
@@ -14,6 +18,7 @@ namespace {
 
 // Over the time to connect, which ssh itself watches: for key exchange, login and shell, and for jump hosts.
 constexpr std::chrono::seconds login_limit{60};
+constexpr std::size_t longest_question = 200;
 
 Error failure(const Target& target, const OpensshLog& log, const std::string& noise, const std::string& trust_command) {
   // What a jump host's ssh or a proxy command has said is on standard error; what it means is there, too.
@@ -48,20 +53,64 @@ Overrides overrides_of(const Settings& settings, const HostSettings& host) {
 
 }  // namespace
 
+// How often somebody had been asked a question when this login was answered it.
+struct OpensshLogin::Conversation {
+  std::map<std::string, int> answered;
+};
+
+// A passphrase is asked for once in a run. Where ssh asks for it again, it was wrong, unless there is a newer one.
+Secret OpensshLogin::answer(const std::string& question, Conversation& conversation) {
+  const std::scoped_lock lock(mutex_);
+  const bool again = conversation.answered.contains(question);
+  int& told = conversation.answered[question];
+  const auto known = passphrases_.find(question);
+  if (known != passphrases_.end() && known->second.times > told) {
+    told = known->second.times;
+    return Secret(std::string(known->second.text.reveal()));
+  }
+  std::string shown = printable(question, longest_question);
+  shown.erase(shown.find_last_not_of(": ") + 1);
+  Secret given = settings_.ask((again ? "wrong; " : "") + shown);
+  if (question.starts_with("Enter passphrase for")) {
+    Passphrase& kept = passphrases_[question];
+    kept.text = Secret(std::string(given.reveal()));
+    told = ++kept.times;
+  }
+  return given;
+}
+
 Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std::vector<OpensshStop>& stops,
                                                  const std::function<void(std::string_view)>& tell, const Wait& wait) {
   const HostSettings& host = stops.back().settings;
   TRY_ASSIGN(PrivateFolder folder, PrivateFolder::make());
   const Overrides overrides = overrides_of(settings_, host);
-  const OpensshMaster master{overrides, stops, OpensshLink::socket(folder), OpensshLink::log(folder), false};
+  std::optional<AskpassDesk> desk;
+  const std::string desk_path = folder / "ask";
+  if (settings_.ask && !settings_.askpass.empty()) {
+    TRY_ASSIGN(desk, AskpassDesk::open(desk_path));
+  }
+  const OpensshMaster master{overrides, stops, OpensshLink::socket(folder), OpensshLink::log(folder), desk.has_value()};
   TRY_ASSIGN(auto argv, openssh_master(master, host::start_line()));
   ChildCall call{.argv = std::move(argv), .without = host.sent_environment};
+  if (desk) {
+    call.environment = {{"SSH_ASKPASS", settings_.askpass}, {"SSH_ASKPASS_REQUIRE", "force"}, {askpass_variable, desk_path}};
+  }
   tell("connecting with ssh");
   TRY_ASSIGN(auto started, OpensshLink::start({target, std::move(folder), std::move(call), fmt::format("{} {}", target.address, target.port)}));
   const OpensshLink& link = *started;
-  Wait waiting{wait.deadline.tightened(Deadline::in(host.connect_timeout + login_limit)), wait.stop};
+  const auto limit = [&] { return wait.deadline.tightened(Deadline::in(host.connect_timeout + login_limit)); };
+  Wait waiting{limit(), wait.stop};
+  Conversation conversation;
+  const AskpassDesk::Answers answers{[&](const std::string& question) {
+                                       Secret given = answer(question, conversation);
+                                       waiting.deadline = limit();  // somebody had to type
+                                       return given;
+                                     },
+                                     [&](const std::string& text) { tell(printable(text, longest_question)); }};
   TRY_ASSIGN(auto transport, SshSessionTransport::start(std::move(started), nullptr, waiting));
-  const auto greeting = transport->wait_for_hello(waiting);
+  const auto greeting = transport->wait_for_hello(waiting, desk ? desk->fd() : -1, [&] {
+    if (desk) desk->serve(answers);
+  });
   const OpensshLog log = link.said();
   if (wait.stop.stop_requested()) {
     return std::unexpected(Error(ErrorCode::cancelled, "connecting to " + place_of(target) + " was stopped").on(target.name));

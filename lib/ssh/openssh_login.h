@@ -2,11 +2,14 @@
 #pragma once
 
 #include <functional>
+#include <map>
 #include <memory>
+#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "core/secret.h"
 #include "ssh/openssh_command.h"
 #include "ssh/openssh_link.h"
 #include "ssh/ssh_connector.h"
@@ -28,7 +31,16 @@ class OpensshLogin {
                        const Wait& wait);
 
  private:
+  struct Conversation;
+  struct Passphrase {
+    Secret text;
+    int times = 0;  // asked for
+  };
+  Secret answer(const std::string& question, Conversation& conversation);
+
   const Settings& settings_;
+  std::mutex mutex_;  // while somebody is asked, too: the next one may have the same question
+  std::map<std::string, Passphrase> passphrases_;  // by the question
 };
 
 }  // namespace kirikae::ssh

@@ -14,6 +14,9 @@
 
 namespace kirikae::ssh {
 
+// What to do where libssh2 can't.
+inline constexpr const char* openssh_advice = "have the system's ssh carry the run (ssh: {transport: openssh})";
+
 struct Settings {
   std::shared_ptr<SshConfig> config;  // says how each host is reached; null: `host` holds for all of them, at the target's address
   HostSettings host{};

@@ -127,7 +127,7 @@ SshSessionTransport::SshSessionTransport(std::unique_ptr<Link> link)
 
 SshSessionTransport::~SshSessionTransport() { close(); }
 
-Result<void> SshSessionTransport::wait_for_hello(const Wait& wait) {
+Result<void> SshSessionTransport::wait_for_hello(const Wait& wait, int also, const std::function<void()>& beside) {
   const StopWakes wakes(wait.stop, *link_->waker());
   for (;;) {
     control_->pump(ignore);
@@ -136,7 +136,8 @@ Result<void> SshSessionTransport::wait_for_hello(const Wait& wait) {
     if (!control_->problem().empty()) return std::unexpected(shell_error(*control_, {}));
     if (wait.stop.stop_requested()) return std::unexpected(Error(ErrorCode::cancelled, {}));
     if (wait.deadline.passed()) return std::unexpected(Error(ErrorCode::timeout, {}));
-    link_->wait(wait.deadline.tightened(control_->next_look()));
+    link_->wait(wait.deadline.tightened(control_->next_look()), also);
+    beside();
   }
   if (early_wanted_) open_early();
   return {};

@@ -21,7 +21,8 @@ class SshSessionTransport final : public Transport {
 
   // For a link on which only the shell's hello says that the host has let us in. Errors: lost, connect (no shell was started),
   // timeout and cancelled, both without a message.
-  Result<void> wait_for_hello(const Wait& wait);
+  // `beside` is called in every round, and there is one where `also` is readable.
+  Result<void> wait_for_hello(const Wait& wait, int also, const std::function<void()>& beside);
   // What was said before it, on either stream; the last of it.
   [[nodiscard]] const std::string& noise() const { return control_->noise(); }
 

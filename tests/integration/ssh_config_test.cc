@@ -185,6 +185,7 @@ TEST_CASE("'config --ssh' says how each host is reached, and where that is said"
   INFO(ran);
   REQUIRE(ran.status == 0);
   REQUIRE(ran.out == R"(web1:
+  transport: libssh2               # default
   address: web1.example.com        # ssh_config
   port: 2222                       # recipe
   user: deploy                     # ssh_config
@@ -198,4 +199,19 @@ TEST_CASE("'config --ssh' says how each host is reached, and where that is said"
   # warning: StrictHostKeyChecking no is taken for accept-new: a host whose key has changed is refused all the same
 )");
   REQUIRE(world.sshd().log().find("Connection from") == std::string::npos);
+}
+
+TEST_CASE("what only ssh follows is told where libssh2 carries the run, and decides for ssh under auto") {
+  World world;
+  world.write("ssh_config", "Host web1\n  PKCS11Provider /lib/token.so\nHost web2\n  BindInterface lo\n");
+  write_recipe(world, "[web1, {address: web2, transport: auto}]");
+  const Ran ran = world.deploy({"config", "production", "--ssh"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE_THAT(ran.out, ContainsSubstring("  # warning: PKCS11Provider is not used here"));
+  REQUIRE_THAT(ran.out, ContainsSubstring("  transport: auto, openssh for BindInterface  # recipe\n"));
+  write_recipe(world, "[web2]");
+  const Ran without = world.deploy({"config", "production", "--ssh"});
+  INFO(without);
+  REQUIRE_THAT(without.out, ContainsSubstring("  # error: BindInterface is not followed here"));
 }

@@ -2,6 +2,7 @@
 #include <csignal>
 #include <filesystem>
 
+#include "at_terminal.h"
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
@@ -136,4 +137,38 @@ TEST_CASE("a stop ends what ssh carries, there and here") {
   REQUIRE(eventually([&] { return process_name(step).empty(); }));
   REQUIRE(carriers(world).empty());
   REQUIRE(world.host(0).live().empty());
+}
+
+TEST_CASE("ssh's question for a passphrase is asked by the run, once for all hosts, and again where it was wrong") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  const std::string key = (world / "locked").string();
+  REQUIRE(run_program({"ssh-keygen", "-q", "-t", "ed25519", "-N", "open sesame", "-f", key}).status == 0);
+  world.sshd().authorize(world.read("locked.pub"));
+  auto terminal = at_terminal(world, {"production", "--set", "ssh.transport=openssh", "--set", "ssh.identity=" + key});
+  const std::string question = "Enter passphrase for key '" + key + "'";
+  REQUIRE(says(terminal, question + ": "));
+  terminal.type("not that\n");
+  REQUIRE(says(terminal, "wrong; " + question + ": "));
+  terminal.type("open sesame\n");
+  const int status = end_of(terminal);
+  const std::string output = terminal.output();
+  INFO(output);
+  REQUIRE(status == 0);
+  for (const auto& host : world.hosts()) REQUIRE(host.version() == "1");
+  REQUIRE(output.find("sesame") == std::string::npos);
+  REQUIRE(carriers(world).empty());
+}
+
+TEST_CASE("without a terminal ssh asks nothing") {
+  World world;
+  world.write_app("1");
+  const std::string key = (world / "locked").string();
+  REQUIRE(run_program({"ssh-keygen", "-q", "-t", "ed25519", "-N", "open sesame", "-f", key}).status == 0);
+  world.sshd().authorize(world.read("locked.pub"));
+  const Ran ran = world.deploy({"production", "--set", "ssh.transport=openssh", "--set", "ssh.identity=" + key});
+  INFO(ran);
+  REQUIRE(ran.status == 5);
+  REQUIRE_THAT(ran.err, ContainsSubstring("ssh could not log in on '127.0.0.1'") && ContainsSubstring("Permission denied"));
+  REQUIRE(world.host(0).untouched());
 }

@@ -254,3 +254,14 @@ TEST_CASE("a setting that only ssh follows is an error by libssh2, and followed 
   INFO(to_text(revoked));
   CHECK(revoked.code == ErrorCode::host_key);
 }
+
+TEST_CASE("a login that fails says that ssh knows the means that libssh2 hasn't") {
+  const SshdFixture sshd({.config = {"GSSAPIAuthentication yes"}});
+  auto settings = settings_for(sshd);
+  settings.host.identities = {key_pair("ed25519", "stranger")};
+  const auto error = error_of(target_for(sshd), settings);
+  INFO(to_text(error));
+  CHECK(error.code == ErrorCode::auth);
+  CHECK(error.message.find("gssapi-with-mic") != std::string::npos);
+  CHECK(error.hint.ends_with("; for gssapi-with-mic, have the system's ssh carry the run (ssh: {transport: openssh})"));
+}
