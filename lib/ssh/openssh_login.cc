@@ -58,20 +58,21 @@ struct OpensshLogin::Conversation {
   std::map<std::string, int> answered;
 };
 
-// A passphrase is asked for once in a run. Where ssh asks for it again, it was wrong, unless there is a newer one.
-Secret OpensshLogin::answer(const std::string& question, Conversation& conversation) {
+// A passphrase is asked for once in a run. Where ssh asks for it again, it was wrong, unless there is a newer one. A host whose questions
+// read like that (`of_key` is false) gets none that somebody hasn't typed for it: older versions of ssh don't say whose question it is.
+Secret OpensshLogin::answer(const std::string& question, bool of_key, Conversation& conversation) {
   const std::scoped_lock lock(mutex_);
   const bool again = conversation.answered.contains(question);
   int& told = conversation.answered[question];
   const auto known = passphrases_.find(question);
-  if (known != passphrases_.end() && known->second.times > told) {
+  if (of_key && known != passphrases_.end() && known->second.times > told) {
     told = known->second.times;
     return Secret(std::string(known->second.text.reveal()));
   }
   std::string shown = printable(question, longest_question);
   shown.erase(shown.find_last_not_of(": ") + 1);
   Secret given = settings_.ask((again ? "wrong; " : "") + shown);
-  if (question.starts_with("Enter passphrase for")) {
+  if (of_key && question.starts_with("Enter passphrase for")) {
     Passphrase& kept = passphrases_[question];
     kept.text = Secret(std::string(given.reveal()));
     told = ++kept.times;
@@ -102,7 +103,7 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
   Wait waiting{limit(), wait.stop};
   Conversation conversation;
   const AskpassDesk::Answers answers{[&](const std::string& question) {
-                                       Secret given = answer(question, conversation);
+                                       Secret given = answer(question, link.said().method == "publickey", conversation);
                                        waiting.deadline = limit();  // somebody had to type
                                        return given;
                                      },

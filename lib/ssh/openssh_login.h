@@ -36,7 +36,7 @@ class OpensshLogin {
     Secret text;
     int times = 0;  // asked for
   };
-  Secret answer(const std::string& question, Conversation& conversation);
+  Secret answer(const std::string& question, bool of_key, Conversation& conversation);
 
   const Settings& settings_;
   std::mutex mutex_;  // while somebody is asked, too: the next one may have the same question

@@ -16,10 +16,12 @@ TEST_CASE("a good login tells the host's key and that it went well") {
   const OpensshLog log = read_openssh_log(
       "debug1: Connection established.\r\n" + greeted + "debug1: Server host key: ssh-ed25519 SHA256:HmcT+xC\r\n"
       "Warning: Permanently added '[127.0.0.1]:43022' (ED25519) to the list of known hosts.\r\n"
+      "debug1: Next authentication method: none\r\ndebug1: Next authentication method: publickey\r\n"
       "Authenticated to 127.0.0.1 ([127.0.0.1]:43022) using \"publickey\".\r\n"
       "debug1: Entering interactive session.\r\n");
   CHECK(log.greeted);
   CHECK(log.logged_in);
+  CHECK(log.method == "publickey");
   CHECK(log.host_key == "SHA256:HmcT+xC");
   CHECK(log.new_key == "Permanently added '[127.0.0.1]:43022' (ED25519) to the list of known hosts.");
   CHECK(log.complaint.empty());
