@@ -230,8 +230,9 @@ Result<SshConnector::Attempt> SshConnector::get_in(const Way& way, const Tell& t
   TRY_ASSIGN(Attempt attempt, try_to_get_in(way, tell, wait));
   if (attempt.session || attempt.transport) return attempt;
   Error error = std::move(attempt.last);
-  if (way.goal == Goal::session) error.hint += ", or " + std::string(openssh_advice);
-  if (way.goal == Goal::key) {
+  if (way.goal != Goal::key) {
+    error.hint += ", or " + std::string(openssh_advice);
+  } else {
     error.hint = fmt::format("ssh-keyscan may have what it takes: compare the key that it shows, and add the line to {}: ssh-keyscan -p {} {}",
                              way.host.known_hosts.empty() ? "known_hosts" : way.host.known_hosts.front(), way.target.port,
                              way.target.address);
