@@ -18,6 +18,12 @@ const std::string only_post_quantum = "KexAlgorithms sntrup761x25519-sha512@open
 // What the system's ssh runs for this world, and what it has started.
 std::vector<pid_t> carriers(const World& world) { return processes_with(world.known_hosts()); }
 
+// A program that is killed leaves the folder of its sockets behind.
+void keep_sockets_inside(World& world) {
+  std::filesystem::create_directory(world / "tmp");
+  world.environment.push_back("TMPDIR=" + (world / "tmp").string());
+}
+
 std::string waits_in_build(const World& world) {
   return "tasks: {wait: 'echo $$ >" + (world / "pid").string() + "; exec sleep 300'}\nhooks: {build: wait}\n";
 }
@@ -82,6 +88,7 @@ TEST_CASE("one run has hosts of both transports, deploys to all of them and take
 
 TEST_CASE("the program is killed while ssh carries it: the step, the lock and every ssh end with it") {
   World world;
+  keep_sockets_inside(world);
   world.write_app("1");
   REQUIRE(world.deploy({"production"}).status == 0);
   const std::string first = world.host(0).live();
@@ -105,6 +112,7 @@ TEST_CASE("the program is killed while ssh carries it: the step, the lock and ev
 
 TEST_CASE("the program is killed while ssh sends its payload: the release never becomes one, and no ssh stays") {
   World world;
+  keep_sockets_inside(world);
   world.write_app("1");
   REQUIRE(world.deploy({"production"}).status == 0);
   const std::string first = world.host(0).live();
