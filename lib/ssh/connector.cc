@@ -2,6 +2,7 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -105,7 +106,7 @@ class SshConnector final : public RealConnector {
     jump,  // a session without a control channel
     key,   // none: the host's key alone
   };
-  enum class Try { in, refused, hung_up, too_early };
+  enum class Try { in, refused, hung_up, too_early, again };
 
   // A host and how it is reached.
   struct Way {
@@ -139,6 +140,8 @@ class SshConnector final : public RealConnector {
                                          const Wait& wait);
 
   const Settings settings_;
+  // Until a host doesn't get on with it: hosts of a run are often alike.
+  std::atomic<bool> early_handshakes_{true};
   std::mutex keys_mutex_;
   std::map<std::vector<std::string>, std::shared_ptr<const HostKeys>> keys_;  // by the files
   Authenticator authenticator_;
@@ -215,7 +218,11 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   TRY_ASSIGN(session, open(way, wait));
   const bool is_direct = host.jumps.empty() && host.proxy_command.empty();
   const Wait connecting{wait.deadline.tightened(is_direct ? direct : Deadline::in(host.connect_timeout)), wait.stop};
-  TRY_ASSIGN(const auto handshake, session->handshake(offer, connecting));
+  TRY_ASSIGN(const auto handshake, session->handshake(offer, connecting, early_handshakes_));
+  if (handshake == Session::Handshake::too_early) {
+    early_handshakes_ = false;
+    return Try::again;
+  }
   if (handshake == Session::Handshake::refused) {
     last = Error(ErrorCode::connect, session->loss()).on(target.name);
     if (is_direct) return Try::refused;
@@ -266,6 +273,7 @@ Result<SshConnector::Attempt> SshConnector::get_in(const Way& way, const Tell& t
     }
     if (!result) return std::unexpected(result.error());
     if (*result == Try::in) return attempt;
+    if (*result == Try::again) continue;
     if (*result == Try::too_early) {
       early = false;
       continue;
