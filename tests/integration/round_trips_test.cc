@@ -1,6 +1,4 @@
 // How often a run waits for the network, counted and not timed: so a round trip more is noticed on any machine.
-#include <libssh2.h>
-
 #include <algorithm>
 #include <vector>
 
@@ -12,11 +10,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-#ifdef LIBSSH2_FLAG_EARLY_KEX
-constexpr bool ours = true;
-#else
-constexpr bool ours = false;
-#endif
+constexpr bool ours = KIRIKAE_LIBSSH2_IS_PATCHED;
 
 // The least of a few runs: on a busy machine, an answer may come so late that others pass it.
 int fewest_turns(const World& world, Relay& relay, int runs, const std::vector<std::string>& words) {
