@@ -3,11 +3,13 @@
 #include <fmt/core.h>
 #include <libssh2.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <cstring>
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,8 +17,9 @@
 #include "core/shell_quote.h"
 #include "ssh/interactive_login.h"
 #include "ssh/key_ring.h"
-#include "ssh/socket.h"
+#include "ssh/libssh2_patches.h"
 #include "ssh/passwords.h"
+#include "ssh/socket.h"
 #include "ssh/wire.h"
 
 namespace kirikae::ssh {
@@ -76,6 +79,15 @@ struct Lesson {
 
 class Lessons {
  public:
+  // Keys that a host of this run has let somebody in with.
+  void accept(const std::string& blob) {
+    const std::scoped_lock lock(mutex_);
+    accepted_.insert(blob);
+  }
+  bool accepted(const std::string& blob) {
+    const std::scoped_lock lock(mutex_);
+    return accepted_.contains(blob);
+  }
   Lesson about(const Target& target) {
     const std::scoped_lock lock(mutex_);
     return lessons_[account_key(target)];
@@ -88,6 +100,7 @@ class Lessons {
  private:
   std::mutex mutex_;
   std::map<std::string, Lesson> lessons_;
+  std::set<std::string> accepted_;
 };
 
 // One host's login.
@@ -132,6 +145,7 @@ class Login {
   using Answer = InteractiveLogin::Answer;
 
   Result<bool> try_keys(const std::vector<KeyRing::Key>& keys) {
+    one_key_ = std::ranges::count_if(keys, [](const auto& key) { return key.unusable().empty(); }) == 1;
     for (const KeyRing::Key& key : keys) {
       if (keys_are_over_) break;
       if (!key.unusable().empty()) {
@@ -159,22 +173,21 @@ class Login {
     // What was asked for behind a signature is thrown away by a host that wants more than that.
     if (signed_sent_ && signatures_ > 0 && !lesson_.wants_more) {
       lesson_.wants_more = true;
-      lessons_.learn(target_, lesson_);
-      return std::unexpected(Error(ErrorCode::lost, fmt::format("the host wants more than a key of '{}'", target_.user)));
+      return std::unexpected(come_again());
     }
     TRY_ASSIGN(const auto answer, interactive_.run());
     if (answer == Answer::hung_up) return std::unexpected(come_again());
     return answer;
   }
 
-  // The host has hung up; over a new connection there are tries for what was not tried yet.
+  // This connection is of no more use; over a new one there are tries for what was not tried yet.
   Error come_again() {
-    if (signatures_ == 0 && !lesson_.keys_are_useless) {
+    if (!knows_a_key_ && !lesson_.keys_are_useless) {
       lesson_.keys_are_useless = true;
       lesson_.notes = notes_;
       lesson_.left_out = left_out_;
-      lessons_.learn(target_, lesson_);
     }
+    lessons_.learn(target_, lesson_);
     return Error(ErrorCode::lost,
                  fmt::format("the host hung up while '{}' logged in{}", target_.user, joined(": ", all_notes(), "; ")));
   }
@@ -211,6 +224,9 @@ class Login {
       TRY(note_error(key, blob.error()));
       return false;
     }
+    // A question less, where a signature costs nobody anything, or is sure to be wanted.
+    const bool at_once = lessons_.accepted(*blob) || (one_key_ && keys_.signs_alone(key));
+    sign_first(session_, at_once);
     Signing signing;
     std::optional<Error> sign_error;
     int code = 0;
@@ -220,6 +236,7 @@ class Login {
       if (signature) {
         signing.signature = *std::move(signature);
         ++signatures_;
+        knows_a_key_ = knows_a_key_ || !at_once;
       } else {
         signing.refused = true;
         sign_error = std::move(signature).error();
@@ -227,7 +244,10 @@ class Login {
       // Nothing more to say to this host: the session is left in the middle of the request, and must not be used again.
       if (wait_.stop.stop_requested()) return std::unexpected(Error(ErrorCode::cancelled, "cancelled"));
     }
-    if (code == 0) return true;
+    if (code == 0) {
+      lessons_.accept(*blob);
+      return true;
+    }
     if (sign_error) {
       TRY(note_error(key, *std::move(sign_error)));
       return false;
@@ -258,12 +278,13 @@ class Login {
           Error(ErrorCode::timeout, fmt::format("the host did not answer while '{}' logged in", target_.user)));
     }
     if (code == LIBSSH2_ERROR_AUTHENTICATION_FAILED) {
+      if (was_signed) return judge_signature(key, "refused");
       note(key, "refused");
       ++tries_;
       return {};
     }
     if (code == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED && !hung_up()) {
-      if (was_signed) return judge_signature(key);
+      if (was_signed) return judge_signature(key, "known to the host, but not enough to log in (it may want a second factor)");
       note(key, "unusable");
       ++tries_;
       return {};
@@ -278,14 +299,15 @@ class Login {
     return {};
   }
 
-  // A good signature that isn't enough, or one that the host does not take. What it takes now tells them apart, if it is no key.
-  Result<void> judge_signature(const KeyRing::Key& key) {
+  // A good signature that isn't enough, or one that the host does not take. What it takes now tells them apart, if it is no key; if it is,
+  // there is only `else_say` to say.
+  Result<void> judge_signature(const KeyRing::Key& key, std::string_view else_say) {
     TRY_ASSIGN(const auto answer, interactive_.ask_for_methods());
     ++tries_;
     host_is_gone_ = answer == Answer::hung_up;
     keys_are_over_ = answer == Answer::refused && !interactive_.takes("publickey");
-    note(key, keys_are_over_ ? "accepted, and not enough to log in"
-                             : "known to the host, but not enough to log in (it may want a second factor)");
+    knows_a_key_ = knows_a_key_ || keys_are_over_;
+    note(key, keys_are_over_ ? "accepted, and not enough to log in" : else_say);
     return {};
   }
 
@@ -348,6 +370,8 @@ class Login {
   bool tried_ = false;
   bool host_is_gone_ = false;
   bool keys_are_over_ = false;
+  bool one_key_ = false;      // to try
+  bool knows_a_key_ = false;  // the host has asked for a signature, or taken one
   bool waited_ = false;  // perhaps: for somebody to type a passphrase
   std::vector<std::string> notes_;
   std::vector<std::string> left_out_;

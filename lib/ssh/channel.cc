@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "ssh/libssh2_error.h"
+#include "ssh/libssh2_patches.h"
 #include "ssh/session.h"
 #include "ssh/socket.h"
 
@@ -73,7 +74,9 @@ int ChannelOpening::step() {
   if (done_) return 0;
   if (session_->lost()) return LIBSSH2_ERROR_SOCKET_DISCONNECT;
   if (raw_ == nullptr) {
+    use_channel_early(session_->raw(), session_->numbers_from_zero());
     raw_ = ::libssh2_channel_open_ex(session_->raw(), "session", 7, window, packet, nullptr, 0);
+    use_channel_early(session_->raw(), false);
     if (raw_ == nullptr) return ::libssh2_session_last_errno(session_->raw());
   }
   const int code =

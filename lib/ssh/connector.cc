@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <atomic>
 #include <map>
 #include <mutex>
 #include <optional>
@@ -56,7 +57,7 @@ class SshConnector final : public RealConnector {
     jump,  // a session without a control channel
     key,   // none: the host's key alone
   };
-  enum class Try { in, refused, hung_up, too_early, unlike };
+  enum class Try { in, refused, hung_up, too_early, unlike, again };
 
   // A host and how it is reached.
   struct Way {
@@ -97,6 +98,8 @@ class SshConnector final : public RealConnector {
 
   const Settings settings_;
   OpensshLogin openssh_;
+  // Until a host doesn't get on with it: hosts of a run are often alike.
+  std::atomic<bool> early_handshakes_{true};
   std::mutex keys_mutex_;
   std::map<std::vector<std::string>, std::shared_ptr<const HostKeys>> keys_;  // by the files
   Authenticator authenticator_;
@@ -188,12 +191,16 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   TRY_ASSIGN(session, open(way, wait));
   const bool is_direct = host.jumps.empty() && host.proxy_command.empty();
   const Wait connecting{wait.deadline.tightened(is_direct ? direct : Deadline::in(host.connect_timeout)), wait.stop};
-  const auto handshake = session->handshake(*offer, connecting);
+  const auto handshake = session->handshake(*offer, connecting, early_handshakes_);
   if (!handshake && session->shares_nothing()) {
     last = handshake.error();
     return Try::unlike;
   }
   if (!handshake) return std::unexpected(handshake.error());
+  if (*handshake == Session::Handshake::too_early) {
+    early_handshakes_ = false;
+    return Try::again;
+  }
   if (*handshake == Session::Handshake::refused) {
     last = Error(ErrorCode::connect, session->loss()).on(target.name);
     if (is_direct) return Try::refused;
@@ -262,6 +269,7 @@ Result<SshConnector::Attempt> SshConnector::try_to_get_in(const Way& way, const 
       attempt.session.reset();
       return attempt;
     }
+    if (*result == Try::again) continue;
     if (*result == Try::too_early) {
       early = false;
       continue;

@@ -53,6 +53,15 @@ Algorithms offered_algorithms(const std::vector<std::string>& host_key_types) {
   return offer;
 }
 
+std::string kex_that_begins_alike(std::string_view kex) {
+  std::vector<std::string_view> alike;
+  for (const auto name : split(kex)) {
+    if (name != "curve25519-sha256" && name != "curve25519-sha256@libssh.org") break;
+    alike.push_back(name);
+  }
+  return fmt::format("{}", fmt::join(alike, ","));
+}
+
 Result<Algorithms> restricted(Algorithms offer, const HostSettings& host) {
   struct Kind {
     std::string_view directive;

@@ -22,6 +22,10 @@ struct Algorithms {
 // What we offer a host; `host_key_types`, from known_hosts, go before the other host key algorithms.
 Algorithms offered_algorithms(const std::vector<std::string>& host_key_types);
 
+// The methods at the head of a list of key exchanges that all begin with the same message; empty: the first one's is like no other's, or
+// depends on the host.
+std::string kex_that_begins_alike(std::string_view kex);
+
 // What is left of an offer where the host's settings name algorithms of some kind; the order is ours. Error (connect): nothing of a kind.
 Result<Algorithms> restricted(Algorithms offer, const HostSettings& host);
 

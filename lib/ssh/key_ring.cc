@@ -200,6 +200,12 @@ Result<std::string> KeyRing::public_blob(const Key& key, const Wait& wait) {
   return opened->public_blob();
 }
 
+bool KeyRing::signs_alone(const Key& key) {
+  if (key.agent_ != nullptr) return !key_type(key.blob_).starts_with("sk-");
+  const std::scoped_lock lock(answers_);
+  return key.file_ != nullptr && key.file_->opened.has_value();
+}
+
 Result<std::string> KeyRing::sign(const Key& key, std::string_view data, std::string_view algorithm, const Wait& wait) {
   if (key.agent_ != nullptr) return key.agent_->sign(key.blob_, data, algorithm, wait);
   TRY_ASSIGN(const PrivateKey* opened, open(*key.file_, wait));

@@ -57,6 +57,8 @@ class KeyRing {
   // Asks for the passphrase where the public key can't be told without. Errors: auth (the file stays locked),
   // cancelled, timeout.
   Result<std::string> public_blob(const Key& key, const Wait& wait);
+  // Whether it signs without anybody having to type, or to touch something.
+  bool signs_alone(const Key& key);
   // The signature as a libssh2 sign callback has to return it; takes as long as a person does, if one has to help.
   // Errors: auth (the file stays locked, or the agent won't sign), local, cancelled, timeout.
   Result<std::string> sign(const Key& key, std::string_view data, std::string_view algorithm, const Wait& wait);

@@ -16,6 +16,7 @@
 #include "host/command.h"
 #include "ssh/channel.h"
 #include "ssh/libssh2_error.h"
+#include "ssh/libssh2_patches.h"
 #include "ssh/printable.h"
 #include "ssh/socket.h"
 #include "ssh/stop_wakes.h"
@@ -60,10 +61,6 @@ struct SessionCallbacks {
     session.received_ = true;
     session.taken_ += static_cast<std::size_t>(n);
     session.last_byte_ = Deadline::Clock::now();
-    if (const auto asked = std::exchange(session.asked_at_, std::nullopt)) {
-      const auto after = session.last_byte_ - *asked;
-      session.round_trip_ = std::min(after, session.round_trip_.value_or(after));
-    }
     session.unanswered_ = 0;
     // The kernel forgets it again and again. Without it every second small packet of sshd waits 40 ms for our acknowledgement.
     const int one = 1;
@@ -110,8 +107,14 @@ Session::Session(Fd socket, Target target, std::chrono::seconds keepalive, int s
 
 Session::~Session() { shut_down(); }
 
-Result<Session::Handshake> Session::handshake(const Algorithms& offered, const Wait& wait) {
+Result<Session::Handshake> Session::handshake(const Algorithms& offered, const Wait& wait, bool early) {
   offered_ = offered;
+  const std::string certain = early && libssh2_is_patched ? kex_that_begins_alike(offered.kex) : std::string();
+  if (!certain.empty()) {
+    offered_.kex = certain;
+    exchange_keys_early(session_);
+  }
+  authenticate_early(session_);
   const std::pair<int, const std::string*> preferences[] = {
       {LIBSSH2_METHOD_KEX, &offered_.kex},         {LIBSSH2_METHOD_HOSTKEY, &offered_.host_key},
       {LIBSSH2_METHOD_CRYPT_CS, &offered_.cipher}, {LIBSSH2_METHOD_CRYPT_SC, &offered_.cipher},
@@ -136,6 +139,11 @@ Result<Session::Handshake> Session::handshake(const Algorithms& offered, const W
         Error(ErrorCode::cancelled, "connecting to " + place_of(target_) + " was stopped").on(target_.name));
   }
   const bool closed = code == LIBSSH2_ERROR_SOCKET_DISCONNECT || code == LIBSSH2_ERROR_SOCKET_RECV;
+  if (!certain.empty()) {
+    const bool lacks_it = !sniffer_->missing(offered_).empty() && sniffer_->missing(offered).empty();
+    if (lacks_it || (closed && !sniffer_->banner().empty())) return Handshake::too_early;
+    offered_ = offered;
+  }
   if (closed && !sniffer_->complete() && (sniffer_->banner().empty() || sniffer_->banner().starts_with("SSH-2.0"))) {
     const std::string said = printable(sniffer_->before(), 120);
     if (!said.empty()) goodbye_ = "it said '" + said + "'";
@@ -193,14 +201,30 @@ void Session::watch_for_silence() {
   asked_at_.reset();
 }
 
+std::string_view Session::greeting() const {
+  const char* banner = ::libssh2_session_banner_get(session_);
+  return banner != nullptr ? std::string_view(banner) : std::string_view();
+}
+
+bool Session::numbers_from_zero() const {
+  return greeting().starts_with("SSH-2.0-OpenSSH_") || greeting().starts_with("SSH-2.0-dropbear_");
+}
+
 std::size_t Session::payload_limit() const {
   constexpr std::size_t least = 256 * 1024;
   constexpr std::size_t per_millisecond = 100'000;
-  const char* banner = ::libssh2_session_banner_get(session_);
   // Others may confirm what they take later than that, and would wait for us as we for them.
-  if (banner == nullptr || !std::string_view(banner).starts_with("SSH-2.0-OpenSSH_") || !round_trip_)
+  if (!greeting().starts_with("SSH-2.0-OpenSSH_") || !round_trip_)
     return std::numeric_limits<std::size_t>::max();
   return std::max(least, per_millisecond * static_cast<std::size_t>(std::chrono::ceil<milliseconds>(*round_trip_).count()));
+}
+
+// What has come since the last question is its answer.
+void Session::note_round_trip() {
+  if (const auto asked = std::exchange(asked_at_, std::nullopt); asked && last_byte_ > *asked) {
+    const auto after = last_byte_ - *asked;
+    round_trip_ = std::min(after, round_trip_.value_or(after));
+  }
 }
 
 int Session::call(const std::function<int()>& f, milliseconds limit, const Wait& wait_for) {
@@ -209,7 +233,10 @@ int Session::call(const std::function<int()>& f, milliseconds limit, const Wait&
   for (;;) {
     const auto before = Deadline::Clock::now();
     const int code = f();
-    if (code != LIBSSH2_ERROR_EAGAIN) return code;
+    if (code != LIBSSH2_ERROR_EAGAIN) {
+      note_round_trip();
+      return code;
+    }
     if (Deadline::Clock::now() - before > std::chrono::seconds(1)) own = Deadline::in(limit);
     if (wait_for.stop.stop_requested() || own.passed() || wait_for.deadline.passed()) return LIBSSH2_ERROR_TIMEOUT;
     if (!wait(own.tightened(wait_for.deadline))) return LIBSSH2_ERROR_SOCKET_DISCONNECT;

@@ -43,10 +43,11 @@ class Session final : public Link {
   enum class Handshake {
     done,
     refused,  // closed before anything was agreed on: how a host says that too many are logging in (loss() has details)
+    too_early,  // the host doesn't get on with what was sent early: to be tried once more, without that
   };
-  // Agrees on algorithms and keys; the host key has yet to be verified. Errors: connect (nothing in common, no SSH server),
-  // timeout, cancelled.
-  Result<Handshake> handshake(const Algorithms& offered, const Wait& wait);
+  // Agrees on algorithms and keys; the host key has yet to be verified. `early`: to save round trips, some is sent before the host has said what
+  // it can, and less is offered for that; only where libssh2 can do it. Errors: connect (nothing in common, no SSH server), timeout, cancelled.
+  Result<Handshake> handshake(const Algorithms& offered, const Wait& wait, bool early = false);
   // Why that failed: the two have nothing in common.
   [[nodiscard]] bool shares_nothing() const { return sniffer_ && !sniffer_->missing(offered_).empty(); }
   [[nodiscard]] std::string host_key() const;  // the blob; empty before the handshake
@@ -74,6 +75,9 @@ class Session final : public Link {
   // cost of 20 ms for 2 MiB; no less than what keeps a line of 100 MB/s busy.
   [[nodiscard]] std::size_t payload_limit() const override;
 
+  // Whether the host gives its first channel the number 0, as far as is known.
+  [[nodiscard]] bool numbers_from_zero() const;
+
   // A libssh2 call failed in a way that leaves no use for the connection.
   void fail(int code);
   // Likewise, in words: "no sign of life for 45 s".
@@ -99,6 +103,8 @@ class Session final : public Link {
   void flush();
   void look_after_silence();
   void free_retired();
+  void note_round_trip();
+  [[nodiscard]] std::string_view greeting() const;
   [[nodiscard]] Deadline next_probe() const;
   [[nodiscard]] Error handshake_error(int code, std::chrono::milliseconds after) const;
 

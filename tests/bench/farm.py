@@ -40,8 +40,8 @@ class Farm:
     """Each host's sshd sees its own folder as TREE by a mount namespace, which only root can make; without root there is one
     host, and its tree lies in the farm's folder."""
 
-    def __init__(self, folder, count, address=None, inside=None):
-        """`address`: of the only host, where its sshd is started `inside` a network namespace (words put before its command)."""
+    def __init__(self, folder, count, addresses=None, inside=None):
+        """`addresses`: of the hosts, where their sshds are started `inside` a network namespace (words put before their commands)."""
         if count > 1 and not ROOT:
             raise SystemExit("bench: more than one host needs root, for their mount namespaces")
         self.folder = pathlib.Path(folder)
@@ -49,7 +49,7 @@ class Farm:
         self.home.mkdir(parents=True)
         self.inside = inside or []
         self.port = free_port("127.0.0.1")
-        self.addresses = [address] if address else [f"127.9.{i // 250}.{i % 250 + 1}" for i in range(count)]
+        self.addresses = addresses or [f"127.9.{i // 250}.{i % 250 + 1}" for i in range(count)]
         self.tree = TREE if ROOT else str(self.folder / "hosts/0")
         self.processes = []
         for name in ("host_key", "key"):

@@ -1,4 +1,6 @@
 """What is measured: our program, the expert's script and Capistrano, on the hosts of one farm, with the same application."""
+import datetime
+import json
 import os
 import pathlib
 import random
@@ -81,6 +83,19 @@ class Ours(Subject):
             f"application: bench\ndeploy_to: {farm.tree}/{self.name}\nsource: {{directory: {app}}}\nuser: {USER}\n"
             f"ssh: {{known_hosts_file: {farm.folder}/known_hosts, identity: {farm.folder}/key}}\n{more}"
             f"stages: {{production: {{hosts: [{hosts}]}}}}\n")
+
+    def run_true(self):
+        """The words of a command on the hosts."""
+        return [self.program, "run", "production", "--output", "json", "--", "true"]
+
+    def until_accepted(self, begun):
+        """Seconds from the begin of the last run_true() until the last host had accepted its first command: the login as such."""
+        ends = []
+        for line in (self.folder / "last.log").read_text().splitlines():
+            event = json.loads(line)
+            if event["event"] == "step_finished" and event["step"] == "connect":
+                ends.append(datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp())
+        return max(ends) - begun
 
     def deploy(self):
         return run([self.program, "production", "--output", "plain"], self.folder, self.env)

@@ -54,6 +54,15 @@ class Wire:
         for device in devices:
             os.close(device)
 
+    def more_addresses(self, count):
+        """Of the server's side: so many hosts."""
+        addresses = [f"10.99.78.{i + 1}" for i in range(count)]
+        client, server = self.namespaces
+        subprocess.run(["ip", "-n", client, *"route add 10.99.78.0/24 dev wire".split()], check=True)
+        lines = "".join(f"addr add {address}/32 dev lo\n" for address in addresses)
+        subprocess.run(["ip", "-n", server, "-batch", "-"], input=lines, text=True, check=True)
+        return addresses
+
     @staticmethod
     def _forward(devices, delay):
         queues = (collections.deque(), collections.deque())

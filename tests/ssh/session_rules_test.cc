@@ -24,12 +24,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::size_t count_of(const std::string& text, const std::string& what) {
-  std::size_t count = 0;
-  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
-  return count;
-}
-
 class Bytes final : public ByteSource {
  public:
   explicit Bytes(std::size_t size) : left_(size) {}

@@ -30,6 +30,12 @@ struct KnownLeaks {
 };
 #endif
 
+inline std::size_t count_of(const std::string& text, const std::string& what) {
+  std::size_t count = 0;
+  for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + 1)) ++count;
+  return count;
+}
+
 // Logged in, without a control shell. `fd` is told the socket's number, which stays the session's.
 inline std::unique_ptr<ssh::Session> log_in(const ssh::Target& target, const ssh::Settings& settings,
                                             int* fd = nullptr) {

@@ -1,0 +1,32 @@
+// What third_party/libssh2/ours adds to libssh2: each spares a round trip or two. A library of the system has none of it.
+#pragma once
+
+#include <libssh2.h>
+
+namespace kirikae::ssh {
+
+#if defined(LIBSSH2_FLAG_EARLY_KEX) && defined(LIBSSH2_FLAG_EARLY_AUTH) && defined(LIBSSH2_FLAG_SIGN_FIRST) && \
+    defined(LIBSSH2_FLAG_EARLY_CHANNEL)
+
+inline constexpr bool libssh2_is_patched = true;
+
+// Our side of the key exchange goes out with the greeting, where all methods on offer begin alike.
+inline void exchange_keys_early(LIBSSH2_SESSION* session) { ::libssh2_session_flag(session, LIBSSH2_FLAG_EARLY_KEX, 1); }
+// The first authentication request needn't wait for the host's word that it takes such requests.
+inline void authenticate_early(LIBSSH2_SESSION* session) { ::libssh2_session_flag(session, LIBSSH2_FLAG_EARLY_AUTH, 1); }
+// Whether the next key is shown with a signature at once.
+inline void sign_first(LIBSSH2_SESSION* session, bool yes) { ::libssh2_session_flag(session, LIBSSH2_FLAG_SIGN_FIRST, yes ? 1 : 0); }
+// Whether a command can be asked for on the first channel before the host has opened it, which has to give it the number 0.
+inline void use_channel_early(LIBSSH2_SESSION* session, bool yes) { ::libssh2_session_flag(session, LIBSSH2_FLAG_EARLY_CHANNEL, yes ? 1 : 0); }
+
+#else
+
+inline constexpr bool libssh2_is_patched = false;
+inline void exchange_keys_early(LIBSSH2_SESSION*) {}
+inline void authenticate_early(LIBSSH2_SESSION*) {}
+inline void sign_first(LIBSSH2_SESSION*, bool) {}
+inline void use_channel_early(LIBSSH2_SESSION*, bool) {}
+
+#endif
+
+}  // namespace kirikae::ssh
