@@ -200,6 +200,7 @@ class Parser {
     if (scalar(map, "known_hosts") != nullptr) ssh.accept_new = text(map, "known_hosts") == "accept-new";
     ssh.known_hosts = local_paths(map, "known_hosts_file");
     ssh.identities = local_paths(map, "identity");
+    ssh.password = text(map, "password");
     for (const auto& [name, value] : {std::pair{"connect_timeout", &ssh.connect_timeout}, {"keepalive", &ssh.keepalive}}) {
       if (const Node* node = scalar(map, name)) *value = to_duration(node->text);
     }

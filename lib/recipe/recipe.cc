@@ -14,6 +14,12 @@ std::string_view name_of(HookPoint point) {
   return names.at(static_cast<std::size_t>(point));
 }
 
+std::set<std::string> passwords_of(const Recipe& recipe) {
+  std::set<std::string> names;
+  if (!recipe.ssh.password.empty()) names.insert(recipe.ssh.password);
+  return names;
+}
+
 std::vector<std::string> files_to_bring(const Recipe& recipe) {
   std::vector<std::string> files;
   for (const auto& file : recipe.shared.files) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -85,6 +86,7 @@ struct Ssh {
   std::optional<bool> accept_new;        // the key of a host that is in no known_hosts file
   std::vector<std::string> known_hosts;  // absolute paths, instead of all others; the first gets new keys
   std::vector<std::string> identities;   // absolute paths of private keys, instead of all others
+  std::string password;                  // the name of a secret; empty: none
   std::optional<std::chrono::seconds> connect_timeout;
   std::optional<std::chrono::seconds> keepalive;
   int parallel = 100;                    // sessions open at the same time
@@ -126,6 +128,9 @@ struct Recipe {
   Ssh ssh;
   std::vector<HostEntry> hosts;  // at least one
 };
+
+// The names of the secrets that are passwords of ours: no command and no template has them.
+std::set<std::string> passwords_of(const Recipe& recipe);
 
 // The shared files that must be on a host already: those that no template makes.
 std::vector<std::string> files_to_bring(const Recipe& recipe);

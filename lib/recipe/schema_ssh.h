@@ -38,6 +38,12 @@ inline constexpr Key ssh_keys[] = {
      .summary = "Private key files, tried in this order, and no other keys.",
      .example = "identity: ~/.ssh/deploy_ed25519",
      .rule = local_path_rule},
+    {.name = "password",
+     .type = Type::text,
+     .summary = "The secret (a name of 'secrets') that is the password of the hosts' users, where no key lets them in. It has one try on each "
+                "host; commands and templates don't have it.",
+     .example = "password: LOGIN_PASSWORD",
+     .interpolated = false},
     {.name = "connect_timeout",
      .type = Type::duration,
      .fallback = "ssh_config's ConnectTimeout, else 10s",

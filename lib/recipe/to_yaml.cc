@@ -206,6 +206,7 @@ void write_ssh(Writer& out, const Ssh& ssh) {
   if (ssh.accept_new) out.line("known_hosts", *ssh.accept_new ? "accept-new" : "strict");
   out.lists("known_hosts_file", ssh.known_hosts);
   out.lists("identity", ssh.identities);
+  if (!ssh.password.empty()) out.line("password", scalar(ssh.password));
   if (ssh.connect_timeout) out.line("connect_timeout", duration(*ssh.connect_timeout));
   if (ssh.keepalive) out.line("keepalive", duration(*ssh.keepalive));
   out.line("parallel", std::to_string(ssh.parallel));

@@ -54,6 +54,12 @@ bool pause(milliseconds time, const Wait& wait) {
   return !wait.stop.stop_requested() && !wait.deadline.passed();
 }
 
+// A jump host may be somebody else's, and is no host of the recipe.
+Passwords::Given hosts_only(Passwords::Given given) {
+  if (!given.find) return given;
+  return {[find = given.find](const Target& target) { return target.jump ? std::nullopt : find(target); }, given.origin};
+}
+
 Error stopped_error(const Target& target) {
   return Error(ErrorCode::cancelled, "connecting to " + place_of(target) + " was stopped").on(target.name);
 }
@@ -88,7 +94,7 @@ class SshConnector final : public RealConnector {
  public:
   explicit SshConnector(Settings settings)
       : settings_(std::move(settings)),
-        authenticator_(settings_),
+        authenticator_(settings_, hosts_only(settings_.password)),
         slots_(settings_.parallel, settings_.parallel_logins_per_address),
         jump_hosts_([this](const Hop& hop, const std::vector<Hop>& before, const Wait& wait) { return jump(hop, before, wait); }) {}
 
@@ -301,6 +307,7 @@ Result<void> SshConnector::verify(const Way& way, const std::string& key) {
 Result<SshConnector::Way> SshConnector::way_to_jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait) {
   TRY_ASSIGN(Way way, way_to({hop.name, hop.name, hop.port, hop.user}, wait));
   way.goal = Goal::jump;
+  way.target.jump = true;
   if (!before.empty()) {
     way.host.jumps = before;
     way.host.proxy_command.clear();

@@ -124,8 +124,8 @@ std::vector<Probe> ssh_probes() {
   };
 }
 
-// These need hosts of another kind than the others; each has a test of its own below.
-const std::vector<std::string> alone = {"ssh.connect_timeout", "ssh.keepalive"};
+// These need hosts of another kind than the others; each has a test of its own, below or in password_test.cc.
+const std::vector<std::string> alone = {"ssh.connect_timeout", "ssh.keepalive", "ssh.password"};
 
 std::string replaced(std::string text, const std::string& what, const std::string& by) {
   for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) text.replace(at, what.size(), by);

@@ -80,6 +80,16 @@ bool can_replace_files() {
   return can;
 }
 
+std::map<std::string, std::string> password_files(const TempDir& folder, const std::string& password, const std::string& pam,
+                                                  const std::string& age) {
+  std::string hash = run_program({"openssl", "passwd", "-6", password}).output;
+  hash.erase(hash.find_last_not_of('\n') + 1);
+  const std::string shadow = folder.write("shadow", SshdFixture::user() + ":" + hash + ":" + age + "\n", 0600);
+  folder.write("pam.d/sshd", "auth required " + pam +
+                                 "\naccount required pam_unix.so\npassword required pam_unix.so\nsession required pam_permit.so\n");
+  return {{"/etc/shadow", shadow}, {"/etc/pam.d", folder / "pam.d"}};
+}
+
 std::string key_pair(const std::string& type, const std::string& name) {
   static const TempDir keys;
   const std::string file = keys / (type + "-" + name);

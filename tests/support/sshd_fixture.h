@@ -94,6 +94,12 @@ class SshdFixture {
 // Whether Options::replaced can be used.
 bool can_replace_files();
 
+// For Options::replaced: the user has this password, for sshd itself and for PAM. `pam`: the rule that decides there instead. `age`: what
+// the shadow file has behind the password.
+std::map<std::string, std::string> password_files(const TempDir& folder, const std::string& password,
+                                                  const std::string& pam = "pam_unix.so nodelay",
+                                                  const std::string& age = "19000:0:99999:7:::");
+
 // The path of a key pair's private half, made by ssh-keygen once per process: "ed25519", "ecdsa", "rsa". `name` tells pairs of
 // one type apart.
 std::string key_pair(const std::string& type, const std::string& name);
