@@ -16,7 +16,9 @@ std::string_view name_of(HookPoint point) {
 
 std::set<std::string> passwords_of(const Recipe& recipe) {
   std::set<std::string> names;
-  if (!recipe.ssh.password.empty()) names.insert(recipe.ssh.password);
+  for (const auto& name : {recipe.ssh.password, recipe.become_password}) {
+    if (!name.empty()) names.insert(name);
+  }
   return names;
 }
 

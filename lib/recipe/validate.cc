@@ -40,6 +40,7 @@ class Validator {
     source();
     secrets();
     names_secret(child(tree_.find("ssh"), "password"), "password");
+    names_secret(tree_.find("become_password"), "become_password");
     prompts();
     placed_paths();
     shared_templates();
@@ -225,6 +226,8 @@ class Validator {
         note(roles->place, "'roles' does nothing for a local task", "remove it");
       if (task.once)
         note(tree->find("once")->place, "'once' does nothing for a local task: it runs once anyway", "remove it");
+      if (const Node* become = child(tree, "become"))
+        note(become->place, "'become' is for hosts, and this task is local", "write sudo in 'run', or remove it");
       return;
     }
     if (scene_.all_roles.empty()) return;

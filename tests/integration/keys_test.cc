@@ -42,6 +42,8 @@ std::vector<Probe> value_probes() {
       {.what = "deploy_to", .more = {"--set", "deploy_to=@DEPLOY_TO@/inner"}},
       {.what = "keep_releases", .more = {"--set", "keep_releases=1"}, .before = 2},
       {.what = "user", .more = {"--set", "user=nobody-that-exists"}},
+      {.what = "become_password", .without = told("") + "secrets: {x: {env: PROBE}}\n",
+       .with = told("") + "secrets: {x: {env: PROBE}}\nbecome_password: x\n"},
       {.what = "confirm", .more = {"--set", "confirm=true"}},
       {.what = "vars.*", .without = told(""), .more = {"--set", "vars.x=1"}},
       {.what = "env.*", .without = told(""), .more = {"--set", "env.x=1"}},
@@ -87,6 +89,8 @@ std::vector<Probe> task_probes() {
       {.what = "tasks.*.local", .without = told(""), .with = told(", local: true")},
       {.what = "tasks.*.timeout", .without = "tasks: {told: {run: sleep 3}}\nhooks: {build: told}\n",
        .with = "tasks: {told: {run: sleep 3, timeout: 1s}}\nhooks: {build: told}\n"},
+      {.what = "tasks.*.become", .without = "tasks: {told: {run: id -un}}\nhooks: {build: told}\n",
+       .with = "tasks: {told: {run: id -un, become: daemon}}\nhooks: {build: told}\n"},
       {.what = "tasks.*.dir", .without = told(""), .with = told(", dir: pages")},
   };
 }

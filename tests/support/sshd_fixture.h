@@ -91,6 +91,9 @@ class SshdFixture {
   pid_t pid_ = -1;
 };
 
+// From now on this process and what it starts see other files at those places; nobody else does. False: it can't be done.
+bool replace_files(const std::map<std::string, std::string>& replaced);
+
 // Whether Options::replaced can be used.
 bool can_replace_files();
 
