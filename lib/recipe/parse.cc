@@ -206,6 +206,7 @@ class Parser {
     for (const auto& [name, value] : {std::pair{"connect_timeout", &ssh.connect_timeout}, {"keepalive", &ssh.keepalive}}) {
       if (const Node* node = scalar(map, name)) *value = to_duration(node->text);
     }
+    if (const Node* node = scalar(map, "forward_agent")) ssh.forward_agent = to_flag(node->text);
     ssh.parallel = number(map, "parallel", key_at("ssh.parallel"));
     return ssh;
   }

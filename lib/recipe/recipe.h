@@ -90,6 +90,7 @@ struct Ssh {
   std::string password;                  // the name of a secret; empty: none
   std::optional<std::chrono::seconds> connect_timeout;
   std::optional<std::chrono::seconds> keepalive;
+  std::optional<bool> forward_agent;     // hosts may use this machine's ssh-agent
   int parallel = 100;                    // sessions open at the same time
 };
 

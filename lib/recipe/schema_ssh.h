@@ -58,6 +58,12 @@ inline constexpr Key ssh_keys[] = {
      .example = "keepalive: 5s",
      .least = 1,
      .most = 3600},
+    {.name = "forward_agent",
+     .type = Type::flag,
+     .fallback = "ssh_config's ForwardAgent, else false",
+     .summary = "Commands on the hosts may use the ssh-agent of this machine, for a git clone there. So may root on those hosts, as long "
+                "as the run is connected.",
+     .example = "forward_agent: true"},
     {.name = "parallel",
      .type = Type::number,
      .fallback = "100",

@@ -210,6 +210,7 @@ void write_ssh(Writer& out, const Ssh& ssh) {
   if (!ssh.password.empty()) out.line("password", scalar(ssh.password));
   if (ssh.connect_timeout) out.line("connect_timeout", duration(*ssh.connect_timeout));
   if (ssh.keepalive) out.line("keepalive", duration(*ssh.keepalive));
+  if (ssh.forward_agent) out.line("forward_agent", *ssh.forward_agent ? "true" : "false");
   out.line("parallel", std::to_string(ssh.parallel));
   out.close();
 }

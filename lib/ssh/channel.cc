@@ -67,7 +67,7 @@ const int ChannelOpening::again = LIBSSH2_ERROR_EAGAIN;
 
 ChannelOpening::ChannelOpening(ChannelOpening&& other) noexcept
     : session_(other.session_), command_line_(std::move(other.command_line_)), raw_(std::exchange(other.raw_, nullptr)),
-      done_(other.done_) {}
+      done_(other.done_), agent_(other.agent_), asked_(other.asked_), asked_again_(other.asked_again_), agent_code_(other.agent_code_) {}
 
 ChannelOpening::~ChannelOpening() {
   if (raw_ != nullptr) session_->retire(raw_);
@@ -80,10 +80,41 @@ int ChannelOpening::step() {
     raw_ = ::libssh2_channel_open_ex(session_->raw(), "session", 7, window, packet, nullptr, 0);
     if (raw_ == nullptr) return ::libssh2_session_last_errno(session_->raw());
   }
-  const int code =
-      ::libssh2_channel_process_startup(raw_, "exec", 4, command_line_.data(), static_cast<unsigned>(command_line_.size()));
+  const int code = agent_ ? start_with_agent() : start();
   done_ = code == 0;
   return code;
+}
+
+int ChannelOpening::start() {
+  return ::libssh2_channel_process_startup(raw_, "exec", 4, command_line_.data(), static_cast<unsigned>(command_line_.size()));
+}
+
+// Both requests go at once, without a round trip in between, and the answers come in their order. libssh2 doesn't tell them apart: who
+// looks first gets the first. Where the host refuses the agent, libssh2 asks by another name, behind the command: then it is
+// given the command's answer for that one's, and the command the refusal.
+int ChannelOpening::start_with_agent() {
+  const auto ask_for_agent = [this] {
+    const auto before = session_->pieces_sent();
+    const int code = ::libssh2_channel_request_auth_agent(raw_);
+    const bool asked = session_->pieces_sent() != before;
+    if (asked_) asked_again_ = asked_again_ || asked;
+    if (code != again) agent_code_ = code;
+  };
+  if (!asked_) {
+    session_->send_only([&] {
+      ask_for_agent();
+      return 0;
+    });
+    const int code = session_->send_only([this] { return start(); });
+    if (code != again) return code;
+    asked_ = true;
+  }
+  if (!agent_code_) ask_for_agent();
+  if (!agent_code_) return again;
+  const int code = start();
+  if (code == again || is_lost(code)) return code;
+  if (asked_again_ || *agent_code_ != 0) session_->refuse_agent();
+  return asked_again_ ? *agent_code_ : code;
 }
 
 Channel ChannelOpening::take() { return {*session_, std::exchange(raw_, nullptr)}; }

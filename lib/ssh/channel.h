@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -63,7 +64,9 @@ class Channel {
 // ChannelOpening: a Channel on its way. libssh2 opens one at a time in a session.
 class ChannelOpening {
  public:
-  ChannelOpening(Session& session, std::string command_line) : session_(&session), command_line_(std::move(command_line)) {}
+  // `agent`: the command gets a way to the session's agent (Session::forward_agent), where the host allows that.
+  ChannelOpening(Session& session, std::string command_line, bool agent = false)
+      : session_(&session), command_line_(std::move(command_line)), agent_(agent) {}
   ChannelOpening(ChannelOpening&& other) noexcept;
   ChannelOpening& operator=(ChannelOpening&&) = delete;
   ~ChannelOpening();
@@ -76,10 +79,16 @@ class ChannelOpening {
 
  private:
   friend class Channel;
+  int start();
+  int start_with_agent();
   Session* session_;
   std::string command_line_;
   _LIBSSH2_CHANNEL* raw_ = nullptr;
   bool done_ = false;
+  bool agent_;
+  bool asked_ = false;  // for agent and command
+  bool asked_again_ = false;
+  std::optional<int> agent_code_;
 };
 
 }  // namespace kirikae::ssh

@@ -6,8 +6,10 @@
 #include <mutex>
 #include <optional>
 #include <random>
+#include <set>
 
 #include "host/command.h"
+#include "ssh/agent_forward.h"
 #include "ssh/authenticator.h"
 #include "ssh/channel.h"
 #include "ssh/host_keys.h"
@@ -141,12 +143,14 @@ class SshConnector final : public RealConnector {
   // One connection up to the login. Error: whatever a further try doesn't change.
   Result<Try> log_in(const Way& way, const Tell& tell, const Wait& wait, Attempt& attempt);
   Result<std::unique_ptr<Session>> open(const Way& way, const Wait& wait);
+  void forward_agent(const Way& way, Session& session);
   Result<LoginSlots::Slot> wait_for_slot(const Target& target, std::uint64_t ticket, const Tell& tell,
                                          const Wait& wait);
 
   const Settings settings_;
   std::mutex keys_mutex_;
   std::map<std::vector<std::string>, std::shared_ptr<const HostKeys>> keys_;  // by the files
+  std::set<std::string> missing_agents_;  // that a warning was given of
   Authenticator authenticator_;
   LoginSlots slots_;
   JumpHosts jump_hosts_;  // last: its threads use all the others
@@ -233,6 +237,7 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   if (auto verified = verify(way, session->host_key()); !verified) {
     return std::unexpected(std::move(verified).error().on(target.name));
   }
+  forward_agent(way, *session);
   tell("authenticating");
   const auto call = [&](const std::function<int()>& f) { return session->call(f, authentication_limit, wait); };
   // A round trip less. A host takes a signature that it has asked for, nearly always; where it doesn't (it wants two keys, say), it
@@ -241,7 +246,7 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   const auto signed_sent = [&](int count) {
     signatures = count;
     if (!attempt.early) return;
-    if (!attempt.opening) attempt.opening.emplace(*attempt.session, host::start_line());
+    if (!attempt.opening) attempt.opening.emplace(*attempt.session, host::start_line(), attempt.session->forwards_agent());
     attempt.opening->step();
   };
   if (auto let_in = authenticator_.authenticate(session->raw(), target, host, call, wait, signed_sent); !let_in) {
@@ -291,6 +296,20 @@ Result<SshConnector::Attempt> SshConnector::get_in(const Way& way, const Tell& t
   }
 }
 
+// Not to jump hosts, which have no command of ours.
+void SshConnector::forward_agent(const Way& way, Session& session) {
+  if (way.goal != Goal::session || !way.host.forward_agent) return;
+  const std::string& socket = *way.host.forward_agent;
+  std::string why = "no SSH_AUTH_SOCK names one";
+  if (!socket.empty()) {
+    if (connect_to_agent(socket).valid()) return session.forward_agent(socket);
+    why = fmt::format("'{}': {}", socket, system_cause(errno));
+  }
+  const std::scoped_lock lock(keys_mutex_);
+  if (!missing_agents_.insert(socket).second || !settings_.warn) return;
+  settings_.warn("", fmt::format("hosts may use the ssh-agent, but there is none here ({}): start one, or take forward_agent out", why));
+}
+
 // A key that is new is on file before anybody logs in.
 Result<void> SshConnector::verify(const Way& way, const std::string& key) {
   if (!way.host.accept_new) return way.keys->verify(way.known_as(), way.known_port(), key);
@@ -326,7 +345,12 @@ Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& wanted, c
   const auto way = way_to(wanted, wait);
   if (!way) return std::unexpected(Error(way.error()).on(wanted.name));
   TRY_ASSIGN(Attempt attempt, get_in(*way, tell, wait));
-  return SshSessionTransport::start(std::move(attempt.session), std::move(attempt.opening), wait);
+  const Session& session = *attempt.session;
+  auto transport = SshSessionTransport::start(std::move(attempt.session), std::move(attempt.opening), wait);
+  if (transport && session.agent_refused() && settings_.warn) {
+    settings_.warn(wanted.name, "the host refuses to use the ssh-agent: its sshd_config says AllowAgentForwarding no, or DisableForwarding");
+  }
+  return transport;
 }
 
 // A hop's own jump hosts first, as JumpHosts passes them.

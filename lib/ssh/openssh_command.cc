@@ -43,6 +43,7 @@ Result<std::vector<std::string>> openssh_command(const Overrides& overrides, con
     option("IdentityFile", text);
   }
   if (!overrides.identities.empty()) option("IdentitiesOnly", "yes");
+  if (overrides.forward_agent) option("ForwardAgent", *overrides.forward_agent ? "yes" : "no");
   if (overrides.connect_timeout) option("ConnectTimeout", std::to_string(overrides.connect_timeout->count()));
   if (overrides.keepalive) option("ServerAliveInterval", std::to_string(overrides.keepalive->count()));
   if (host.port != 0) argv.insert(argv.end(), {"-p", std::to_string(host.port)});

@@ -111,7 +111,7 @@ struct SshSessionTransport::Following {
 Result<std::unique_ptr<Transport>> SshSessionTransport::start(std::unique_ptr<Session> session,
                                                               std::optional<ChannelOpening> asked_for, const Wait& wait) {
   std::unique_ptr<SshSessionTransport> transport(new SshSessionTransport(std::move(session)));
-  ChannelOpening opening = asked_for ? *std::move(asked_for) : ChannelOpening(*transport->session_, host::start_line());
+  ChannelOpening opening = asked_for ? *std::move(asked_for) : ChannelOpening(*transport->session_, host::start_line(), transport->session_->forwards_agent());
   // As soon as there is a channel, the next one can be asked for; it needn't wait for this one's shell.
   const auto beside = [&] {
     if (opening.is_open() && transport->early_wanted_) transport->open_early();

@@ -121,6 +121,8 @@ std::vector<Probe> ssh_probes() {
       {.what = "ssh.known_hosts", .words = {"production", "--set", "ssh.known_hosts_file=new_hosts"}, .more = {"--set", "ssh.known_hosts=accept-new"}},
       {.what = "ssh.known_hosts_file", .more = {"--set", "ssh.known_hosts_file=nowhere"}},
       {.what = "ssh.identity", .more = {"--set", "ssh.identity=nowhere"}},
+      {.what = "ssh.forward_agent", .without = "tasks: {told: 'echo \"${SSH_AUTH_SOCK:+it is there}\"'}\nhooks: {build: told}\n",
+       .more = {"--set", "ssh.forward_agent=true"}},
       // With one session at a time nobody meets anybody.
       {.what = "ssh.parallel",
        .without = "tasks: {meet: 'mkdir @MEET@ 2>/dev/null || echo met; sleep 1; rmdir @MEET@ 2>/dev/null || true'}\nhooks: {build: meet}\n",
