@@ -115,7 +115,7 @@ ssh::Carrier carrier(const std::string& transport) {
 
 std::shared_ptr<ssh::SshConfig> ssh_config(const recipe::Ssh& ssh) {
   ssh::LocalUser self{account().home, login_name(), machine_name(), variable("SSH_AUTH_SOCK"), recipe_surroundings().environment};
-  ssh::Overrides overrides{ssh.config, ssh.known_hosts, ssh.accept_new, ssh.identities, ssh.connect_timeout, ssh.keepalive};
+  ssh::Overrides overrides{ssh.config, ssh.known_hosts, ssh.accept_new, ssh.identities, ssh.connect_timeout, ssh.keepalive, ssh.forward_agent};
   return std::make_shared<ssh::SshConfig>(std::move(overrides), std::move(self));
 }
 

@@ -54,6 +54,24 @@ std::expected<void, Errors> fetch(const Call& call, deploy::Request& request) {
   return {};
 }
 
+// For the verbs that run none, and log in.
+std::expected<void, Errors> fetch_password(const Call& call, deploy::Request& request) {
+  recipe::Recipe few = request.recipe;
+  std::erase_if(few.secrets, [&](const auto& secret) { return secret.first != few.ssh.password; });
+  if (few.secrets.empty() || call.options.verb == Verb::trust) return {};
+  auto secrets = deploy::fetch_secrets(few, environment_variable, {}, call.stop);
+  if (!secrets) return std::unexpected(std::move(secrets).error());
+  request.secrets = *std::move(secrets);
+  return {};
+}
+
+ssh::Passwords::Given password_of(const deploy::Request& request) {
+  const std::string& name = request.recipe.ssh.password;
+  if (!request.secrets || !request.secrets->kept().contains(name)) return {};
+  return {[secrets = request.secrets, name](const ssh::Target&) { return std::optional(Secret(std::string(secrets->kept().at(name).reveal()))); },
+          fmt::format("the secret '{}'", name)};
+}
+
 // The ports and users that ssh_config has for hosts, and what it says that isn't followed. Where it can't be asked, connecting will say so.
 std::vector<plan::Remark> take_from_ssh_config(std::vector<inventory::Host>& hosts, ssh::SshConfig& config, const std::stop_token& stop) {
   std::vector<plan::Remark> remarks;
@@ -88,6 +106,7 @@ auto with_surroundings(const Call& call, bool reading, deploy::Request request, 
   settings.parallel = request.recipe.ssh.parallel;
   settings.ask = display.asker();
   settings.askpass = own_program();
+  settings.password = password_of(request);
   settings.warn = [&](const std::string& host, const std::string& text) { display.warn(host, text); };
   settings.trust_command = fmt::format("{} trust {}", request.command, shell_word(request.recipe.stage));
   const auto connector = ssh::make_connector(std::move(settings));
@@ -134,7 +153,7 @@ Ended read_hosts(const Call& call, const Read& read, bool ask) {
     return std::unexpected(Errors{std::move(confirmed).error()});
   }
   // Those that ask change hosts, and run hooks.
-  if (auto fetched = ask ? fetch(call, *request) : std::expected<void, Errors>(); !fetched) {
+  if (auto fetched = ask ? fetch(call, *request) : fetch_password(call, *request); !fetched) {
     return std::unexpected(std::move(fetched).error());
   }
   auto reading = with_surroundings(call, true, *std::move(request), read);

@@ -18,11 +18,19 @@ class SecretSet {
     values_.insert_or_assign(std::move(name), std::move(value));
   }
 
+  // A password of ours, which is none of commands and templates.
+  void keep(std::string name, Secret value) {
+    redactor_.add(value.reveal());
+    kept_.insert_or_assign(std::move(name), std::move(value));
+  }
+
   [[nodiscard]] const std::map<std::string, Secret>& values() const { return values_; }
+  [[nodiscard]] const std::map<std::string, Secret>& kept() const { return kept_; }
   [[nodiscard]] const Redactor& redactor() const { return redactor_; }
 
  private:
   std::map<std::string, Secret> values_;
+  std::map<std::string, Secret> kept_;
   Redactor redactor_;
 };
 

@@ -128,6 +128,7 @@ std::expected<std::shared_ptr<const SecretSet>, std::vector<Error>> fetch_secret
     sum += answer.reveal().size();
     secrets->add(name, std::move(answer));
   }
+  const auto passwords = recipe::passwords_of(recipe);
   for (const auto& [name, source] : recipe.secrets) {
     auto value = value_of(source, recipe, environment, stop);
     Error error;
@@ -138,7 +139,7 @@ std::expected<std::shared_ptr<const SecretSet>, std::vector<Error>> fetch_secret
     } else if (sum += value->reveal().size(); sum > longest_sum) {
       error = Error(ErrorCode::usage, fmt::format("the secrets up to '{}' are longer than {} KiB together", name, longest_sum / 1024));
     } else {
-      secrets->add(name, *std::move(value));
+      passwords.contains(name) ? secrets->keep(name, *std::move(value)) : secrets->add(name, *std::move(value));
       continue;
     }
     if (!source.span.file.empty()) error.span = source.span;

@@ -162,14 +162,27 @@ Command failure(std::string name, std::string_view message) { return {std::move(
 Command task(const std::string& name, const std::string& run, const std::string& folder,
              const std::map<std::string, std::string>& environment, const SecretSet* secrets) {
   // A subshell, so that the environment ends with the task.
-  std::string text = "(\n" + shell_assign("kk_folder", folder) + shell_assign("kk_run", run);
+  std::string text = std::string(embedded_script("task")) + "(\n" + shell_assign("kk_folder", folder) + shell_assign("kk_run", run);
   return {"task " + name, text + exports(environment, secrets) + call("kk_task") + ")\n"};
+}
+
+Command task_as(const Become& become, const std::string& name, const std::string& run, const std::string& folder,
+                const std::map<std::string, std::string>& environment, const SecretSet* secrets) {
+  const std::string program = "unset LC_ALL\n" + std::string(embedded_script("fail")) + std::string(embedded_script("task")) +
+                              std::string(embedded_script("other_user")) + shell_assign("kk_folder", folder) + shell_assign("kk_run", run) +
+                              "kk_environment() {\n:\n" + exports(environment, secrets) + "}\nkk_as_other\n";
+  const auto lines = std::count(program.begin(), program.end(), '\n');
+  std::string text = "(\n" + std::string(embedded_script("become")) + shell_assign("kk_become", become.user) +
+                     shell_assign("kk_count", std::to_string(lines)) + shell_assign("kk_program", program) + call("kk_task_as") + ")\n";
+  Command command{"task " + name, std::move(text)};
+  if (!become.password.empty()) command.input = std::string(become.password) + '\n';
+  return command;
 }
 
 Command run(const release::Layout& layout, const std::string& text, const std::map<std::string, std::string>& environment,
             const SecretSet* secrets) {
   // What is live is found out before the environment changes PATH.
-  std::string step = std::string(embedded_script("run")) + "(\n" + paths(layout) + shell_assign("kk_run", text) + call("kk_read_current");
+  std::string step = std::string(embedded_script("run")) + std::string(embedded_script("task")) + "(\n" + paths(layout) + shell_assign("kk_run", text) + call("kk_read_current");
   return {"run", step + exports(environment, secrets) + call("kk_run_live") + ")\n"};
 }
 

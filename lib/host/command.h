@@ -20,6 +20,7 @@ struct Command {
   std::string name;  // for messages: "facts", "publish", "task migrate"
   std::string text;
   bool ours = false;  // it runs functions of the script and nothing else, which leave no process behind
+  std::string input{};  // lines for its standard input, which is empty otherwise: what may stand in no environment either
 };
 
 // The script, ready to be sent; and the line that starts it, which every login shell passes on unharmed.
@@ -93,6 +94,14 @@ Command failure(std::string name, std::string_view message);
 // A command of the recipe: `sh -e` in `folder`, with `environment` and, unless null, `secrets` exported.
 Command task(const std::string& name, const std::string& run, const std::string& folder,
              const std::map<std::string, std::string>& environment, const SecretSet* secrets = nullptr);
+
+// The same as another user of the host, by sudo.
+struct Become {
+  std::string user;
+  std::string_view password{};  // of who logs in, which sudo may ask for; empty: it must not ask
+};
+Command task_as(const Become& become, const std::string& name, const std::string& run, const std::string& folder,
+                const std::map<std::string, std::string>& environment, const SecretSet* secrets = nullptr);
 
 // A command that somebody typed: `sh -e` in `current`, or in the home folder where there is none. RELEASE, RELEASE_PATH and
 // REVISION are of what is live there, whatever `environment` says.

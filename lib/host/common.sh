@@ -4,11 +4,6 @@
 kk_nl='
 '
 
-kk_fail() {
-  printf '%s\n' "$*" >&2
-  exit 1
-}
-
 # $1 as it is. Where printf is a program (mksh), everybody could read there what it is given.
 kk_put() { printf %s "$1"; }
 if [ -n "${KSH_VERSION-}" ]; then

@@ -101,7 +101,7 @@ kk_control() {
   command -v setsid >/dev/null 2>&1 && kk_setsid=setsid
   kk_default=unknown
   kk_want=0 kk_silent=0 kk_pulse_pid='' kk_shell=$$
-  kk_worker='' kk_generation=0
+  kk_worker='' kk_generation=0 kk_input=''
   kk_idle
   kk_quit=
   # There too: what rc files have said before must not pass for the first step's.
@@ -157,11 +157,14 @@ kk_client() {
     'ping '*[!0-9]*) kk_gone ;;
     'ping '*) kk_frame "pong ${1#ping }" ;;
     'cancel '*) [ "${1#cancel }" != "$kk_id" ] || kk_end_step ;;
-    'step '* | 'call '* | 'hold '*)
+    'step '* | 'call '* | 'hold '* | 'feed '*)
       kk_line=${1#* }
       kk_then=kk_start
       kk_ours=
-      case $1 in call*) kk_ours=y ;; hold*) kk_line="0 $kk_line" kk_then=kk_hold ;; esac
+      case $1 in
+        call*) kk_ours=y ;;
+        hold* | feed*) kk_line="0 $kk_line" kk_then=kk_${1%% *} ;;
+      esac
       kk_next=${kk_line%% *}
       kk_want=${kk_line#* }
       case $kk_line in *' '*' '*) kk_want='' ;; esac
@@ -174,6 +177,9 @@ kk_client() {
     *) kk_gone ;;
   esac
 }
+
+# The next step's standard input: for what may not even stand in an environment.
+kk_feed() { kk_input=$kk_text; }
 
 # From now on this shell may hold a lock: kk_text says which, as assignments. However it ends, it frees it; and it ends when the
 # client has been silent for a minute.
@@ -222,7 +228,7 @@ kk_start() {
   if [ -n "$kk_ours" ]; then
     # Our own functions leave nobody behind, so they need no relays.
     kk_out=- kk_err=-
-    kk_work || { kk_lead & }
+    kk_work || { kk_lead 8</dev/null & }
     return
   fi
   # A shell's background jobs ignore INT and QUIT; where env can undo that, a step doesn't.
@@ -231,11 +237,17 @@ kk_start() {
     env --default-signal=INT,QUIT >/dev/null 2>&1 && kk_default='env --default-signal=INT,QUIT'
   fi
   kk_prefix="$kk_setsid $kk_default"
-  kk_supervise &
+  if [ -n "$kk_input" ]; then
+    kk_put "$kk_input" | kk_supervise &
+    kk_input=''
+  else
+    kk_supervise </dev/null &
+  fi
 }
 
 # Relays stand between the step and the channel, so that a daemon left behind by the step can be cut off.
 kk_supervise() {
+  exec 8<&0
   {
     kk_lead 2>&1 >&4 4>&- 5>&- | cat >&5 4>&- 5>&- 6>&- &
     echo "r e $!" >&6
@@ -255,7 +267,7 @@ kk_lead() {
   exec 7>&2 2>/dev/null
   # shellcheck disable=SC2086,SC2016
   KIRIKAE_SCRIPT=$K KIRIKAE_STEP=$kk_text KIRIKAE_SHELL=$kk_shell $kk_prefix /bin/sh -c 'eval "$KIRIKAE_SCRIPT"; kk_step; eval "$kk_text"' \
-    </dev/null 2>&7 6>&6 7>&- &
+    <&8 2>&7 6>&6 7>&- 8<&- &
   wait $!
   echo "x $?" >&6
 }

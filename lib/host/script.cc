@@ -10,7 +10,7 @@ std::string_view script() {
   static const std::string whole = [] {
     std::string text = path_function();
     for (const auto* name :
-         {"common", "lock", "control", "worker", "facts", "prepare", "receive", "link", "template", "task", "seal", "publish", "log", "prune"}) {
+         {"fail", "common", "lock", "control", "worker", "facts", "prepare", "receive", "link", "template", "seal", "publish", "log", "prune"}) {
       text += embedded_script(name);
     }
     return text;

@@ -42,7 +42,7 @@ std::string step_rows(const Step& step, const std::optional<SourceText>& source,
                           return row("template", fmt::format("{}{} ({:04o}) from {}", spec.shared ? "shared/" : "", spec.to,
                                                              spec.mode.value_or(0), s.file.text->path()));
                         },
-                        [&](const RunTask& s) { return row("run", fmt::format("{} ({})", s.task, event::name_of(phase))); },
+                        [&](const RunTask& s) { return row("run", fmt::format("{}{} ({})", s.task, s.become.empty() ? "" : " as " + s.become, event::name_of(phase))); },
                         [](const Seal&) { return std::string(); },
                         [](const Publish& s) {
                           if (s.id == s.expected_live) return row("finish", "the rollback to " + s.id + ", which has died behind its switch");

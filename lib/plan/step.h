@@ -45,6 +45,8 @@ struct RunTask {
   std::string folder;  // on the host; empty: the user's home
   std::map<std::string, std::string> environment;
   std::optional<std::chrono::seconds> timeout;
+  std::string become{};           // another user of the host; empty: none
+  std::string become_password{};  // the name of the secret that sudo is given; empty: none
 };
 struct Seal {  // data synced to disk, then the record `ready`
   host::ReleaseInfo info;

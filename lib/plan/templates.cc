@@ -31,7 +31,10 @@ MustacheValue host_names(const inventory::Host& host) {
 
 std::set<std::string> secret_names(const recipe::Recipe& recipe) {
   std::set<std::string> names;
-  for (const auto& [name, source] : recipe.secrets) names.insert(name);
+  const auto passwords = recipe::passwords_of(recipe);
+  for (const auto& [name, source] : recipe.secrets) {
+    if (!passwords.contains(name)) names.insert(name);
+  }
   for (const auto& prompt : recipe.prompts) {
     if (prompt.secret) names.insert(prompt.name);
   }

@@ -23,6 +23,7 @@ class Parser {
     recipe.deploy_to = normalised(text(tree, "deploy_to"));
     recipe.keep_releases = number(tree, "keep_releases", key_at("keep_releases"));
     recipe.user = text(tree, "user");
+    recipe.become_password = text(tree, "become_password");
     recipe.confirm = flag(tree, "confirm", key_at("confirm"));
     recipe.vars = named(tree, "vars");
     recipe.env = named(tree, "env");
@@ -178,6 +179,7 @@ class Parser {
       task.local = flag(entry.value, "local", key_at("tasks.*.local"));
       if (scalar(entry.value, "timeout") != nullptr)
         task.timeout = duration(entry.value, "timeout", key_at("tasks.*.timeout"));
+      task.become = text(entry.value, "become");
       task.dir = normalised(text(entry.value, "dir"));
       task.span = span_of(scene_.document, entry.place);
       recipe.tasks.emplace(entry.key, std::move(task));
@@ -201,9 +203,11 @@ class Parser {
     if (scalar(map, "known_hosts") != nullptr) ssh.accept_new = text(map, "known_hosts") == "accept-new";
     ssh.known_hosts = local_paths(map, "known_hosts_file");
     ssh.identities = local_paths(map, "identity");
+    ssh.password = text(map, "password");
     for (const auto& [name, value] : {std::pair{"connect_timeout", &ssh.connect_timeout}, {"keepalive", &ssh.keepalive}}) {
       if (const Node* node = scalar(map, name)) *value = to_duration(node->text);
     }
+    if (const Node* node = scalar(map, "forward_agent")) ssh.forward_agent = to_flag(node->text);
     ssh.parallel = number(map, "parallel", key_at("ssh.parallel"));
     return ssh;
   }

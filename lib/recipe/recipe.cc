@@ -14,6 +14,14 @@ std::string_view name_of(HookPoint point) {
   return names.at(static_cast<std::size_t>(point));
 }
 
+std::set<std::string> passwords_of(const Recipe& recipe) {
+  std::set<std::string> names;
+  for (const auto& name : {recipe.ssh.password, recipe.become_password}) {
+    if (!name.empty()) names.insert(name);
+  }
+  return names;
+}
+
 std::vector<std::string> files_to_bring(const Recipe& recipe) {
   std::vector<std::string> files;
   for (const auto& file : recipe.shared.files) {

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <vector>
 
@@ -19,6 +20,7 @@ struct Task {
   bool once = false;                            // on one host only: the primary that matches, else the first in recipe order
   bool local = false;                           // on this machine, once, in the recipe's folder
   std::optional<std::chrono::seconds> timeout;  // none: no limit
+  std::string become;                           // the user of the host that it runs as, by sudo; empty: who has logged in
   std::string dir;                              // working directory inside the release (local: inside the recipe's folder)
   Span span;
 };
@@ -86,8 +88,10 @@ struct Ssh {
   std::optional<bool> accept_new;        // the key of a host that is in no known_hosts file
   std::vector<std::string> known_hosts;  // absolute paths, instead of all others; the first gets new keys
   std::vector<std::string> identities;   // absolute paths of private keys, instead of all others
+  std::string password;                  // the name of a secret; empty: none
   std::optional<std::chrono::seconds> connect_timeout;
   std::optional<std::chrono::seconds> keepalive;
+  std::optional<bool> forward_agent;     // hosts may use this machine's ssh-agent
   int parallel = 100;                    // sessions open at the same time
 };
 
@@ -111,6 +115,7 @@ struct Recipe {
   std::string deploy_to;  // absolute, normalised, on the hosts
   int keep_releases = 5;
   std::string user;       // empty: as ssh_config has it
+  std::string become_password;  // the name of a secret, for tasks with `become`; empty: sudo asks for none
   bool confirm = false;   // ask before changing this stage
   std::map<std::string, std::string> vars;  // exported to every command; never in an argv
   std::map<std::string, std::string> env;   // likewise, after vars; PATH may be here
@@ -128,6 +133,9 @@ struct Recipe {
   Ssh ssh;
   std::vector<HostEntry> hosts;  // at least one
 };
+
+// The names of the secrets that are passwords of ours: no command and no template has them.
+std::set<std::string> passwords_of(const Recipe& recipe);
 
 // The shared files that must be on a host already: those that no template makes.
 std::vector<std::string> files_to_bring(const Recipe& recipe);

@@ -184,6 +184,7 @@ void write_task(Writer& out, const Task& task) {
   if (task.once) out.line("once", "true");
   if (task.local) out.line("local", "true");
   if (task.timeout) out.line("timeout", duration(*task.timeout));
+  if (!task.become.empty()) out.line("become", value(task.become));
   if (!task.dir.empty()) out.line("dir", value(task.dir));
   out.close();
 }
@@ -208,8 +209,10 @@ void write_ssh(Writer& out, const Ssh& ssh) {
   if (ssh.accept_new) out.line("known_hosts", *ssh.accept_new ? "accept-new" : "strict");
   out.lists("known_hosts_file", ssh.known_hosts);
   out.lists("identity", ssh.identities);
+  if (!ssh.password.empty()) out.line("password", scalar(ssh.password));
   if (ssh.connect_timeout) out.line("connect_timeout", duration(*ssh.connect_timeout));
   if (ssh.keepalive) out.line("keepalive", duration(*ssh.keepalive));
+  if (ssh.forward_agent) out.line("forward_agent", *ssh.forward_agent ? "true" : "false");
   out.line("parallel", std::to_string(ssh.parallel));
   out.close();
 }
@@ -222,6 +225,7 @@ std::string to_yaml(const Recipe& recipe) {
   out.line("deploy_to", value(recipe.deploy_to));
   out.line("keep_releases", std::to_string(recipe.keep_releases));
   if (!recipe.user.empty()) out.line("user", value(recipe.user));
+  if (!recipe.become_password.empty()) out.line("become_password", scalar(recipe.become_password));
   out.line("confirm", recipe.confirm ? "true" : "false");
   auto vars = recipe.vars;
   for (const auto& prompt : recipe.prompts) {

@@ -39,6 +39,8 @@ class Validator {
   void run() {
     source();
     secrets();
+    names_secret(child(tree_.find("ssh"), "password"), "password");
+    names_secret(tree_.find("become_password"), "become_password");
     prompts();
     placed_paths();
     shared_templates();
@@ -89,6 +91,17 @@ class Validator {
       }
       one_meaning(entry);
     }
+  }
+
+  // What stands there instead may be a secret itself: it isn't shown.
+  void names_secret(const Node* node, std::string_view key) {
+    if (node == nullptr || node->kind != Kind::scalar || recipe_.secrets.contains(node->text)) return;
+    std::vector<std::string> known;
+    for (const auto& [name, unused] : recipe_.secrets) known.push_back(name);
+    problems_.push_back({node->place, fmt::format("{} names no secret: what stands there is not under 'secrets'", in_quotes(key)),
+                         hint_near(node->text, known, known.empty() ? "such as `secrets: {LOGIN_PASSWORD: {env: LOGIN_PASSWORD}}`"
+                                                                    : fmt::format("known there: {}", fmt::join(known, ", "))),
+                         true});
   }
 
   void prompts() {
@@ -213,6 +226,8 @@ class Validator {
         note(roles->place, "'roles' does nothing for a local task", "remove it");
       if (task.once)
         note(tree->find("once")->place, "'once' does nothing for a local task: it runs once anyway", "remove it");
+      if (const Node* become = child(tree, "become"))
+        note(become->place, "'become' is for hosts, and this task is local", "write sudo in 'run', or remove it");
       return;
     }
     if (scene_.all_roles.empty()) return;

@@ -79,8 +79,7 @@ int ChannelOpening::step() {
     use_channel_early(session_->raw(), false);
     if (raw_ == nullptr) return ::libssh2_session_last_errno(session_->raw());
   }
-  const int code =
-      ::libssh2_channel_process_startup(raw_, "exec", 4, command_line_.data(), static_cast<unsigned>(command_line_.size()));
+  const int code = agent_ ? start_with_agent() : start();
   done_ = code == 0;
   return code;
 }
@@ -96,6 +95,38 @@ Result<std::unique_ptr<ShellChannel>> ChannelOpening::finish(std::chrono::millis
                                                              const std::function<void()>& beside) {
   TRY_ASSIGN(auto channel, Channel::open(*this, limit, wait, beside));
   return std::make_unique<Channel>(std::move(channel));
+}
+
+int ChannelOpening::start() {
+  return ::libssh2_channel_process_startup(raw_, "exec", 4, command_line_.data(), static_cast<unsigned>(command_line_.size()));
+}
+
+// Both requests go at once, without a round trip in between, and the answers come in their order. libssh2 doesn't tell them apart: who
+// looks first gets the first. Where the host refuses the agent, libssh2 asks by another name, behind the command: then it is
+// given the command's answer for that one's, and the command the refusal.
+int ChannelOpening::start_with_agent() {
+  const auto ask_for_agent = [this] {
+    const auto before = session_->pieces_sent();
+    const int code = ::libssh2_channel_request_auth_agent(raw_);
+    const bool asked = session_->pieces_sent() != before;
+    if (asked_) asked_again_ = asked_again_ || asked;
+    if (code != again) agent_code_ = code;
+  };
+  if (!asked_) {
+    session_->send_only([&] {
+      ask_for_agent();
+      return 0;
+    });
+    const int code = session_->send_only([this] { return start(); });
+    if (code != again) return code;
+    asked_ = true;
+  }
+  if (!agent_code_) ask_for_agent();
+  if (!agent_code_) return again;
+  const int code = start();
+  if (code == again || is_lost(code)) return code;
+  if (asked_again_ || *agent_code_ != 0) session_->refuse_agent();
+  return asked_again_ ? *agent_code_ : code;
 }
 
 Channel::Channel(Channel&& other) noexcept

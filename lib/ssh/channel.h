@@ -5,6 +5,7 @@
 #include <chrono>
 #include <cstddef>
 #include <memory>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -59,7 +60,9 @@ class Channel final : public ShellChannel {
 // ChannelOpening: a Channel on its way. libssh2 opens one at a time in a session.
 class ChannelOpening final : public ShellOpening {
  public:
-  ChannelOpening(Session& session, std::string command_line) : session_(&session), command_line_(std::move(command_line)) {}
+  // `agent`: the command gets a way to the session's agent (Session::forward_agent), where the host allows that.
+  ChannelOpening(Session& session, std::string command_line, bool agent = false)
+      : session_(&session), command_line_(std::move(command_line)), agent_(agent) {}
   ChannelOpening(const ChannelOpening&) = delete;
   ChannelOpening& operator=(const ChannelOpening&) = delete;
   ~ChannelOpening() override;
@@ -76,11 +79,17 @@ class ChannelOpening final : public ShellOpening {
  private:
   friend class Channel;
   Channel take_channel() { return {*session_, std::exchange(raw_, nullptr)}; }
+  int start();
+  int start_with_agent();
 
   Session* session_;
   std::string command_line_;
   _LIBSSH2_CHANNEL* raw_ = nullptr;
   bool done_ = false;
+  bool agent_;
+  bool asked_ = false;  // for agent and command
+  bool asked_again_ = false;
+  std::optional<int> agent_code_;
 };
 
 }  // namespace kirikae::ssh

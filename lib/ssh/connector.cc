@@ -4,8 +4,10 @@
 #include <map>
 #include <mutex>
 #include <optional>
+#include <set>
 
 #include "host/command.h"
+#include "ssh/agent_forward.h"
 #include "ssh/authenticator.h"
 #include "ssh/channel.h"
 #include "ssh/host_keys.h"
@@ -31,6 +33,12 @@ constexpr milliseconds authentication_limit{20'000};  // for one answer of the h
 // For a jump host's login, over the time to connect: somebody may be asked for its passphrase.
 constexpr std::chrono::seconds jump_limit{120};
 
+// A jump host may be somebody else's, and is no host of the recipe.
+Passwords::Given hosts_only(Passwords::Given given) {
+  if (!given.find) return given;
+  return {[find = given.find](const Target& target) { return target.jump ? std::nullopt : find(target); }, given.origin};
+}
+
 Error stopped_error(const Target& target) {
   return Error(ErrorCode::cancelled, "connecting to " + place_of(target) + " was stopped").on(target.name);
 }
@@ -40,7 +48,7 @@ class SshConnector final : public RealConnector {
   explicit SshConnector(Settings settings)
       : settings_(asking_in_turn(std::move(settings))),
         openssh_(settings_),
-        authenticator_(settings_),
+        authenticator_(settings_, hosts_only(settings_.password)),
         slots_(settings_.parallel, settings_.parallel_logins_per_address),
         jump_hosts_([this](const Hop& hop, const std::vector<Hop>& before, const Wait& wait) { return jump(hop, before, wait); }) {}
 
@@ -93,6 +101,7 @@ class SshConnector final : public RealConnector {
   // One connection up to the login. Error: whatever a further try doesn't change.
   Result<Try> log_in(const Way& way, const Tell& tell, const Wait& wait, Attempt& attempt);
   Result<std::unique_ptr<Session>> open(const Way& way, const Wait& wait);
+  void forward_agent(const Way& way, Session& session);
   Result<LoginSlots::Slot> wait_for_slot(const Target& target, std::uint64_t ticket, const Tell& tell,
                                          const Wait& wait);
 
@@ -102,6 +111,7 @@ class SshConnector final : public RealConnector {
   std::atomic<bool> early_handshakes_{true};
   std::mutex keys_mutex_;
   std::map<std::vector<std::string>, std::shared_ptr<const HostKeys>> keys_;  // by the files
+  std::set<std::string> missing_agents_;  // that a warning was given of
   Authenticator authenticator_;
   LoginSlots slots_;
   JumpHosts jump_hosts_;  // last: its threads use all the others
@@ -212,6 +222,7 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   if (auto verified = verify(way, session->host_key()); !verified) {
     return std::unexpected(std::move(verified).error().on(target.name));
   }
+  forward_agent(way, *session);
   tell("authenticating");
   const auto call = [&](const std::function<int()>& f) { return session->call(f, authentication_limit, wait); };
   // A round trip less. A host takes a signature that it has asked for, nearly always; where it doesn't (it wants two keys, say), it
@@ -220,7 +231,9 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   const auto signed_sent = [&](int count) {
     signatures = count;
     if (!attempt.early) return;
-    if (!attempt.opening) attempt.opening = std::make_unique<ChannelOpening>(*attempt.session, host::start_line());
+    if (!attempt.opening) {
+      attempt.opening = std::make_unique<ChannelOpening>(*attempt.session, host::start_line(), attempt.session->forwards_agent());
+    }
     attempt.opening->step();
   };
   if (auto let_in = authenticator_.authenticate(session->raw(), target, host, call, wait, signed_sent); !let_in) {
@@ -289,6 +302,20 @@ Result<SshConnector::Attempt> SshConnector::try_to_get_in(const Way& way, const 
   }
 }
 
+// Not to jump hosts, which have no command of ours.
+void SshConnector::forward_agent(const Way& way, Session& session) {
+  if (way.goal != Goal::session || !way.host.forward_agent) return;
+  const std::string& socket = *way.host.forward_agent;
+  std::string why = "no SSH_AUTH_SOCK names one";
+  if (!socket.empty()) {
+    if (connect_to_agent(socket).valid()) return session.forward_agent(socket);
+    why = fmt::format("'{}': {}", socket, system_cause(errno));
+  }
+  const std::scoped_lock lock(keys_mutex_);
+  if (!missing_agents_.insert(socket).second || !settings_.warn) return;
+  settings_.warn("", fmt::format("hosts may use the ssh-agent, but there is none here ({}): start one, or take forward_agent out", why));
+}
+
 // A key that is new is on file before anybody logs in.
 Result<void> SshConnector::verify(const Way& way, const std::string& key) {
   if (!way.host.accept_new) return way.keys->verify(way.known_as(), way.known_port(), key);
@@ -305,6 +332,7 @@ Result<void> SshConnector::verify(const Way& way, const std::string& key) {
 Result<SshConnector::Way> SshConnector::way_to_jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait) {
   TRY_ASSIGN(Way way, way_to({hop.name, hop.name, hop.port, hop.user}, wait));
   way.goal = Goal::jump;
+  way.target.jump = true;
   if (!before.empty()) {
     way.host.jumps = before;
     way.host.proxy_command.clear();
@@ -333,7 +361,12 @@ Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& wanted, c
     TRY_ASSIGN(attempt, get_in(*way, tell, wait));
   }
   if (attempt.transport) return std::move(attempt.transport);
-  return SshSessionTransport::start(std::move(attempt.session), std::move(attempt.opening), wait);
+  const Session& session = *attempt.session;
+  auto transport = SshSessionTransport::start(std::move(attempt.session), std::move(attempt.opening), wait);
+  if (transport && session.agent_refused() && settings_.warn) {
+    settings_.warn(wanted.name, "the host refuses to use the ssh-agent: its sshd_config says AllowAgentForwarding no, or DisableForwarding");
+  }
+  return transport;
 }
 
 Carrier SshConnector::carrier_of(const Target& target) const {

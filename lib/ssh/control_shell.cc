@@ -56,6 +56,7 @@ void ControlShell::start_step(std::uint64_t id, const host::Command& command) {
   begun_ = err_ended_ = false;
   early_.clear();
   status_.reset();
+  if (!command.input.empty()) queue_ += "feed " + counted(command.input);
   queue_ += fmt::format("{} {} {}", command.ours && mode_ == Mode::control ? "call" : "step", id, counted(command.text));
 }
 

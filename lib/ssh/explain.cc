@@ -50,6 +50,10 @@ std::vector<SettingLine> explain(const HostSettings& settings, const HostSetting
   add("IdentitiesOnly", !overrides.identities.empty(), flag(settings.identities_only), flag(usual.identities_only), true);
   add("CertificateFile", false, list(settings.certificates), list(usual.certificates), true);
   add("IdentityAgent", false, text(settings.agent_socket), text(usual.agent_socket), false);
+  const auto forwarded = [](const HostSettings& of) {
+    return !of.forward_agent ? std::string("no") : of.forward_agent->empty() ? "yes, but there is none" : *of.forward_agent;
+  };
+  add("forward_agent", overrides.forward_agent.has_value(), forwarded(settings), forwarded(usual), false);
   add("connect_timeout", overrides.connect_timeout.has_value(), seconds(settings.connect_timeout), seconds(usual.connect_timeout), false);
   add("keepalive", overrides.keepalive.has_value(), seconds(settings.keepalive), seconds(usual.keepalive), false);
   add("ServerAliveCountMax", false, std::to_string(settings.keepalive_count), std::to_string(usual.keepalive_count), true);

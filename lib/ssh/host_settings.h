@@ -3,6 +3,7 @@
 #pragma once
 
 #include <chrono>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -54,6 +55,8 @@ struct HostSettings {
   bool identities_only = false;          // of the agent's keys only those that are among them
   std::vector<std::string> certificates;
   std::string agent_socket;  // empty: no agent
+  // The host may use the agent at this socket; empty: it may, but there is none.
+  std::optional<std::string> forward_agent;
 
   std::chrono::seconds connect_timeout{10};
   std::chrono::seconds keepalive{15};

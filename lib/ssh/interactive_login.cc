@@ -171,6 +171,12 @@ bool InteractiveLogin::hung_up(int code) const {
   return text != nullptr && std::string_view(text).starts_with("Waiting for");
 }
 
+// As a host does after the last try that it allows.
+InteractiveLogin::Answer InteractiveLogin::hung_up_on_password() {
+  if (passwords_.is_given(target_)) passwords_.refuse_given(target_);
+  return Answer::hung_up;
+}
+
 Result<InteractiveLogin::Answer> InteractiveLogin::ask_for_methods() {
   // The session's; it loses one when it makes the next. Freeing that here would be wrong for a libssh2 that learns to do so.
   const char* list = nullptr;
@@ -210,6 +216,12 @@ Result<InteractiveLogin::Answer> InteractiveLogin::go_through() {
   if (passwords_.is_given(target_)) std::swap(order[0], order[1]);
   for (const auto method : order) {
     if (!takes(method)) continue;
+    if (passwords_.is_given(target_)) {
+      if (const std::string why = passwords_.given_up(target_); !why.empty()) {
+        if (notes_.empty()) note(method, why);
+        break;
+      }
+    }
     TRY_ASSIGN(const auto answer, method == password_method ? try_password() : try_keyboard());
     if (answer != Answer::refused) return answer;
   }
@@ -237,7 +249,7 @@ Result<InteractiveLogin::Answer> InteractiveLogin::try_password() {
       return std::unexpected(
           Error(ErrorCode::timeout, fmt::format("the host did not answer while '{}' logged in", target_.user)));
     }
-    if (hung_up(code)) return Answer::hung_up;
+    if (hung_up(code)) return hung_up_on_password();
     if (!std::exchange(looked, true)) {
       TRY_ASSIGN(const auto answer, look_again());
       if (answer != Answer::refused) return answer;
@@ -265,7 +277,7 @@ Result<InteractiveLogin::Answer> InteractiveLogin::try_keyboard() {
       return std::unexpected(
           Error(ErrorCode::timeout, fmt::format("the host did not answer while '{}' logged in", target_.user)));
     }
-    if (hung_up(code)) return Answer::hung_up;
+    if (hung_up(code)) return conversation.used ? hung_up_on_password() : Answer::hung_up;
     if (!conversation.unanswered.empty()) {
       note(keyboard_method, conversation.unanswered);
       return Answer::refused;
@@ -280,7 +292,8 @@ Result<InteractiveLogin::Answer> InteractiveLogin::try_keyboard() {
     }
     refused = conversation.used;
     if (refused && passwords_.is_given(target_)) {
-      note(keyboard_method, "the given password was refused");
+      passwords_.refuse_given(target_);
+      note(keyboard_method, passwords_.given_up(target_));
       return Answer::refused;
     }
   }

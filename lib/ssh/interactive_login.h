@@ -48,6 +48,7 @@ class InteractiveLogin {
   Result<Answer> try_password();
   Result<Answer> try_keyboard();
   Result<Answer> look_again();
+  Answer hung_up_on_password();
   Result<void> over() const;
   [[nodiscard]] bool hung_up(int code) const;
   void note(std::string_view method, std::string_view what);

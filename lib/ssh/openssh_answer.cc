@@ -98,6 +98,20 @@ Result<std::string> agent_of(const OpenSshAnswer& answer, const LocalUser& self)
   return found == self.environment.end() ? std::string() : found->second;
 }
 
+// As ssh: yes is the agent that logs in, too.
+Result<std::optional<std::string>> forwarded_agent(const OpenSshAnswer& answer, const std::string& name, const LocalUser& self,
+                                                   const std::string& own) {
+  const std::string given = answer.value("forwardagent");
+  if (given.empty() || given == "no" || given == "false") return std::nullopt;
+  if (given == "yes" || given == "true") return own;
+  if (given.starts_with('$') && !given.starts_with("${")) {
+    const auto found = self.environment.find(given.substr(1));
+    return found == self.environment.end() ? std::string() : found->second;
+  }
+  TRY_ASSIGN(std::string path, expand_path(given, answer, name, self));
+  return path;
+}
+
 void host_key_settings(const OpenSshAnswer& answer, HostSettings& settings) {
   settings.host_key_alias = answer.value("hostkeyalias");
   for (const char* directive : {"userknownhostsfile", "globalknownhostsfile"}) {
@@ -134,6 +148,7 @@ Result<void> user_key_settings(const OpenSshAnswer& answer, const OpenSshAnswer&
   }
   settings.identities_only = answer.is_on("identitiesonly");
   TRY_ASSIGN(settings.agent_socket, agent_of(answer, self));
+  TRY_ASSIGN(settings.forward_agent, forwarded_agent(answer, name, self, settings.agent_socket));
   if (!answer.value("pkcs11provider").empty()) {
     settings.beyond.push_back(
         {"PKCS11Provider", "PKCS11Provider is not used here: load its keys into the ssh-agent (ssh-add -s), or set transport: openssh", {}});

@@ -105,6 +105,7 @@ Result<Words> openssh_command(const Overrides& overrides, const SshConfig::Wante
   TRY(add_files_of_keys(argv, overrides));
   if (overrides.connect_timeout) option(argv, "ConnectTimeout", std::to_string(overrides.connect_timeout->count()));
   if (overrides.keepalive) option(argv, "ServerAliveInterval", std::to_string(overrides.keepalive->count()));
+  if (overrides.forward_agent) option(argv, "ForwardAgent", *overrides.forward_agent ? "yes" : "no");
   add_place(argv, host);
   argv.insert(argv.end(), {"--", host.name, remote_command});
   return argv;
@@ -119,7 +120,13 @@ Result<Words> openssh_master(const OpensshMaster& master, const std::string& rem
   option(argv, "ControlMaster", "yes");
   option(argv, "ControlPersist", "no");
   TRY(add_terms(argv, master, host.settings));
-  for (const char* name : {"ForwardAgent", "ForwardX11", "Tunnel"}) option(argv, name, "no");
+  const auto& agent = host.settings.forward_agent;
+  std::string forwarded = "no";
+  if (agent && !agent->empty()) {
+    TRY_ASSIGN(forwarded, config_path(*agent));
+  }
+  option(argv, "ForwardAgent", forwarded);
+  for (const char* name : {"ForwardX11", "Tunnel"}) option(argv, name, "no");
   option(argv, "ClearAllForwardings", "yes");
   option(argv, "RemoteCommand", "none");
   if (master.stops.size() > 1) {

@@ -21,12 +21,23 @@ std::string account_key(const Target& target) {
   return fmt::format("{}@{} {}", target.user, target.address, target.port);
 }
 
-bool Passwords::is_given(const Target& target) const { return given_ && given_(target).has_value(); }
+bool Passwords::is_given(const Target& target) const { return given_.find && given_.find(target).has_value(); }
+
+std::string Passwords::given_up(const Target& target) {
+  const std::scoped_lock lock(mutex_);
+  return refused_given_.contains(account_key(target)) ? given_.origin + " was refused" : std::string();
+}
+
+void Passwords::refuse_given(const Target& target) {
+  const std::scoped_lock lock(mutex_);
+  refused_given_.insert(account_key(target));
+}
 
 Result<Passwords::Password> Passwords::password(const Target& target, const Password& refused, const Wait& wait) {
-  if (given_) {
-    if (auto given = given_(target)) {
-      if (refused) return std::unexpected(nobody("the given one was refused"));
+  if (given_.find) {
+    if (auto given = given_.find(target)) {
+      if (refused) refuse_given(target);
+      if (std::string why = given_up(target); !why.empty()) return std::unexpected(nobody(std::move(why)));
       return std::make_shared<const Secret>(*std::move(given));
     }
   }

@@ -8,6 +8,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <set>
 #include <string>
 
 #include "core/error.h"
@@ -18,8 +19,11 @@ namespace kirikae::ssh {
 
 class Passwords {
  public:
-  // The password for a login, where one was given; then nobody is asked for it. Any thread.
-  using Given = std::function<std::optional<Secret>(const Target&)>;
+  // The password for a login, where one was given; then nobody is asked for it. `find`: any thread.
+  struct Given {
+    std::function<std::optional<Secret>(const Target&)> find;
+    std::string origin{};  // for people: "the secret 'LOGIN_PASSWORD'"
+  };
   // Not set: no terminal. An empty answer: none.
   using Ask = std::function<Secret(const std::string& question)>;
   using Password = std::shared_ptr<const Secret>;
@@ -28,6 +32,10 @@ class Passwords {
 
   [[nodiscard]] bool can_ask() const { return static_cast<bool>(ask_); }
   [[nodiscard]] bool is_given(const Target& target) const;
+  // A given password that this account's host did not take, or hung up on, is not said to it again in this run, over no connection and by
+  // no method: hosts lock accounts. Why it isn't, for people; empty: it may be tried.
+  [[nodiscard]] std::string given_up(const Target& target);
+  void refuse_given(const Target& target);
 
   // `refused`: the one that the host did not take, if any. A given one has one try, a typed one three.
   // Errors: auth (there is none, or none any more: why, for people), cancelled, timeout.
@@ -51,6 +59,7 @@ class Passwords {
   std::condition_variable_any answered_;
   bool asking_ = false;
   std::map<std::string, Account> accounts_;
+  std::set<std::string> refused_given_;  // accounts
 };
 
 // "deploy@web1", for people.

@@ -14,6 +14,7 @@
 #include <utility>
 
 #include "host/command.h"
+#include "ssh/agent_forward.h"
 #include "ssh/channel.h"
 #include "ssh/libssh2_error.h"
 #include "ssh/libssh2_patches.h"
@@ -49,6 +50,7 @@ struct SessionCallbacks {
   static ssize_t receive(libssh2_socket_t fd, void* buffer, std::size_t size, int flags, void** abstract) {
     auto& session = self(abstract);
     if (session.over_) return 0;
+    if (session.deaf_) return -EAGAIN;
     if (session.taken_ >= round_limit) return -EAGAIN;  // received_ is set: wait() comes back at once
     const ssize_t n = ::recv(fd, buffer, size, flags);
     if (n < 0 && (errno == EAGAIN || errno == EINTR)) return -EAGAIN;
@@ -73,11 +75,17 @@ struct SessionCallbacks {
     auto& session = self(abstract);
     if (!session.over_) {
       if (session.logging_in_) session.asked_at_ = Deadline::Clock::now();
+      ++session.pieces_sent_;
       session.unsent_.append(static_cast<const char*>(buffer), size);
       session.flush();
       session.was_full_ = session.was_full_ || !session.may_write();
     }
     return static_cast<ssize_t>(size);
+  }
+
+  static void agent_wanted(LIBSSH2_SESSION*, LIBSSH2_CHANNEL* channel, void** abstract) {
+    auto& session = self(abstract);
+    session.agent_ ? session.agent_->opened(channel) : session.retire(channel);
   }
 
   static void disconnected(LIBSSH2_SESSION*, int, const char* message, int length, const char*, int, void** abstract) {
@@ -106,6 +114,19 @@ Session::Session(Fd socket, Target target, std::chrono::seconds keepalive, int s
 }
 
 Session::~Session() { shut_down(); }
+
+void Session::forward_agent(const std::string& socket) {
+  agent_ = std::make_unique<AgentForward>(*this, socket);
+  ::libssh2_session_callback_set2(session_, LIBSSH2_CALLBACK_AUTHAGENT,
+                                  reinterpret_cast<libssh2_cb_generic*>(&SessionCallbacks::agent_wanted));
+}
+
+int Session::send_only(const std::function<int()>& f) {
+  deaf_ = true;
+  const int code = f();
+  deaf_ = false;
+  return code;
+}
 
 Result<Session::Handshake> Session::handshake(const Algorithms& offered, const Wait& wait, bool early) {
   offered_ = offered;
@@ -190,7 +211,7 @@ std::string Session::host_key() const {
 
 std::string Session::identity() const { return fingerprint(host_key()); }
 
-std::unique_ptr<ShellOpening> Session::open_shell() { return std::make_unique<ChannelOpening>(*this, host::start_line()); }
+std::unique_ptr<ShellOpening> Session::open_shell() { return std::make_unique<ChannelOpening>(*this, host::start_line(), forwards_agent()); }
 
 void Session::watch_for_silence() {
   // The shortest interval: when it is time is decided here, by the clock that doesn't jump.
@@ -244,6 +265,7 @@ int Session::call(const std::function<int()>& f, milliseconds limit, const Wait&
 }
 
 bool Session::wait(Deadline deadline, int also) {
+  const bool more = agent_ && !lost() && agent_->step();
   free_retired();
   flush();
   if (lost()) return false;
@@ -254,7 +276,7 @@ bool Session::wait(Deadline deadline, int also) {
     return true;
   }
   // Bytes came in this round, perhaps after somebody had looked for theirs in vain.
-  if (received_) {
+  if (received_ || more) {
     received_ = false;
     return true;
   }
@@ -265,9 +287,10 @@ bool Session::wait(Deadline deadline, int also) {
   const bool pending = sent_ < unsent_.size();
   pollfd polled[] = {{socket_.get(), static_cast<short>(POLLIN | (pending ? POLLOUT : 0)), 0},
                      {waker_->fd(), POLLIN, 0},
-                     {also, POLLIN, 0}};
+                     {also, POLLIN, 0},
+                     {agent_ ? agent_->fd() : -1, POLLIN, 0}};
   const auto until = watched_ ? deadline.tightened(next_probe()) : deadline;
-  if (::poll(polled, 3, until.poll_milliseconds()) < 0) return true;  // EINTR: as good as a wake
+  if (::poll(polled, 4, until.poll_milliseconds()) < 0) return true;  // EINTR: as good as a wake
   if (polled[1].revents != 0) waker_->clear();
   if ((polled[0].revents & POLLOUT) != 0) flush();
   if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) == 0) look_after_silence();
@@ -344,6 +367,7 @@ void Session::free_retired() {
 
 void Session::shut_down() {
   if (session_ == nullptr) return;
+  agent_.reset();
   if (!lost() && sent_ == unsent_.size()) {
     ::libssh2_session_disconnect_ex(session_, SSH_DISCONNECT_BY_APPLICATION, "done", "");
     flush();

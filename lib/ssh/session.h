@@ -31,6 +31,8 @@ struct _LIBSSH2_CHANNEL;
 
 namespace kirikae::ssh {
 
+class AgentForward;
+
 class Session final : public Link {
  public:
   // Takes a connected socket that doesn't block. `keepalive`: after so long without a byte from the host it is asked for one,
@@ -59,6 +61,17 @@ class Session final : public Link {
 
   // For a socket that is the near end of something else: asked why that has ended, once it has. Empty: it doesn't know.
   void explain_end(std::function<std::string()> why) { why_it_ended_ = std::move(why); }
+
+  // From now on the host may use the agent at this socket; otherwise its channels to one are refused. It has to be asked for on a channel
+  // (ChannelOpening), too.
+  void forward_agent(const std::string& socket);
+  [[nodiscard]] bool forwards_agent() const { return agent_ != nullptr; }
+  void refuse_agent() { agent_refused_ = true; }  // the host doesn't want it
+  [[nodiscard]] bool agent_refused() const { return agent_refused_; }
+
+  // What `f`, a libssh2 call, sends; it finds nothing that the host says. And how many pieces were sent so far.
+  int send_only(const std::function<int()>& f);
+  [[nodiscard]] std::size_t pieces_sent() const { return pieces_sent_; }
 
   // Repeats `f`, a libssh2 call, until it gives something else than EAGAIN. LIBSSH2_ERROR_TIMEOUT: `limit` or wait.deadline
   // has passed, or wait.stop was asked to stop. The limit starts anew after an `f` that itself took over a second.
@@ -115,6 +128,11 @@ class Session final : public Link {
   std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
   _LIBSSH2_SESSION* session_ = nullptr;
   std::vector<_LIBSSH2_CHANNEL*> retired_;
+
+  std::unique_ptr<AgentForward> agent_;
+  bool agent_refused_ = false;
+  bool deaf_ = false;  // send_only()
+  std::size_t pieces_sent_ = 0;
 
   std::string unsent_;  // what the socket has not taken yet, from sent_ on
   std::size_t sent_ = 0;

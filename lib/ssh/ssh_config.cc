@@ -166,6 +166,9 @@ Result<HostSettings> SshConfig::find_out(const Wanted& wanted, const Wait& wait)
     settings.identities = overrides_.identities;
     settings.identities_given = settings.identities_required = settings.identities_only = true;
   }
+  if (overrides_.forward_agent) {
+    settings.forward_agent = *overrides_.forward_agent ? std::optional(settings.agent_socket) : std::nullopt;
+  }
   settings.connect_timeout = overrides_.connect_timeout.value_or(settings.connect_timeout);
   settings.keepalive = overrides_.keepalive.value_or(settings.keepalive);
   settings.command = ssh_command(wanted);

@@ -24,6 +24,7 @@ struct Overrides {
   std::optional<bool> accept_new{};
   std::vector<std::string> identities{};   // these alone
   std::optional<std::chrono::seconds> connect_timeout{}, keepalive{};
+  std::optional<bool> forward_agent{};
 };
 
 class SshConfig {

@@ -9,6 +9,7 @@
 #include "core/secret.h"
 #include "ssh/host_settings.h"
 #include "ssh/key_trust.h"
+#include "ssh/passwords.h"
 #include "ssh/ssh_config.h"
 #include "ssh/transport.h"
 
@@ -27,6 +28,7 @@ struct Settings {
   int parallel_logins_per_address = 8;  // under sshd's MaxStartups
   // Asked at most once per key file and run, one question at a time; empty answer: skip the key. Not set: no terminal.
   std::function<Secret(const std::string& question)> ask;
+  Passwords::Given password{};  // of the hosts that are wanted, not of jump hosts
   // What people should know of a host, by its name; empty: it is none of the run's own.
   std::function<void(const std::string& host, const std::string& text)> warn{};
   std::string trust_command{};  // for advice: HostKeys::load()

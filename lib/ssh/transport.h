@@ -55,6 +55,7 @@ struct Target {
   int port = 22;        // 0: as ssh_config has it
   std::string user;     // empty: likewise
   bool payload = false;  // one will be sent: the way for it is made ready beside everything else
+  bool jump = false;      // it only leads to others
   std::string command{};  // with which a person gets there: "ssh -p 2222 deploy@web1"; empty: made of the above
 };
 

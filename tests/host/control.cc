@@ -17,6 +17,7 @@
 #include "core/deadline.h"
 #include "core/digest.h"
 #include "support/process.h"
+#include "support/sshd_fixture.h"
 
 namespace kirikae::test {
 
@@ -152,7 +153,8 @@ mode_t Disk::mode(std::string_view below_deploy_to) const {
   return status.st_mode & 07777;
 }
 
-Control::Control(const Shell& shell, const Disk& disk, const std::string& mode, const std::string& noise)
+Control::Control(const Shell& shell, const Disk& disk, const std::string& mode, const std::string& noise,
+                 const std::map<std::string, std::string>& replaced_files)
     : nonce_(random_hex(16)) {
   signal(SIGPIPE, SIG_IGN);
   Pipe in, out, err;
@@ -164,6 +166,7 @@ Control::Control(const Shell& shell, const Disk& disk, const std::string& mode, 
     dup2(out.write.get(), 1);
     dup2(err.write.get(), 2);
     for (int fd = 3; fd < 256; ++fd) close(fd);
+    if (!replaced_files.empty() && !replace_files(replaced_files)) _exit(125);
     if (geteuid() == 0 && (setgroups(0, nullptr) != 0 || setgid(nobody) != 0 || setuid(nobody) != 0)) _exit(126);
     clearenv();
     setenv("PATH", shell.path.c_str(), 1);
@@ -253,6 +256,17 @@ void Control::begin(int id, std::string_view text, bool ours) {
   err_.clear();
   say((ours ? "call " : "step ") + std::to_string(id) + " " + std::to_string(std::count(step.begin(), step.end(), '\n')) + "\n" + step);
   wait_for("begin " + std::to_string(id));
+}
+
+void Control::begin(int id, const host::Command& command) {
+  if (!command.input.empty()) say("feed " + std::to_string(std::ranges::count(command.input, '\n')) + "\n" + command.input);
+  begin(id, command.text, command.ours);
+}
+
+Ended Control::run(const host::Command& command) {
+  const int id = id_ + 1;
+  begin(id, command);
+  return end(id);
 }
 
 Ended Control::end(int id, std::chrono::seconds patience) {

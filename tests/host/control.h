@@ -5,6 +5,7 @@
 
 #include <chrono>
 #include <filesystem>
+#include <map>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -64,7 +65,9 @@ std::ostream& operator<<(std::ostream& stream, const Ended& ended);
 class Control {
  public:
   // Starts it and waits for its hello. `noise` is what a login shell runs before; `mode` control or data.
-  Control(const Shell& shell, const Disk& disk, const std::string& mode = "control", const std::string& noise = ":");
+  // `replaced`: what it sees at the place of files of the system (replace_files).
+  Control(const Shell& shell, const Disk& disk, const std::string& mode = "control", const std::string& noise = ":",
+          const std::map<std::string, std::string>& replaced = {});
   ~Control();
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
@@ -73,7 +76,8 @@ class Control {
   void begin(int id, std::string_view text, bool ours = false);  // `step` or `call`, and waits for its `begin`
   Ended end(int id, std::chrono::seconds patience = std::chrono::seconds(20));
   Ended run(std::string_view text, bool ours = false);  // begin and end, under the next number
-  Ended run(const host::Command& command) { return run(command.text, command.ours); }
+  void begin(int id, const host::Command& command);             // with its input
+  Ended run(const host::Command& command);
   Ended run(const std::vector<host::Command>& commands);
   bool wait_for(std::string_view frame, std::chrono::seconds patience = std::chrono::seconds(20));
   bool wait_for_output(std::string_view text, std::chrono::seconds patience = std::chrono::seconds(20));

@@ -42,6 +42,8 @@ std::vector<Probe> value_probes() {
       {.what = "deploy_to", .more = {"--set", "deploy_to=@DEPLOY_TO@/inner"}},
       {.what = "keep_releases", .more = {"--set", "keep_releases=1"}, .before = 2},
       {.what = "user", .more = {"--set", "user=nobody-that-exists"}},
+      {.what = "become_password", .without = told("") + "secrets: {x: {env: PROBE}}\n",
+       .with = told("") + "secrets: {x: {env: PROBE}}\nbecome_password: x\n"},
       {.what = "confirm", .more = {"--set", "confirm=true"}},
       {.what = "vars.*", .without = told(""), .more = {"--set", "vars.x=1"}},
       {.what = "env.*", .without = told(""), .more = {"--set", "env.x=1"}},
@@ -89,6 +91,8 @@ std::vector<Probe> task_probes() {
       {.what = "tasks.*.local", .without = told(""), .with = told(", local: true")},
       {.what = "tasks.*.timeout", .without = "tasks: {told: {run: sleep 3}}\nhooks: {build: told}\n",
        .with = "tasks: {told: {run: sleep 3, timeout: 1s}}\nhooks: {build: told}\n"},
+      {.what = "tasks.*.become", .without = "tasks: {told: {run: id -un}}\nhooks: {build: told}\n",
+       .with = "tasks: {told: {run: id -un, become: daemon}}\nhooks: {build: told}\n"},
       {.what = "tasks.*.dir", .without = told(""), .with = told(", dir: pages")},
   };
 }
@@ -120,6 +124,8 @@ std::vector<Probe> ssh_probes() {
       {.what = "ssh.known_hosts", .words = {"production", "--set", "ssh.known_hosts_file=new_hosts"}, .more = {"--set", "ssh.known_hosts=accept-new"}},
       {.what = "ssh.known_hosts_file", .more = {"--set", "ssh.known_hosts_file=nowhere"}},
       {.what = "ssh.identity", .more = {"--set", "ssh.identity=nowhere"}},
+      {.what = "ssh.forward_agent", .without = "tasks: {told: 'echo \"${SSH_AUTH_SOCK:+it is there}\"'}\nhooks: {build: told}\n",
+       .more = {"--set", "ssh.forward_agent=true"}},
       // With one session at a time nobody meets anybody.
       {.what = "ssh.parallel",
        .without = "tasks: {meet: 'mkdir @MEET@ 2>/dev/null || echo met; sleep 1; rmdir @MEET@ 2>/dev/null || true'}\nhooks: {build: meet}\n",
@@ -127,8 +133,8 @@ std::vector<Probe> ssh_probes() {
   };
 }
 
-// These need hosts of another kind than the others; each has a test of its own below.
-const std::vector<std::string> alone = {"ssh.connect_timeout", "ssh.keepalive"};
+// These need hosts of another kind than the others; each has a test of its own, below or in password_test.cc.
+const std::vector<std::string> alone = {"ssh.connect_timeout", "ssh.keepalive", "ssh.password"};
 
 std::string replaced(std::string text, const std::string& what, const std::string& by) {
   for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) text.replace(at, what.size(), by);

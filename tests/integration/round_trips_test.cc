@@ -4,6 +4,7 @@
 
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/real_agent.h"
 
 using namespace kirikae::test;
 using namespace std::chrono_literals;
@@ -37,4 +38,10 @@ TEST_CASE("a deploy and a rollback of one host wait for the network as seldom as
   world.write_recipe("keep_releases: 9\n");
   CHECK(fewest_turns(world, relay, 4, {"production", "--yes"}) <= (ours ? 13 : 19));
   CHECK(fewest_turns(world, relay, 3, {"rollback", "production", "--yes"}) <= (ours ? 9 : 15));
+  // The agent is asked for together with the shell.
+  const TempDir folder;
+  const RealAgent agent(folder, {});
+  world.environment = {"SSH_AUTH_SOCK=" + agent.socket()};
+  const int without = fewest_turns(world, relay, 3, {"status", "production"});
+  CHECK(fewest_turns(world, relay, 3, {"status", "production", "--set", "ssh.forward_agent=true"}) <= without);
 }

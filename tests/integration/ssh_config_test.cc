@@ -194,6 +194,7 @@ TEST_CASE("'config --ssh' says how each host is reached, and where that is said"
   known_hosts: accept-new          # ssh_config
   identity: /keys/deploy           # ssh_config
   IdentityAgent: none              # default
+  forward_agent: no                # default
   connect_timeout: 10s             # default
   keepalive: 5s                    # recipe
   # warning: StrictHostKeyChecking no is taken for accept-new: a host whose key has changed is refused all the same

@@ -7,6 +7,7 @@
 #include "ssh/auth_support.h"
 #include "ssh/session_support.h"
 #include "support/catch.h"
+#include "support/mounts.h"
 #include "support/process.h"
 #include "support/ssh_session.h"
 
@@ -19,41 +20,24 @@ namespace {
 
 const std::string right = "pass: word'";
 
-// Told as such by ctest (tests/discover.cmake), not as passed.
-bool is_skipped() {
-  const std::string why = "this test is skipped: a server with passwords of its own needs root and the right to mount";
-#ifdef SKIP
-  if (!can_replace_files()) SKIP(why);
-#else
-  if (!can_replace_files()) WARN(why);
-#endif
-  return !can_replace_files();
-}
-
-// `lines`: of sshd_config. `pam`: words for pam_questions; empty: the shadow file decides there, too.
+// `lines`: of sshd_config. `questions`: words for pam_questions; empty: the shadow file decides there, too.
 struct Server {
   KnownLeaks leaks;
   TempDir folder;
   SshdFixture sshd;
 
-  explicit Server(std::vector<std::string> lines, const std::string& pam = {}, const std::string& age = "19000:0:99999:7:::")
-      : sshd({.host_keys = {"ed25519"}, .config = std::move(lines), .replaced = files(pam, age)}) {}
-
-  std::map<std::string, std::string> files(const std::string& pam, const std::string& age) const {
-    std::string hash = run_program({"openssl", "passwd", "-6", right}).output;
-    hash.erase(hash.find_last_not_of('\n') + 1);
-    const std::string shadow = folder.write("shadow", SshdFixture::user() + ":" + hash + ":" + age + "\n", 0600);
-    folder.write("pam.d/sshd", "auth required " + (pam.empty() ? "pam_unix.so nodelay" : KIRIKAE_PAM_QUESTIONS " " + pam) +
-                                   "\naccount required pam_unix.so\npassword required pam_unix.so\nsession required pam_permit.so\n");
-    return {{"/etc/shadow", shadow}, {"/etc/pam.d", folder / "pam.d"}};
-  }
+  explicit Server(std::vector<std::string> lines, const std::string& questions = {}, const std::string& age = "19000:0:99999:7:::")
+      : sshd({.host_keys = {"ed25519"},
+              .config = std::move(lines),
+              .replaced = password_files(folder, right, questions.empty() ? "pam_unix.so nodelay" : KIRIKAE_PAM_QUESTIONS " " + questions,
+                                         age)}) {}
 };
 
 const std::vector<std::string> by_password{"PasswordAuthentication yes"};
 const std::vector<std::string> by_questions{"UsePAM yes", "KbdInteractiveAuthentication yes"};
 
 Passwords::Given always(const std::string& password) {
-  return [password](const Target&) { return std::optional(Secret(password)); };
+  return {[password](const Target&) { return std::optional(Secret(password)); }, "the secret 'LOGIN'"};
 }
 
 // The error's text; empty: logged in. Connects once more where the host hangs up, as a connector does.
@@ -79,19 +63,41 @@ std::string refused(const std::string& what, const std::string& notes, const std
 }  // namespace
 
 TEST_CASE("a given password logs in where no key does, and nobody is asked") {
-  if (is_skipped()) return;
+  if (is_skipped_without_mounts()) return;
   const Server server(by_password);
   Asker asker{.answers = {"wrong"}};
   Settings settings = no_keys();
   settings.ask = asker.function();
   CHECK(login(server, settings, always(right)).empty());
   CHECK(login(server, settings, always("wrong")) ==
-        refused("key and no password", "password: the given one was refused", "publickey, password"));
+        refused("key and no password", "password: the secret 'LOGIN' was refused", "publickey, password"));
   CHECK(asker.questions.empty());
 }
 
+TEST_CASE("a given password that is wrong is said once to a host, over all methods and connections") {
+  if (is_skipped_without_mounts()) return;
+  const auto& lines = GENERATE(as<std::vector<std::string>>(), std::vector<std::string>{},
+                               // The third failure, behind a key and the question for the methods, makes this one hang up.
+                               std::vector<std::string>{"MaxAuthTries 3"});
+  std::vector<std::string> config{"PasswordAuthentication yes", "UsePAM yes", "KbdInteractiveAuthentication yes"};
+  config.insert(config.end(), lines.begin(), lines.end());
+  const Server server(config);
+  TestAuthenticator authenticator(no_keys(), always("wrong"));
+  for (int i = 0; i < 3; ++i) {
+    Client client(server.sshd);
+    const auto result = client.log_in(authenticator);
+    REQUIRE_FALSE(result);
+    if (i > 0) CHECK_THAT(result.error().message, ContainsSubstring("password: the secret 'LOGIN' was refused"));
+  }
+  const std::string log = server.sshd.log();
+  const auto failed = log.find("Failed password");
+  REQUIRE(failed != std::string::npos);
+  CHECK(log.find("Failed password", failed + 1) == std::string::npos);
+  CHECK_THAT(log, !ContainsSubstring("Failed keyboard-interactive"));
+}
+
 TEST_CASE("keys go first: no password is used where one is accepted, and the host is not asked what it takes") {
-  if (is_skipped()) return;
+  if (is_skipped_without_mounts()) return;
   const Server server({"PasswordAuthentication yes", "LogLevel DEBUG1"});
   CHECK(login(server, given({SshdFixture::client_key()}), always("wrong")).empty());
   CHECK_THAT(server.sshd.log(), !ContainsSubstring("method none"));
@@ -99,14 +105,14 @@ TEST_CASE("keys go first: no password is used where one is accepted, and the hos
 }
 
 TEST_CASE("without anybody to ask, the error says what the host would take") {
-  if (is_skipped()) return;
+  if (is_skipped_without_mounts()) return;
   const Server server(by_password);
   CHECK(login(server, no_keys()) == "no key was accepted for user '" + SshdFixture::user() + "': " +
                                         key_pair("ed25519", "stranger") + ": refused; the host accepts: publickey, password");
 }
 
 TEST_CASE("a password is asked for once per account, and again where it is wrong, three times in all") {
-  if (is_skipped()) return;
+  if (is_skipped_without_mounts()) return;
   const Server server(by_password);
   Settings settings = no_keys();
   Asker asker{.answers = {"wrong", "wrong again", right}};
@@ -140,7 +146,7 @@ TEST_CASE("a password is asked for once per account, and again where it is wrong
 }
 
 TEST_CASE("sessions of one account that log in at the same time share one question for the password") {
-  if (is_skipped()) return;
+  if (is_skipped_without_mounts()) return;
   const Server server(by_password);
   std::atomic<int> questions = 0;
   std::atomic<int> logged_in = 0;
@@ -170,7 +176,7 @@ TEST_CASE("sessions of one account that log in at the same time share one questi
 }
 
 TEST_CASE("a passphrase and a password are not asked for at the same time") {
-  if (is_skipped()) return;
+  if (is_skipped_without_mounts()) return;
   const TempDir folder;
   const Server server(by_password);
   const SshdFixture other;  // which knows the key
@@ -204,11 +210,11 @@ TEST_CASE("a passphrase and a password are not asked for at the same time") {
 }
 
 TEST_CASE("a host's question for the password is answered with the given one, or by somebody") {
-  if (is_skipped()) return;
+  if (is_skipped_without_mounts()) return;
   const Server server(by_questions);
   CHECK(login(server, no_keys(), always(right)).empty());
   CHECK(login(server, no_keys(), always("wrong")) ==
-        refused("key and no password", "keyboard-interactive: the given password was refused", "publickey, keyboard-interactive"));
+        refused("key and no password", "keyboard-interactive: the secret 'LOGIN' was refused", "publickey, keyboard-interactive"));
   Asker asker{.answers = {"wrong", right}};
   Settings settings = no_keys();
   settings.ask = asker.function();
@@ -217,7 +223,7 @@ TEST_CASE("a host's question for the password is answered with the given one, or
 }
 
 TEST_CASE("other questions of a host are shown without what could trick a terminal, and are never answered with a password") {
-  if (is_skipped()) return;
+  if (is_skipped_without_mounts()) return;
   const Server server(by_questions, R"(say:Two\e[2J_factors\nand_more hide:Code\e[31m\nsecond_line:_=12_34 ask:Name_of_the_dog?=Rex)");
   Asker asker{.answers = {"12 34", "Rex"}};
   Settings settings = no_keys();
@@ -240,7 +246,7 @@ TEST_CASE("other questions of a host are shown without what could trick a termin
 }
 
 TEST_CASE("a host that asks without end is given up") {
-  if (is_skipped()) return;
+  if (is_skipped_without_mounts()) return;
   const Server server(by_questions, "endless ask:Again?=never");
   Asker asker{.answers = {"yes"}};
   Settings settings = no_keys();
@@ -250,7 +256,7 @@ TEST_CASE("a host that asks without end is given up") {
 }
 
 TEST_CASE("a host that wants a new password is told as such, and gets none") {
-  if (is_skipped()) return;
+  if (is_skipped_without_mounts()) return;
   const Server server(by_questions, {}, "0:0:99999:7:::");
   Asker asker{.answers = {right}};
   Settings settings = no_keys();
@@ -261,7 +267,7 @@ TEST_CASE("a host that wants a new password is told as such, and gets none") {
 }
 
 TEST_CASE("a login that waits for an answer ends when it is told to stop") {
-  if (is_skipped()) return;
+  if (is_skipped_without_mounts()) return;
   const auto& lines = GENERATE(as<std::vector<std::string>>(), by_password, by_questions);
   const Server server(lines);
   std::stop_source stop;
@@ -278,14 +284,14 @@ TEST_CASE("a login that waits for an answer ends when it is told to stop") {
 }
 
 TEST_CASE("a host that wants a key and then a password, or answers, gets both") {
-  if (is_skipped()) return;
+  if (is_skipped_without_mounts()) return;
   const std::vector<std::string> key{SshdFixture::client_key(), key_pair("ed25519", "stranger")};
   const std::string name = SshdFixture::user();
   SECTION("a password") {
     const Server server({"AuthenticationMethods publickey,password", "PasswordAuthentication yes"});
     CHECK(login(server, given(key), always(right)).empty());
     CHECK(login(server, given(key), always("wrong")) == "no key and no password was accepted for user '" + name + "': " + key[0] +
-                                                            ": accepted, and not enough to log in; password: the given one was "
+                                                            ": accepted, and not enough to log in; password: the secret 'LOGIN' was "
                                                             "refused; the host accepts: password");
     CHECK(login(server, given(key)) == "no key was accepted for user '" + name + "': " + key[0] +
                                            ": accepted, and not enough to log in; the host accepts: password");
@@ -321,7 +327,7 @@ void check_session_by_one_answer(const Server& server, Settings settings) {
 }  // namespace
 
 TEST_CASE("a host that hangs up after too many keys is asked again without them, with a password") {
-  if (is_skipped()) return;
+  if (is_skipped_without_mounts()) return;
   const Server server({"PasswordAuthentication yes", "MaxAuthTries 2"});
   auto settings = settings_for(server.sshd);
   settings.host.identities = {key_pair("ed25519", "stranger"), key_pair("ed25519", "one"), key_pair("ed25519", "two")};
@@ -329,7 +335,7 @@ TEST_CASE("a host that hangs up after too many keys is asked again without them,
 }
 
 TEST_CASE("where a key is not enough, the control channel is asked for behind the whole login") {
-  if (is_skipped()) return;
+  if (is_skipped_without_mounts()) return;
   const Server server({"AuthenticationMethods publickey,password", "PasswordAuthentication yes"});
   auto settings = settings_for(server.sshd);
   check_session_by_one_answer(server, std::move(settings));

@@ -19,7 +19,6 @@
 #include <mutex>
 #include <stdexcept>
 
-#include "ssh/agent.h"
 #include "ssh/wire.h"
 #include "support/catch.h"
 #include "support/process.h"
@@ -56,38 +55,6 @@ std::string key_copy(const TempDir& folder, const std::string& type, const std::
   argv.insert(argv.end(), options.begin(), options.end());
   require(run_program(argv).status == 0, "ssh-keygen can't convert " + file);
   return file;
-}
-
-RealAgent::RealAgent(const TempDir& folder, const std::vector<std::string>& keys) : socket_(folder / "agent") {
-  pid_ = ::fork();
-  require(pid_ >= 0, "can't fork");
-  if (pid_ == 0) {
-    // Its end can't be tied to ours (PR_SET_PDEATHSIG): ssh-agent is a set-group-ID program. So it must hold nothing of
-    // the test's that somebody may be waiting for, should the test crash.
-    const int nothing = ::open("/dev/null", O_RDWR);
-    for (int fd = 0; fd < 3; ++fd) ::dup2(nothing, fd);
-    ::execlp("ssh-agent", "ssh-agent", "-D", "-a", socket_.c_str(), nullptr);
-    ::_exit(127);
-  }
-  try {
-    // Its socket is there before it listens.
-    require(eventually([&] { return ssh::Agent(socket_).list({}).has_value(); }), "ssh-agent doesn't start");
-    for (const auto& key : keys) add(key);
-  } catch (...) {
-    stop();
-    throw;
-  }
-}
-
-RealAgent::~RealAgent() { stop(); }
-
-void RealAgent::stop() const {
-  ::kill(pid_, SIGKILL);
-  ::waitpid(pid_, nullptr, 0);
-}
-
-void RealAgent::add(const std::string& key) const {
-  require(run_program({"env", "SSH_AUTH_SOCK=" + socket_, "ssh-add", "-q", key}).status == 0, "ssh-add fails");
 }
 
 MuteSocket::MuteSocket(std::string path)

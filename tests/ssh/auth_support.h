@@ -16,6 +16,7 @@
 #include "ssh/authenticator.h"
 #include "ssh/ssh_connector.h"
 #include "ssh/transport.h"
+#include "support/real_agent.h"
 #include "support/sshd_fixture.h"
 #include "support/temp_dir.h"
 
@@ -30,24 +31,6 @@ std::string text_of(const std::string& file);
 std::string key_copy(const TempDir& folder, const std::string& type, const std::string& name,
                      const std::vector<std::string>& options);
 inline const std::string passphrase = "correct horse";
-
-// An ssh-agent of our own with the given private keys.
-class RealAgent {
- public:
-  RealAgent(const TempDir& folder, const std::vector<std::string>& keys);
-  ~RealAgent();
-  RealAgent(const RealAgent&) = delete;
-  RealAgent& operator=(const RealAgent&) = delete;
-
-  [[nodiscard]] const std::string& socket() const { return socket_; }
-  void add(const std::string& key) const;
-
- private:
-  void stop() const;
-
-  std::string socket_;
-  pid_t pid_ = -1;
-};
 
 // A unix socket that accepts connections into its queue and never says a word.
 class MuteSocket {

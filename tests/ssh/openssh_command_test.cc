@@ -19,6 +19,7 @@ TEST_CASE("the system's ssh is told what the recipe says, and nothing else") {
   overrides.identities = {"/home keys/id"};
   overrides.connect_timeout = std::chrono::seconds(7);
   overrides.keepalive = std::chrono::seconds(15);
+  overrides.forward_agent = true;
   argv = openssh_command(overrides, {"-odd.example.com", 2222, "deploy"}, true, "exec x");
   REQUIRE(argv);
   CHECK(*argv == std::vector<std::string>{"ssh",   "-t",
@@ -29,6 +30,7 @@ TEST_CASE("the system's ssh is told what the recipe says, and nothing else") {
                                           "-o",    "UpdateHostKeys=no",
                                           "-o",    "IdentityFile=\"/home keys/id\"",
                                           "-o",    "IdentitiesOnly=yes",
+                                          "-o",    "ForwardAgent=yes",
                                           "-o",    "ConnectTimeout=7",
                                           "-o",    "ServerAliveInterval=15",
                                           "-p",    "2222",

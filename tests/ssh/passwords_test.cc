@@ -34,7 +34,8 @@ struct Slow {
 
 TEST_CASE("a given password is handed out where there is one, once, and others are asked for") {
   std::vector<std::string> questions;
-  Passwords passwords([](const Target& target) { return target.name == "web1" ? std::optional(Secret("given")) : std::nullopt; },
+  Passwords passwords({[](const Target& target) { return target.name == "web1" ? std::optional(Secret("given")) : std::nullopt; },
+                       "the secret 'LOGIN'"},
                       [&](const std::string& question) {
                         questions.push_back(question);
                         return Secret("typed");
@@ -46,7 +47,9 @@ TEST_CASE("a given password is handed out where there is one, once, and others a
   CHECK((*given)->reveal() == "given");
   const auto again = passwords.password(web1, *given, {});
   REQUIRE_FALSE(again);
-  CHECK(again.error().message == "the given one was refused");
+  CHECK(again.error().message == "the secret 'LOGIN' was refused");
+  // Over another connection neither.
+  CHECK_FALSE(passwords.password(web1, {}, {}));
   CHECK(questions.empty());
   const auto typed = passwords.password(web2, {}, {});
   REQUIRE(typed);

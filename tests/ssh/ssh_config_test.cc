@@ -154,6 +154,11 @@ TEST_CASE("the values none and SSH_AUTH_SOCK mean what they mean to ssh") {
   CHECK(none.known_hosts.front() == "/etc/ssh/ssh_known_hosts");
   CHECK(settings_of(folder, "IdentityAgent SSH_AUTH_SOCK\n").agent_socket == "/run/agent");
   CHECK(settings_of(folder, "IdentityAgent $KEYS\n").agent_socket == "/keys");
+  CHECK_FALSE(settings_of(folder, "ForwardAgent no\n").forward_agent);
+  CHECK(settings_of(folder, "ForwardAgent yes\n").forward_agent == "/run/agent");
+  CHECK(settings_of(folder, "ForwardAgent yes\nIdentityAgent none\n").forward_agent == "");
+  CHECK(settings_of(folder, "ForwardAgent $KEYS\n").forward_agent == "/keys");
+  CHECK(settings_of(folder, "ForwardAgent /run/%r\n").forward_agent.value_or("").starts_with("/run/"));
 }
 
 TEST_CASE("a laxer rule for host keys is accept-new at most, and said") {

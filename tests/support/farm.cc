@@ -169,6 +169,7 @@ void World::start_servers(const Options& options) {
   SshdFixture::Options server;
   server.config = options.sshd_config;
   server.home = options.home;
+  server.replaced = options.replaced;
   if (!options.path.empty()) server.environment["PATH"] = options.path;
   if (options.hosts > 1 || options.shims || !options.login_shell.empty() || !options.path.empty())
     server.login_shell = (folder_.path() / "enter").string();

@@ -93,6 +93,7 @@ class World {
     std::string path{};         // PATH of the sessions; empty: the server's
     std::vector<std::string> sshd_config{};
     std::map<std::string, std::string> home{};  // files of HOME on the hosts
+    std::map<std::string, std::string> replaced{};  // SshdFixture::Options
     bool shims = false;  // tests/shim stands between sshd and each host's shell: see break_at()
   };
 

