@@ -177,6 +177,11 @@ std::string Session::host_key() const {
   return blob != nullptr ? std::string(blob, size) : std::string();
 }
 
+bool Session::is_openssh() const {
+  const char* banner = ::libssh2_session_banner_get(session_);
+  return banner != nullptr && std::string_view(banner).starts_with("SSH-2.0-OpenSSH_");
+}
+
 void Session::watch_for_silence() {
   // The shortest interval: when it is time is decided here, by the clock that doesn't jump.
   ::libssh2_keepalive_config(session_, 1, 2);
@@ -189,10 +194,8 @@ void Session::watch_for_silence() {
 std::size_t Session::payload_limit() const {
   constexpr std::size_t least = 256 * 1024;
   constexpr std::size_t per_millisecond = 100'000;
-  const char* banner = ::libssh2_session_banner_get(session_);
   // Others may confirm what they take later than that, and would wait for us as we for them.
-  if (banner == nullptr || !std::string_view(banner).starts_with("SSH-2.0-OpenSSH_") || !round_trip_)
-    return std::numeric_limits<std::size_t>::max();
+  if (!is_openssh() || !round_trip_) return std::numeric_limits<std::size_t>::max();
   return std::max(least, per_millisecond * static_cast<std::size_t>(std::chrono::ceil<milliseconds>(*round_trip_).count()));
 }
 

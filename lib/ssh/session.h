@@ -47,6 +47,7 @@ class Session {
   // timeout, cancelled.
   Result<Handshake> handshake(const Algorithms& offered, const Wait& wait);
   [[nodiscard]] std::string host_key() const;  // the blob; empty before the handshake
+  [[nodiscard]] bool is_openssh() const;       // says its greeting; after the handshake
 
   // From now on silence means something (see the constructor); for when the host has let us in.
   void watch_for_silence();
@@ -61,6 +62,9 @@ class Session {
   // Ends one round: sends what is kept, and sleeps until there may be something to do: bytes from the host, room for more, the
   // waker, the deadline, or `also` readable. False: the connection is lost, loss() says how.
   bool wait(Deadline deadline, int also = -1);
+  // For who waits for something else beside: what to poll, and whether bytes have come since the last wait().
+  [[nodiscard]] int fd() const { return socket_.get(); }
+  [[nodiscard]] bool has_received() const { return received_; }
 
   // Whether a writer of much may go on; otherwise wait() comes back when it may.
   [[nodiscard]] bool may_write() const { return unsent_.size() - sent_ < 65536; }

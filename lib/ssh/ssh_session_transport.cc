@@ -17,6 +17,7 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds open_limit{20'000};  // for a channel, and for the request on it
+constexpr seconds second_login_limit{40};   // the control shell hears nothing meanwhile, and gives us up after a minute
 constexpr seconds hello_limit{30};          // for login shell, rc files and script
 constexpr seconds heartbeat_interval{10};   // the host gives us up after a minute without one
 constexpr std::uint64_t heartbeats_missed = 6;
@@ -109,8 +110,9 @@ struct SshSessionTransport::Following {
 };
 
 Result<std::unique_ptr<Transport>> SshSessionTransport::start(std::unique_ptr<Session> session,
-                                                              std::optional<ChannelOpening> asked_for, const Wait& wait) {
-  std::unique_ptr<SshSessionTransport> transport(new SshSessionTransport(std::move(session)));
+                                                              std::optional<ChannelOpening> asked_for, LogIn log_in_again,
+                                                              const Wait& wait) {
+  std::unique_ptr<SshSessionTransport> transport(new SshSessionTransport(std::move(session), std::move(log_in_again)));
   ChannelOpening opening = asked_for ? *std::move(asked_for) : ChannelOpening(*transport->session_, host::start_line());
   // As soon as there is a channel, the next one can be asked for; it needn't wait for this one's shell.
   const auto beside = [&] {
@@ -122,8 +124,11 @@ Result<std::unique_ptr<Transport>> SshSessionTransport::start(std::unique_ptr<Se
   return transport;
 }
 
-SshSessionTransport::SshSessionTransport(std::unique_ptr<Session> session)
-    : session_(std::move(session)), early_wanted_(session_->target().payload), next_ping_(Deadline::in(heartbeat_interval)) {}
+SshSessionTransport::SshSessionTransport(std::unique_ptr<Session> session, LogIn log_in_again)
+    : session_(std::move(session)),
+      log_in_again_(std::move(log_in_again)),
+      early_wanted_(session_->target().payload),
+      next_ping_(Deadline::in(heartbeat_interval)) {}
 
 SshSessionTransport::~SshSessionTransport() { close(); }
 
@@ -137,7 +142,8 @@ Result<Exit> SshSessionTransport::send(const host::Command& command, ByteSource&
                                        const std::function<void(std::uint64_t)>& on_sent, const OutputFn& on_output,
                                        const Wait& wait) {
   TRY(ready_for(command, wait));
-  TRY_ASSIGN(auto shell, data_shell(command.name, wait));
+  TRY_ASSIGN(auto beside, data_shell(command.name, wait));
+  ControlShell& shell = beside.shell;
   shell.start_step(1, command);
   Upload upload(data, on_sent, session_->payload_limit());
   return follow(shell, &upload, command, on_output, wait);
@@ -164,18 +170,47 @@ void SshSessionTransport::hold(const std::string& text) {
   control_->hold(text);
 }
 
-Result<ControlShell> SshSessionTransport::data_shell(const std::string& step, const Wait& wait) {
+Result<SshSessionTransport::DataShell> SshSessionTransport::data_shell(const std::string& step, const Wait& wait) {
   look_after(nullptr);
   if (early_ && early_->shell) {
     ControlShell shell = std::move(*early_->shell);
     early_.reset();
-    return shell;
+    return DataShell{nullptr, std::move(shell)};
   }
   ChannelOpening opening = early_ ? std::move(early_->opening) : ChannelOpening(*session_, host::start_line());
   early_.reset();
   auto channel = Channel::open(opening, open_limit, wait);
-  if (!channel) return std::unexpected(std::move(channel).error().with_context("running '" + step + "'"));
-  return ControlShell(*session_, *std::move(channel), ControlShell::Mode::data);
+  if (channel) return DataShell{nullptr, ControlShell(*session_, *std::move(channel), ControlShell::Mode::data)};
+  auto beside = channel.error().code == ErrorCode::connect ? data_shell_elsewhere(wait) : std::unexpected(std::move(channel).error());
+  if (!beside) return std::unexpected(std::move(beside).error().with_context("running '" + step + "'"));
+  return beside;
+}
+
+Result<SshSessionTransport::DataShell> SshSessionTransport::data_shell_elsewhere(const Wait& wait) {
+  next_ping_ = Deadline::in({});
+  look_after(nullptr);
+  TRY_ASSIGN(auto session, log_in_again_({wait.deadline.tightened(Deadline::in(second_login_limit)), wait.stop}));
+  if (session->host_key() != session_->host_key()) {
+    return std::unexpected(said_of_host(ErrorCode::connect,
+                                        fmt::format("{} opens one channel for each connection, and a second connection led to a host "
+                                                    "with another key",
+                                                    place_of(session_->target())),
+                                        "allow more channels (MaxSessions in its sshd_config), or name each machine by itself"));
+  }
+  TRY_ASSIGN(auto channel, Channel::open(*session, host::start_line(), open_limit, wait));
+  ControlShell shell(*session, std::move(channel), ControlShell::Mode::data);
+  return DataShell{std::move(session), std::move(shell)};
+}
+
+void SshSessionTransport::wait_beside(Session& carrier, Deadline until) {
+  if (&carrier == session_.get()) {
+    carrier.wait(until);
+    return;
+  }
+  if (session_->has_received()) until = Deadline::in({});
+  session_->wait(Deadline::in({}));
+  carrier.wait(until, session_->fd());
+  if (carrier.lost()) session_->fail(carrier.loss());
 }
 
 void SshSessionTransport::look_after(const ControlShell* but) {
@@ -206,7 +241,8 @@ void SshSessionTransport::open_early() {
 
 Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, const host::Command& command,
                                          const OutputFn& on_output, const Wait& wait) {
-  const StopWakes wakes(wait.stop, *session_->waker());
+  Session& carrier = shell.session();
+  const StopWakes wakes(wait.stop, *carrier.waker());
   Following following;
   for (;;) {
     look_after(&shell);
@@ -227,7 +263,7 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
       } else if (wait.deadline.passed()) {
         following.end(Error(ErrorCode::timeout, {}));
       } else if (upload != nullptr) {
-        if (auto fed = upload->pump(shell, *session_); !fed) following.end(std::move(fed).error());
+        if (auto fed = upload->pump(shell, carrier); !fed) following.end(std::move(fed).error());
       }
       if (following.ending && upload == nullptr) shell.cancel_step();
       if (following.ending && upload != nullptr) shell.signal_step();
@@ -243,7 +279,7 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
     if (!shell.said_hello())
       until = until.tightened(Deadline::in(shell.started_at() + hello_limit - Deadline::Clock::now()));
     if (upload != nullptr && upload->again()) until = Deadline::in({});
-    session_->wait(until);
+    wait_beside(carrier, until);
   }
 }
 
@@ -321,7 +357,8 @@ Error SshSessionTransport::shell_error(const ControlShell& shell, const std::str
         shell.problem().empty() ? ErrorCode::timeout : ErrorCode::connect,
         fmt::format("no shell could be started on {}: {}{}", place, what,
                     said.empty() ? "" : ", and said '" + said + "'"),
-        fmt::format("check the login shell and its rc files: {} true", ssh_command(session_->target())));
+        fmt::format("check the login shell, its rc files, and ForceCommand in sshd_config or command= in authorized_keys: {} true",
+                    ssh_command(session_->target())));
   }
   return said_of_host(
       ErrorCode::lost,

@@ -8,6 +8,7 @@
 #include "ssh/session_support.h"
 #include "support/catch.h"
 #include "support/process.h"
+#include "support/skip.h"
 #include "support/ssh_session.h"
 
 using namespace kirikae;
@@ -19,15 +20,8 @@ namespace {
 
 const std::string right = "pass: word'";
 
-// Told as such by ctest (tests/discover.cmake), not as passed.
 bool is_skipped() {
-  const std::string why = "this test is skipped: a server with passwords of its own needs root and the right to mount";
-#ifdef SKIP
-  if (!can_replace_files()) SKIP(why);
-#else
-  if (!can_replace_files()) WARN(why);
-#endif
-  return !can_replace_files();
+  return test::is_skipped(!can_replace_files(), "a server with passwords of its own needs root and the right to mount");
 }
 
 // `lines`: of sshd_config. `pam`: words for pam_questions; empty: the shadow file decides there, too.

@@ -3,9 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pwd.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -59,26 +57,7 @@ int free_port(const std::vector<std::string>& addresses) {
   throw std::runtime_error("no free port");
 }
 
-// Mount points of this process and what it starts alone.
-bool replace(const std::map<std::string, std::string>& replaced) {
-  if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
-  return std::ranges::all_of(replaced, [](const auto& pair) {
-    return ::mount(pair.second.c_str(), pair.first.c_str(), nullptr, MS_BIND, nullptr) == 0;
-  });
-}
-
 }  // namespace
-
-bool can_replace_files() {
-  static const bool can = [] {
-    const TempDir folder;
-    const pid_t pid = ::fork();
-    if (pid == 0) ::_exit(replace({{"/etc", folder.path()}}) ? 0 : 1);
-    int status = 1;
-    return pid > 0 && ::waitpid(pid, &status, 0) == pid && status == 0 && ::geteuid() == 0;
-  }();
-  return can;
-}
 
 std::string key_pair(const std::string& type, const std::string& name) {
   static const TempDir keys;
@@ -177,7 +156,7 @@ bool SshdFixture::listen_once() {
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(126);
-    if (!options_.replaced.empty() && !replace(options_.replaced)) ::_exit(125);
+    if (!replace_files(options_.replaced)) ::_exit(125);
     ::execl(program.c_str(), program.c_str(), "-D", "-f", config.c_str(), "-E", log_file.c_str(), nullptr);
     ::_exit(127);
   }
@@ -218,14 +197,8 @@ void SshdFixture::start() {
 
 std::vector<pid_t> SshdFixture::descendants() const {
   std::vector<pid_t> found;
-  if (pid_ > 0) found.push_back(pid_);
-  const auto processes = all_processes();
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    for (const auto& process : processes) {
-      if (process.parent == found[i]) found.push_back(process.pid);
-    }
-  }
-  for (const auto& process : processes) {  // what sessions started and left behind
+  if (pid_ > 0) found = with_descendants(pid_);
+  for (const auto& process : all_processes()) {  // what sessions started and left behind
     if (std::find(found.begin(), found.end(), process.pid) == found.end() && has_environment(process.pid, marker_)) {
       found.push_back(process.pid);
     }

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "support/replaced_files.h"
 #include "support/temp_dir.h"
 
 namespace kirikae::test {
@@ -36,7 +37,7 @@ class SshdFixture {
     int ports = 1;
     // What this server sees at the place of files and folders of the system: for root, and where the kernel lets us mount
     // (can_replace_files()).
-    std::map<std::string, std::string> replaced{};
+    ReplacedFiles replaced{};
   };
   struct Host {
     std::string address;
@@ -90,9 +91,6 @@ class SshdFixture {
   bool penalties_option_ = true;
   pid_t pid_ = -1;
 };
-
-// Whether Options::replaced can be used.
-bool can_replace_files();
 
 // The path of a key pair's private half, made by ssh-keygen once per process: "ed25519", "ecdsa", "rsa". `name` tells pairs of
 // one type apart.
