@@ -311,6 +311,7 @@ Running World::launch(const std::vector<std::string>& argv, const std::vector<st
   if (pid < 0) throw std::runtime_error("can't fork");
   if (pid == 0) {
     ::setsid();  // no terminal
+    if (!replace_files(replaced)) ::_exit(125);
     const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND;
     if (::dup2(::open("/dev/null", O_RDONLY), 0) < 0 || ::dup2(::open(out.c_str(), flags, 0600), 1) < 0 ||
         ::dup2(::open(err.c_str(), flags, 0600), 2) < 0 || ::chdir(folder.c_str()) != 0) {

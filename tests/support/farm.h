@@ -128,6 +128,7 @@ class World {
   [[nodiscard]] Ran deploy(const std::vector<std::string>& arguments) const { return start(arguments).wait(); }
   std::vector<std::string> environment;
   std::filesystem::path working_folder;  // empty: site()
+  ReplacedFiles replaced;                // what it sees at the place of this machine's files: where can_replace_files()
   // A line of shell text as the person would type it: `deploy` is found.
   [[nodiscard]] Ran type(std::string_view line) const;
 

@@ -41,15 +41,17 @@ int free_port(const std::vector<std::string>& addresses) {
     std::vector<int> held;
     bool free = true;
     for (const auto& address : addresses) {
-      const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      sockaddr_in6 name{};  // of either family: the port has the same place in both
+      auto& four = reinterpret_cast<sockaddr_in&>(name);
+      const bool is_six = address.find(':') != std::string::npos;
+      name.sin6_family = is_six ? AF_INET6 : AF_INET;
+      name.sin6_port = htons(static_cast<std::uint16_t>(port));
+      ::inet_pton(name.sin6_family, address.c_str(), is_six ? static_cast<void*>(&name.sin6_addr) : &four.sin_addr);
+      socklen_t size = is_six ? sizeof name : sizeof four;
+      const int fd = ::socket(name.sin6_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
       held.push_back(fd);
-      sockaddr_in name{};
-      name.sin_family = AF_INET;
-      name.sin_port = htons(static_cast<std::uint16_t>(port));
-      ::inet_pton(AF_INET, address.c_str(), &name.sin_addr);
-      socklen_t size = sizeof name;
-      if (::bind(fd, reinterpret_cast<sockaddr*>(&name), sizeof name) != 0) free = false;
-      if (free && ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) == 0) port = ntohs(name.sin_port);
+      if (::bind(fd, reinterpret_cast<sockaddr*>(&name), size) != 0) free = false;
+      if (free && ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) == 0) port = ntohs(name.sin6_port);
     }
     for (const int fd : held) ::close(fd);
     if (free) return port;
@@ -132,7 +134,7 @@ void SshdFixture::write_config() {
   for (const auto& line : options_.config) text += line + "\n";  // the first of a keyword wins
   if (penalties_option_) text += "PerSourcePenalties no\n";
   for (const auto& type : options_.host_keys) text += "HostKey " + key_pair(type, "host") + "\n";
-  for (const auto& host : hosts_) text += "ListenAddress " + host.address + ":" + std::to_string(host.port) + "\n";
+  for (const auto& host : hosts_) text += "ListenAddress [" + host.address + "]:" + std::to_string(host.port) + "\n";
   text += "UsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nUseDNS no\nPrintMotd no\n";
   text += "PermitRootLogin yes\nMaxStartups 200:30:400\nMaxSessions 20\nLogLevel VERBOSE\n";
   text += "AuthorizedKeysFile " + (folder_ / "authorized_keys") + "\n";
