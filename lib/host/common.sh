@@ -159,6 +159,7 @@ kk_hash() {
     sha256sum) sha256sum ;;
     shasum) shasum -a 256 ;;
     sha256) sha256 -q ;;
+    busybox) busybox sha256sum ;;
     *) return 1 ;;
   esac
 }

@@ -173,6 +173,8 @@ kk_facts_tools() {
   for kk_d in openssl sha256sum shasum sha256; do
     [ -n "$kk_v" ] || ! command -v "$kk_d" >/dev/null || kk_v=$kk_d
   done
+  # It may have more tools than names.
+  [ -n "$kk_v" ] || ! busybox sha256sum </dev/null >/dev/null 2>&1 || kk_v=busybox
   if [ -n "$kk_v" ]; then echo "hash=$kk_v"; else kk_payload_problem "no tool computes sha-256 here: install openssl"; fi
   # One answer for all of GNU's tools: coreutils are one package. sync -f came later than df's --output: kk_sync_all knows.
   [ "$kk_system:$kk_gnu" != Linux:yes ] || {

@@ -17,14 +17,17 @@ kk_receive() {
   # Every stage says that it went well, since a pipe only tells of the last. What follows tar's end mark must be read, too: there is
   # no line of it, mostly.
   # No umask: busybox' tar would take it off the modes, for all its -p.
-  kk_stages=$(
-    {
-      { tee "$kk_pipe" && echo tee >&4; } | { kk_decode && echo decode >&4; } |
-        { umask 0 && tar -x -o -p -f - >&2 && { ! IFS= read -r kk_v || cat >/dev/null; } && echo tar >&4; }
-    } 4>&1
-  ) || :
-  # If tee has never opened it, the hasher still waits for a writer.
-  : <>"$kk_pipe"
+  # We write to the pipe, too, though nothing: that waits until the hasher reads. toybox' tee waits for nobody, and what it wrote before
+  # would be gone with it.
+  # shellcheck disable=SC2094
+  {
+    kk_stages=$(
+      {
+        { tee "$kk_pipe" && echo tee >&4; } | { kk_decode && echo decode >&4; } |
+          { umask 0 && tar -x -o -p -f - >&2 && { ! IFS= read -r kk_v || cat >/dev/null; } && echo tar >&4; }
+      } 4>&1
+    ) || :
+  } 5>"$kk_pipe"
   kk_hashed=0
   wait "$kk_hasher" || kk_hashed=$?
   kk_s=

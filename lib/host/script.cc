@@ -22,7 +22,7 @@ std::string_view script() {
 // knows `fullblock` (GNU, busybox), and elsewhere fails before it has read any; then byte by byte.
 std::string start_line() {
   return R"(exec /bin/sh -c 'IFS= read -r n; )"
-         R"(K=$(dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$n" 2>/dev/null); eval "$K"; kk_serve')";
+         R"(K=$(dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$n" 2>/dev/null || echo echo there is no dd); eval "$K"; kk_serve')";
 }
 
 // In it are no quotes, backslashes before quotes, newlines or `!`, which csh and fish read in their own ways.

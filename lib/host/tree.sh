@@ -11,6 +11,7 @@ kk_tree() {
     shasum) kk_cmd='shasum -a 256' ;;
     sha256) kk_cmd='sha256 -q' ;;
     sha256sum) kk_cmd=sha256sum ;;
+    busybox) kk_cmd='busybox sha256sum' ;;
     *) kk_fail "no tool computes sha-256 here: install openssl" ;;
   esac
   cd "$kk_releases/$kk_release" || kk_fail "can't enter '$kk_releases/$kk_release'"

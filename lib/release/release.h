@@ -53,7 +53,7 @@ struct Facts {
   std::vector<std::string> payload_problems;  // the same of new releases only; a rollback needs none of that
   std::string
       mv;  // how to replace a link: "T" (GNU, busybox), "h" (BSD), "perl" or "python3"; empty: no way (a problem)
-  std::string hash;  // openssl | sha256sum | shasum | sha256; empty: none (a problem)
+  std::string hash;  // openssl | sha256sum | shasum | sha256 | busybox; empty: none (a problem)
   bool zstd = false;
   bool gzip = false;
   bool setsid = false;

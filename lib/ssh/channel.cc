@@ -74,7 +74,7 @@ int ChannelOpening::step() {
   if (done_) return 0;
   if (session_->lost()) return LIBSSH2_ERROR_SOCKET_DISCONNECT;
   if (raw_ == nullptr) {
-    use_channel_early(session_->raw(), session_->numbers_from_zero());
+    use_channel_early(session_->raw(), session_->is_openssh());
     raw_ = ::libssh2_channel_open_ex(session_->raw(), "session", 7, window, packet, nullptr, 0);
     use_channel_early(session_->raw(), false);
     if (raw_ == nullptr) return ::libssh2_session_last_errno(session_->raw());

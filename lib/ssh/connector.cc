@@ -63,6 +63,7 @@ class SshConnector final : public RealConnector {
   enum class Goal {
     session,
     jump,  // a session without a control channel
+    more,  // likewise, beside a session with the same host
     key,   // none: the host's key alone
   };
   enum class Try { in, refused, hung_up, too_early, unlike, again };
@@ -225,18 +226,19 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   forward_agent(way, *session);
   tell("authenticating");
   const auto call = [&](const std::function<int()>& f) { return session->call(f, authentication_limit, wait); };
-  // A round trip less. A host takes a signature that it has asked for, nearly always; where it doesn't (it wants two keys, say), it
-  // has thrown the question away, and there will be no answer.
+  // A round trip less. A host takes a signature that it has asked for, nearly always; where it doesn't (it wants two keys, say), OpenSSH
+  // has thrown the question away, and there will be no answer. Other servers hang up then (dropbear, tinysshd), or don't look at what has
+  // come before they let us in until more comes (tinysshd).
+  early = early && session->is_openssh();
   int signatures = 0;
   const auto signed_sent = [&](int count) {
     signatures = count;
-    if (!attempt.early) return;
     if (!attempt.opening) {
       attempt.opening = std::make_unique<ChannelOpening>(*attempt.session, host::start_line(), attempt.session->forwards_agent());
     }
     attempt.opening->step();
   };
-  if (auto let_in = authenticator_.authenticate(session->raw(), target, host, call, wait, signed_sent); !let_in) {
+  if (auto let_in = authenticator_.authenticate(session->raw(), target, host, call, wait, early ? signed_sent : std::function<void(int)>()); !let_in) {
     last = std::move(let_in).error().on(target.name);
     if (last.code == ErrorCode::lost) return Try::hung_up;
     return std::unexpected(last);
@@ -362,7 +364,13 @@ Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& wanted, c
   }
   if (attempt.transport) return std::move(attempt.transport);
   const Session& session = *attempt.session;
-  auto transport = SshSessionTransport::start(std::move(attempt.session), std::move(attempt.opening), wait);
+  const auto once_more = [this, way = *way](const Wait& patience) -> Result<std::unique_ptr<Link>> {
+    Way again = way;
+    again.goal = Goal::more;
+    TRY_ASSIGN(Attempt another, get_in(again, [](std::string_view) {}, patience));
+    return std::move(another.session);
+  };
+  auto transport = SshSessionTransport::start(std::move(attempt.session), std::move(attempt.opening), once_more, wait);
   if (transport && session.agent_refused() && settings_.warn) {
     settings_.warn(wanted.name, "the host refuses to use the ssh-agent: its sshd_config says AllowAgentForwarding no, or DisableForwarding");
   }

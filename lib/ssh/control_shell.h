@@ -25,6 +25,8 @@ class ControlShell {
   // On a channel that runs host::start_line(). Script and mode line are sent without waiting for the host.
   ControlShell(Link& link, std::unique_ptr<ShellChannel> channel, Mode mode);
 
+  [[nodiscard]] Link& link() const { return link_; }
+
   // `id` is greater than the last one, and that one has ended.
   void start_step(std::uint64_t id, const host::Command& command);
   void hold(std::string_view text);

@@ -108,7 +108,7 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
                                        return given;
                                      },
                                      [&](const std::string& text) { tell(printable(text, longest_question)); }};
-  TRY_ASSIGN(auto transport, SshSessionTransport::start(std::move(started), nullptr, waiting));
+  TRY_ASSIGN(auto transport, SshSessionTransport::start(std::move(started), nullptr, {}, waiting));
   const auto greeting = transport->wait_for_hello(waiting, desk ? desk->fd() : -1, [&] {
     if (desk) desk->serve(answers);
   });

@@ -213,6 +213,11 @@ std::string Session::identity() const { return fingerprint(host_key()); }
 
 std::unique_ptr<ShellOpening> Session::open_shell() { return std::make_unique<ChannelOpening>(*this, host::start_line(), forwards_agent()); }
 
+bool Session::is_openssh() const {
+  const char* banner = ::libssh2_session_banner_get(session_);
+  return banner != nullptr && std::string_view(banner).starts_with("SSH-2.0-OpenSSH_");
+}
+
 void Session::watch_for_silence() {
   // The shortest interval: when it is time is decided here, by the clock that doesn't jump.
   ::libssh2_keepalive_config(session_, 1, 2);
@@ -222,21 +227,11 @@ void Session::watch_for_silence() {
   asked_at_.reset();
 }
 
-std::string_view Session::greeting() const {
-  const char* banner = ::libssh2_session_banner_get(session_);
-  return banner != nullptr ? std::string_view(banner) : std::string_view();
-}
-
-bool Session::numbers_from_zero() const {
-  return greeting().starts_with("SSH-2.0-OpenSSH_") || greeting().starts_with("SSH-2.0-dropbear_");
-}
-
 std::size_t Session::payload_limit() const {
   constexpr std::size_t least = 256 * 1024;
   constexpr std::size_t per_millisecond = 100'000;
   // Others may confirm what they take later than that, and would wait for us as we for them.
-  if (!greeting().starts_with("SSH-2.0-OpenSSH_") || !round_trip_)
-    return std::numeric_limits<std::size_t>::max();
+  if (!is_openssh() || !round_trip_) return std::numeric_limits<std::size_t>::max();
   return std::max(least, per_millisecond * static_cast<std::size_t>(std::chrono::ceil<milliseconds>(*round_trip_).count()));
 }
 

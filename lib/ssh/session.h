@@ -53,6 +53,7 @@ class Session final : public Link {
   // Why that failed: the two have nothing in common.
   [[nodiscard]] bool shares_nothing() const { return sniffer_ && !sniffer_->missing(offered_).empty(); }
   [[nodiscard]] std::string host_key() const;  // the blob; empty before the handshake
+  [[nodiscard]] bool is_openssh() const;       // says its greeting; after the handshake
   [[nodiscard]] std::string identity() const override;
   std::unique_ptr<ShellOpening> open_shell() override;
 
@@ -88,9 +89,6 @@ class Session final : public Link {
   // cost of 20 ms for 2 MiB; no less than what keeps a line of 100 MB/s busy.
   [[nodiscard]] std::size_t payload_limit() const override;
 
-  // Whether the host gives its first channel the number 0, as far as is known.
-  [[nodiscard]] bool numbers_from_zero() const;
-
   // A libssh2 call failed in a way that leaves no use for the connection.
   void fail(int code);
   // Likewise, in words: "no sign of life for 45 s".
@@ -117,7 +115,6 @@ class Session final : public Link {
   void look_after_silence();
   void free_retired();
   void note_round_trip();
-  [[nodiscard]] std::string_view greeting() const;
   [[nodiscard]] Deadline next_probe() const;
   [[nodiscard]] Error handshake_error(int code, std::chrono::milliseconds after) const;
 

@@ -17,6 +17,8 @@ using std::chrono::milliseconds;
 using std::chrono::seconds;
 
 constexpr milliseconds open_limit{20'000};  // for a channel, and for the request on it
+constexpr seconds second_login_limit{40};   // the control shell hears nothing meanwhile, and gives us up after a minute
+constexpr seconds look_at_control{1};       // beside a payload on another connection; only pongs come there
 constexpr seconds hello_limit{30};          // for login shell, rc files and script
 constexpr seconds heartbeat_interval{10};   // the host gives us up after a minute without one
 constexpr std::uint64_t heartbeats_missed = 6;
@@ -109,8 +111,8 @@ struct SshSessionTransport::Following {
 };
 
 Result<std::unique_ptr<SshSessionTransport>> SshSessionTransport::start(std::unique_ptr<Link> link, std::unique_ptr<ShellOpening> opening,
-                                                              const Wait& wait) {
-  std::unique_ptr<SshSessionTransport> transport(new SshSessionTransport(std::move(link)));
+                                                                        LogIn log_in_again, const Wait& wait) {
+  std::unique_ptr<SshSessionTransport> transport(new SshSessionTransport(std::move(link), std::move(log_in_again)));
   if (!opening) opening = transport->link_->open_shell();
   // As soon as there is a channel, the next one can be asked for; it needn't wait for this one's shell.
   const auto beside = [&] {
@@ -122,8 +124,11 @@ Result<std::unique_ptr<SshSessionTransport>> SshSessionTransport::start(std::uni
   return transport;
 }
 
-SshSessionTransport::SshSessionTransport(std::unique_ptr<Link> link)
-    : link_(std::move(link)), early_wanted_(link_->target().payload), next_ping_(Deadline::in(heartbeat_interval)) {}
+SshSessionTransport::SshSessionTransport(std::unique_ptr<Link> link, LogIn log_in_again)
+    : link_(std::move(link)),
+      log_in_again_(std::move(log_in_again)),
+      early_wanted_(link_->target().payload),
+      next_ping_(Deadline::in(heartbeat_interval)) {}
 
 SshSessionTransport::~SshSessionTransport() { close(); }
 
@@ -153,7 +158,8 @@ Result<Exit> SshSessionTransport::send(const host::Command& command, ByteSource&
                                        const std::function<void(std::uint64_t)>& on_sent, const OutputFn& on_output,
                                        const Wait& wait) {
   TRY(ready_for(command, wait));
-  TRY_ASSIGN(auto shell, data_shell(command.name, wait));
+  TRY_ASSIGN(auto beside, data_shell(command.name, wait));
+  ControlShell& shell = beside.shell;
   shell.start_step(1, command);
   Upload upload(data, on_sent, link_->payload_limit());
   return follow(shell, &upload, command, on_output, wait);
@@ -180,18 +186,47 @@ void SshSessionTransport::hold(const std::string& text) {
   control_->hold(text);
 }
 
-Result<ControlShell> SshSessionTransport::data_shell(const std::string& step, const Wait& wait) {
+Result<SshSessionTransport::DataShell> SshSessionTransport::data_shell(const std::string& step, const Wait& wait) {
   look_after(nullptr);
   if (early_ && early_->shell) {
     ControlShell shell = std::move(*early_->shell);
     early_.reset();
-    return shell;
+    return DataShell{nullptr, std::move(shell)};
   }
   auto opening = early_ ? std::move(early_->opening) : link_->open_shell();
   early_.reset();
   auto channel = opening->finish(open_limit, wait, {});
-  if (!channel) return std::unexpected(std::move(channel).error().with_context("running '" + step + "'"));
-  return ControlShell(*link_, *std::move(channel), ControlShell::Mode::data);
+  if (channel) return DataShell{nullptr, ControlShell(*link_, *std::move(channel), ControlShell::Mode::data)};
+  const bool elsewhere = channel.error().code == ErrorCode::connect && log_in_again_;
+  auto beside = elsewhere ? data_shell_elsewhere(wait) : std::unexpected(std::move(channel).error());
+  if (!beside) return std::unexpected(std::move(beside).error().with_context("running '" + step + "'"));
+  return beside;
+}
+
+Result<SshSessionTransport::DataShell> SshSessionTransport::data_shell_elsewhere(const Wait& wait) {
+  next_ping_ = Deadline::in({});
+  look_after(nullptr);
+  TRY_ASSIGN(auto link, log_in_again_({wait.deadline.tightened(Deadline::in(second_login_limit)), wait.stop}));
+  if (link->identity() != link_->identity()) {
+    return std::unexpected(said_of_host(ErrorCode::connect,
+                                        fmt::format("{} opens one channel for each connection, and a second connection led to a host "
+                                                    "with another key",
+                                                    place_of(link_->target())),
+                                        "allow more channels (MaxSessions in its sshd_config), or name each machine by itself"));
+  }
+  TRY_ASSIGN(auto channel, link->open_shell()->finish(open_limit, wait, {}));
+  ControlShell shell(*link, std::move(channel), ControlShell::Mode::data);
+  return DataShell{std::move(link), std::move(shell)};
+}
+
+void SshSessionTransport::wait_beside(Link& carrier, Deadline until) {
+  if (&carrier == link_.get()) {
+    carrier.wait(until);
+    return;
+  }
+  link_->wait(Deadline::in({}));
+  carrier.wait(until.tightened(Deadline::in(look_at_control)));
+  if (carrier.lost()) link_->fail(carrier.loss());
 }
 
 void SshSessionTransport::look_after(const ControlShell* but) {
@@ -222,7 +257,8 @@ void SshSessionTransport::open_early() {
 
 Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, const host::Command& command,
                                          const OutputFn& on_output, const Wait& wait) {
-  const StopWakes wakes(wait.stop, *link_->waker());
+  Link& carrier = shell.link();
+  const StopWakes wakes(wait.stop, *carrier.waker());
   Following following;
   for (;;) {
     look_after(&shell);
@@ -243,7 +279,7 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
       } else if (wait.deadline.passed()) {
         following.end(Error(ErrorCode::timeout, {}));
       } else if (upload != nullptr) {
-        if (auto fed = upload->pump(shell, *link_); !fed) following.end(std::move(fed).error());
+        if (auto fed = upload->pump(shell, carrier); !fed) following.end(std::move(fed).error());
       }
       if (following.ending && upload == nullptr) shell.cancel_step();
       if (following.ending && upload != nullptr) shell.terminate_step();
@@ -259,7 +295,7 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
     if (!shell.said_hello())
       until = until.tightened(Deadline::in(shell.started_at() + hello_limit - Deadline::Clock::now()));
     if (upload != nullptr && upload->again()) until = Deadline::in({});
-    link_->wait(until);
+    wait_beside(carrier, until);
   }
 }
 
@@ -337,7 +373,8 @@ Error SshSessionTransport::shell_error(const ControlShell& shell, const std::str
         shell.problem().empty() ? ErrorCode::timeout : ErrorCode::connect,
         fmt::format("no shell could be started on {}: {}{}", place, what,
                     said.empty() ? "" : ", and said '" + said + "'"),
-        fmt::format("check the login shell and its rc files: {} true", ssh_command(link_->target())));
+        fmt::format("check the login shell, its rc files, and ForceCommand in sshd_config or command= in authorized_keys: {} true",
+                    ssh_command(link_->target())));
   }
   return said_of_host(
       ErrorCode::lost,

@@ -1,4 +1,5 @@
-// SshSessionTransport: the real Transport: one Link with one control shell for its whole life.
+// SshSessionTransport: the real Transport: one Link with one control shell for its whole life. Data has channels of its own there, or where
+// the host opens one channel for each connection (sshd's MaxSessions 1, tinysshd) a connection of its own.
 #pragma once
 
 #include <memory>
@@ -14,8 +15,11 @@ class SshSessionTransport final : public Transport {
  public:
   // Takes a link that the host has let in, and starts the control shell there. It returns before the shell has answered: a
   // host on which none can be started shows in the first call. `opening`: the channel for it, where it was asked for already.
+  // `log_in_again`: one more session with the same host.
   // Errors: connect, lost, timeout, cancelled.
-  static Result<std::unique_ptr<SshSessionTransport>> start(std::unique_ptr<Link> link, std::unique_ptr<ShellOpening> opening, const Wait& wait);
+  using LogIn = std::function<Result<std::unique_ptr<Link>>(const Wait& wait)>;
+  static Result<std::unique_ptr<SshSessionTransport>> start(std::unique_ptr<Link> link, std::unique_ptr<ShellOpening> opening,
+                                                            LogIn log_in_again, const Wait& wait);
 
   ~SshSessionTransport() override;
 
@@ -46,7 +50,12 @@ class SshSessionTransport final : public Transport {
     std::optional<ControlShell> shell;
   };
 
-  explicit SshSessionTransport(std::unique_ptr<Link> link);
+  struct DataShell {
+    std::unique_ptr<Link> link;  // its own; null: the control shell's
+    ControlShell shell;
+  };
+
+  SshSessionTransport(std::unique_ptr<Link> link, LogIn log_in_again);
 
   // Waits for the end of the step that runs in `shell`, which is the control shell or a data channel's with its upload.
   Result<Exit> follow(ControlShell& shell, Upload* upload, const host::Command& command, const OutputFn& on_output,
@@ -56,7 +65,10 @@ class SshSessionTransport final : public Transport {
   void open_early();
   void heartbeat();
   // A shell in data mode: the early one where it came to something, else a new one.
-  Result<ControlShell> data_shell(const std::string& step, const Wait& wait);
+  Result<DataShell> data_shell(const std::string& step, const Wait& wait);
+  Result<DataShell> data_shell_elsewhere(const Wait& wait);
+  // Sleeps until something may have come for either.
+  void wait_beside(Link& carrier, Deadline until);
   [[nodiscard]] Result<void> ready_for(const host::Command& command, const Wait& wait) const;
   [[nodiscard]] std::optional<Error> trouble(const ControlShell& shell, const std::string& step) const;
   [[nodiscard]] Error shell_error(const ControlShell& shell, const std::string& step) const;
@@ -65,6 +77,7 @@ class SshSessionTransport final : public Transport {
   [[nodiscard]] Error said_of_host(ErrorCode code, std::string text, std::string hint) const;
 
   std::unique_ptr<Link> link_;  // before the shells, whose channels are its own
+  const LogIn log_in_again_;
   std::optional<ControlShell> control_;
   std::optional<Early> early_;
   bool early_wanted_;

@@ -92,7 +92,7 @@ class Transport {
   virtual void close() = 0;
 };
 
-// Makes sessions. connect() is called from one thread per host at the same time.
+// Makes sessions, and lives longer than they do. connect() is called from one thread per host at the same time.
 class Connector {
  public:
   virtual ~Connector() = default;

@@ -12,6 +12,7 @@
 #include "faults/rig.h"
 #include "support/catch.h"
 #include "support/process.h"
+#include "support/skip.h"
 #include "support/temp_dir.h"
 
 using namespace kirikae::test;
@@ -108,15 +109,8 @@ struct FullDisk {
   Rig rig;
 };
 
-// Told as such by ctest (tests/discover.cmake), not as passed.
 bool is_skipped(const FullDisk& full) {
-  const std::string why = "this test is skipped: no file system can be mounted here, not even in a user namespace";
-#ifdef SKIP
-  if (!full.disk.possible()) SKIP(why);
-#else
-  if (!full.disk.possible()) WARN(why);
-#endif
-  return !full.disk.possible();
+  return kirikae::test::is_skipped(!full.disk.possible(), "no file system can be mounted here, not even in a user namespace");
 }
 
 }  // namespace

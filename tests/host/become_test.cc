@@ -9,7 +9,8 @@
 
 #include "host/control.h"
 #include "support/catch.h"
-#include "support/mounts.h"
+#include "support/skip.h"
+#include "support/sshd_fixture.h"
 #include "support/process.h"
 
 namespace kirikae::test {

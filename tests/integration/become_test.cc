@@ -5,27 +5,19 @@
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
+#include "support/skip.h"
 
 using namespace kirikae::test;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-bool is_skipped() {
-  const bool can = ::geteuid() == 0 && installed("sudo");
-  const char* why = "this test is skipped: sudo lets nobody but root run what it likes without a rule";
-#ifdef SKIP
-  if (!can) SKIP(why);
-#else
-  if (!can) WARN(why);
-#endif
-  return !can;
-}
+bool lacks_sudo() { return is_skipped(::geteuid() != 0 || !installed("sudo"), "sudo lets nobody but root run what it likes without a rule"); }
 
 }  // namespace
 
 TEST_CASE("a task as another user has vars and secrets, is named by the plan, and its secrets are masked") {
-  if (is_skipped()) return;
+  if (lacks_sudo()) return;
   World world;
   world.write_app("1");
   world.write_recipe("vars: {colour: blue}\nsecrets: {KEY: {env: KEY}, SUDO: {env: SUDO}}\nbecome_password: SUDO\n"
@@ -42,7 +34,7 @@ TEST_CASE("a task as another user has vars and secrets, is named by the plan, an
 }
 
 TEST_CASE("a task as another user that takes too long is ended there with all that it has started") {
-  if (is_skipped()) return;
+  if (lacks_sudo()) return;
   World world;
   world.write_app("1");
   const std::string mark = "600.2" + std::to_string(::getpid());

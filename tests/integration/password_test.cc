@@ -1,7 +1,7 @@
 // ssh.password on a whole run: real servers that take passwords, for root, who may hide the system's shadow file from them.
 #include "support/catch.h"
 #include "support/farm.h"
-#include "support/mounts.h"
+#include "support/skip.h"
 #include "support/process.h"
 
 using namespace kirikae::test;

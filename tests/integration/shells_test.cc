@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "integration/whole_life.h"
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
@@ -8,28 +9,6 @@ using namespace kirikae::test;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
-
-// A whole deploy, a second one and a rollback on a host.
-void deploy_twice_and_back(World& world) {
-  world.write_recipe(
-      "shared: {directories: [log], files: [\"with 'odd' name\"]}\nvars: {value: \"it's $x\"}\n"
-      "tasks: {say: 'echo \"$value $RELEASE\" >said'}\nhooks: {build: say, after_publish: say}\nkeep_releases: 1\n");
-  for (const auto& host : world.hosts()) host.write("shared/with 'odd' name", "x");
-  for (const char* version : {"1", "2", "3"}) {
-    world.write_app(version);
-    const Ran ran = world.deploy({"production"});
-    INFO(ran);
-    REQUIRE(ran.status == 0);
-    for (const auto& host : world.hosts()) REQUIRE(host.version() == version);
-  }
-  REQUIRE(world.host(0).read("current/said") == "it's $x " + world.host(0).live() + "\n");
-  const Ran back = world.deploy({"rollback", "production"});
-  INFO(back);
-  REQUIRE(back.status == 0);
-  REQUIRE(world.host(0).version() == "2");
-  REQUIRE(world.host(0).state(world.host(0).releases().back()) == "bad");
-  REQUIRE(world.broken_invariants().empty());
-}
 
 // A folder for PATH that has everything but what matches a pattern of `case`.
 void tools_without(const TempDir& folder, const std::string& missing) {
@@ -44,7 +23,7 @@ void with_login_shell(const std::string& program, const std::string& words) {
     return;
   }
   World world({.login_shell = words});
-  deploy_twice_and_back(world);
+  whole_life(world);
 }
 
 }  // namespace
@@ -64,7 +43,7 @@ TEST_CASE("rc files that print, that wait for input and that fail disturb nothin
   World world({.login_shell = "/bin/bash",
                .home = {{".bashrc", noise + "read -r -t 1 nothing </dev/null\n"}, {".profile", noise}}});
   world.write("../enter", "#!/bin/bash\nsource ~/.bashrc\nexec /bin/bash \"$@\"\n", 0755);
-  deploy_twice_and_back(world);
+  whole_life(world);
 }
 
 TEST_CASE("a host that has nothing but busybox is deployed to") {
@@ -75,7 +54,7 @@ TEST_CASE("a host that has nothing but busybox is deployed to") {
                        applets.path().string()})
               .status == 0);
   World world({.hosts = 2, .login_shell = "busybox ash", .path = applets.path().string()});
-  deploy_twice_and_back(world);
+  whole_life(world);
 }
 
 TEST_CASE("where one host has no zstd, all get gzip; where one has neither, plain tar") {

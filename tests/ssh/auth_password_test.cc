@@ -7,8 +7,8 @@
 #include "ssh/auth_support.h"
 #include "ssh/session_support.h"
 #include "support/catch.h"
-#include "support/mounts.h"
 #include "support/process.h"
+#include "support/skip.h"
 #include "support/ssh_session.h"
 
 using namespace kirikae;

@@ -99,6 +99,6 @@ TEST_CASE("a login shell that starts nothing is named by the first call, with wh
   CHECK(end.error.code == ErrorCode::connect);
   CHECK(end.error.message == "no shell could be started on 'web1' (127.0.0.1 port " + std::to_string(sshd.port()) +
                                  "): it ended (exit status 1), and said 'This account is currently not available.'");
-  CHECK(end.error.hint.starts_with("check the login shell and its rc files: ssh -p "));
+  CHECK(end.error.hint.starts_with("check the login shell, its rc files, and ForceCommand in sshd_config or command= in authorized_keys: ssh -p "));
   CHECK(end.error.host == "web1");
 }

@@ -165,11 +165,33 @@ World::World(Options options) {
 
 World::~World() = default;
 
+ReplacedFiles World::shut_in(const std::string& root) const {
+  const std::string place = "/mnt", srv = (folder_.path() / "srv").string();  // no folder above it may be others' to write to
+  for (const std::string& folder : {std::string("/proc"), std::string("/dev"), srv}) fs::create_directories(root + folder);
+  // sshd takes the shell's path from the user database.
+  const std::string users = folder_.write("passwd", SshdFixture::user() + ":x:0:0::/root:/bin/sh\nsshd:x:100:65534::/run/sshd:/bin/false\n");
+  return {{"/etc/passwd", users},
+          {place, root},
+          {place + "/dev", "/dev"},
+          {place + "/proc", "/proc"},
+          {place + srv, (folder_.path() / "hosts/127.0.0.1").string()}};
+}
+
 void World::start_servers(const Options& options) {
+  if (options.small_server) {
+    small_server_ = std::make_unique<SmallServer>(
+        SmallServer::Options{.kind = *options.small_server, .login_shell = options.login_shell.empty() ? "/bin/sh" : options.login_shell});
+    places_.push_back({"127.0.0.1", small_server_->port()});
+    return;
+  }
   SshdFixture::Options server;
   server.config = options.sshd_config;
   server.home = options.home;
   server.replaced = options.replaced;
+  if (!options.root.empty()) {
+    server.replaced = shut_in(options.root);
+    server.config.emplace_back("ChrootDirectory /mnt");
+  }
   if (!options.path.empty()) server.environment["PATH"] = options.path;
   if (options.hosts > 1 || options.shims || !options.login_shell.empty() || !options.path.empty())
     server.login_shell = (folder_.path() / "enter").string();
@@ -200,8 +222,10 @@ void World::write_enter(const Options& options) const {
 
 void World::write_known_hosts() const {
   std::string lines;
-  for (std::size_t i = 0; i < places_.size(); ++i)
-    lines += sshd(i).known_hosts_lines(places_[i].address, places_[i].port);
+  for (std::size_t i = 0; i < places_.size(); ++i) {
+    const auto& [address, port] = places_[i];
+    lines += small_server_ ? small_server_->known_hosts_lines(address, port) : sshd(i).known_hosts_lines(address, port);
+  }
   folder_.write("known_hosts", lines);
 }
 
@@ -288,6 +312,7 @@ Running World::launch(const std::vector<std::string>& argv, const std::vector<st
   if (pid < 0) throw std::runtime_error("can't fork");
   if (pid == 0) {
     ::setsid();  // no terminal
+    if (!replace_files(replaced)) ::_exit(125);
     const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND;
     if (::dup2(::open("/dev/null", O_RDONLY), 0) < 0 || ::dup2(::open(out.c_str(), flags, 0600), 1) < 0 ||
         ::dup2(::open(err.c_str(), flags, 0600), 2) < 0 || ::chdir(folder.c_str()) != 0) {

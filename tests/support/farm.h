@@ -24,6 +24,7 @@
 #include <vector>
 
 #include "support/relay.h"
+#include "support/small_server.h"
 #include "support/sshd_fixture.h"
 #include "support/temp_dir.h"
 
@@ -95,6 +96,11 @@ class World {
     std::map<std::string, std::string> home{};  // files of HOME on the hosts
     std::map<std::string, std::string> replaced{};  // SshdFixture::Options
     bool shims = false;  // tests/shim stands between sshd and each host's shell: see break_at()
+    // The one host's server is another one than OpenSSH's; `login_shell` is a path then, and the user database's.
+    std::optional<SmallServer::Kind> small_server{};
+    // A folder that is all that the one host's sessions see of the file system (ChrootDirectory), but for /proc, /dev and their own
+    // `srv`: for root, where can_replace_files().
+    std::string root{};
   };
 
   World() : World(Options{}) {}
@@ -123,6 +129,7 @@ class World {
   [[nodiscard]] Ran deploy(const std::vector<std::string>& arguments) const { return start(arguments).wait(); }
   std::vector<std::string> environment;
   std::filesystem::path working_folder;  // empty: site()
+  ReplacedFiles replaced;                // what it sees at the place of this machine's files: where can_replace_files()
   // A line of shell text as the person would type it: `deploy` is found.
   [[nodiscard]] Ran type(std::string_view line) const;
 
@@ -151,6 +158,8 @@ class World {
     int port;
   };
   void start_servers(const Options& options);
+  // What a server sees that shuts its sessions in a folder.
+  [[nodiscard]] ReplacedFiles shut_in(const std::string& root) const;
   [[nodiscard]] std::filesystem::path shim_folder(std::size_t index) const;
   void write_enter(const Options& options) const;
   void write_known_hosts() const;
@@ -160,6 +169,7 @@ class World {
 
   TempDir folder_;
   std::vector<std::unique_ptr<SshdFixture>> servers_;
+  std::unique_ptr<SmallServer> small_server_;
   std::vector<Place> places_;
   std::vector<FarmHost> hosts_;
   std::vector<std::unique_ptr<Relay>> relays_;

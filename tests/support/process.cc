@@ -78,6 +78,17 @@ std::vector<ProcessInfo> all_processes() {
   return found;
 }
 
+std::vector<pid_t> with_descendants(pid_t pid) {
+  std::vector<pid_t> found{pid};
+  const auto processes = all_processes();
+  for (std::size_t i = 0; i < found.size(); ++i) {
+    for (const auto& process : processes) {
+      if (process.parent == found[i]) found.push_back(process.pid);
+    }
+  }
+  return found;
+}
+
 std::string process_name(pid_t pid) {
   std::string name = proc_text(pid, "comm");
   if (name.ends_with('\n')) name.pop_back();

@@ -25,6 +25,7 @@ struct ProcessInfo {
   pid_t parent = 0;
 };
 std::vector<ProcessInfo> all_processes();
+std::vector<pid_t> with_descendants(pid_t pid);               // itself first
 std::string process_name(pid_t pid);                           // empty: it is gone
 bool has_environment(pid_t pid, std::string_view assignment);  // started with NAME=VALUE
 std::vector<pid_t> processes_with(std::string_view argument);  // whose command line contains it

@@ -3,9 +3,7 @@
 #include <arpa/inet.h>
 #include <netinet/in.h>
 #include <pwd.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/mount.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -43,15 +41,17 @@ int free_port(const std::vector<std::string>& addresses) {
     std::vector<int> held;
     bool free = true;
     for (const auto& address : addresses) {
-      const int fd = ::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+      sockaddr_in6 name{};  // of either family: the port has the same place in both
+      auto& four = reinterpret_cast<sockaddr_in&>(name);
+      const bool is_six = address.find(':') != std::string::npos;
+      name.sin6_family = is_six ? AF_INET6 : AF_INET;
+      name.sin6_port = htons(static_cast<std::uint16_t>(port));
+      ::inet_pton(name.sin6_family, address.c_str(), is_six ? static_cast<void*>(&name.sin6_addr) : &four.sin_addr);
+      socklen_t size = is_six ? sizeof name : sizeof four;
+      const int fd = ::socket(name.sin6_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
       held.push_back(fd);
-      sockaddr_in name{};
-      name.sin_family = AF_INET;
-      name.sin_port = htons(static_cast<std::uint16_t>(port));
-      ::inet_pton(AF_INET, address.c_str(), &name.sin_addr);
-      socklen_t size = sizeof name;
-      if (::bind(fd, reinterpret_cast<sockaddr*>(&name), sizeof name) != 0) free = false;
-      if (free && ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) == 0) port = ntohs(name.sin_port);
+      if (::bind(fd, reinterpret_cast<sockaddr*>(&name), size) != 0) free = false;
+      if (free && ::getsockname(fd, reinterpret_cast<sockaddr*>(&name), &size) == 0) port = ntohs(name.sin6_port);
     }
     for (const int fd : held) ::close(fd);
     if (free) return port;
@@ -60,24 +60,6 @@ int free_port(const std::vector<std::string>& addresses) {
 }
 
 }  // namespace
-
-bool replace_files(const std::map<std::string, std::string>& replaced) {
-  if (::unshare(CLONE_NEWNS) != 0 || ::mount("none", "/", nullptr, MS_REC | MS_PRIVATE, nullptr) != 0) return false;
-  return std::ranges::all_of(replaced, [](const auto& pair) {
-    return ::mount(pair.second.c_str(), pair.first.c_str(), nullptr, MS_BIND, nullptr) == 0;
-  });
-}
-
-bool can_replace_files() {
-  static const bool can = [] {
-    const TempDir folder;
-    const pid_t pid = ::fork();
-    if (pid == 0) ::_exit(replace_files({{"/etc", folder.path()}}) ? 0 : 1);
-    int status = 1;
-    return pid > 0 && ::waitpid(pid, &status, 0) == pid && status == 0 && ::geteuid() == 0;
-  }();
-  return can;
-}
 
 std::map<std::string, std::string> password_files(const TempDir& folder, const std::string& password, const std::string& pam,
                                                   const std::string& age) {
@@ -162,7 +144,7 @@ void SshdFixture::write_config() {
   for (const auto& line : options_.config) text += line + "\n";  // the first of a keyword wins
   if (penalties_option_) text += "PerSourcePenalties no\n";
   for (const auto& type : options_.host_keys) text += "HostKey " + key_pair(type, "host") + "\n";
-  for (const auto& host : hosts_) text += "ListenAddress " + host.address + ":" + std::to_string(host.port) + "\n";
+  for (const auto& host : hosts_) text += "ListenAddress [" + host.address + "]:" + std::to_string(host.port) + "\n";
   text += "UsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nUseDNS no\nPrintMotd no\n";
   text += "PermitRootLogin yes\nMaxStartups 200:30:400\nMaxSessions 20\nLogLevel VERBOSE\n";
   text += "AuthorizedKeysFile " + (folder_ / "authorized_keys") + "\n";
@@ -186,7 +168,7 @@ bool SshdFixture::listen_once() {
     ::setpgid(0, 0);
     ::prctl(PR_SET_PDEATHSIG, SIGTERM);
     if (::getppid() != parent) ::_exit(126);
-    if (!options_.replaced.empty() && !replace_files(options_.replaced)) ::_exit(125);
+    if (!replace_files(options_.replaced)) ::_exit(125);
     ::execl(program.c_str(), program.c_str(), "-D", "-f", config.c_str(), "-E", log_file.c_str(), nullptr);
     ::_exit(127);
   }
@@ -227,14 +209,8 @@ void SshdFixture::start() {
 
 std::vector<pid_t> SshdFixture::descendants() const {
   std::vector<pid_t> found;
-  if (pid_ > 0) found.push_back(pid_);
-  const auto processes = all_processes();
-  for (std::size_t i = 0; i < found.size(); ++i) {
-    for (const auto& process : processes) {
-      if (process.parent == found[i]) found.push_back(process.pid);
-    }
-  }
-  for (const auto& process : processes) {  // what sessions started and left behind
+  if (pid_ > 0) found = with_descendants(pid_);
+  for (const auto& process : all_processes()) {  // what sessions started and left behind
     if (std::find(found.begin(), found.end(), process.pid) == found.end() && has_environment(process.pid, marker_)) {
       found.push_back(process.pid);
     }

@@ -20,6 +20,7 @@
 #include <string_view>
 #include <vector>
 
+#include "support/replaced_files.h"
 #include "support/temp_dir.h"
 
 namespace kirikae::test {
@@ -36,7 +37,7 @@ class SshdFixture {
     int ports = 1;
     // What this server sees at the place of files and folders of the system: for root, and where the kernel lets us mount
     // (can_replace_files()).
-    std::map<std::string, std::string> replaced{};
+    ReplacedFiles replaced{};
   };
   struct Host {
     std::string address;
@@ -90,12 +91,6 @@ class SshdFixture {
   bool penalties_option_ = true;
   pid_t pid_ = -1;
 };
-
-// From now on this process and what it starts see other files at those places; nobody else does. False: it can't be done.
-bool replace_files(const std::map<std::string, std::string>& replaced);
-
-// Whether Options::replaced can be used.
-bool can_replace_files();
 
 // For Options::replaced: the user has this password, for sshd itself and for PAM. `pam`: the rule that decides there instead. `age`: what
 // the shadow file has behind the password.

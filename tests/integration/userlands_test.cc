@@ -1,0 +1,144 @@
+// Hosts whose sessions see nothing but a small userland of their own, and homes that are missing, foreign or closed.
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+
+#include "integration/whole_life.h"
+#include "support/catch.h"
+#include "support/farm.h"
+#include "support/process.h"
+#include "support/skip.h"
+
+using namespace kirikae::test;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+std::string path_of(const std::string& program) {
+  for (const char* folder : {"/usr/bin/", "/bin/"}) {
+    if (::access((folder + program).c_str(), X_OK) == 0) return folder + program;
+  }
+  return {};
+}
+
+// A root with one program under many names, and what that is linked with; others as copies of this machine's.
+class Root {
+ public:
+  Root() { ::chmod(folder_.path().c_str(), 0755); }
+  [[nodiscard]] std::string path() const { return folder_.path().string(); }
+
+  void add(const std::string& program) const {
+    const std::string text =
+        "mkdir -p \"$1/bin\" \"$1/tmp\" && cp -L \"$2\" \"$1/bin/\" && ldd \"$2\" 2>/dev/null | grep -o '/[^ ]*' | while read -r f; do"
+        " mkdir -p \"$1${f%/*}\" && cp -L \"$f\" \"$1$f\"; done";
+    REQUIRE(run_program({"/bin/sh", "-c", text, "sh", path(), path_of(program)}).status == 0);
+  }
+  void link(const std::string& program, const std::string& name) const {
+    fs::create_symlink(program, folder_.path() / "bin" / name);
+  }
+  void remove(const std::string& name) const { REQUIRE(fs::remove(folder_.path() / "bin" / name)); }
+  // The names that `program` lists are links to it.
+  void link_all(const std::string& program, const std::vector<std::string>& listing) const {
+    std::string names = run_program(listing).output;
+    for (std::size_t from = 0; from < names.size();) {
+      const auto to = std::min(names.find_first_of(" \n", from), names.size());
+      const std::string name = names.substr(from, to - from);
+      if (!name.empty() && !fs::exists(fs::symlink_status(folder_.path() / "bin" / name))) link(program, name);
+      from = to + 1;
+    }
+  }
+
+ private:
+  TempDir folder_;
+};
+
+void fill_with_busybox(const Root& root) {
+  root.add("busybox");
+  root.link_all("busybox", {"busybox", "--list"});
+}
+
+bool lacks(const std::vector<std::string>& programs) {
+  if (is_skipped(!can_replace_files(), "sessions with a file system of their own need root and the right to mount")) return true;
+  for (const auto& program : programs) {
+    if (is_skipped(path_of(program).empty(), program + " is not installed")) return true;
+  }
+  return false;
+}
+
+std::string mode_of(const fs::path& path) {
+  struct stat status {};
+  REQUIRE(::lstat(path.c_str(), &status) == 0);
+  return fmt::format("{:o}", status.st_mode & 07777U);
+}
+
+}  // namespace
+
+TEST_CASE("a host whose whole file system is busybox, without a home, is deployed to, again, and back") {
+  if (lacks({"busybox"})) return;
+  const Root root;
+  fill_with_busybox(root);
+  SECTION("with all its names") {}
+  SECTION("without sha256sum") { root.remove("sha256sum"); }
+  World world({.root = root.path()});
+  whole_life(world);
+}
+
+TEST_CASE("a host with mksh as /bin/sh and busybox's tools is deployed to, again, and back") {
+  if (lacks({"busybox", "mksh"})) return;
+  const Root root;
+  root.add("mksh");
+  root.link("mksh", "sh");
+  fill_with_busybox(root);
+  World world({.root = root.path()});
+  whole_life(world);
+}
+
+// Debian's toybox has no shell, no dd, and an mv that can't rename over a link to a folder.
+TEST_CASE("a host with toybox's tools, and a shell, dd and mv beside, is deployed to, again, and back") {
+  if (lacks({"toybox", "dash", "busybox"})) return;
+  const Root root;
+  for (const char* program : {"toybox", "dash", "busybox"}) root.add(program);
+  root.link("dash", "sh");
+  root.link_all("toybox", {"toybox"});
+  root.remove("mv");
+  for (const char* name : {"dd", "mv"}) root.link("busybox", name);
+  World world({.root = root.path()});
+  SECTION("with all of these") { whole_life(world); }
+  const auto refused = [&](const std::string& lacking, int status, const std::string& words) {
+    root.remove(lacking);
+    if (lacking == "mv") root.link("toybox", "mv");
+    world.write_app("1");
+    const Ran ran = world.deploy({"production"});
+    INFO(ran);
+    CHECK(ran.status == status);
+    CHECK_THAT(ran.err, Catch::Matchers::ContainsSubstring("[127.0.0.1]") && Catch::Matchers::ContainsSubstring(words));
+    CHECK(world.host(0).untouched());
+  };
+  SECTION("without dd") { refused("dd", 5, "there is no dd"); }
+  SECTION("with toybox's mv") { refused("mv", 1, "'mv' can't replace a link here: install coreutils or perl"); }
+}
+
+TEST_CASE("a host whose account has no home, or one that nobody can write to, is deployed to, again, and back") {
+  const std::string home = GENERATE("/no/such/folder", "/proc/self", "");
+  INFO("HOME=" << home);
+  World world({.sshd_config = {"SetEnv HOME=" + home}});
+  whole_life(world);
+}
+
+TEST_CASE("under a umask that keeps others out, what a release holds has its modes, and the folders around it keep others out") {
+  World world({.login_shell = "/bin/sh"});
+  world.write("../enter", "#!/bin/sh\numask 077\nexec /bin/sh \"$@\"\n", 0755);
+  whole_life(world);
+  const auto& host = world.host(0);
+  const auto release = host.tree() / "releases" / host.live();
+  CHECK(mode_of(release / "VERSION") == "644");
+  CHECK(mode_of(release / "bin/serve") == "755");
+  CHECK(mode_of(release / "pages") == "755");
+  CHECK(mode_of(host.tree() / ".kirikae/releases" / host.live()) == "644");
+  CHECK(mode_of(host.tree() / "releases") == "700");
+  CHECK(mode_of(host.tree() / ".kirikae") == "700");
+  CHECK(mode_of(release) == "700");
+}
