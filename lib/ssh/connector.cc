@@ -1,7 +1,6 @@
 #include <fmt/format.h>
 
 #include <atomic>
-#include <map>
 #include <mutex>
 #include <optional>
 #include <set>
@@ -10,7 +9,6 @@
 #include "ssh/agent_forward.h"
 #include "ssh/authenticator.h"
 #include "ssh/channel.h"
-#include "ssh/host_keys.h"
 #include "ssh/jump_hosts.h"
 #include "ssh/libssh2_error.h"
 #include "ssh/login_slots.h"
@@ -18,11 +16,11 @@
 #include "ssh/openssh_login.h"
 #include "ssh/proxy_command.h"
 #include "ssh/refusals.h"
+#include "ssh/routes.h"
 #include "ssh/session.h"
 #include "ssh/socket.h"
 #include "ssh/ssh_connector.h"
 #include "ssh/ssh_session_transport.h"
-#include "ssh/wire.h"
 
 namespace kirikae::ssh {
 namespace {
@@ -48,13 +46,14 @@ class SshConnector final : public RealConnector {
   explicit SshConnector(Settings settings)
       : settings_(asking_in_turn(std::move(settings))),
         openssh_(settings_),
+        routes_(settings_),
         authenticator_(settings_, hosts_only(settings_.password)),
         slots_(settings_.parallel, settings_.parallel_logins_per_address),
         jump_hosts_([this](const Hop& hop, const std::vector<Hop>& before, const Wait& wait) { return jump(hop, before, wait); }) {}
 
   Result<std::unique_ptr<Transport>> connect(const Target& target, const std::function<void(std::string_view)>& tell,
                                              const Wait& wait) override;
-  Result<std::vector<Stop>> stops_to(const Target& target, const Wait& wait) override;
+  Result<std::vector<Stop>> stops_to(const Target& target, const Wait& wait) override { return routes_.stops_to(target, wait); }
   Result<ShownKey> look(const Stop& stop, const std::function<void(std::string_view)>& tell, const Wait& wait) override;
   Result<Trusted> trust(const ShownKey& shown, bool replace) override;
 
@@ -68,17 +67,9 @@ class SshConnector final : public RealConnector {
   };
   enum class Try { in, refused, hung_up, too_early, unlike, again };
 
-  // A host and how it is reached.
-  struct Way {
-    Target target;
-    HostSettings host;
-    std::shared_ptr<const HostKeys> keys;
+  struct Way : Route {
     Goal goal = Goal::session;
     std::vector<OpensshStop> stops{};  // for the system's ssh, where that carries it
-
-    // What known_hosts has it under.
-    [[nodiscard]] std::string known_as() const { return host.host_key_alias.empty() ? target.address : host.host_key_alias; }
-    [[nodiscard]] int known_port() const { return host.host_key_alias.empty() ? target.port : 22; }
   };
   struct Attempt {
     std::unique_ptr<Session> session;
@@ -87,17 +78,11 @@ class SshConnector final : public RealConnector {
     Error last;
     std::unique_ptr<Transport> transport{};  // instead of the session, of the system's ssh
   };
-  Result<Way> way_to(const Target& target, const Wait& wait);
-  Result<Way> way_to_jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait);
-  std::shared_ptr<const HostKeys> keys_of(const std::vector<std::string>& files);
-  Result<void> verify(const Way& way, const std::string& key);
-  Result<void> add_stops(const Hop& hop, const std::vector<Hop>& before, int depth, const Wait& wait, std::vector<Stop>& stops);
   // Tries until the host has let us in. A jump host has no slot: those who hold one wait for it.
   Result<Attempt> get_in(const Way& way, const Tell& tell, const Wait& wait);
   // The same, but that the two have no algorithm in common is told by an attempt that has come to nothing.
   Result<Attempt> try_to_get_in(const Way& way, const Tell& tell, const Wait& wait);
   [[nodiscard]] Carrier carrier_of(const Target& target) const;
-  Result<void> lead_openssh(Way& way, const Target& wanted, const Wait& wait);
   Result<std::unique_ptr<Session>> jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait);
   // One connection up to the login. Error: whatever a further try doesn't change.
   Result<Try> log_in(const Way& way, const Tell& tell, const Wait& wait, Attempt& attempt);
@@ -110,8 +95,8 @@ class SshConnector final : public RealConnector {
   OpensshLogin openssh_;
   // Until a host doesn't get on with it: hosts of a run are often alike.
   std::atomic<bool> early_handshakes_{true};
-  std::mutex keys_mutex_;
-  std::map<std::vector<std::string>, std::shared_ptr<const HostKeys>> keys_;  // by the files
+  Routes routes_;
+  std::mutex warning_;
   std::set<std::string> missing_agents_;  // that a warning was given of
   Authenticator authenticator_;
   LoginSlots slots_;
@@ -130,26 +115,6 @@ Result<LoginSlots::Slot> SshConnector::wait_for_slot(const Target& target, std::
       Error(ErrorCode::timeout,
             fmt::format("connecting to {} had no turn in time: other logins took too long", place_of(target)))
           .on(target.name));
-}
-
-std::shared_ptr<const HostKeys> SshConnector::keys_of(const std::vector<std::string>& files) {
-  const std::scoped_lock lock(keys_mutex_);
-  auto& keys = keys_[files];
-  if (!keys) keys = std::make_shared<const HostKeys>(HostKeys::load(files, settings_.trust_command));
-  return keys;
-}
-
-Result<SshConnector::Way> SshConnector::way_to(const Target& target, const Wait& wait) {
-  Way way{target, settings_.host, {}, Goal::session};
-  if (settings_.config) {
-    TRY_ASSIGN(way.host, settings_.config->of({target.address, target.port, target.user}, wait));
-    way.target.command = way.host.command;
-    way.target.address = way.host.address;
-    way.target.port = way.host.port;
-    way.target.user = way.host.user;
-  }
-  way.keys = keys_of(way.host.known_hosts);
-  return way;
 }
 
 // A session on the host's socket, directly or through what stands before it.
@@ -220,7 +185,7 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
                                .on(target.name));
   }
   if (way.goal == Goal::key) return Try::in;
-  if (auto verified = verify(way, session->host_key()); !verified) {
+  if (auto verified = routes_.verify(way, session->host_key()); !verified) {
     return std::unexpected(std::move(verified).error().on(target.name));
   }
   forward_agent(way, *session);
@@ -313,58 +278,35 @@ void SshConnector::forward_agent(const Way& way, Session& session) {
     if (connect_to_agent(socket).valid()) return session.forward_agent(socket);
     why = fmt::format("'{}': {}", socket, system_cause(errno));
   }
-  const std::scoped_lock lock(keys_mutex_);
+  const std::scoped_lock lock(warning_);
   if (!missing_agents_.insert(socket).second || !settings_.warn) return;
   settings_.warn("", fmt::format("hosts may use the ssh-agent, but there is none here ({}): start one, or take forward_agent out", why));
 }
 
-// A key that is new is on file before anybody logs in.
-Result<void> SshConnector::verify(const Way& way, const std::string& key) {
-  if (!way.host.accept_new) return way.keys->verify(way.known_as(), way.known_port(), key);
-  if (way.keys->verify(way.known_as(), way.known_port(), key)) return {};
-  TRY_ASSIGN(const bool added, accept_new_key(way.host.known_hosts, way.known_as(), way.known_port(), key, settings_.trust_command));
-  if (added && settings_.warn) {
-    settings_.warn(way.goal == Goal::jump ? std::string() : way.target.name,
-                   fmt::format("added the host key of '{}' ({} {}) to {}", way.target.name, short_key_type(key), fingerprint(key),
-                               way.host.known_hosts.front()));
-  }
-  return {};
-}
-
-Result<SshConnector::Way> SshConnector::way_to_jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait) {
-  TRY_ASSIGN(Way way, way_to({hop.name, hop.name, hop.port, hop.user}, wait));
-  way.goal = Goal::jump;
-  way.target.jump = true;
-  if (!before.empty()) {
-    way.host.jumps = before;
-    way.host.proxy_command.clear();
-  }
-  return way;
-}
-
 Result<std::unique_ptr<Session>> SshConnector::jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait) {
-  TRY_ASSIGN(const Way way, way_to_jump(hop, before, wait));
-  TRY_ASSIGN(Attempt attempt, get_in(way, [](std::string_view) {}, wait));
+  TRY_ASSIGN(Route route, routes_.to_jump(hop, before, wait));
+  TRY_ASSIGN(Attempt attempt, get_in({std::move(route), Goal::jump}, [](std::string_view) {}, wait));
   return std::move(attempt.session);
 }
 
 Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& wanted, const Tell& tell_wanted, const Wait& wait) {
   const Tell tell = tell_wanted ? tell_wanted : [](std::string_view) {};
-  auto way = way_to(wanted, wait);
-  if (!way) return std::unexpected(Error(way.error()).on(wanted.name));
+  auto route = routes_.to(wanted, wait);
+  if (!route) return std::unexpected(std::move(route).error().on(wanted.name));
+  Way way{*std::move(route)};
   const Carrier carrier = carrier_of(wanted);
-  if (carrier == Carrier::openssh || (carrier == Carrier::automatic && !way->host.beyond.empty())) {
-    TRY(lead_openssh(*way, wanted, wait));
+  if (carrier == Carrier::openssh || (carrier == Carrier::automatic && !way.host.beyond.empty())) {
+    TRY_ASSIGN(way.stops, routes_.openssh_stops(way, wanted, wait));
   }
-  TRY_ASSIGN(Attempt attempt, carrier == Carrier::automatic ? try_to_get_in(*way, tell, wait) : get_in(*way, tell, wait));
+  TRY_ASSIGN(Attempt attempt, carrier == Carrier::automatic ? try_to_get_in(way, tell, wait) : get_in(way, tell, wait));
   if (!attempt.session && !attempt.transport) {
     if (settings_.warn) settings_.warn(wanted.name, "carried by the system's ssh: " + attempt.last.message);
-    TRY(lead_openssh(*way, wanted, wait));
-    TRY_ASSIGN(attempt, get_in(*way, tell, wait));
+    TRY_ASSIGN(way.stops, routes_.openssh_stops(way, wanted, wait));
+    TRY_ASSIGN(attempt, get_in(way, tell, wait));
   }
   if (attempt.transport) return std::move(attempt.transport);
   const Session& session = *attempt.session;
-  const auto once_more = [this, way = *way](const Wait& patience) -> Result<std::unique_ptr<Link>> {
+  const auto once_more = [this, way](const Wait& patience) -> Result<std::unique_ptr<Link>> {
     Way again = way;
     again.goal = Goal::more;
     TRY_ASSIGN(Attempt another, get_in(again, [](std::string_view) {}, patience));
@@ -382,63 +324,18 @@ Carrier SshConnector::carrier_of(const Target& target) const {
   return own == settings_.carriers.end() ? settings_.carrier : own->second;
 }
 
-// Jump hosts are told what the recipe says, each by its own call of ssh.
-Result<void> SshConnector::lead_openssh(Way& way, const Target& wanted, const Wait& wait) {
-  TRY_ASSIGN(const auto stops, stops_to(wanted, wait));
-  for (const Stop& stop : stops) {
-    const SshConfig::Wanted asked{stop.target.address, stop.target.port, stop.target.user};
-    if (!stop.jump) {
-      way.stops.push_back({asked, way.host});
-      continue;
-    }
-    auto settings = settings_.config->of(asked, wait);
-    if (!settings) return std::unexpected(std::move(settings).error().on(wanted.name));
-    way.stops.push_back({asked, *std::move(settings)});
-  }
-  return {};
-}
-
-// A hop's own jump hosts first, as JumpHosts passes them.
-Result<void> SshConnector::add_stops(const Hop& hop, const std::vector<Hop>& before, int depth, const Wait& wait, std::vector<Stop>& stops) {
-  constexpr int deepest = 16;
-  if (depth > deepest) {
-    return std::unexpected(Error(ErrorCode::connect, fmt::format("jump host '{}' is reached through itself", hop.name),
-                                 "check ProxyJump in the SSH configuration"));
-  }
-  if (before.empty()) {
-    TRY_ASSIGN(const Way way, way_to({hop.name, hop.name, hop.port, hop.user}, wait));
-    for (std::size_t i = 0; i < way.host.jumps.size(); ++i) {
-      const auto to_here = way.host.jumps.begin() + static_cast<std::ptrdiff_t>(i);
-      TRY(add_stops(way.host.jumps[i], {way.host.jumps.begin(), to_here}, depth + 1, wait, stops));
-    }
-  }
-  stops.push_back({{hop.name, hop.name, hop.port, hop.user}, before, true});
-  return {};
-}
-
-Result<std::vector<Stop>> SshConnector::stops_to(const Target& target, const Wait& wait) {
-  std::vector<Stop> stops;
-  if (auto added = add_stops({target.address, target.port, target.user}, {}, 0, wait, stops); !added) {
-    return std::unexpected(std::move(added).error().on(target.name));
-  }
-  stops.back() = {target, {}, false};
-  return stops;
-}
-
 Result<ShownKey> SshConnector::look(const Stop& stop, const Tell& tell, const Wait& wait) {
-  auto way = stop.jump ? way_to_jump({stop.target.address, stop.target.port, stop.target.user}, stop.before, wait) : way_to(stop.target, wait);
-  if (!way) return std::unexpected(Error(way.error()).on(stop.target.name));
-  way->goal = Goal::key;
-  TRY_ASSIGN(const Attempt attempt, get_in(*way, tell, wait));
+  auto route = stop.jump ? routes_.to_jump({stop.target.address, stop.target.port, stop.target.user}, stop.before, wait) : routes_.to(stop.target, wait);
+  if (!route) return std::unexpected(std::move(route).error().on(stop.target.name));
+  const Way way{*std::move(route), Goal::key};
+  TRY_ASSIGN(const Attempt attempt, get_in(way, tell, wait));
   const std::string key = attempt.session->host_key();
-  return ShownKey{way->known_as(), way->known_port(), key, way->host.known_hosts,
-                  way->keys->judge(way->known_as(), way->known_port(), key)};
+  return ShownKey{way.known_as(), way.known_port(), key, way.host.known_hosts, way.keys->judge(way.known_as(), way.known_port(), key)};
 }
 
 Result<Trusted> SshConnector::trust(const ShownKey& shown, bool replace) {
   auto trusted = trust_key(shown.files, shown.name, shown.port, shown.key, shown.judged, replace);
-  const std::scoped_lock lock(keys_mutex_);
-  keys_.clear();
+  routes_.forget_keys();
   return trusted;
 }
 

@@ -1,0 +1,105 @@
+#include "ssh/routes.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "ssh/new_keys.h"
+#include "ssh/ssh_config.h"
+#include "ssh/wire.h"
+
+namespace kirikae::ssh {
+
+std::shared_ptr<const HostKeys> Routes::keys_of(const std::vector<std::string>& files) {
+  const std::scoped_lock lock(mutex_);
+  auto& keys = keys_[files];
+  if (!keys) keys = std::make_shared<const HostKeys>(HostKeys::load(files, settings_.trust_command));
+  return keys;
+}
+
+Result<Route> Routes::to(const Target& target, const Wait& wait) {
+  Route route{target, settings_.host, {}};
+  if (settings_.config) {
+    TRY_ASSIGN(route.host, settings_.config->of({target.address, target.port, target.user}, wait));
+    route.target.command = route.host.command;
+    route.target.address = route.host.address;
+    route.target.port = route.host.port;
+    route.target.user = route.host.user;
+  }
+  route.keys = keys_of(route.host.known_hosts);
+  return route;
+}
+
+Result<Route> Routes::to_jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait) {
+  TRY_ASSIGN(Route route, to({hop.name, hop.name, hop.port, hop.user}, wait));
+  route.target.jump = true;
+  if (!before.empty()) {
+    route.host.jumps = before;
+    route.host.proxy_command.clear();
+  }
+  return route;
+}
+
+// A hop's own jump hosts first, as JumpHosts passes them.
+Result<void> Routes::add_stops(const Hop& hop, const std::vector<Hop>& before, int depth, const Wait& wait, std::vector<Stop>& stops) {
+  constexpr int deepest = 16;
+  if (depth > deepest) {
+    return std::unexpected(Error(ErrorCode::connect, fmt::format("jump host '{}' is reached through itself", hop.name),
+                                 "check ProxyJump in the SSH configuration"));
+  }
+  if (before.empty()) {
+    TRY_ASSIGN(const Route route, to({hop.name, hop.name, hop.port, hop.user}, wait));
+    for (std::size_t i = 0; i < route.host.jumps.size(); ++i) {
+      const auto to_here = route.host.jumps.begin() + static_cast<std::ptrdiff_t>(i);
+      TRY(add_stops(route.host.jumps[i], {route.host.jumps.begin(), to_here}, depth + 1, wait, stops));
+    }
+  }
+  stops.push_back({{hop.name, hop.name, hop.port, hop.user}, before, true});
+  return {};
+}
+
+Result<std::vector<Stop>> Routes::stops_to(const Target& target, const Wait& wait) {
+  std::vector<Stop> stops;
+  if (auto added = add_stops({target.address, target.port, target.user}, {}, 0, wait, stops); !added) {
+    return std::unexpected(std::move(added).error().on(target.name));
+  }
+  stops.back() = {target, {}, false};
+  return stops;
+}
+
+// Jump hosts are told what the recipe says, each by its own call of ssh.
+Result<std::vector<OpensshStop>> Routes::openssh_stops(const Route& route, const Target& wanted, const Wait& wait) {
+  std::vector<OpensshStop> all;
+  TRY_ASSIGN(const auto stops, stops_to(wanted, wait));
+  for (const Stop& stop : stops) {
+    const SshConfig::Wanted asked{stop.target.address, stop.target.port, stop.target.user};
+    if (!stop.jump) {
+      all.push_back({asked, route.host});
+      continue;
+    }
+    auto settings = settings_.config->of(asked, wait);
+    if (!settings) return std::unexpected(std::move(settings).error().on(wanted.name));
+    all.push_back({asked, *std::move(settings)});
+  }
+  return all;
+}
+
+// A key that is new is on file before anybody logs in.
+Result<void> Routes::verify(const Route& route, const std::string& key) {
+  if (!route.host.accept_new) return route.keys->verify(route.known_as(), route.known_port(), key);
+  if (route.keys->verify(route.known_as(), route.known_port(), key)) return {};
+  TRY_ASSIGN(const bool added, accept_new_key(route.host.known_hosts, route.known_as(), route.known_port(), key, settings_.trust_command));
+  if (added && settings_.warn) {
+    settings_.warn(route.target.jump ? std::string() : route.target.name,
+                   fmt::format("added the host key of '{}' ({} {}) to {}", route.target.name, short_key_type(key), fingerprint(key),
+                               route.host.known_hosts.front()));
+  }
+  return {};
+}
+
+void Routes::forget_keys() {
+  const std::scoped_lock lock(mutex_);
+  keys_.clear();
+}
+
+}  // namespace kirikae::ssh
