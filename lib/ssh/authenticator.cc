@@ -79,14 +79,18 @@ struct Lesson {
 
 class Lessons {
  public:
-  // Keys that a host of this run has let somebody in with.
+  // Keys that a host of this run has let somebody in with, as long as no other one has refused one of them.
   void accept(const std::string& blob) {
     const std::scoped_lock lock(mutex_);
     accepted_.insert(blob);
   }
   bool accepted(const std::string& blob) {
     const std::scoped_lock lock(mutex_);
-    return accepted_.contains(blob);
+    return !differ_ && accepted_.contains(blob);
+  }
+  void hosts_differ() {
+    const std::scoped_lock lock(mutex_);
+    differ_ = true;
   }
   Lesson about(const Target& target) {
     const std::scoped_lock lock(mutex_);
@@ -101,6 +105,7 @@ class Lessons {
   std::mutex mutex_;
   std::map<std::string, Lesson> lessons_;
   std::set<std::string> accepted_;
+  bool differ_ = false;
 };
 
 // One host's login.
@@ -224,8 +229,8 @@ class Login {
       TRY(note_error(key, blob.error()));
       return false;
     }
-    // A question less, where a signature costs nobody anything, or is sure to be wanted.
-    const bool at_once = lessons_.accepted(*blob) || (one_key_ && keys_.signs_alone(key));
+    // A question less, where a signature costs nobody anything and is likely to be wanted.
+    const bool at_once = libssh2_is_patched && keys_.signs_alone(key) && (one_key_ || lessons_.accepted(*blob));
     sign_first(session_, at_once);
     Signing signing;
     std::optional<Error> sign_error;
@@ -251,6 +256,11 @@ class Login {
     if (sign_error) {
       TRY(note_error(key, *std::move(sign_error)));
       return false;
+    }
+    if (code == LIBSSH2_ERROR_AUTHENTICATION_FAILED && at_once && !one_key_) {
+      // What was sent behind the signature is of no use, and hosts count refused signatures: once more, asking.
+      lessons_.hosts_differ();
+      return std::unexpected(Error(ErrorCode::lost, fmt::format("the host refuses a key of '{}' that another one takes", target_.user)));
     }
     TRY(judge(key, code, signing.signature.has_value()));
     return false;

@@ -32,13 +32,17 @@ struct Spawn {
   posix_spawnattr_t attributes{};
 };
 
+// What a program needs itself, whatever a pattern says.
+constexpr std::array needed = {"PATH", "HOME", "USER", "LOGNAME", "SHELL", "TMPDIR", "SSH_AUTH_SOCK"};
+
 std::vector<std::string> environment_of(const ChildCall& call) {
   std::vector<std::string> variables;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string text = *entry;
     const std::string name = text.substr(0, text.find('='));
+    const bool needs = std::ranges::find(needed, name) != needed.end();
     const auto matches = [&](const std::string& pattern) { return ::fnmatch(pattern.c_str(), name.c_str(), 0) == 0; };
-    if (!call.environment.contains(name) && std::ranges::none_of(call.without, matches)) variables.push_back(text);
+    if (!call.environment.contains(name) && (needs || std::ranges::none_of(call.without, matches))) variables.push_back(text);
   }
   for (const auto& [name, value] : call.environment) variables.push_back(name + '=' + value);
   return variables;

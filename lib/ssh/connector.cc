@@ -154,7 +154,8 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   }
   for (const Beyond& beyond : host.beyond) {
     if (!beyond.needed) continue;
-    return std::unexpected(Error(ErrorCode::connect, "ssh_config: " + beyond.text, beyond.hint + ", or " + openssh_advice).on(target.name));
+    last = Error(ErrorCode::connect, "ssh_config: " + beyond.text, beyond.hint).on(target.name);
+    return Try::unlike;
   }
   const auto types = way.keys->key_types(way.known_as(), way.known_port());
   const auto offer = restricted(offered_algorithms(types), host);
@@ -168,7 +169,7 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   const bool is_direct = host.jumps.empty() && host.proxy_command.empty();
   const Wait connecting{wait.deadline.tightened(is_direct ? direct : Deadline::in(host.connect_timeout)), wait.stop};
   const auto handshake = session->handshake(*offer, connecting, early_handshakes_);
-  if (!handshake && session->shares_nothing()) {
+  if (!handshake && handshake.error().code == ErrorCode::connect && session->shares_nothing()) {
     last = handshake.error();
     return Try::unlike;
   }

@@ -68,6 +68,7 @@ struct HostSettings {
   std::string command;  // with which a person gets there likewise: "ssh -p 2222 deploy@web1"
 
   std::vector<Beyond> beyond;
+  bool session_is_set = false;  // this ssh has settings for a session's kind and input
   std::vector<std::string> sent_environment;  // patterns of variables that ssh would send of its own
 
   // Settings that were passed over here, for people: "StrictHostKeyChecking no is taken for …".

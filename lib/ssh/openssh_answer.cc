@@ -237,6 +237,7 @@ Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswe
     const std::string list = answer.value(directive);
     return list == defaults.value(directive) ? std::string() : list;
   };
+  settings.session_is_set = !answer.value("stdinnull").empty();
   for (const std::string& patterns : answer.values("sendenv")) {
     for (std::string& pattern : split(patterns, ' ')) settings.sent_environment.push_back(std::move(pattern));
   }

@@ -129,6 +129,10 @@ Result<Words> openssh_master(const OpensshMaster& master, const std::string& rem
   for (const char* name : {"ForwardX11", "Tunnel"}) option(argv, name, "no");
   option(argv, "ClearAllForwardings", "yes");
   option(argv, "RemoteCommand", "none");
+  if (host.settings.session_is_set) {
+    option(argv, "SessionType", "default");
+    option(argv, "StdinNull", "no");
+  }
   if (master.stops.size() > 1) {
     TRY_ASSIGN(const std::string way, way_through(master, master.stops.size() - 1));
     option(argv, "ProxyCommand", way);

@@ -31,7 +31,7 @@ constexpr std::size_t longest_words = 300;
 
 // False: it still runs.
 bool ends_within(Child& child, milliseconds time) {
-  for (const auto until = Deadline::in(time); !child.end();) {
+  for (const auto until = Deadline::in(time); child.runs() && !child.end();) {
     if (until.passed()) return false;
     pollfd polled{child.exit_fd(), POLLIN, 0};
     const auto look = child.exit_fd() >= 0 ? until : until.tightened(Deadline::in(exit_poll));
@@ -78,7 +78,9 @@ class OpensshLink::Shell final : public ShellChannel {
     return true;
   }
   bool terminate() override {
-    if (remote_process_ > 0 && !link_.lost()) link_.terminate(remote_process_);
+    if (link_.lost() || !slave_) return true;
+    if (remote_process_ == 0) return false;  // it has not said hello yet
+    link_.terminate(remote_process_);
     return true;
   }
   [[nodiscard]] bool wants_process() const override { return slave_.has_value(); }
@@ -243,7 +245,10 @@ std::string OpensshLink::identity() const {
 
 OpensshLog OpensshLink::said() const {
   const auto file = read_local_file(log(folder_), longest_log);
-  return file && *file ? read_openssh_log((*file)->bytes) : OpensshLog();
+  if (file && *file) return read_openssh_log((*file)->bytes);
+  OpensshLog none;
+  none.too_long = true;
+  return none;
 }
 
 }  // namespace kirikae::ssh

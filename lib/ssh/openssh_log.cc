@@ -48,7 +48,6 @@ OpensshLog read_openssh_log(std::string_view text) {
       line.remove_prefix(debug.size());
       if (line.starts_with("Remote protocol version ")) log.greeted = true;
       if (line.starts_with("Entering interactive session")) log.logged_in = true;
-      if (constexpr std::string_view next = "Next authentication method: "; line.starts_with(next)) log.method = line.substr(next.size());
       if ((line.starts_with("Server host key: ") || line.starts_with("Server host certificate: ")) && log.host_key.empty()) {
         const auto begin = std::min(line.find("SHA256:"), line.size());
         log.host_key = line.substr(begin, line.find_first_of(" ,", begin) - begin);

@@ -2,11 +2,13 @@
 
 #include <fmt/format.h>
 
+#include <cstdio>
 #include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
+#include "core/subprocess.h"
 #include "host/command.h"
 #include "ssh/askpass.h"
 #include "ssh/printable.h"
@@ -19,6 +21,7 @@ namespace {
 // Over the time to connect, which ssh itself watches: for key exchange, login and shell, and for jump hosts.
 constexpr std::chrono::seconds login_limit{60};
 constexpr std::size_t longest_question = 200;
+constexpr std::chrono::seconds version_limit{5};
 
 Error failure(const Target& target, const OpensshLog& log, const std::string& noise, const std::string& trust_command) {
   // What a jump host's ssh or a proxy command has said is on standard error; what it means is there, too.
@@ -58,21 +61,34 @@ struct OpensshLogin::Conversation {
   std::map<std::string, int> answered;
 };
 
-// A passphrase is asked for once in a run. Where ssh asks for it again, it was wrong, unless there is a newer one. A host whose questions
-// read like that (`of_key` is false) gets none that somebody hasn't typed for it: older versions of ssh don't say whose question it is.
-Secret OpensshLogin::answer(const std::string& question, bool of_key, Conversation& conversation) {
+// A host's own questions could read as ssh's do. From 8.5 on, ssh puts "(user@host) " before them.
+bool OpensshLogin::tells_questions_apart() {
+  std::call_once(version_known_, [this] {
+    std::string said;
+    const SubprocessCall call{.argv = {"ssh", "-V"}, .folder = {}, .environment = {}, .input = {}, .deadline = Deadline::in(version_limit), .stop = {},
+                              .on_output = [&](bool, std::string_view bytes) { said += bytes; }};
+    int major = 0, minor = 0;
+    if (run_subprocess(call) && std::sscanf(said.c_str(), "OpenSSH_%d.%d", &major, &minor) == 2) {
+      tells_apart_ = major > 8 || (major == 8 && minor >= 5);
+    }
+  });
+  return tells_apart_;
+}
+
+// A passphrase is asked for once in a run. Where ssh asks for it again, it was wrong, unless there is a newer one.
+Secret OpensshLogin::answer(const std::string& question, Conversation& conversation) {
   const std::scoped_lock lock(mutex_);
   const bool again = conversation.answered.contains(question);
   int& told = conversation.answered[question];
   const auto known = passphrases_.find(question);
-  if (of_key && known != passphrases_.end() && known->second.times > told) {
+  if (known != passphrases_.end() && known->second.times > told) {
     told = known->second.times;
     return Secret(std::string(known->second.text.reveal()));
   }
   std::string shown = printable(question, longest_question);
   shown.erase(shown.find_last_not_of(": ") + 1);
   Secret given = settings_.ask((again ? "wrong; " : "") + shown);
-  if (of_key && question.starts_with("Enter passphrase for")) {
+  if (question.starts_with("Enter passphrase for") && tells_questions_apart()) {
     Passphrase& kept = passphrases_[question];
     kept.text = Secret(std::string(given.reveal()));
     told = ++kept.times;
@@ -103,7 +119,7 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
   Wait waiting{limit(), wait.stop};
   Conversation conversation;
   const AskpassDesk::Answers answers{[&](const std::string& question) {
-                                       Secret given = answer(question, link.said().method == "publickey", conversation);
+                                       Secret given = answer(question, conversation);
                                        waiting.deadline = limit();  // somebody had to type
                                        return given;
                                      },
@@ -126,6 +142,11 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
     const bool direct = stops.size() == 1 && host.proxy_command.empty();
     if (direct && was_closed(log)) return Ended{nullptr, log.complaint};
     return std::unexpected(failure(target, log, transport->noise(), settings_.trust_command).on(target.name));
+  }
+  if (log.too_long) {
+    return std::unexpected(Error(ErrorCode::connect, fmt::format("ssh says more about {} than can be looked at: the host sends messages without end", place_of(target)),
+                                 "see what ssh says: " + ssh_command(target))
+                               .on(target.name));
   }
   if (!log.not_kept.empty()) {
     return std::unexpected(Error(ErrorCode::host_key, fmt::format("the new host key of '{}' can't be kept: ssh says '{}'", target.name, log.not_kept),

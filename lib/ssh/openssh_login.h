@@ -36,11 +36,14 @@ class OpensshLogin {
     Secret text;
     int times = 0;  // asked for
   };
-  Secret answer(const std::string& question, bool of_key, Conversation& conversation);
+  bool tells_questions_apart();
+  Secret answer(const std::string& question, Conversation& conversation);
 
   const Settings& settings_;
   std::mutex mutex_;  // while somebody is asked, too: the next one may have the same question
   std::map<std::string, Passphrase> passphrases_;  // by the question
+  std::once_flag version_known_;
+  bool tells_apart_ = false;
 };
 
 }  // namespace kirikae::ssh

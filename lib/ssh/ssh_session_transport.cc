@@ -110,10 +110,10 @@ struct SshSessionTransport::Following {
   }
 };
 
-Result<std::unique_ptr<SshSessionTransport>> SshSessionTransport::start(std::unique_ptr<Link> link, std::unique_ptr<ShellOpening> opening,
+Result<std::unique_ptr<SshSessionTransport>> SshSessionTransport::start(std::unique_ptr<Link> link, std::unique_ptr<ShellOpening> asked_for,
                                                                         LogIn log_in_again, const Wait& wait) {
   std::unique_ptr<SshSessionTransport> transport(new SshSessionTransport(std::move(link), std::move(log_in_again)));
-  if (!opening) opening = transport->link_->open_shell();
+  const auto opening = asked_for ? std::move(asked_for) : transport->link_->open_shell();  // a local: it goes before the link
   // As soon as there is a channel, the next one can be asked for; it needn't wait for this one's shell.
   const auto beside = [&] {
     if (opening->is_open() && transport->early_wanted_) transport->open_early();

@@ -56,6 +56,22 @@ TEST_CASE("the only key is shown with a signature at once; of several, the host 
   CHECK(connections(other) == 2);
 }
 
+TEST_CASE("a host that takes another key than the others is asked over a second connection, and so are those after it at once") {
+  const SshdFixture others;
+  others.authorize(public_line("ed25519", "stranger"));
+  const SshdFixture host({.config = {"MaxAuthTries 2"}});  // a refused signature and a question would be its end
+  auto settings = settings_for(others);
+  settings.host.known_hosts.push_back(host.known_hosts());
+  settings.host.identities.insert(settings.host.identities.begin(), key_pair("ed25519", "stranger"));
+  const auto connector = ssh::make_connector(settings);
+  REQUIRE(connector->connect(target_for(others), {}, within(20s)));
+  const std::size_t first = ssh::libssh2_is_patched ? 2 : 1;
+  for (std::size_t i = 0; i < 2; ++i) {
+    REQUIRE(connector->connect(target_for(host), {}, within(20s)));
+    CHECK(connections(host) == first + i);
+  }
+}
+
 TEST_CASE("an RSA key waits for the host to say which signatures it takes") {
   const SshdFixture sshd;
   sshd.authorize(public_line("rsa", "early"));

@@ -253,6 +253,14 @@ TEST_CASE("a step on a channel of its own that doesn't read its input is ended t
   CHECK(step(*session, "echo on").out == "on\n");
 }
 
+TEST_CASE("what ssh_config says of a person's session plays no part") {
+  const SshdFixture sshd;
+  const std::string line = GENERATE(as<std::string>{}, "StdinNull yes", "SessionType none", "RequestTTY force", "SendEnv *");
+  INFO(line);
+  const auto session = open_session({"web1", "127.0.0.1", sshd.port(), SshdFixture::user()}, configured(sshd, "Host *\n  " + line + "\n"));
+  CHECK(step(*session, "echo here").out == "here\n");
+}
+
 TEST_CASE("ssh is led through jump hosts under the recipe's rules, and its commands see none of our variables") {
   const SshdFixture sshd({.config = {"AcceptEnv LC_*"}, .addresses = {"127.0.0.1", "127.0.0.2"}});
   const Variable locale("LC_KIRIKAE", "ours");
