@@ -40,7 +40,7 @@ std::vector<std::string> words_of(std::string_view text) {
 }  // namespace
 
 bool host_matches(const std::vector<std::string>& patterns, std::string_view name) {
-  return matches_patterns(fmt::format("{}", fmt::join(patterns, ",")), lower(name));
+  return matches_patterns(fmt::format("{}", fmt::join(patterns, ",")), name, Letters::as_written);
 }
 
 std::vector<ConfigLine> config_lines(std::string_view text) {

@@ -239,6 +239,22 @@ LocalUser without_ssh(const TempDir& folder) {
 
 }  // namespace
 
+TEST_CASE("the letters of a Host line are taken as they are written, as ssh takes them") {
+  const TempDir folder;
+  const std::string text = "Host WEB*\n  Port 1\nHost web1 db?\n  Port 2\nHost * !Db1\n  User u\n";
+  SshConfig by_ssh = config_of(folder, text);
+  SshConfig by_us({.config = folder / "ssh config"}, without_ssh(folder));
+  const auto port_and_user = [](SshConfig& config, const char* name) {
+    const HostSettings host = *config.of({name, 0, ""}, {});
+    return std::to_string(host.port) + (host.user == "u" ? " u" : "");
+  };
+  for (const auto& [name, expected] : {std::pair{"web1", "2 u"}, {"WEB1", "1 u"}, {"Web1", "22 u"}, {"db1", "2 u"}, {"Db1", "22"}, {"DB1", "22 u"}}) {
+    INFO(name);
+    CHECK(port_and_user(by_ssh, name) == expected);
+    CHECK(port_and_user(by_us, name) == expected);
+  }
+}
+
 TEST_CASE("blocks of ssh_config are chosen by their patterns, and the first value counts") {
   const std::string text = R"(# a comment
 Port 1
@@ -251,7 +267,7 @@ Match user x
   Port 2
 Match all
   IdentityFile ~/b
-Host WEB.*
+Host Web.*
   ProxyCommand sh -c "nc %h"
 Include more
 Host other
@@ -321,7 +337,7 @@ std::vector<SshConfig::Wanted> names(int count) {
 TEST_CASE("hosts that ssh_config doesn't tell apart are asked about once") {
   const TempDir folder;
   const CountedSsh ssh(folder);
-  SshConfig config = config_of(folder, "Host db github.com\n  HostName %h.example.com\nHost *\n  User deploy\n  IdentityFile ~/%h\n  ControlPath ~/%C\n");
+  SshConfig config = config_of(folder, "Host db github.com app*\n  HostName %h.example.com\nHost *\n  User deploy\n  IdentityFile ~/%h\n  ControlPath ~/%C\n");
   const auto all = config.of(names(20), {});
   for (int i = 0; i < 20; ++i) {
     REQUIRE(all[static_cast<std::size_t>(i)]);
@@ -339,9 +355,9 @@ TEST_CASE("hosts that ssh_config doesn't tell apart are asked about once") {
 
 TEST_CASE("hosts that ssh_config may tell apart are asked about one by one") {
   const TempDir folder;
-  const std::string text = GENERATE(as<std::string>(), "Host app?\n  User u\nHost *\n  Port 23\n", "Match user nobody\n  Port 23\n",
+  const std::string text = GENERATE(as<std::string>(), "Host App?\n  User u\nHost *\n  Port 23\n", "Match user nobody\n  Port 23\n",
                                          "HostName %h.example.com\n", "UserKnownHostsFile ~/hosts/%h\n", "CanonicalizeHostname yes\n",
-                                         "IdentityAgent ~/agents/%n\n", "Host * !app9\n  User u\n", "HOST\t\"app*\"\n  User u\n",
+                                         "IdentityAgent ~/agents/%n\n", "Host * !App9\n  User u\n", "HOST\t\"App*\"\n  User u\n",
                                          "Host x\n  Include ${KEYS}\n");
   INFO(text);
   const CountedSsh ssh(folder);
