@@ -239,6 +239,32 @@ LocalUser without_ssh(const TempDir& folder) {
 
 }  // namespace
 
+TEST_CASE("by which methods a login is tried is read of ssh_config, by ssh and without it") {
+  const TempDir folder;
+  const bool with_ssh = GENERATE(true, false);
+  const auto rules_of = [&](const std::string& text) {
+    return SshConfig({.config = folder.write("config", text)}, with_ssh ? ada : without_ssh(folder)).of({"web", 0, ""}, {})->login;
+  };
+  INFO(with_ssh);
+  CHECK(rules_of("") == LoginRules{});
+  CHECK(rules_of("PubkeyAuthentication yes\nPasswordAuthentication yes\nKbdInteractiveAuthentication yes\nBatchMode no\n") == LoginRules{});
+  CHECK(rules_of("PubkeyAuthentication no\n") == LoginRules{.off = {"publickey"}});
+  CHECK(rules_of("DSAAuthentication no\n") == LoginRules{.off = {"publickey"}});
+  CHECK(rules_of("PasswordAuthentication NO\n") == LoginRules{.off = {"password"}});
+  CHECK(rules_of("KbdInteractiveAuthentication no\n") == LoginRules{.off = {"keyboard-interactive"}});
+  CHECK(rules_of("ChallengeResponseAuthentication no\nKbdInteractiveAuthentication yes\n") == LoginRules{.off = {"keyboard-interactive"}});
+  CHECK(rules_of("PreferredAuthentications password,publickey\n") == LoginRules{.preferred = Names{"password", "publickey"}});
+  CHECK(rules_of("PreferredAuthentications none\n") == LoginRules{.preferred = Names{"none"}});
+  CHECK(rules_of("Host other\n  BatchMode no\nHost *\n  BatchMode Yes\n") == LoginRules{.batch = true});
+}
+
+TEST_CASE("a host that nobody is asked for is watched as closely as others") {
+  const TempDir folder;
+  CHECK(settings_of(folder, "BatchMode yes\n").keepalive == std::chrono::seconds(15));
+  CHECK(settings_of(folder, "BatchMode yes\nServerAliveInterval 40\n").keepalive == std::chrono::seconds(40));
+  CHECK(settings_of(folder, "ServerAliveInterval 300\n").keepalive == std::chrono::seconds(300));
+}
+
 TEST_CASE("the letters of a Host line are taken as they are written, as ssh takes them") {
   const TempDir folder;
   const std::string text = "Host WEB*\n  Port 1\nHost web1 db?\n  Port 2\nHost * !Db1\n  User u\n";
