@@ -122,10 +122,13 @@ class Login {
         call_(call),
         wait_(wait),
         signed_sent_(signed_sent),
-        interactive_(passwords, session, target, call, wait) {}
+        interactive_(passwords, session, target, host.login, call, wait) {}
 
   Result<void> run() {
-    TRY_ASSIGN(const std::vector<KeyRing::Key> keys, keys_.keys(host_, wait_));
+    std::vector<KeyRing::Key> keys;
+    if (uses_keys()) {
+      TRY_ASSIGN(keys, keys_.keys(host_, wait_));
+    }
     if (lesson_.keys_are_useless) {
       notes_ = lesson_.notes;
       left_out_ = lesson_.left_out;
@@ -143,11 +146,13 @@ class Login {
       }
     }
     if (answer == Answer::let_in) return {};
-    return std::unexpected(!tried_ && notes_.empty() ? no_keys() : refused());
+    return std::unexpected(uses_keys() && !tried_ && all_notes().empty() ? no_keys() : refused());
   }
 
  private:
   using Answer = InteractiveLogin::Answer;
+
+  [[nodiscard]] bool uses_keys() const { return host_.login.allows("publickey"); }
 
   Result<bool> try_keys(const std::vector<KeyRing::Key>& keys) {
     one_key_ = std::ranges::count_if(keys, [](const auto& key) { return key.unusable().empty(); }) == 1;
@@ -328,8 +333,9 @@ class Login {
     return text != nullptr && std::string_view(text).starts_with("Waiting for");
   }
 
+  // And what ssh_config has kept us from.
   [[nodiscard]] std::string what_it_takes() const {
-    return interactive_.methods().empty() ? "" : "the host accepts: " + joined("", interactive_.methods(), ", ");
+    return joined("; ", interactive_.barred(), "; ") + joined("; the host accepts: ", interactive_.methods(), ", ");
   }
 
   // For what libssh2 has no means for.
@@ -342,12 +348,14 @@ class Login {
 
   Error refused() {
     const bool said = !interactive_.notes().empty();
-    std::string text = fmt::format("no {} was accepted for user '{}'{}",
-                                   !said ? "key" : notes_.empty() ? "password" : "key and no password", target_.user,
+    std::string text = fmt::format("no {} was {} for user '{}'{}",
+                                   !said ? "key" : notes_.empty() ? "password" : "key and no password",
+                                   said || uses_keys() ? "accepted" : "tried", target_.user,
                                    joined(": ", all_notes(), "; "));
-    if (const std::string trouble = keys_.agent_trouble(host_.agent_socket); !trouble.empty()) text.append("; ").append(trouble);
+    const std::string trouble = uses_keys() ? keys_.agent_trouble(host_.agent_socket) : "";
+    if (!trouble.empty()) text.append("; ").append(trouble);
     text += joined("; not tried any more: ", left_out_, ", ");
-    if (const std::string takes = what_it_takes(); !takes.empty()) text.append("; ").append(takes);
+    text += what_it_takes();
     return Error(ErrorCode::auth, std::move(text),
                  with_ssh_instead(left_out_.empty() ? "see what ssh says: " + ssh_command(target_)
                                                     : "name the right key in the recipe (ssh: identity), and see what ssh says: " +
@@ -359,7 +367,7 @@ class Login {
     return Error(ErrorCode::auth,
                  fmt::format("there is no key to log in with: {}, and no key file was found{}",
                              trouble.empty() ? "the ssh-agent has none or is not running" : trouble,
-                             interactive_.methods().empty() ? "" : "; " + what_it_takes()),
+                             what_it_takes()),
                  with_ssh_instead(fmt::format("make one and take it to the host: ssh-keygen -t ed25519 && ssh-copy-id{} {}",
                                               target_.port == 22 ? "" : fmt::format(" -p {}", target_.port),
                                               shell_word(target_.user + "@" + target_.address))));

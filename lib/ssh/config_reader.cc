@@ -37,10 +37,16 @@ std::vector<std::string> words_of(std::string_view text) {
   return words;
 }
 
+// Former names, which count as the same directive.
+std::string current_name(const std::string& directive) {
+  const bool is_former = directive == "challengeresponseauthentication" || directive == "skeyauthentication" || directive == "tisauthentication";
+  return is_former ? "kbdinteractiveauthentication" : directive == "dsaauthentication" ? "pubkeyauthentication" : directive;
+}
+
 }  // namespace
 
 bool host_matches(const std::vector<std::string>& patterns, std::string_view name) {
-  return matches_patterns(fmt::format("{}", fmt::join(patterns, ",")), lower(name));
+  return matches_patterns(fmt::format("{}", fmt::join(patterns, ",")), name, Letters::as_written);
 }
 
 std::vector<ConfigLine> config_lines(std::string_view text) {
@@ -72,7 +78,7 @@ ConfigReading read_config(std::string_view text, std::string_view name) {
     } else if (chosen && !line.words.empty()) {
       // A command has its quotes; of others they are not part.
       const std::string value = line.directive == "proxycommand" ? line.rest : fmt::format("{}", fmt::join(line.words, " "));
-      reading.answer += line.directive + ' ' + value + '\n';
+      reading.answer += current_name(line.directive) + ' ' + value + '\n';
     }
   }
   return reading;

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
+
 namespace kirikae::ssh {
 namespace {
 
@@ -50,6 +52,13 @@ std::vector<SettingLine> explain(const HostSettings& settings, const HostSetting
   add("IdentitiesOnly", !overrides.identities.empty(), flag(settings.identities_only), flag(usual.identities_only), true);
   add("CertificateFile", false, list(settings.certificates), list(usual.certificates), true);
   add("IdentityAgent", false, text(settings.agent_socket), text(usual.agent_socket), false);
+  for (const LoginMethod& method : login_methods) {
+    const auto is_on = [&](const HostSettings& of) { return flag(std::ranges::find(of.login.off, method.name) == of.login.off.end()); };
+    add(method.directive, false, is_on(settings), is_on(usual), true);
+  }
+  const auto preferred = [](const HostSettings& of) { return of.login.preferred ? list(*of.login.preferred) : "any"; };
+  add("PreferredAuthentications", false, preferred(settings), preferred(usual), true);
+  add("BatchMode", false, flag(settings.login.batch), flag(usual.login.batch), true);
   const auto forwarded = [](const HostSettings& of) {
     return !of.forward_agent ? std::string("no") : of.forward_agent->empty() ? "yes, but there is none" : *of.forward_agent;
   };

@@ -7,6 +7,8 @@
 #include <string>
 #include <vector>
 
+#include "ssh/login_rules.h"
+
 namespace kirikae::ssh {
 
 enum class AddressFamily { any, ipv4, ipv6 };
@@ -55,6 +57,7 @@ struct HostSettings {
   bool identities_only = false;          // of the agent's keys only those that are among them
   std::vector<std::string> certificates;
   std::string agent_socket;  // empty: no agent
+  LoginRules login;
   // The host may use the agent at this socket; empty: it may, but there is none.
   std::optional<std::string> forward_agent;
 

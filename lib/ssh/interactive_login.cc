@@ -26,6 +26,7 @@ constexpr int given_up = 1;  // no code of libssh2's
 
 constexpr std::string_view password_method = "password";
 constexpr std::string_view keyboard_method = "keyboard-interactive";
+constexpr std::string_view nothing_asked = "BatchMode is on in ssh_config";
 
 std::string_view view(const void* text, std::size_t size) {
   return text == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(text), size);
@@ -111,6 +112,7 @@ struct InteractiveLogin::Conversation {
     }
     std::string question = fmt::format("'{}'", text);
     if (!said.empty()) question += fmt::format(" ({})", fmt::join(said, " "));
+    if (login.rules_.batch) return fail(Error(ErrorCode::auth, fmt::format("the host asks {}, and {}", question, nothing_asked)));
     auto answered = login.passwords_.answer(login.target_, question, login.wait_);
     return answered ? *std::move(answered) : fail(std::move(answered).error());
   }
@@ -151,9 +153,25 @@ struct KeyboardCallback {
 };
 thread_local InteractiveLogin::Conversation* KeyboardCallback::current = nullptr;
 
-bool InteractiveLogin::takes(std::string_view method) const { return std::ranges::find(methods_, method) != methods_.end(); }
+bool InteractiveLogin::takes(std::string_view method) const {
+  return std::ranges::find(methods_, method) != methods_.end() && rules_.allows(method);
+}
 
-bool InteractiveLogin::possible() const { return passwords_.can_ask() || passwords_.is_given(target_); }
+bool InteractiveLogin::possible() const {
+  return (rules_.allows(password_method) || rules_.allows(keyboard_method)) &&
+         ((passwords_.can_ask() && !rules_.batch) || passwords_.is_given(target_));
+}
+
+std::vector<std::string> InteractiveLogin::barred() const {
+  std::vector<std::string> reasons;
+  const auto add = [&](std::string why) {
+    if (!why.empty() && std::ranges::find(reasons, why) == reasons.end()) reasons.push_back(std::move(why));
+  };
+  add(rules_.why_not("publickey"));
+  for (const std::string& method : methods_) add(rules_.why_not(method));
+  if (rules_.batch && !passwords_.is_given(target_) && (takes(password_method) || takes(keyboard_method))) add(std::string(nothing_asked));
+  return reasons;
+}
 
 void InteractiveLogin::note(std::string_view method, std::string_view what) {
   notes_.push_back(fmt::format("{}: {}", method, what));
@@ -210,10 +228,12 @@ Result<InteractiveLogin::Answer> InteractiveLogin::run() {
   }
 }
 
-// One step. A given password is said at once; where somebody is asked, the host's own questions come first.
+// One step. A given password is said at once; where somebody is asked, the host's own questions come first; but
+// ssh_config may have an order.
 Result<InteractiveLogin::Answer> InteractiveLogin::go_through() {
   std::array order{keyboard_method, password_method};
-  if (passwords_.is_given(target_)) std::swap(order[0], order[1]);
+  const bool password_first = rules_.preferred ? rules_.prefers(password_method, keyboard_method) : passwords_.is_given(target_);
+  if (password_first) std::swap(order[0], order[1]);
   for (const auto method : order) {
     if (!takes(method)) continue;
     if (passwords_.is_given(target_)) {

@@ -7,6 +7,7 @@
 
 #include "core/error.h"
 #include "ssh/authenticator.h"
+#include "ssh/login_rules.h"
 #include "ssh/passwords.h"
 #include "ssh/transport.h"
 
@@ -23,15 +24,18 @@ class InteractiveLogin {
     hung_up,
   };
 
-  InteractiveLogin(Passwords& passwords, _LIBSSH2_SESSION* session, const Target& target, const Authenticator::Call& call,
-                   const Wait& wait)
-      : passwords_(passwords), session_(session), target_(target), call_(call), wait_(wait) {}
+  InteractiveLogin(Passwords& passwords, _LIBSSH2_SESSION* session, const Target& target, const LoginRules& rules,
+                   const Authenticator::Call& call, const Wait& wait)
+      : passwords_(passwords), session_(session), target_(target), rules_(rules), call_(call), wait_(wait) {}
 
   // Asks the host what it takes; never `next_step`. sshd counts it as a failed try, unless it is the first of a connection.
   // Errors: cancelled, timeout.
   Result<Answer> ask_for_methods();
   [[nodiscard]] const std::vector<std::string>& methods() const { return methods_; }
+  // And ssh_config lets it be tried.
   [[nodiscard]] bool takes(std::string_view method) const;
+  // What of ssh_config stood in the way, for people.
+  [[nodiscard]] std::vector<std::string> barred() const;
 
   // Whether somebody could answer; else run() is of no use.
   [[nodiscard]] bool possible() const;
@@ -56,6 +60,7 @@ class InteractiveLogin {
   Passwords& passwords_;
   _LIBSSH2_SESSION* session_;
   const Target& target_;
+  const LoginRules& rules_;
   const Authenticator::Call& call_;
   const Wait& wait_;
   std::vector<std::string> methods_;

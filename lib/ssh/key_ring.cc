@@ -102,6 +102,7 @@ Result<std::vector<KeyRing::Key>> KeyRing::keys_in_files(const HostSettings& hos
     Key key;
     key.label_ = path;
     key.file_ = &slot;
+    key.batch_ = host.login.batch;
     if (slot.trouble) {
       if (host.identities_required) return std::unexpected(*slot.trouble);
       key.unusable_ = slot.trouble->hint.empty() ? slot.trouble->message : fmt::format("{} ({})", slot.trouble->message, slot.trouble->hint);
@@ -190,9 +191,10 @@ std::string KeyRing::agent_trouble(const std::string& socket) {
 
 Result<std::string> KeyRing::public_blob(const Key& key, const Wait& wait) {
   // Told before a host is bothered with a key that can't sign in the end.
-  if (key.agent_ == nullptr && key.file_->file->encrypted() && !ask_) {
-    return std::unexpected(stays_locked(fmt::format(
-        "encrypted, and no terminal to ask for its passphrase (load it: ssh-add {})", shell_word(key.label_))));
+  if (key.agent_ == nullptr && key.file_->file->encrypted() && (!ask_ || key.batch_)) {
+    return std::unexpected(stays_locked(
+        fmt::format("encrypted, and {} (load it: ssh-add {})",
+                    key.batch_ ? "BatchMode is on in ssh_config" : "no terminal to ask for its passphrase", shell_word(key.label_))));
   }
   if (!key.certificate_.empty()) return key.certificate_;
   if (!key.blob_.empty()) return key.blob_;

@@ -43,6 +43,7 @@ class KeyRing {
     std::string certificate_;        // what the host is shown instead of it, where there is one
     const Agent* agent_ = nullptr;   // it signs; otherwise:
     Slot* file_ = nullptr;
+    bool batch_ = false;             // nobody is asked for its passphrase
   };
 
   explicit KeyRing(const Settings& settings);

@@ -21,7 +21,8 @@ std::string_view take_word(std::string_view& rest) {
 }
 
 // Iterative, one star to go back to: linear in practice and never exponential.
-bool matches_pattern(std::string_view pattern, std::string_view name) {
+bool matches_pattern(std::string_view pattern, std::string_view name, Letters letters) {
+  const auto letter = [&](char c) { return letters == Letters::any_case ? lower(c) : c; };
   std::size_t p = 0;
   std::size_t n = 0;
   std::size_t star = std::string_view::npos;
@@ -30,7 +31,7 @@ bool matches_pattern(std::string_view pattern, std::string_view name) {
     if (p < pattern.size() && pattern[p] == '*') {
       star = p++;
       star_end = n;
-    } else if (p < pattern.size() && (pattern[p] == '?' || lower(pattern[p]) == name[n])) {
+    } else if (p < pattern.size() && (pattern[p] == '?' || letter(pattern[p]) == name[n])) {
       ++p;
       ++n;
     } else if (star != std::string_view::npos) {
@@ -115,14 +116,14 @@ bool speaks_of(const KnownHostsLine& line, std::string_view name) {
   return line.hash.empty() ? matches_patterns(line.patterns, name) : hmac_sha1_bytes(line.salt, name) == line.hash;
 }
 
-bool matches_patterns(std::string_view patterns, std::string_view name) {
+bool matches_patterns(std::string_view patterns, std::string_view name, Letters letters) {
   bool found = false;
   while (!patterns.empty()) {
     std::string_view pattern = patterns.substr(0, patterns.find(','));
     patterns.remove_prefix(std::min(pattern.size() + 1, patterns.size()));
     const bool negated = pattern.starts_with('!');
     if (negated) pattern.remove_prefix(1);
-    if (!matches_pattern(pattern, name)) continue;
+    if (!matches_pattern(pattern, name, letters)) continue;
     if (negated) return false;
     found = true;
   }

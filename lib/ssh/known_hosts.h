@@ -39,8 +39,9 @@ std::string listed_name(std::string_view host, int port);
 // Whether the line speaks of a listed name.
 bool speaks_of(const KnownHostsLine& line, std::string_view name);
 
-// Whether a list of patterns (`*` and `?`, `!` negates, comma separated, any case) speaks of a listed name. A negation
+// Whether a list of patterns (`*` and `?`, `!` negates, comma separated) speaks of a name; of a listed one, in any case. A negation
 // that matches ends it, whatever else does.
-bool matches_patterns(std::string_view patterns, std::string_view name);
+enum class Letters { any_case, as_written };
+bool matches_patterns(std::string_view patterns, std::string_view name, Letters letters = Letters::any_case);
 
 }  // namespace kirikae::ssh

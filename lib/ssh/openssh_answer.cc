@@ -15,6 +15,11 @@ const std::vector<std::string> no_values;
 
 char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
 
+std::string lower(std::string text) {
+  std::ranges::transform(text, text.begin(), [](char c) { return lower(c); });
+  return text;
+}
+
 Error misconfigured(std::string message, std::string hint = {}) {
   return {ErrorCode::connect, "ssh_config: " + std::move(message), std::move(hint)};
 }
@@ -156,6 +161,17 @@ Result<void> user_key_settings(const OpenSshAnswer& answer, const OpenSshAnswer&
   return {};
 }
 
+LoginRules login_rules(const OpenSshAnswer& answer) {
+  LoginRules rules;
+  for (const LoginMethod& method : login_methods) {
+    if (answer.is_off(lower(std::string(method.directive)))) rules.off.emplace_back(method.name);
+  }
+  // Also "none", which is a list without any that we have.
+  if (const auto& lists = answer.values("preferredauthentications"); !lists.empty()) rules.preferred = split(lists.front(), ',');
+  rules.batch = answer.is_on("batchmode");
+  return rules;
+}
+
 Result<void> way_there(const OpenSshAnswer& answer, const std::string& name, HostSettings& settings) {
   if (const std::string jumps = answer.value("proxyjump"); !jumps.empty()) {
     TRY_ASSIGN(settings.jumps, parse_jumps(jumps));
@@ -184,9 +200,7 @@ OpenSshAnswer::OpenSshAnswer(std::string_view text) {
     text.remove_prefix(std::min(line.size() + 1, text.size()));
     const auto space = line.find(' ');
     if (space == std::string_view::npos || space == 0) continue;
-    std::string directive(line.substr(0, space));
-    std::ranges::transform(directive, directive.begin(), lower);
-    values_[std::move(directive)].emplace_back(line.substr(space + 1));
+    values_[lower(std::string(line.substr(0, space)))].emplace_back(line.substr(space + 1));
   }
 }
 
@@ -201,15 +215,18 @@ const std::vector<std::string>& OpenSshAnswer::values(std::string_view directive
 }
 
 bool OpenSshAnswer::is_on(std::string_view directive) const {
-  const std::string text = value(directive);
+  const std::string text = lower(value(directive));
   return text == "yes" || text == "true";
+}
+
+bool OpenSshAnswer::is_off(std::string_view directive) const {
+  const std::string text = lower(value(directive));
+  return text == "no" || text == "false";
 }
 
 OpenSshAnswer OpenSshAnswer::of_name(const std::string& name) const {
   OpenSshAnswer other = *this;
-  std::string hostname = name;  // as ssh looks it up
-  std::ranges::transform(hostname, hostname.begin(), lower);
-  other.values_["hostname"] = {std::move(hostname)};
+  other.values_["hostname"] = {lower(name)};  // as ssh looks it up
   return other;
 }
 
@@ -226,10 +243,13 @@ Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswe
   TRY(way_there(answer, name, settings));
   host_key_settings(answer, settings);
   TRY(user_key_settings(answer, defaults, name, self, settings));
+  settings.login = login_rules(answer);
   if (const auto seconds = number(answer.value("connecttimeout")); seconds && *seconds > 0) {
     settings.connect_timeout = std::chrono::seconds(*seconds);
   }
-  if (const auto seconds = number(answer.value("serveraliveinterval")); seconds && *seconds > 0) {
+  // Debian's ssh says 300 of its own where BatchMode is on: too long for a run that waits for all hosts.
+  const int implied = settings.login.batch ? 300 : 0;
+  if (const auto seconds = number(answer.value("serveraliveinterval")); seconds && *seconds > 0 && *seconds != implied) {
     settings.keepalive = std::chrono::seconds(*seconds);
     settings.keepalive_count = std::max(1, number(answer.value("serveralivecountmax")).value_or(3));
   }

@@ -19,7 +19,8 @@ class OpenSshAnswer {
   // Empty: the directive isn't there, or is "none". The first one, where there are several.
   [[nodiscard]] std::string value(std::string_view directive) const;
   [[nodiscard]] const std::vector<std::string>& values(std::string_view directive) const;
-  [[nodiscard]] bool is_on(std::string_view directive) const;  // yes, true
+  [[nodiscard]] bool is_on(std::string_view directive) const;   // yes, true
+  [[nodiscard]] bool is_off(std::string_view directive) const;  // no, false
 
   // The same, of a host that differs by its name alone.
   [[nodiscard]] OpenSshAnswer of_name(const std::string& name) const;

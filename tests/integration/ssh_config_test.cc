@@ -202,6 +202,20 @@ TEST_CASE("'config --ssh' says how each host is reached, and where that is said"
   REQUIRE(world.sshd().log().find("Connection from") == std::string::npos);
 }
 
+TEST_CASE("'config --ssh' shows which methods ssh_config lets a login be tried by, where it says") {
+  World world;
+  world.write("ssh_config",
+              "Host web1\n  PubkeyAuthentication no\n  PasswordAuthentication no\n  PreferredAuthentications password,publickey\n  BatchMode yes\n");
+  write_recipe(world, "[web1]");
+  const Ran ran = world.deploy({"config", "production", "--ssh"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  for (const char* line : {"PubkeyAuthentication: no", "PasswordAuthentication: no", "PreferredAuthentications: password, publickey", "BatchMode: yes"}) {
+    REQUIRE_THAT(ran.out, ContainsSubstring(std::string("\n  ") + line + " ") && ContainsSubstring("# ssh_config\n"));
+  }
+  REQUIRE_THAT(ran.out, !ContainsSubstring("KbdInteractiveAuthentication"));
+}
+
 TEST_CASE("what only ssh follows is told where libssh2 carries the run, and decides for ssh under auto") {
   World world;
   world.write("ssh_config", "Host web1\n  PKCS11Provider /lib/token.so\nHost web2\n  BindInterface lo\n");

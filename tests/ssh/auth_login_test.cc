@@ -216,3 +216,30 @@ TEST_CASE("the key type on file is the one that a server with several shows") {
   CHECK(short_key_type(client.host_key()) == type);
   CHECK(keys.verify("127.0.0.1", sshd.port(), client.host_key()));
 }
+
+TEST_CASE("keys that ssh_config forbids are not tried, and the error says so") {
+  const TempDir folder;
+  const RealAgent agent(folder, {key_pair("ed25519", "one")});
+  const SshdFixture sshd({.host_keys = {"ed25519"}, .config = {"LogLevel DEBUG1"}});
+  sshd.authorize(public_line("ed25519", "one"));
+  Settings settings = given({folder / "missing"});  // not even looked for
+  settings.host.agent_socket = agent.socket();
+  const std::string refusal = "no key was tried for user '" + SshdFixture::user() + "'; ";
+  SECTION("by a setting of their own") {
+    settings.host.login.off = {"publickey"};
+    CHECK(refused_login(sshd, settings).message == refusal + "PubkeyAuthentication is off in ssh_config" + takes_keys);
+  }
+  SECTION("by a list that doesn't name them") {
+    settings.host.login.preferred = {"password", "keyboard-interactive"};
+    CHECK(refused_login(sshd, settings).message ==
+          refusal + "PreferredAuthentications in ssh_config doesn't name publickey" + takes_keys);
+  }
+  CHECK(sshd.log().find("method publickey") == std::string::npos);
+}
+
+TEST_CASE("keys log in where ssh_config forbids all else, or names them last") {
+  const SshdFixture sshd;
+  Settings settings = given({SshdFixture::client_key()});
+  settings.host.login = {.off = {"password", "keyboard-interactive"}, .preferred = {{"password", "publickey"}}, .batch = true};
+  expect_login(sshd, settings);
+}

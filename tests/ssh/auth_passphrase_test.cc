@@ -156,3 +156,29 @@ TEST_CASE("a key that stays locked does not keep the next one from logging in") 
   expect_login(sshd, settings);
   CHECK(asker.questions.size() == 1);
 }
+
+TEST_CASE("no passphrase is asked for where ssh_config says BatchMode, and another host's answer is not used") {
+  const TempDir folder;
+  const SshdFixture sshd;
+  sshd.authorize(public_line("ed25519", "one"));
+  const std::string file = key_copy(folder, "ed25519", "one", {"-N", passphrase});
+  Asker asker{.answers = {passphrase}};
+  Settings settings = given({file});
+  settings.ask = asker.function();
+  TestAuthenticator authenticator(settings);
+  const std::string refusal = "no key was accepted for user '" + SshdFixture::user() + "': " + file +
+                              ": encrypted, and BatchMode is on in ssh_config (load it: ssh-add " + file + ")" + takes_keys;
+  const auto refused = [&] {
+    Client client(sshd);
+    const auto result = client.log_in(authenticator);
+    REQUIRE_FALSE(result);
+    CHECK(result.error().message == refusal);
+  };
+  authenticator.host.login.batch = true;
+  refused();
+  CHECK(asker.questions.empty());
+  authenticator.host.login.batch = false;
+  CHECK(Client(sshd).log_in(authenticator));
+  authenticator.host.login.batch = true;
+  refused();
+}

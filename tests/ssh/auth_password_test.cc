@@ -340,3 +340,63 @@ TEST_CASE("where a key is not enough, the control channel is asked for behind th
   auto settings = settings_for(server.sshd);
   check_session_by_one_answer(server, std::move(settings));
 }
+
+TEST_CASE("passwords and answers keep to the methods that ssh_config allows, and to its order") {
+  if (is_skipped_without_mounts()) return;
+  const Server server({"PasswordAuthentication yes", "UsePAM yes", "KbdInteractiveAuthentication yes", "LogLevel DEBUG1"});
+  struct Case {
+    const char* what;
+    LoginRules rules;
+    bool given;
+    std::string accepted;
+  };
+  const std::vector<std::string> answers_first{"keyboard-interactive", "password", "publickey"}, password_first{"password", "keyboard-interactive"};
+  const auto& c = GENERATE_REF(values<Case>({{"a given one, as ever", {}, true, "password"},
+                                             {"a given one, no passwords", {.off = {"password"}}, true, "keyboard-interactive/pam"},
+                                             {"a given one, in order", {.preferred = answers_first}, true, "keyboard-interactive/pam"},
+                                             {"a typed one, as ever", {}, false, "keyboard-interactive/pam"},
+                                             {"a typed one, no questions", {.off = {"keyboard-interactive"}}, false, "password"},
+                                             {"a typed one, in order", {.preferred = password_first}, false, "password"},
+                                             {"a given one where nobody is asked", {.batch = true}, true, "password"}}));
+  INFO(c.what);
+  Asker asker{.answers = {right}};
+  Settings settings = no_keys();
+  settings.host.login = c.rules;
+  settings.ask = asker.function();
+  CHECK(login(server, settings, c.given ? always(right) : Passwords::Given{}).empty());
+  CHECK(asker.questions.size() == (c.given ? 0 : 1));
+  CHECK(eventually([&] { return server.sshd.log().find("Accepted " + c.accepted + " for") != std::string::npos; }));
+  CHECK((server.sshd.log().find("method publickey") == std::string::npos) == (c.rules.preferred == password_first));
+}
+
+TEST_CASE("a login that fails because of ssh_config's methods says so") {
+  if (is_skipped_without_mounts()) return;
+  const std::string off = "PasswordAuthentication is off in ssh_config", batch = "BatchMode is on in ssh_config";
+  Asker asker{.answers = {"1234"}};
+  Settings settings;
+  settings.ask = asker.function();
+  const auto key_refused = [](const std::string& why, const std::string& methods) {
+    return "no key was accepted for user '" + SshdFixture::user() + "': " + key_pair("ed25519", "stranger") + ": refused; " + why +
+           "; the host accepts: " + methods;
+  };
+  const Server server(by_password);
+  settings.host = no_keys().host;
+  settings.host.login.off = {"password"};
+  CHECK(login(server, settings, always(right)) == key_refused(off, "publickey, password"));
+  settings.host.login = {.batch = true};
+  CHECK(login(server, settings) == key_refused(batch, "publickey, password"));
+  settings.host = {};
+  settings.host.login.off = {"publickey"};
+  CHECK(login(server, settings, always("wrong")) == "no password was accepted for user '" + SshdFixture::user() +
+                                                        "': password: the secret 'LOGIN' was refused; PubkeyAuthentication is off in "
+                                                        "ssh_config; the host accepts: publickey, password");
+  settings.host = {};
+  CHECK(login(server, settings, always("wrong")) == "no password was accepted for user '" + SshdFixture::user() +
+                                                        "': password: the secret 'LOGIN' was refused; the host accepts: publickey, password");
+  const Server asking(by_questions, "hide:Code:_=1234");
+  settings.host = no_keys().host;
+  settings.host.login.batch = true;
+  CHECK(login(asking, settings, always(right)) ==
+        refused("key and no password", "keyboard-interactive: the host asks 'Code', and " + batch, "publickey, keyboard-interactive"));
+  CHECK(asker.questions.empty());
+}

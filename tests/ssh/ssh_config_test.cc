@@ -239,6 +239,48 @@ LocalUser without_ssh(const TempDir& folder) {
 
 }  // namespace
 
+TEST_CASE("by which methods a login is tried is read of ssh_config, by ssh and without it") {
+  const TempDir folder;
+  const bool with_ssh = GENERATE(true, false);
+  const auto rules_of = [&](const std::string& text) {
+    return SshConfig({.config = folder.write("config", text)}, with_ssh ? ada : without_ssh(folder)).of({"web", 0, ""}, {})->login;
+  };
+  INFO(with_ssh);
+  CHECK(rules_of("") == LoginRules{});
+  CHECK(rules_of("PubkeyAuthentication yes\nPasswordAuthentication yes\nKbdInteractiveAuthentication yes\nBatchMode no\n") == LoginRules{});
+  CHECK(rules_of("PubkeyAuthentication no\n") == LoginRules{.off = {"publickey"}});
+  CHECK(rules_of("DSAAuthentication no\n") == LoginRules{.off = {"publickey"}});
+  CHECK(rules_of("PasswordAuthentication NO\n") == LoginRules{.off = {"password"}});
+  CHECK(rules_of("KbdInteractiveAuthentication no\n") == LoginRules{.off = {"keyboard-interactive"}});
+  CHECK(rules_of("ChallengeResponseAuthentication no\nKbdInteractiveAuthentication yes\n") == LoginRules{.off = {"keyboard-interactive"}});
+  CHECK(rules_of("PreferredAuthentications password,publickey\n") == LoginRules{.preferred = Names{"password", "publickey"}});
+  CHECK(rules_of("PreferredAuthentications none\n") == LoginRules{.preferred = Names{"none"}});
+  CHECK(rules_of("Host other\n  BatchMode no\nHost *\n  BatchMode Yes\n") == LoginRules{.batch = true});
+}
+
+TEST_CASE("a host that nobody is asked for is watched as closely as others") {
+  const TempDir folder;
+  CHECK(settings_of(folder, "BatchMode yes\n").keepalive == std::chrono::seconds(15));
+  CHECK(settings_of(folder, "BatchMode yes\nServerAliveInterval 40\n").keepalive == std::chrono::seconds(40));
+  CHECK(settings_of(folder, "ServerAliveInterval 300\n").keepalive == std::chrono::seconds(300));
+}
+
+TEST_CASE("the letters of a Host line are taken as they are written, as ssh takes them") {
+  const TempDir folder;
+  const std::string text = "Host WEB*\n  Port 1\nHost web1 db?\n  Port 2\nHost * !Db1\n  User u\n";
+  SshConfig by_ssh = config_of(folder, text);
+  SshConfig by_us({.config = folder / "ssh config"}, without_ssh(folder));
+  const auto port_and_user = [](SshConfig& config, const char* name) {
+    const HostSettings host = *config.of({name, 0, ""}, {});
+    return std::to_string(host.port) + (host.user == "u" ? " u" : "");
+  };
+  for (const auto& [name, expected] : {std::pair{"web1", "2 u"}, {"WEB1", "1 u"}, {"Web1", "22 u"}, {"db1", "2 u"}, {"Db1", "22"}, {"DB1", "22 u"}}) {
+    INFO(name);
+    CHECK(port_and_user(by_ssh, name) == expected);
+    CHECK(port_and_user(by_us, name) == expected);
+  }
+}
+
 TEST_CASE("blocks of ssh_config are chosen by their patterns, and the first value counts") {
   const std::string text = R"(# a comment
 Port 1
@@ -251,7 +293,7 @@ Match user x
   Port 2
 Match all
   IdentityFile ~/b
-Host WEB.*
+Host Web.*
   ProxyCommand sh -c "nc %h"
 Include more
 Host other
@@ -321,7 +363,7 @@ std::vector<SshConfig::Wanted> names(int count) {
 TEST_CASE("hosts that ssh_config doesn't tell apart are asked about once") {
   const TempDir folder;
   const CountedSsh ssh(folder);
-  SshConfig config = config_of(folder, "Host db github.com\n  HostName %h.example.com\nHost *\n  User deploy\n  IdentityFile ~/%h\n  ControlPath ~/%C\n");
+  SshConfig config = config_of(folder, "Host db github.com app*\n  HostName %h.example.com\nHost *\n  User deploy\n  IdentityFile ~/%h\n  ControlPath ~/%C\n");
   const auto all = config.of(names(20), {});
   for (int i = 0; i < 20; ++i) {
     REQUIRE(all[static_cast<std::size_t>(i)]);
@@ -339,9 +381,9 @@ TEST_CASE("hosts that ssh_config doesn't tell apart are asked about once") {
 
 TEST_CASE("hosts that ssh_config may tell apart are asked about one by one") {
   const TempDir folder;
-  const std::string text = GENERATE(as<std::string>(), "Host app?\n  User u\nHost *\n  Port 23\n", "Match user nobody\n  Port 23\n",
+  const std::string text = GENERATE(as<std::string>(), "Host App?\n  User u\nHost *\n  Port 23\n", "Match user nobody\n  Port 23\n",
                                          "HostName %h.example.com\n", "UserKnownHostsFile ~/hosts/%h\n", "CanonicalizeHostname yes\n",
-                                         "IdentityAgent ~/agents/%n\n", "Host * !app9\n  User u\n", "HOST\t\"app*\"\n  User u\n",
+                                         "IdentityAgent ~/agents/%n\n", "Host * !App9\n  User u\n", "HOST\t\"App*\"\n  User u\n",
                                          "Host x\n  Include ${KEYS}\n");
   INFO(text);
   const CountedSsh ssh(folder);
