@@ -103,9 +103,9 @@ Result<Words> openssh_command(const Overrides& overrides, const SshConfig::Wante
   add_file(argv, overrides);
   if (overrides.accept_new) option(argv, "StrictHostKeyChecking", *overrides.accept_new ? "accept-new" : "yes");
   TRY(add_files_of_keys(argv, overrides));
+  if (overrides.forward_agent) option(argv, "ForwardAgent", *overrides.forward_agent ? "yes" : "no");
   if (overrides.connect_timeout) option(argv, "ConnectTimeout", std::to_string(overrides.connect_timeout->count()));
   if (overrides.keepalive) option(argv, "ServerAliveInterval", std::to_string(overrides.keepalive->count()));
-  if (overrides.forward_agent) option(argv, "ForwardAgent", *overrides.forward_agent ? "yes" : "no");
   add_place(argv, host);
   argv.insert(argv.end(), {"--", host.name, remote_command});
   return argv;

@@ -12,7 +12,7 @@ using namespace std::chrono_literals;
 
 namespace {
 
-std::size_t connections(const SshdFixture& sshd) { return count_of(sshd.log(), "Connection from"); }
+std::size_t connections(const SshdFixture& sshd) { return count_of(sshd.log(), "\nConnection from"); }
 // A key that sshd was only asked about.
 std::size_t questions(const SshdFixture& sshd) { return count_of(sshd.log(), "Postponed publickey"); }
 
