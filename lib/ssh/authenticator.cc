@@ -6,10 +6,8 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <map>
 #include <mutex>
 #include <optional>
-#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -18,6 +16,7 @@
 #include "ssh/interactive_login.h"
 #include "ssh/key_ring.h"
 #include "ssh/libssh2_patches.h"
+#include "ssh/login_lessons.h"
 #include "ssh/passwords.h"
 #include "ssh/socket.h"
 #include "ssh/wire.h"
@@ -67,46 +66,6 @@ int sign_callback(LIBSSH2_SESSION*, unsigned char** signature, std::size_t* size
   signing.used = true;
   return 0;
 }
-
-// What earlier logins of an account have told about it.
-struct Lesson {
-  bool wants_more = false;  // than a key
-  // The keys were refused until the host hung up: the next login has no use for them, and all tries for the rest.
-  bool keys_are_useless = false;
-  std::vector<std::string> notes;
-  std::vector<std::string> left_out;
-};
-
-class Lessons {
- public:
-  // Keys that a host of this run has let somebody in with, as long as no other one has refused one of them.
-  void accept(const std::string& blob) {
-    const std::scoped_lock lock(mutex_);
-    accepted_.insert(blob);
-  }
-  bool accepted(const std::string& blob) {
-    const std::scoped_lock lock(mutex_);
-    return !differ_ && accepted_.contains(blob);
-  }
-  void hosts_differ() {
-    const std::scoped_lock lock(mutex_);
-    differ_ = true;
-  }
-  Lesson about(const Target& target) {
-    const std::scoped_lock lock(mutex_);
-    return lessons_[account_key(target)];
-  }
-  void learn(const Target& target, Lesson lesson) {
-    const std::scoped_lock lock(mutex_);
-    lessons_[account_key(target)] = std::move(lesson);
-  }
-
- private:
-  std::mutex mutex_;
-  std::map<std::string, Lesson> lessons_;
-  std::set<std::string> accepted_;
-  bool differ_ = false;
-};
 
 // One host's login.
 class Login {
