@@ -131,7 +131,7 @@ class Login {
 
   // What the host takes beside keys, now that these are not what it wants, or not all.
   Result<Answer> without_keys() {
-    if (!host_is_gone_ && tries_ < max_tries && interactive_.methods().empty()) {
+    if (!host_is_gone_ && tries_ < max_tries && !interactive_.has_asked()) {
       TRY_ASSIGN(const auto answer, interactive_.ask_for_methods());
       if (answer == Answer::let_in) return answer;
       host_is_gone_ = answer == Answer::hung_up;

@@ -209,6 +209,7 @@ Result<InteractiveLogin::Answer> InteractiveLogin::ask_for_methods() {
   }
   if (list != nullptr) {
     methods_ = split(list);
+    asked_ = true;
     return Answer::refused;
   }
   return libssh2_userauth_authenticated(session_) == 1 ? Answer::let_in : Answer::hung_up;

@@ -32,6 +32,7 @@ class InteractiveLogin {
   // Errors: cancelled, timeout.
   Result<Answer> ask_for_methods();
   [[nodiscard]] const std::vector<std::string>& methods() const { return methods_; }
+  [[nodiscard]] bool has_asked() const { return asked_; }  // and was answered; there may be no methods at all
   // And ssh_config lets it be tried.
   [[nodiscard]] bool takes(std::string_view method) const;
   // What of ssh_config stood in the way, for people.
@@ -64,6 +65,7 @@ class InteractiveLogin {
   const Authenticator::Call& call_;
   const Wait& wait_;
   std::vector<std::string> methods_;
+  bool asked_ = false;
   std::vector<std::string> notes_;
 };
 
