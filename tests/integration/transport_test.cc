@@ -1,4 +1,6 @@
 // Deploys that the system's ssh carries, for hosts of its own and beside libssh2's.
+#include <sys/stat.h>
+
 #include <csignal>
 #include <filesystem>
 
@@ -24,13 +26,24 @@ void keep_sockets_inside(World& world) {
   world.environment.push_back("TMPDIR=" + (world / "tmp").string());
 }
 
+// Somebody reads a pipe there that nobody writes to.
 std::string waits_in_build(const World& world) {
-  return "tasks: {wait: 'echo $$ >" + (world / "pid").string() + "; exec sleep 300'}\nhooks: {build: wait}\n";
+  ::mkfifo((world / "gate").c_str(), 0600);
+  return "tasks: {wait: 'echo $$ >" + (world / "pid").string() + "; exec cat " + (world / "gate").string() + "'}\nhooks: {build: wait}\n";
 }
 
 bool waits(const World& world, const Running& running) {
   const auto written = [&] { return std::filesystem::exists(world / "pid") && std::filesystem::file_size(world / "pid") > 1; };
   return eventually([&] { return written() || running.has_ended(); }, std::chrono::seconds(60)) && written();
+}
+
+// A deploy by the system's ssh that is in its build, where it stays.
+Running in_build(World& world) {
+  world.write_app("1");
+  world.write_recipe(waits_in_build(world));
+  Running running = world.start(by_ssh);
+  REQUIRE(waits(world, running));
+  return running;
 }
 
 }  // namespace
@@ -137,10 +150,7 @@ TEST_CASE("the program is killed while ssh sends its payload: the release never 
 
 TEST_CASE("a connection that ssh loses ends the run as one of libssh2's does, and the next run finds all in order") {
   World world;
-  world.write_app("1");
-  world.write_recipe(waits_in_build(world));
-  Running running = world.start(by_ssh);
-  REQUIRE(waits(world, running));
+  Running running = in_build(world);
   world.sshd().kill_sessions();
   const Ran lost = running.wait();
   INFO(lost);
@@ -156,10 +166,7 @@ TEST_CASE("a connection that ssh loses ends the run as one of libssh2's does, an
 
 TEST_CASE("a stop ends what ssh carries, there and here") {
   World world;
-  world.write_app("1");
-  world.write_recipe(waits_in_build(world));
-  Running running = world.start(by_ssh);
-  REQUIRE(waits(world, running));
+  Running running = in_build(world);
   const auto step = static_cast<pid_t>(std::stol(world.read("pid")));
   running.signal(SIGINT);
   const Ran ran = running.wait();
