@@ -14,7 +14,7 @@ kk_work() {
   fi
   kk_leader=$kk_worker
   kk_working=y
-  printf '%s\n%s' "$kk_lines" "$kk_text" >&7
+  kk_put "$kk_lines$kk_nl$kk_text" >&7
 }
 
 kk_keep_worker() {
