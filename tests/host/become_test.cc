@@ -9,6 +9,7 @@
 
 #include "host/control.h"
 #include "support/catch.h"
+#include "support/never.h"
 #include "support/skip.h"
 #include "support/sshd_fixture.h"
 #include "support/process.h"
@@ -192,9 +193,9 @@ TEST_CASE("A task as another user that is told to end ends with all that it has 
   const bool terminal = GENERATE(true, false);
   const std::string user = terminal ? "daemon" : "root";
   Site site(shell, (terminal ? "Defaults use_pty\n" : "Defaults !use_pty\n") + free_of_charge);
-  const std::string mark = "600.0" + std::to_string(getpid());
-  const auto left = [&] { return processes_with(mark); };
-  const std::string family = "echo $$; sleep " + mark + " & (sleep " + mark + " & echo all; wait) & wait\n";
+  const Never never;
+  const auto left = [&] { return processes_with(never.path()); };
+  const std::string family = "echo $$; " + never.command() + " & (" + never.command() + " & echo all; wait) & wait\n";
   SECTION("it doesn't mind signals") {
     site.control.begin(1, site.as({user}, family));
     REQUIRE(site.control.wait_for_output("all\n"));
@@ -230,13 +231,13 @@ TEST_CASE("A task as another user ends with its line where sudo can't be signall
   Shell other = shell;
   other.path = programs.path().string() + ":" + shell.path;
   Site site(other, free_of_charge);
-  const std::string mark = "600.3" + std::to_string(getpid());
-  site.control.begin(1, site.as({"root"}, "sleep " + mark + " & echo all; wait"));
+  const Never never;
+  site.control.begin(1, site.as({"root"}, never.command() + " & echo all; wait"));
   REQUIRE(site.control.wait_for_output("all\n"));
   site.control.say("cancel 1\n");
   CHECK(site.control.end(1).status > 0);
-  CHECK(eventually([&] { return processes_with(mark).empty(); }));
-  for (const pid_t pid : processes_with(mark)) kill(pid, SIGKILL);
+  CHECK(eventually([&] { return processes_with(never.path()).empty(); }));
+  for (const pid_t pid : processes_with(never.path())) kill(pid, SIGKILL);
 }
 
 TEST_CASE("A task as another user ends although it leaves somebody behind") {
@@ -244,13 +245,13 @@ TEST_CASE("A task as another user ends although it leaves somebody behind") {
   const auto shell = GENERATE(from_range(shells_with_sudo()));
   INFO(shell);
   Site site(shell, "Defaults !use_pty\n" + free_of_charge);
-  const std::string mark = "600.1" + std::to_string(getpid());
-  const auto ended = site.control.run(site.as({"daemon"}, "setsid sleep " + mark + " & echo out; echo err >&2"));
+  const Never never;
+  const auto ended = site.control.run(site.as({"daemon"}, "setsid " + never.command() + " & echo out; echo err >&2"));
   INFO(ended);
   CHECK(ended.status == 0);
   CHECK(ended.out == "out\n");
   CHECK(ended.err == "err\n");
-  const auto left = processes_with(mark);
+  const auto left = processes_with(never.path());
   CHECK(!left.empty());
   for (const pid_t pid : left) kill(pid, SIGKILL);
 }

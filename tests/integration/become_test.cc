@@ -4,6 +4,7 @@
 
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/never.h"
 #include "support/process.h"
 #include "support/skip.h"
 
@@ -37,11 +38,11 @@ TEST_CASE("a task as another user that takes too long is ended there with all th
   if (lacks_sudo()) return;
   World world;
   world.write_app("1");
-  const std::string mark = "600.2" + std::to_string(::getpid());
-  world.write_recipe("tasks: {stay: {run: \"trap '' TERM; sleep " + mark + " & sleep " + mark + "\", become: root, timeout: 1s}}\nhooks: {build: stay}\n");
+  const Never never;
+  world.write_recipe("tasks: {stay: {run: \"trap '' TERM; " + never.command() + " & " + never.command() + "\", become: root, timeout: 1s}}\nhooks: {build: stay}\n");
   const Ran ran = world.deploy({"production"});
   INFO(ran);
   CHECK(ran.status == 1);
   CHECK_THAT(ran.err, ContainsSubstring("took longer than 1.0 s; it was ended there"));
-  CHECK(processes_with(mark).empty());
+  CHECK(processes_with(never.path()).empty());
 }

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "support/catch.h"
+#include "support/never.h"
 #include "support/process.h"
 #include "support/relay.h"
 #include "support/ssh_session.h"
@@ -202,7 +203,8 @@ TEST_CASE("a session that the server ends is lost, with ssh's words") {
   const auto session = open_session(target_for(sshd), settings_for(sshd, Carrier::openssh));
   REQUIRE(step(*session, "true").status == 0);
   sshd.kill_sessions();
-  const auto end = step(*session, "sleep 600");
+  const Never never;
+  const auto end = step(*session, never.command());
   CHECK(end.error.code == ErrorCode::lost);
   INFO(to_text(end.error));
   // Which of its words depends on what it was about.
@@ -216,7 +218,8 @@ TEST_CASE("an ssh that somebody kills is a lost connection") {
   const auto processes = processes_with("UserKnownHostsFile=\"" + sshd.known_hosts());
   REQUIRE(processes.size() == 1);
   ::kill(processes.front(), SIGKILL);
-  const auto end = step(*session, "sleep 600");
+  const Never never;
+  const auto end = step(*session, never.command());
   CHECK(end.error.code == ErrorCode::lost);
   INFO(to_text(end.error));
   CHECK(end.error.message.find("ssh was ended by signal 9") != std::string::npos);
@@ -243,13 +246,14 @@ TEST_CASE("a step on a channel of its own that doesn't read its input is ended t
   auto target = target_for(sshd);
   target.payload = GENERATE(false, true);
   const auto session = open_session(target, settings_for(sshd, Carrier::openssh));
+  const Never never;
   std::stop_source stop;
   Nothing none;
   const auto heard = [&](ssh::Stream, std::string_view) { stop.request_stop(); };
-  const auto ended = session->send({"hangs", "echo started; sleep 987654; true"}, none, {}, heard, within(20s, stop.get_token()));
+  const auto ended = session->send({"hangs", "echo started; " + never.command() + "; true"}, none, {}, heard, within(20s, stop.get_token()));
   REQUIRE_FALSE(ended);
   CHECK(ended.error().message == "'hangs' on 'web1' was stopped; it was ended there");
-  CHECK(eventually([] { return processes_with("987654").empty(); }));
+  CHECK(eventually([&] { return processes_with(never.path()).empty(); }));
   CHECK(step(*session, "echo on").out == "on\n");
 }
 

@@ -1,13 +1,13 @@
 // Connections by a program: real ones, to a real sshd.
 #include <dirent.h>
 #include <signal.h>
-#include <sys/stat.h>
 
 #include <cstdlib>
 
 #include "ssh/jump_support.h"
 #include "ssh/proxy_command.h"
 #include "support/catch.h"
+#include "support/never.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
 
@@ -121,8 +121,7 @@ TEST_CASE("a proxy command hears HUP at its end, and one that ignores it is kill
   const TempDir folder;
   const std::string heard = folder / "heard";
   const std::string ready = folder / "ready";
-  const std::string never = folder / "never";  // a pipe that nobody writes to
-  REQUIRE(::mkfifo(never.c_str(), 0600) == 0);
+  const Never never;
   const auto begun = [&] { return ::access(ready.c_str(), F_OK) == 0; };
   SECTION("HUP") {
     auto connection =
@@ -134,18 +133,18 @@ TEST_CASE("a proxy command hears HUP at its end, and one that ignores it is kill
     CHECK(folder.read("heard") == "HUP\n");
   }
   SECTION("killed") {
-    auto connection = started("sh -c 'trap \"\" HUP TERM; cat " + never + " & : >" + ready + "; cat " + never + "; cat " + never + "'");
+    auto connection = started("sh -c 'trap \"\" HUP TERM; " + never.command() + " & : >" + ready + "; " + never.command() + "; " + never.command() + "'");
     REQUIRE(eventually(begun));
     const auto before = Deadline::Clock::now();
     connection.command.reset();
     CHECK(Deadline::Clock::now() - before < 10s);
-    CHECK(eventually([&] { return processes_with(never).empty(); }));
+    CHECK(eventually([&] { return processes_with(never.path()).empty(); }));
   }
   SECTION("what an ended one has left behind") {
-    auto connection = started("sh -c 'cat " + never + " & : >" + ready + "'");
+    auto connection = started("sh -c '" + never.command() + " & : >" + ready + "'");
     REQUIRE(eventually([&] { return connection.command->has_ended(); }));
     connection.command.reset();
-    CHECK(eventually([&] { return processes_with(never).empty(); }));
+    CHECK(eventually([&] { return processes_with(never.path()).empty(); }));
   }
   for (const auto& process : all_processes()) {  // reaped
     CHECK_FALSE(

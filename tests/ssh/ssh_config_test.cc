@@ -6,6 +6,7 @@
 
 #include "ssh/config_reader.h"
 #include "support/catch.h"
+#include "support/never.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
 
@@ -216,8 +217,8 @@ TEST_CASE("ssh is asked about a host once in a run, however many ask at the same
 
 TEST_CASE("a command of ssh_config that hangs is not waited for longer than asked") {
   const TempDir folder;
-  REQUIRE(test::run_program({"mkfifo", folder / "never"}).status == 0);
-  SshConfig config = config_of(folder, "Match exec \"read x <" + (folder / "never") + "\"\n  Port 23\n");
+  const test::Never never;
+  SshConfig config = config_of(folder, "Match exec \"read x <" + never.path() + "\"\n  Port 23\n");
   const auto settings = config.of({"web", 0, ""}, {Deadline::in(std::chrono::milliseconds(300)), {}});
   REQUIRE_FALSE(settings);
   CHECK(settings.error().code == ErrorCode::timeout);
