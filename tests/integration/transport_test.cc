@@ -1,12 +1,11 @@
 // Deploys that the system's ssh carries, for hosts of its own and beside libssh2's.
-#include <sys/stat.h>
-
 #include <csignal>
 #include <filesystem>
 
 #include "at_terminal.h"
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/never.h"
 #include "support/process.h"
 
 using namespace kirikae::test;
@@ -26,10 +25,18 @@ void keep_sockets_inside(World& world) {
   world.environment.push_back("TMPDIR=" + (world / "tmp").string());
 }
 
-// Somebody reads a pipe there that nobody writes to.
+// The release that the host runs; the next one is ready to be deployed by a program that will be killed.
+std::string deployed_before(World& world) {
+  keep_sockets_inside(world);
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  world.write_app("2");
+  return world.host(0).live();
+}
+
 std::string waits_in_build(const World& world) {
-  ::mkfifo((world / "gate").c_str(), 0600);
-  return "tasks: {wait: 'echo $$ >" + (world / "pid").string() + "; exec cat " + (world / "gate").string() + "'}\nhooks: {build: wait}\n";
+  static const Never never;
+  return "tasks: {wait: 'echo $$ >" + (world / "pid").string() + "; exec " + never.command() + "'}\nhooks: {build: wait}\n";
 }
 
 bool waits(const World& world, const Running& running) {
@@ -101,11 +108,7 @@ TEST_CASE("one run has hosts of both transports, deploys to all of them and take
 
 TEST_CASE("the program is killed while ssh carries it: the step, the lock and every ssh end with it") {
   World world;
-  keep_sockets_inside(world);
-  world.write_app("1");
-  REQUIRE(world.deploy({"production"}).status == 0);
-  const std::string first = world.host(0).live();
-  world.write_app("2");
+  const std::string first = deployed_before(world);
   world.write_recipe(waits_in_build(world));
   Running running = world.start(by_ssh);
   REQUIRE(waits(world, running));
@@ -125,11 +128,7 @@ TEST_CASE("the program is killed while ssh carries it: the step, the lock and ev
 
 TEST_CASE("the program is killed while ssh sends its payload: the release never becomes one, and no ssh stays") {
   World world;
-  keep_sockets_inside(world);
-  world.write_app("1");
-  REQUIRE(world.deploy({"production"}).status == 0);
-  const std::string first = world.host(0).live();
-  world.write_app("2");
+  const std::string first = deployed_before(world);
   REQUIRE(run_program({"/bin/sh", "-c", "head -c 40000000 /dev/urandom >\"$1\"", "sh", (world.site() / "app/big").string()}).status == 0);
   world.write_manifest();
   Relay& relay = world.relay(0);

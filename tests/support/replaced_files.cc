@@ -2,10 +2,13 @@
 
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
+#include <stdexcept>
 
 #include "support/temp_dir.h"
 
@@ -28,6 +31,17 @@ bool can_replace_files() {
     return pid > 0 && ::waitpid(pid, &status, 0) == pid && status == 0 && ::geteuid() == 0;
   }();
   return can;
+}
+
+pid_t fork_server(const ReplacedFiles& replaced) {
+  const pid_t parent = ::getpid();
+  const pid_t pid = ::fork();
+  if (pid < 0) throw std::runtime_error("can't fork");
+  if (pid > 0) return pid;
+  ::setpgid(0, 0);
+  ::prctl(PR_SET_PDEATHSIG, SIGTERM);
+  if (::getppid() != parent || !replace_files(replaced)) ::_exit(126);
+  return 0;
 }
 
 }  // namespace kirikae::test

@@ -5,7 +5,6 @@
 #include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -79,15 +78,8 @@ SmallServer::SmallServer(Options options) : options_(std::move(options)) {
   std::vector<char*> argv;
   for (auto& word : words) argv.push_back(word.data());
   argv.push_back(nullptr);
-  const pid_t parent = ::getpid();
-  pid_ = ::fork();
-  if (pid_ < 0) throw std::runtime_error("can't fork");
-  if (pid_ == 0) {
-    ::setpgid(0, 0);
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (::getppid() != parent || !replace_files(options_.replaced)) ::_exit(126);
-    serve(listener.get(), log.get(), argv.data());
-  }
+  pid_ = fork_server(options_.replaced);
+  if (pid_ == 0) serve(listener.get(), log.get(), argv.data());
 }
 
 SmallServer::~SmallServer() {

@@ -4,7 +4,6 @@
 #include <netinet/in.h>
 #include <pwd.h>
 #include <signal.h>
-#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -161,14 +160,8 @@ bool SshdFixture::listen_once() {
   const std::string config = folder_ / "sshd_config";
   const std::string log_file = folder_ / "sshd.log";  // absolute, as `-E` wants it
   folder_.write("sshd.log", "");
-  const pid_t parent = ::getpid();
-  pid_ = ::fork();
-  if (pid_ < 0) throw std::runtime_error("can't fork");
+  pid_ = fork_server(options_.replaced);
   if (pid_ == 0) {
-    ::setpgid(0, 0);
-    ::prctl(PR_SET_PDEATHSIG, SIGTERM);
-    if (::getppid() != parent) ::_exit(126);
-    if (!replace_files(options_.replaced)) ::_exit(125);
     ::execl(program.c_str(), program.c_str(), "-D", "-f", config.c_str(), "-E", log_file.c_str(), nullptr);
     ::_exit(127);
   }
