@@ -5,6 +5,7 @@
 #include <optional>
 #include <set>
 
+#include "core/shell_quote.h"
 #include "host/command.h"
 #include "ssh/agent_forward.h"
 #include "ssh/authenticator.h"
@@ -223,7 +224,7 @@ Result<SshConnector::Attempt> SshConnector::get_in(const Way& way, const Tell& t
   } else {
     error.hint = fmt::format("ssh-keyscan may have what it takes: compare the key that it shows, and add the line to {}: ssh-keyscan -p {} {}",
                              way.host.known_hosts.empty() ? "known_hosts" : way.host.known_hosts.front(), way.target.port,
-                             way.target.address);
+                             shell_word(way.target.address));
   }
   return std::unexpected(std::move(error));
 }

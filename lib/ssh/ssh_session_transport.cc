@@ -161,7 +161,7 @@ Result<Exit> SshSessionTransport::send(const host::Command& command, ByteSource&
   TRY_ASSIGN(auto beside, data_shell(command.name, wait));
   ControlShell& shell = beside.shell;
   shell.start_step(1, command);
-  Upload upload(data, on_sent, link_->payload_limit());
+  Upload upload(data, on_sent, shell.link().payload_limit());
   return follow(shell, &upload, command, on_output, wait);
 }
 
