@@ -14,6 +14,8 @@ inline constexpr bool libssh2_is_patched = true;
 inline void exchange_keys_early(LIBSSH2_SESSION* session) { ::libssh2_session_flag(session, LIBSSH2_FLAG_EARLY_KEX, 1); }
 // The first authentication request needn't wait for the host's word that it takes such requests.
 inline void authenticate_early(LIBSSH2_SESSION* session) { ::libssh2_session_flag(session, LIBSSH2_FLAG_EARLY_AUTH, 1); }
+// Whether that word has come.
+inline bool takes_authentication(LIBSSH2_SESSION* session) { return ::libssh2_userauth_service_accepted(session) == 1; }
 // Whether the next key is shown with a signature at once.
 inline void sign_first(LIBSSH2_SESSION* session, bool yes) { ::libssh2_session_flag(session, LIBSSH2_FLAG_SIGN_FIRST, yes ? 1 : 0); }
 // Whether a command can be asked for on the first channel before the host has opened it, which has to give it the number 0.
@@ -24,6 +26,7 @@ inline void use_channel_early(LIBSSH2_SESSION* session, bool yes) { ::libssh2_se
 inline constexpr bool libssh2_is_patched = false;
 inline void exchange_keys_early(LIBSSH2_SESSION*) {}
 inline void authenticate_early(LIBSSH2_SESSION*) {}
+inline bool takes_authentication(LIBSSH2_SESSION*) { return true; }
 inline void sign_first(LIBSSH2_SESSION*, bool) {}
 inline void use_channel_early(LIBSSH2_SESSION*, bool) {}
 

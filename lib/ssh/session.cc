@@ -153,6 +153,7 @@ Result<Session::Handshake> Session::handshake(const Algorithms& offered, const W
   if (code == 0) {
     sniffer_.reset();
     logging_in_ = true;
+    if (!takes_authentication(session_)) service_asked_at_ = Deadline::Clock::now();
     return Handshake::done;
   }
   if (wait.stop.stop_requested()) {
@@ -235,12 +236,10 @@ std::size_t Session::payload_limit() const {
   return std::max(least, per_millisecond * static_cast<std::size_t>(std::chrono::ceil<milliseconds>(*round_trip_).count()));
 }
 
-// What has come since the last question is its answer.
-void Session::note_round_trip() {
-  if (const auto asked = std::exchange(asked_at_, std::nullopt); asked && last_byte_ > *asked) {
-    const auto after = last_byte_ - *asked;
-    round_trip_ = std::min(after, round_trip_.value_or(after));
-  }
+// The answer to what was `asked` then has come, with the last bytes at the latest.
+void Session::note_answer(std::optional<Deadline::Clock::time_point>& asked) {
+  if (asked && last_byte_ > *asked) round_trip_ = std::min(last_byte_ - *asked, round_trip_.value_or(last_byte_ - *asked));
+  asked.reset();
 }
 
 int Session::call(const std::function<int()>& f, milliseconds limit, const Wait& wait_for) {
@@ -249,8 +248,10 @@ int Session::call(const std::function<int()>& f, milliseconds limit, const Wait&
   for (;;) {
     const auto before = Deadline::Clock::now();
     const int code = f();
+    // That one takes the host no time, while a login's other answers do.
+    if (service_asked_at_ && takes_authentication(session_)) note_answer(service_asked_at_);
     if (code != LIBSSH2_ERROR_EAGAIN) {
-      note_round_trip();
+      note_answer(asked_at_);
       return code;
     }
     if (Deadline::Clock::now() - before > std::chrono::seconds(1)) own = Deadline::in(limit);

@@ -114,7 +114,7 @@ class Session final : public Link {
   void flush();
   void look_after_silence();
   void free_retired();
-  void note_round_trip();
+  void note_answer(std::optional<Deadline::Clock::time_point>& asked);
   [[nodiscard]] Deadline next_probe() const;
   [[nodiscard]] Error handshake_error(int code, std::chrono::milliseconds after) const;
 
@@ -150,6 +150,7 @@ class Session final : public Link {
   Deadline::Clock::time_point last_byte_;
   bool logging_in_ = false;  // question and answer by turns
   std::optional<Deadline::Clock::time_point> asked_at_;
+  std::optional<Deadline::Clock::time_point> service_asked_at_;  // whether it takes authentication requests
   // The login's quickest answer: not less than a round trip, however many forwarders are in between.
   std::optional<Deadline::Clock::duration> round_trip_;
   Deadline::Clock::time_point last_probe_;
