@@ -63,6 +63,15 @@ int give_passphrase(char* buffer, int size, int, void* given) {
   return static_cast<int>(passphrase.size());
 }
 
+// Whether the file could not even be decrypted, by an error of OpenSSL's queue. What a wrong passphrase queues differs
+// by format, and one of 256 decrypts to what has a sound padding: then the decoder "does not support" what came out.
+bool lacks_cipher(unsigned long code) {
+  const int reason = ERR_GET_REASON(code);
+  if (ERR_GET_LIB(code) == ERR_LIB_EVP) return reason == ERR_R_UNSUPPORTED;
+  return ERR_GET_LIB(code) == ERR_LIB_PEM &&
+         (reason == PEM_R_UNSUPPORTED_CIPHER || reason == PEM_R_UNSUPPORTED_ENCRYPTION);
+}
+
 }  // namespace
 
 Result<std::optional<KeyFile>> KeyFile::read(const std::string& path) {
@@ -126,10 +135,8 @@ Result<PrivateKey> KeyFile::open_pem(std::string_view passphrase) const {
   if (bio == nullptr) throw std::bad_alloc();
   EVP_PKEY* key = PEM_read_bio_PrivateKey(bio.get(), nullptr, give_passphrase, &passphrase);
   if (key != nullptr) return PrivateKey::from({key, EVP_PKEY_free});
-  // What OpenSSL queues for a wrong passphrase differs by format; that some cipher or digest is missing is always the
-  // same.
   bool unsupported = false;
-  while (const auto code = ERR_get_error()) unsupported = unsupported || ERR_GET_REASON(code) == ERR_R_UNSUPPORTED;
+  while (const auto code = ERR_get_error()) unsupported = unsupported || lacks_cipher(code);
   if (!encrypted_ || unsupported) {
     return std::unexpected(
         Error(ErrorCode::local, "its format is not known here, or it is damaged", std::string(conversion)));

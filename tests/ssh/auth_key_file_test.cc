@@ -1,8 +1,12 @@
 // Key files in every form that people have, without a host: what is read, what is asked for, what is refused.
 #include "ssh/key_file.h"
 
+#include <openssl/asn1.h>
+#include <openssl/pem.h>
+
 #include <fstream>
 #include <functional>
+#include <memory>
 
 #include "core/digest.h"
 #include "ssh/auth_support.h"
@@ -57,9 +61,8 @@ TEST_CASE("keys of every kind are read in every form, encrypted or not") {
   const auto type = GENERATE(as<std::string>(), "ed25519", "ecdsa", "rsa");
   std::vector<Form> plain{{"OpenSSH", {"-N", ""}}};
   std::vector<Form> encrypted;
-  for (const char* cipher :
-       {"aes256-ctr", "aes128-ctr", "aes192-ctr", "aes256-cbc", "aes256-gcm@openssh.com", "aes128-gcm@openssh.com",
-        "chacha20-poly1305@openssh.com", "3des-cbc"}) {
+  for (const char* cipher : {"aes256-ctr", "aes128-ctr", "aes192-ctr", "aes256-cbc", "aes256-gcm@openssh.com",
+                             "aes128-gcm@openssh.com", "chacha20-poly1305@openssh.com", "3des-cbc"}) {
     encrypted.push_back({cipher, {"-N", passphrase, "-Z", cipher, "-a", "2"}});
   }
   encrypted.push_back({"as ssh-keygen does it by itself", {"-N", passphrase}});
@@ -95,6 +98,41 @@ TEST_CASE("keys of every kind are read in every form, encrypted or not") {
   }
 }
 
+TEST_CASE("a wrong passphrase that decrypts to something is still a wrong passphrase") {
+  // One wrong passphrase of 256 leaves a sound padding behind what is no key; here "lucky" surely does.
+  const TempDir folder;
+  const std::string text(120, 'x');
+  const std::string lucky = "lucky";
+  const std::unique_ptr<ASN1_OCTET_STRING, decltype(&ASN1_OCTET_STRING_free)> no_key(ASN1_OCTET_STRING_new(),
+                                                                                     ASN1_OCTET_STRING_free);
+  REQUIRE(ASN1_OCTET_STRING_set(no_key.get(), reinterpret_cast<const unsigned char*>(text.data()), 120) == 1);
+  const std::unique_ptr<BIO, decltype(&BIO_free)> bio(BIO_new(BIO_s_mem()), BIO_free);
+  REQUIRE(PEM_ASN1_write_bio(reinterpret_cast<i2d_of_void*>(i2d_ASN1_OCTET_STRING), "EC PRIVATE KEY", bio.get(),
+                             no_key.get(), EVP_aes_128_cbc(), reinterpret_cast<const unsigned char*>(lucky.data()), 5,
+                             nullptr, nullptr) == 1);
+  char* written = nullptr;
+  const auto size = static_cast<std::size_t>(BIO_get_mem_data(bio.get(), &written));
+  const auto refused = read(folder.write("key", std::string(written, size), 0600)).open(lucky);
+  REQUIRE_FALSE(refused);
+  CHECK(refused.error().code == ErrorCode::auth);
+}
+
+TEST_CASE("a PEM file by a cipher that is not known is no question of its passphrase") {
+  const TempDir folder;
+  const std::string text = text_of(key_copy(folder, "ecdsa", "one", {"-N", passphrase, "-m", "PEM"}));
+  const auto begin = text.find("AES-128-CBC,");
+  REQUIRE(begin != std::string::npos);
+  // The one is no cipher at all, the other one that OpenSSL knows by name only, without its module of old ones.
+  for (const char* cipher : {"ROT13,0123456789ABCDEF", "DES-CBC,0123456789ABCDEF"}) {
+    std::string changed = text;
+    const std::string path = folder.write("key", changed.replace(begin, text.find('\n', begin) - begin, cipher), 0600);
+    const auto refused = read(path).open(passphrase);
+    REQUIRE_FALSE(refused);
+    CHECK(to_text(refused.error()) == "can't use '" + path + "': its format is not known here, or it is damaged\n" +
+                                          "  convert it: ssh-keygen -p -Z aes256-ctr -f " + path);
+  }
+}
+
 TEST_CASE("an ed25519 key in PKCS#8 form is read") {
   const TempDir folder;
   const std::string file = folder / "key";
@@ -114,14 +152,14 @@ TEST_CASE("without its public half beside it, an encrypted PEM file does not tel
 TEST_CASE("a cipher that is not known is named, with the command that converts the key") {
   const TempDir folder;
   const std::string path = key_copy(folder, "ed25519", "one", {"-N", passphrase, "-Z", "aes256-ctr"});
-  write_container(path, [](std::string& container) { container.replace(container.find("aes256-ctr"), 10, "arcfour256"); });
+  write_container(path,
+                  [](std::string& container) { container.replace(container.find("aes256-ctr"), 10, "arcfour256"); });
   const auto refused = read(path).open(passphrase);
   REQUIRE_FALSE(refused);
-  CHECK(to_text(refused.error()) ==
-        "can't use '" + path +
-            "': it is encrypted with 'arcfour256', which is not known here\n"
-            "  convert it: ssh-keygen -p -Z aes256-ctr -f " +
-            path);
+  CHECK(to_text(refused.error()) == "can't use '" + path +
+                                        "': it is encrypted with 'arcfour256', which is not known here\n"
+                                        "  convert it: ssh-keygen -p -Z aes256-ctr -f " +
+                                        path);
 }
 
 TEST_CASE("the file of a hardware key holds no key, and says so") {
