@@ -140,12 +140,13 @@ void SshdFixture::authorize(std::string_view public_key_line) const {
 
 void SshdFixture::write_config() {
   std::string text;
-  for (const auto& line : options_.config) text += line + "\n";  // the first of a keyword wins
+  text += "MaxStartups 200:30:400\n";  // of this one the last wins
+  for (const auto& line : options_.config) text += line + "\n";  // and of all others the first
   if (penalties_option_) text += "PerSourcePenalties no\n";
   for (const auto& type : options_.host_keys) text += "HostKey " + key_pair(type, "host") + "\n";
   for (const auto& host : hosts_) text += "ListenAddress [" + host.address + "]:" + std::to_string(host.port) + "\n";
   text += "UsePAM no\nStrictModes no\nPidFile none\nPasswordAuthentication no\nKbdInteractiveAuthentication no\nUseDNS no\nPrintMotd no\n";
-  text += "PermitRootLogin yes\nMaxStartups 200:30:400\nMaxSessions 20\nLogLevel VERBOSE\n";
+  text += "PermitRootLogin yes\nMaxSessions 20\nLogLevel VERBOSE\n";
   text += "AuthorizedKeysFile " + (folder_ / "authorized_keys") + "\n";
   text += "SetEnv HOME=" + home() + " " + marker_;
   for (const auto& [name, value] : options_.environment) text += " " + name + "=" + value;
