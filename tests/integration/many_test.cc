@@ -30,3 +30,33 @@ TEST_CASE("fifty hosts, each with a server of its own, get a release, a second o
   for (const auto& host : world.hosts()) REQUIRE(host.live() == first);
   REQUIRE(world.broken_invariants().empty());
 }
+
+namespace {
+
+// One sshd, as Debian's is set up, which drops ever more of what comes beyond ten logins, and everything beyond sixty.
+void deploy_all_at_once(int hosts) {
+  World world({.hosts = hosts, .by_client = true, .sshd_config = {"MaxStartups 10:30:60"}});
+  std::string first;
+  for (const char* version : {"1", "2"}) {
+    world.write_app(version);
+    const Ran ran = world.deploy({"production"});
+    INFO(ran);
+    REQUIRE(ran.status == 0);
+    for (const auto& host : world.hosts()) REQUIRE(host.version() == version);
+    if (first.empty()) first = world.host(0).live();
+  }
+  const Ran ran = world.deploy({"rollback", "production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  for (const auto& host : world.hosts()) REQUIRE(host.live() == first);
+  REQUIRE(world.sshd().log().find("past MaxStartups") != std::string::npos);  // not that it had no occasion to
+  REQUIRE(world.broken_invariants().empty());
+}
+
+}  // namespace
+
+TEST_CASE("forty hosts that are one sshd with MaxStartups 10:30:60 get a release, and go back", "[many]") { deploy_all_at_once(40); }
+
+TEST_CASE("a hundred hosts that are one sshd with MaxStartups 10:30:60 get a release, and go back", "[many][slow]") {
+  deploy_all_at_once(100);
+}

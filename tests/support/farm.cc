@@ -23,6 +23,8 @@ namespace {
 
 namespace fs = std::filesystem;
 
+constexpr std::size_t most_addresses = 16;  // sshd's own limit
+
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
 
 std::string text_of(const fs::path& file) {
@@ -157,8 +159,10 @@ World::World(Options options) {
     fs::create_directory_symlink("/proc/self/fd/9", folder_.path() / "srv");
   }
   shims_ = options.shims;
+  by_client_ = options.by_client;
   write_enter(options);
   start_servers(options);
+  if (by_client_) write_ssh_config();
   write_known_hosts();
   write_recipe();
 }
@@ -203,7 +207,9 @@ void World::start_servers(const Options& options) {
     }
   } else {
     server.addresses.clear();
-    for (const auto& host : hosts_) server.addresses.push_back(host.name());
+    for (const auto& host : hosts_) {
+      if (!by_client_ || server.addresses.size() < most_addresses) server.addresses.push_back(host.name());
+    }
     servers_.push_back(std::make_unique<SshdFixture>(server));
     port_ = servers_.back()->port();
     for (const auto& host : hosts_) places_.push_back({host.name(), port_});
@@ -211,13 +217,22 @@ void World::start_servers(const Options& options) {
 }
 
 void World::write_enter(const Options& options) const {
-  std::string text = "#!/bin/sh\nhost=${SSH_CONNECTION#* * }\nhost=${host% *}\n";
+  std::string text = "#!/bin/sh\n";
+  text += options.by_client ? "host=${SSH_CONNECTION%% *}\n" : "host=${SSH_CONNECTION#* * }\nhost=${host% *}\n";
   if (options.hosts > 1) text += "exec 9<" + (folder_.path() / "hosts").string() + "/\"$host\"\n";
   if (!options.path.empty()) text += "PATH=" + options.path + "\nexport PATH\n";
   const std::string shim =
       options.shims ? KIRIKAE_HOST_SHIM " " + (folder_.path() / "shims").string() + "/\"$host\" " : std::string();
   text += "exec " + shim + (options.login_shell.empty() ? std::string("/bin/sh") : options.login_shell) + " \"$@\"\n";
   folder_.write("enter", text, 0755);
+}
+
+void World::write_ssh_config() const {
+  std::string text;
+  for (std::size_t i = 0; i < hosts_.size(); ++i) {
+    text += "Host " + hosts_[i].name() + "\n  HostName " + hosts_[i % most_addresses].name() + "\n  BindAddress " + hosts_[i].name() + "\n";
+  }
+  folder_.write("ssh_config", text);
 }
 
 void World::write_known_hosts() const {
@@ -250,7 +265,7 @@ void World::write_recipe(std::string_view more, std::string_view hosts) const {
   if (more.find("\nsource:") == std::string_view::npos && !more.starts_with("source:"))
     text += "source: {directory: app}\n";
   text += "user: " + SshdFixture::user() + "\n";
-  text += "ssh:\n  config: none\n  known_hosts_file: " + known_hosts() + "\n  identity: " + SshdFixture::client_key() + "\n";
+  text += "ssh:\n  config: " + (by_client_ ? folder_ / "ssh_config" : std::string("none")) + "\n  known_hosts_file: " + known_hosts() + "\n  identity: " + SshdFixture::client_key() + "\n";
   if (port_ != 0) text += "  port: " + std::to_string(port_) + "\n";
   text += std::string(more);
   text += "stages:\n  production:\n    hosts: " + (hosts.empty() ? host_list() : std::string(hosts)) + "\n";

@@ -90,6 +90,8 @@ class World {
   struct Options {
     int hosts = 1;
     bool own_servers = false;   // an sshd for each host
+    // More hosts than one sshd can have addresses: it tells them apart by where they are connected from, which an ssh_config has.
+    bool by_client = false;
     std::string login_shell{};  // program and words that run `-c COMMAND`
     std::string path{};         // PATH of the sessions; empty: the server's
     std::vector<std::string> sshd_config{};
@@ -162,6 +164,7 @@ class World {
   [[nodiscard]] ReplacedFiles shut_in(const std::string& root) const;
   [[nodiscard]] std::filesystem::path shim_folder(std::size_t index) const;
   void write_enter(const Options& options) const;
+  void write_ssh_config() const;
   void write_known_hosts() const;
   [[nodiscard]] std::string host_list() const;
   [[nodiscard]] std::vector<std::string> environment_of_program() const;
@@ -175,6 +178,7 @@ class World {
   std::vector<std::unique_ptr<Relay>> relays_;
   int port_ = 0;
   bool shims_ = false;
+  bool by_client_ = false;
   mutable int runs_ = 0;
 };
 
