@@ -188,7 +188,8 @@ class Race {
     int error = 0;
     socklen_t size = sizeof error;
     ::getsockopt(fd.get(), SOL_SOCKET, SO_ERROR, &error, &size);
-    if (error == 0) return fd;
+    // Who resets a connection has taken it (one that isn't wanted is refused), and just had too many: that is seen once it is used.
+    if (error == 0 || error == ECONNRESET) return fd;
     last_error_ = error;
     return std::nullopt;
   }

@@ -1,11 +1,16 @@
 // The way to a session: addresses, algorithms, hosts that refuse, wait, or say nothing.
+#include <netinet/in.h>
+#include <sys/socket.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
 #include <thread>
 #include <vector>
 
+#include "core/fd.h"
 #include "ssh/session_support.h"
+#include "ssh/socket.h"
 #include "support/catch.h"
 #include "support/process.h"
 #include "support/relay.h"
@@ -49,6 +54,30 @@ TEST_CASE("a port where nobody listens is refused at once") {
                           " is reachable: ssh -p " + std::to_string(target.port) + " " + SshdFixture::user() +
                           "@127.0.0.1");
   CHECK(error.host == "web1");
+}
+
+TEST_CASE("a host that resets a connection which it has just taken is no port where nobody listens") {
+  const Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  sockaddr_in name{};
+  name.sin_family = AF_INET;
+  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof name;
+  REQUIRE(::bind(listener.get(), reinterpret_cast<sockaddr*>(&name), size) == 0);
+  REQUIRE(::listen(listener.get(), 100) == 0);
+  REQUIRE(::getsockname(listener.get(), reinterpret_cast<sockaddr*>(&name), &size) == 0);
+  constexpr int connections = 500;  // now and then the reset is there before anybody has looked whether the connection stands
+  const std::jthread host([&] {
+    for (int i = 0; i < connections; ++i) {
+      const Fd taken(::accept4(listener.get(), nullptr, nullptr, SOCK_CLOEXEC));
+      const linger hard{1, 0};
+      ::setsockopt(taken.get(), SOL_SOCKET, SO_LINGER, &hard, sizeof hard);
+    }
+  });
+  int connected = 0;
+  for (int i = 0; i < connections; ++i) {
+    if (ssh::connect_socket({"web1", "127.0.0.1", ntohs(name.sin_port), "deploy"}, {}, within(30s))) ++connected;
+  }
+  CHECK(connected == connections);
 }
 
 TEST_CASE("a name without an address is an error that names it") {
