@@ -66,7 +66,7 @@ class SshConnector final : public RealConnector {
     more,  // likewise, beside a session with the same host
     key,   // none: the host's key alone
   };
-  enum class Try { in, refused, hung_up, too_early, unlike, again };
+  enum class Try { in, refused, broke, hung_up, too_early, unlike, again };
 
   struct Way : Route {
     Goal goal = Goal::session;
@@ -76,6 +76,7 @@ class SshConnector final : public RealConnector {
     std::unique_ptr<Session> session;
     std::unique_ptr<ChannelOpening> opening;  // of the control channel, asked for behind the signature; goes before the session
     bool early = true;                      // whether that may be done
+    bool once_more = false;                 // the connection before it broke
     Error last;
     std::unique_ptr<Transport> transport{};  // instead of the session, of the system's ssh
   };
@@ -143,7 +144,7 @@ Result<std::unique_ptr<Session>> SshConnector::open(const Way& way, const Wait& 
 }
 
 Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell, const Wait& wait, Attempt& attempt) {
-  auto& [session, opening, early, last, transport] = attempt;
+  auto& [session, opening, early, once_more, last, transport] = attempt;
   const auto& target = way.target;
   const auto& host = way.host;
   if (!way.stops.empty()) {
@@ -164,7 +165,7 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
     last = Error(offer.error()).on(target.name);
     return Try::unlike;
   }
-  tell(host.jumps.empty() ? "connecting" : "connecting through '" + host.jumps.back().name + "'");
+  tell(std::string("connecting") + (once_more ? " once more" : "") + (host.jumps.empty() ? "" : " through '" + host.jumps.back().name + "'"));
   const Deadline direct = Deadline::in(host.connect_timeout);
   TRY_ASSIGN(session, open(way, wait));
   const bool is_direct = host.jumps.empty() && host.proxy_command.empty();
@@ -173,6 +174,11 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   if (!handshake && handshake.error().code == ErrorCode::connect && session->shares_nothing()) {
     last = handshake.error();
     return Try::unlike;
+  }
+  if (!handshake && session->may_be_tried_again() && !wait.deadline.passed()) {
+    early_handshakes_ = false;
+    last = handshake.error();
+    return Try::broke;
   }
   if (!handshake) return std::unexpected(handshake.error());
   if (*handshake == Session::Handshake::too_early) {
@@ -233,9 +239,10 @@ Result<SshConnector::Attempt> SshConnector::try_to_get_in(const Way& way, const 
   const Target& target = way.target;
   const auto ticket = slots_.take_ticket();
   Refusals refusals;
-  for (bool hung_up = false, early = way.goal == Goal::session;;) {
+  for (bool broke = false, hung_up = false, early = way.goal == Goal::session;;) {
     Attempt attempt;
     attempt.early = early;
+    attempt.once_more = broke || hung_up;
     const auto result = [&]() -> Result<Try> {
       if (way.goal == Goal::jump) return log_in(way, tell, wait, attempt);
       TRY_ASSIGN(const auto slot, wait_for_slot(target, ticket, tell, wait));
@@ -254,6 +261,10 @@ Result<SshConnector::Attempt> SshConnector::try_to_get_in(const Way& way, const 
     if (*result == Try::again) continue;
     if (*result == Try::too_early) {
       early = false;
+      continue;
+    }
+    if (*result == Try::broke) {
+      if (std::exchange(broke, true)) return std::unexpected(std::move(attempt.last));
       continue;
     }
     if (*result == Try::hung_up) {  // once: while a passphrase was asked for, sshd's patience may have ended

@@ -161,12 +161,14 @@ Result<Session::Handshake> Session::handshake(const Algorithms& offered, const W
         Error(ErrorCode::cancelled, "connecting to " + place_of(target_) + " was stopped").on(target_.name));
   }
   const bool closed = code == LIBSSH2_ERROR_SOCKET_DISCONNECT || code == LIBSSH2_ERROR_SOCKET_RECV;
+  const bool began_early = !certain.empty() && !sniffer_->banner().empty();
+  may_be_tried_again_ = closed ? began_early || sniffer_->complete() : began_early && code == LIBSSH2_ERROR_TIMEOUT;
   if (!certain.empty()) {
     const bool lacks_it = !sniffer_->missing(offered_).empty() && sniffer_->missing(offered).empty();
-    if (lacks_it || (closed && !sniffer_->banner().empty())) return Handshake::too_early;
+    if (lacks_it) return Handshake::too_early;
     offered_ = offered;
   }
-  if (closed && !sniffer_->complete() && (sniffer_->banner().empty() || sniffer_->banner().starts_with("SSH-2.0"))) {
+  if (closed && !may_be_tried_again_ && (sniffer_->banner().empty() || sniffer_->banner().starts_with("SSH-2.0"))) {
     const std::string said = printable(sniffer_->before(), 120);
     if (!said.empty()) goodbye_ = "it said '" + said + "'";
     fail(code);
@@ -179,9 +181,9 @@ Error Session::handshake_error(int code, milliseconds after) const {
   const std::string place = place_of(target_);
   const std::string try_it = ssh_command(target_);
   if (code == LIBSSH2_ERROR_TIMEOUT) {
-    const std::string step = sniffer_->banner().empty()
-                                 ? "it accepted the connection but did not greet as an SSH server does"
-                                 : "the key exchange did not end";
+    const std::string step = sniffer_->banner().empty() ? "it accepted the connection but did not greet as an SSH server does"
+                             : sniffer_->complete()     ? "the key exchange did not end"
+                                                        : "it greeted as an SSH server does, and then said nothing";
     return Error(
         ErrorCode::timeout, fmt::format("no SSH session with {} in {:.1f} s: {}", place, seconds(after), step),
         fmt::format("check that an SSH server listens there and that the machine is not overloaded: {}", try_it));

@@ -45,13 +45,16 @@ class Session final : public Link {
   enum class Handshake {
     done,
     refused,  // closed before anything was agreed on: how a host says that too many are logging in (loss() has details)
-    too_early,  // the host doesn't get on with what was sent early: to be tried once more, without that
+    too_early,  // the host lacks what was sent early: to be tried once more, without that
   };
   // Agrees on algorithms and keys; the host key has yet to be verified. `early`: to save round trips, some is sent before the host has said what
   // it can, and less is offered for that; only where libssh2 can do it. Errors: connect (nothing in common, no SSH server), timeout, cancelled.
   Result<Handshake> handshake(const Algorithms& offered, const Wait& wait, bool early = false);
   // Why that failed: the two have nothing in common.
   [[nodiscard]] bool shares_nothing() const { return sniffer_ && !sniffer_->missing(offered_).empty(); }
+  // Likewise: the connection broke in the midst of it, or the host got on badly with what was sent early, and hung up or fell silent. Another
+  // one may do better.
+  [[nodiscard]] bool may_be_tried_again() const { return may_be_tried_again_; }
   [[nodiscard]] std::string host_key() const;  // the blob; empty before the handshake
   [[nodiscard]] bool is_openssh() const;       // says its greeting; after the handshake
   [[nodiscard]] std::string identity() const override;
@@ -144,6 +147,7 @@ class Session final : public Link {
   std::function<std::string()> why_it_ended_;
 
   Algorithms offered_;
+  bool may_be_tried_again_ = false;
   std::optional<KexinitSniffer> sniffer_;
   bool watched_ = false;
   int unanswered_ = 0;  // requests for a sign of life

@@ -61,6 +61,10 @@ struct Relay::Link {
   Fd side[2];  // client, server
   int last = -1;  // who spoke last
   Way way[2];     // up, down: way[i] goes from side[i] to side[1 - i]
+  std::uint64_t allowed_down = no_limit;
+  bool hold = false;  // then
+  Clock::time_point last_byte = Clock::now();
+  bool forgotten = false;
 };
 
 Relay::Relay(std::string address, int port, bool small_buffers)
@@ -119,6 +123,26 @@ void Relay::hold_after_down(std::uint64_t bytes) {
   cut_after_down(bytes);
 }
 
+void Relay::limit_next(int connections, std::uint64_t after_down, bool hold) {
+  const std::scoped_lock lock(mutex_);
+  limited_ = connections;
+  limit_ = after_down;
+  limit_holds_ = hold;
+}
+
+void Relay::cut_next(int connections, std::uint64_t after_down) { limit_next(connections, after_down, false); }
+void Relay::hold_next(int connections, std::uint64_t after_down) { limit_next(connections, after_down, true); }
+
+void Relay::forget_idle(std::chrono::milliseconds memory) {
+  memory_ms_ = memory.count();
+  changed();
+}
+
+std::string Relay::said() const {
+  const std::scoped_lock lock(mutex_);
+  return said_;
+}
+
 void Relay::refuse(int connections) { refuse_ = connections; }
 
 void Relay::accept_one() {
@@ -149,23 +173,64 @@ void Relay::accept_one() {
   const auto name = loopback(address_, target_port_);
   if (::connect(link->side[1].get(), reinterpret_cast<const sockaddr*>(&name), sizeof name) != 0) return;
   ::fcntl(link->side[1].get(), F_SETFL, O_NONBLOCK);
+  {
+    const std::scoped_lock lock(mutex_);
+    said_.clear();
+    if (limited_ > 0) {
+      --limited_;
+      link->allowed_down = limit_;
+      link->hold = limit_holds_;
+    }
+  }
   links_.push_back(std::move(link));
   turns_ = 0;
   most_ = std::max(most_.load(), static_cast<int>(links_.size()));
+}
+
+std::uint64_t Relay::left(const Link& link, int way) const {
+  const std::uint64_t of_all = allowed_[way] == no_limit ? no_limit : allowed_[way] - std::min(allowed_[way].load(), total_[way].load());
+  return way == 1 ? std::min(of_all, link.allowed_down) : of_all;
+}
+
+bool Relay::holds(const Link& link, int way) const { return (hold_ || link.hold) && left(link, way) == 0; }
+
+void Relay::note_down(Link& link, std::string_view bytes) {
+  constexpr std::size_t most = 16384;
+  if (link.allowed_down != no_limit) link.allowed_down -= bytes.size();
+  const std::scoped_lock lock(mutex_);
+  if (links_.back().get() == &link) said_ += bytes.substr(0, most - std::min(most, said_.size()));
+}
+
+// What comes for such a one goes nowhere, and that one side has closed it neither.
+bool Relay::is_forgotten(Link& link) {
+  const std::int64_t memory = memory_ms_;
+  if (!link.forgotten && memory > 0 && Clock::now() - link.last_byte >= std::chrono::milliseconds(memory)) {
+    link.forgotten = true;
+    ++forgotten_;
+  }
+  return link.forgotten;
 }
 
 bool Relay::move(Link& link) {
   const std::size_t room = small_buffers_ ? small : 262144;
   const auto due = Clock::now() + std::chrono::milliseconds(delay_ms_);
   char buffer[65536];
+  const bool forgotten = is_forgotten(link);
   for (int i = 0; i < 2; ++i) {
     auto& way = link.way[i];
+    if (forgotten) {
+      ssize_t n = 1;
+      while (!way.ended && n > 0) n = ::recv(link.side[i].get(), buffer, sizeof buffer, 0);
+      if (n == 0 || (n < 0 && errno != EAGAIN)) way.ended = true;
+      continue;
+    }
     if (frozen_[i]) continue;
     while (!way.ended && way.queued < room) {
       const ssize_t n = ::recv(link.side[i].get(), buffer, std::min(sizeof buffer, room), 0);
       if (n < 0 && errno != EAGAIN) return false;
       if (n < 0) break;
       if (n == 0) way.ended = true;
+      link.last_byte = Clock::now();
       if (n > 0 && std::exchange(link.last, i) != i && links_.back().get() == &link) ++turns_;
       way.queue.push_back({due, std::string(buffer, static_cast<std::size_t>(n))});
       way.queued += static_cast<std::size_t>(n);
@@ -178,33 +243,35 @@ bool Relay::move(Link& link) {
         way.queue.pop_front();
         continue;
       }
-      const std::uint64_t left =
-          allowed_[i] == no_limit ? no_limit : allowed_[i] - std::min(allowed_[i].load(), total_[i].load());
-      if (left == 0 && hold_) break;
-      if (left == 0) return false;
-      const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(piece.bytes.size(), left));
+      const std::uint64_t room_left = left(link, i);
+      if (room_left == 0) {
+        if (holds(link, i)) break;
+        return false;
+      }
+      const std::size_t size = static_cast<std::size_t>(std::min<std::uint64_t>(piece.bytes.size(), room_left));
       const ssize_t n = ::send(link.side[1 - i].get(), piece.bytes.data(), size, MSG_NOSIGNAL);
       if (n < 0 && errno != EAGAIN) return false;
       if (n < 0) break;
       total_[i] += static_cast<std::uint64_t>(n);
+      if (i == 1) note_down(link, std::string_view(piece.bytes).substr(0, static_cast<std::size_t>(n)));
       way.queued -= static_cast<std::size_t>(n);
       piece.bytes.erase(0, static_cast<std::size_t>(n));
       if (piece.bytes.empty()) way.queue.pop_front();
     }
   }
-  return !(link.way[0].passed && link.way[1].passed);
+  return forgotten ? !(link.way[0].ended && link.way[1].ended) : !(link.way[0].passed && link.way[1].passed);
 }
 
 int Relay::poll_timeout() const {
   auto next = Clock::now() + std::chrono::seconds(10);
   for (const auto& link : links_) {
+    if (memory_ms_ > 0 && !link->forgotten) next = std::min(next, link->last_byte + std::chrono::milliseconds(memory_ms_));
     for (int i = 0; i < 2; ++i) {
-      const bool held = hold_ && total_[i] >= allowed_[i];
-      if (!frozen_[i] && !held && !link->way[i].queue.empty()) next = std::min(next, link->way[i].queue.front().due);
+      if (!frozen_[i] && !link->forgotten && !holds(*link, i) && !link->way[i].queue.empty()) next = std::min(next, link->way[i].queue.front().due);
     }
   }
-  const auto left = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
-  return static_cast<int>(std::max<std::int64_t>(left, 0));
+  const auto wait = std::chrono::ceil<std::chrono::milliseconds>(next - Clock::now()).count();
+  return static_cast<int>(std::max<std::int64_t>(wait, 0));
 }
 
 void Relay::run() {
@@ -217,9 +284,8 @@ void Relay::run() {
         short events = 0;
         const auto& from = link->way[side];    // what this side sends
         const auto& to = link->way[1 - side];  // what it is sent
-        if (!frozen_[side] && !from.ended && from.queued < room) events |= POLLIN;
-        const bool held = hold_ && total_[1 - side] >= allowed_[1 - side];
-        if (!frozen_[1 - side] && !held && !to.queue.empty() && to.queue.front().due <= Clock::now()) {
+        if ((!frozen_[side] || link->forgotten) && !from.ended && from.queued < room) events |= POLLIN;
+        if (!frozen_[1 - side] && !link->forgotten && !holds(*link, 1 - side) && !to.queue.empty() && to.queue.front().due <= Clock::now()) {
           events |= POLLOUT;
           blocked = true;
         }
