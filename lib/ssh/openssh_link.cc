@@ -1,8 +1,10 @@
 #include "ssh/openssh_link.h"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <poll.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,7 +15,6 @@
 #include <utility>
 
 #include "host/command.h"
-#include "ssh/local_file.h"
 #include "ssh/openssh_command.h"
 #include "ssh/printable.h"
 #include "ssh/socket.h"
@@ -26,7 +27,6 @@ using std::chrono::milliseconds;
 constexpr int no_status = 255;  // ssh itself has failed; of the command nothing is known
 constexpr milliseconds until_term{300}, until_kill{300};
 constexpr milliseconds exit_poll{20};  // where the kernel has no pidfd
-constexpr std::size_t longest_log = 1U << 20U;
 constexpr std::size_t longest_words = 300;
 
 // False: it still runs.
@@ -161,6 +161,12 @@ Result<OpensshLink::Streams> OpensshLink::run(ChildCall call, Child& child, cons
 
 Result<std::unique_ptr<OpensshLink>> OpensshLink::start(Start with) {
   std::unique_ptr<OpensshLink> link(new OpensshLink(std::move(with.target), std::move(with.folder), std::move(with.place)));
+  const std::string log_path = log(link->folder_);
+  // With a writer of ours, ssh needn't wait for a reader, and its end is none of the pipe's.
+  if (::mkfifo(log_path.c_str(), 0600) == 0) link->log_ = Fd(::open(log_path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));
+  if (!link->log_.valid()) {
+    return std::unexpected(Error(ErrorCode::local, fmt::format("no pipe for ssh's log at '{}': {}", log_path, system_cause(errno))).on(link->target_.name));
+  }
   TRY_ASSIGN(link->first_, run(std::move(with.master), link->master_, link->target_));
   return link;
 }
@@ -173,13 +179,14 @@ std::size_t OpensshLink::payload_limit() const { return std::numeric_limits<std:
 
 bool OpensshLink::wait(Deadline deadline, int also) {
   std::erase_if(leaving_, [](Child& child) { return child.end().has_value(); });
+  read_log();
   if (lost()) return false;
   if (!master_.runs()) {
     if (!std::exchange(last_look_, true)) return true;
     note_end_of_master();
     if (lost()) return false;
   }
-  std::vector<pollfd> polled = {{waker_->fd(), POLLIN, 0}, {also, POLLIN, 0}, {master_.exit_fd(), POLLIN, 0}};
+  std::vector<pollfd> polled = {{waker_->fd(), POLLIN, 0}, {also, POLLIN, 0}, {master_.exit_fd(), POLLIN, 0}, {log_.get(), POLLIN, 0}};
   const auto add = [&](int fd, short events) { polled.push_back({fd, events, 0}); };
   bool unknown_end = master_.runs() && master_.exit_fd() < 0;
   for (Shell* shell : shells_) {
@@ -239,16 +246,20 @@ void OpensshLink::shut_down() {
 }
 
 std::string OpensshLink::identity() const {
-  const std::string key = said().host_key;
+  const std::string& key = log_reader_.log().host_key;
   return key.empty() ? place_ : key;
 }
 
-OpensshLog OpensshLink::said() const {
-  const auto file = read_local_file(log(folder_), longest_log);
-  if (file && *file) return read_openssh_log((*file)->bytes);
-  OpensshLog none;
-  none.too_long = true;
-  return none;
+// A pipe's worth at most, so that nobody waits for a host that has ssh say things without end.
+void OpensshLink::read_log() {
+  std::array<char, 65536> buffer{};
+  const ssize_t n = ::read(log_.get(), buffer.data(), buffer.size());
+  if (n > 0) log_reader_.feed({buffer.data(), static_cast<std::size_t>(n)});
+}
+
+const OpensshLog& OpensshLink::said() {
+  read_log();
+  return log_reader_.log();
 }
 
 }  // namespace kirikae::ssh

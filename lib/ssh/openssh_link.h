@@ -43,7 +43,7 @@ class OpensshLink final : public Link {
   [[nodiscard]] std::string identity() const override;
 
   // What ssh has said of itself so far.
-  [[nodiscard]] OpensshLog said() const;
+  [[nodiscard]] const OpensshLog& said();
 
  private:
   class Shell;
@@ -56,12 +56,15 @@ class OpensshLink final : public Link {
       : target_(std::move(target)), folder_(std::move(folder)), place_(std::move(place)) {}
   [[nodiscard]] static Result<Streams> run(ChildCall call, Child& child, const Target& target);
   void note_end_of_master();
+  void read_log();
   void note_errors(std::string_view bytes);
   void terminate(long process);  // over there
   void drop(Child child);
 
   const Target target_;
   const PrivateFolder folder_;
+  Fd log_;  // a pipe: a host may have ssh say things without end, which no disk has room for
+  OpensshLogReader log_reader_;
   const std::string place_;
   const std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
   Child master_;

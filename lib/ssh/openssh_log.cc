@@ -10,6 +10,7 @@ namespace kirikae::ssh {
 namespace {
 
 constexpr std::size_t longest_words = 300;
+constexpr std::size_t longest_line = 4096;
 
 bool has(std::string_view line, std::string_view words) { return line.find(words) != std::string_view::npos; }
 
@@ -36,33 +37,44 @@ std::optional<ErrorCode> meaning(std::string_view line) {
 
 }  // namespace
 
-OpensshLog read_openssh_log(std::string_view text) {
-  constexpr std::string_view debug = "debug1: ";
-  OpensshLog log;
-  bool settled = false;  // a complaint that means something stays; later ones say only that it is over
-  while (!text.empty()) {
-    std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(line.size() + 1, text.size()));
-    while (line.ends_with('\r')) line.remove_suffix(1);
-    if (line.starts_with(debug)) {
-      line.remove_prefix(debug.size());
-      if (line.starts_with("Remote protocol version ")) log.greeted = true;
-      if (line.starts_with("Entering interactive session")) log.logged_in = true;
-      if ((line.starts_with("Server host key: ") || line.starts_with("Server host certificate: ")) && log.host_key.empty()) {
-        const auto begin = std::min(line.find("SHA256:"), line.size());
-        log.host_key = line.substr(begin, line.find_first_of(" ,", begin) - begin);
-      }
-      continue;
-    }
-    if (line.starts_with("Warning: Permanently added ")) log.new_key = printable(line.substr(9), longest_words);
-    if (line.starts_with("Failed to add the host")) log.not_kept = printable(line, longest_words);
-    if (settled || is_idle(line)) continue;
-    const auto means = meaning(line);
-    log.complaint = printable(line, longest_words);
-    log.code = means.value_or(ErrorCode::connect);
-    settled = means.has_value();
+void OpensshLogReader::feed(std::string_view bytes) {
+  while (!bytes.empty()) {
+    const std::string_view part = bytes.substr(0, bytes.find('\n'));
+    begun_ += part.substr(0, longest_line - std::min(longest_line, begun_.size()));
+    if (part.size() == bytes.size()) return;
+    read(begun_);
+    begun_.clear();
+    bytes.remove_prefix(part.size() + 1);
   }
-  return log;
+}
+
+void OpensshLogReader::read(std::string_view line) {
+  constexpr std::string_view debug = "debug1: ";
+  while (line.ends_with('\r')) line.remove_suffix(1);
+  if (line.starts_with(debug)) {
+    line.remove_prefix(debug.size());
+    if (line.starts_with("Remote protocol version ")) log_.greeted = true;
+    if (line.starts_with("Entering interactive session")) log_.logged_in = true;
+    if ((line.starts_with("Server host key: ") || line.starts_with("Server host certificate: ")) && log_.host_key.empty()) {
+      const auto begin = std::min(line.find("SHA256:"), line.size());
+      log_.host_key = line.substr(begin, line.find_first_of(" ,", begin) - begin);
+    }
+    return;
+  }
+  if (line.starts_with("Warning: Permanently added ")) log_.new_key = printable(line.substr(9), longest_words);
+  if (line.starts_with("Failed to add the host")) log_.not_kept = printable(line, longest_words);
+  if (settled_ || is_idle(line)) return;
+  const auto means = meaning(line);
+  log_.complaint = printable(line, longest_words);
+  log_.code = means.value_or(ErrorCode::connect);
+  settled_ = means.has_value();
+}
+
+OpensshLog read_openssh_log(std::string_view text) {
+  OpensshLogReader reader;
+  reader.feed(text);
+  reader.feed("\n");
+  return reader.log();
 }
 
 }  // namespace kirikae::ssh

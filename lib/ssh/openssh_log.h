@@ -12,12 +12,25 @@ namespace kirikae::ssh {
 struct OpensshLog {
   bool greeted = false;    // the host has said that it speaks SSH
   bool logged_in = false;
-  bool too_long = false;   // to be read: nothing of all this is known
   std::string host_key;    // "SHA256:…"; empty: not told
   std::string new_key;     // the line that says that a key was added to known_hosts
   std::string not_kept;    // the line that says that it couldn't be
   std::string complaint;   // the line that says most about the end, printable; empty: there is none
   ErrorCode code = ErrorCode::connect;  // what that means: connect, host_key, auth or timeout
+};
+
+// Takes it as it comes, and keeps no more of it than a line.
+class OpensshLogReader {
+ public:
+  void feed(std::string_view bytes);
+  [[nodiscard]] const OpensshLog& log() const { return log_; }  // of whole lines
+
+ private:
+  void read(std::string_view line);
+
+  OpensshLog log_;
+  bool settled_ = false;  // a complaint that means something stays; later ones say only that it is over
+  std::string begun_;     // line
 };
 
 OpensshLog read_openssh_log(std::string_view text);

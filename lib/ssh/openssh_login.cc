@@ -114,7 +114,7 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
   }
   tell("connecting with ssh");
   TRY_ASSIGN(auto started, OpensshLink::start({target, std::move(folder), std::move(call), fmt::format("{} {}", target.address, target.port)}));
-  const OpensshLink& link = *started;
+  OpensshLink& link = *started;
   const auto limit = [&] { return wait.deadline.tightened(Deadline::in(host.connect_timeout + login_limit)); };
   Wait waiting{limit(), wait.stop};
   Conversation conversation;
@@ -142,11 +142,6 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
     const bool direct = stops.size() == 1 && host.proxy_command.empty();
     if (direct && was_closed(log)) return Ended{nullptr, log.complaint};
     return std::unexpected(failure(target, log, transport->noise(), settings_.trust_command).on(target.name));
-  }
-  if (log.too_long) {
-    return std::unexpected(Error(ErrorCode::connect, fmt::format("ssh says more about {} than can be looked at: the host sends messages without end", place_of(target)),
-                                 "see what ssh says: " + ssh_command(target))
-                               .on(target.name));
   }
   if (!log.not_kept.empty()) {
     return std::unexpected(Error(ErrorCode::host_key, fmt::format("the new host key of '{}' can't be kept: ssh says '{}'", target.name, log.not_kept),

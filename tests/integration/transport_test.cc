@@ -209,3 +209,20 @@ TEST_CASE("without a terminal ssh asks nothing") {
   REQUIRE_THAT(ran.err, ContainsSubstring("ssh could not log in on '127.0.0.1'") && ContainsSubstring("Permission denied"));
   REQUIRE(world.host(0).untouched());
 }
+
+TEST_CASE("however much a host has ssh say of itself, it is read as it comes, and lies on no disk") {
+  World world;
+  keep_sockets_inside(world);
+  world.write("bin/ssh",
+              "#!/bin/sh\nfor word; do [ \"$before\" != -E ] || log=$word; before=$word; done\nPATH=/usr/bin:/bin\n"
+              "[ -z \"$log\" ] || yes 'debug1: Remote: and so on' | head -c 3000000 >>\"$log\"\nexec ssh \"$@\"\n",
+              0755);
+  world.environment.push_back("PATH=" + (world.site() / "bin").string() + ":/usr/bin:/bin");
+  const Running running = in_build(world);
+  INFO(running.out() << running.err());
+  std::uintmax_t bytes = 0;
+  for (const auto& entry : std::filesystem::recursive_directory_iterator(world / "tmp")) {
+    if (entry.is_regular_file()) bytes += entry.file_size();
+  }
+  CHECK(bytes == 0);
+}
