@@ -180,6 +180,7 @@ class Parser {
       if (scalar(entry.value, "timeout") != nullptr)
         task.timeout = duration(entry.value, "timeout", key_at("tasks.*.timeout"));
       task.become = text(entry.value, "become");
+      task.become_password = text(entry.value, "become_password");
       task.dir = normalised(text(entry.value, "dir"));
       task.span = span_of(scene_.document, entry.place);
       recipe.tasks.emplace(entry.key, std::move(task));

@@ -19,6 +19,9 @@ std::set<std::string> passwords_of(const Recipe& recipe) {
   for (const auto& name : {recipe.ssh.password, recipe.become_password}) {
     if (!name.empty()) names.insert(name);
   }
+  for (const auto& [unused, task] : recipe.tasks) {
+    if (!task.become_password.empty()) names.insert(task.become_password);
+  }
   return names;
 }
 

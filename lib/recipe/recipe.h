@@ -21,6 +21,7 @@ struct Task {
   bool local = false;                           // on this machine, once, in the recipe's folder
   std::optional<std::chrono::seconds> timeout;  // none: no limit
   std::string become;                           // the user of the host that it runs as, by sudo; empty: who has logged in
+  std::string become_password;                  // the name of a secret; empty: the recipe's
   std::string dir;                              // working directory inside the release (local: inside the recipe's folder)
   Span span;
 };
@@ -115,7 +116,7 @@ struct Recipe {
   std::string deploy_to;  // absolute, normalised, on the hosts
   int keep_releases = 5;
   std::string user;       // empty: as ssh_config has it
-  std::string become_password;  // the name of a secret, for tasks with `become`; empty: sudo asks for none
+  std::string become_password;  // the name of a secret, for tasks with `become` that name none; empty: sudo asks for none
   bool confirm = false;   // ask before changing this stage
   std::map<std::string, std::string> vars;  // exported to every command; never in an argv
   std::map<std::string, std::string> env;   // likewise, after vars; PATH may be here

@@ -87,6 +87,12 @@ constexpr Key task_keys[] = {
                 "same environment but for what sudo sets (HOME, USER, PATH).",
      .example = "become: root",
      .rule = user_rule},
+    {.name = "become_password",
+     .type = Type::text,
+     .fallback = "the recipe's",
+     .summary = "The secret (a name of 'secrets') that sudo is given for this task where it asks. Commands and templates don't have it.",
+     .example = "become_password: SUDO_PASSWORD",
+     .interpolated = false},
     {.name = "dir",
      .type = Type::text,
      .summary = "Working directory inside the release; of a local task, inside the recipe's folder.",
@@ -239,7 +245,7 @@ constexpr Key root_keys[] = {
      .rule = user_rule},
     {.name = "become_password",
      .type = Type::text,
-     .summary = "The secret (a name of 'secrets') that sudo is given where it asks, for tasks with 'become'; without it, it must not ask. "
+     .summary = "The secret (a name of 'secrets') that sudo is given where it asks, for tasks with 'become' that name none; without it, it must not ask. "
                 "Commands and templates don't have it.",
      .example = "become_password: SUDO_PASSWORD",
      .interpolated = false},

@@ -185,6 +185,7 @@ void write_task(Writer& out, const Task& task) {
   if (task.local) out.line("local", "true");
   if (task.timeout) out.line("timeout", duration(*task.timeout));
   if (!task.become.empty()) out.line("become", value(task.become));
+  if (!task.become_password.empty()) out.line("become_password", scalar(task.become_password));
   if (!task.dir.empty()) out.line("dir", value(task.dir));
   out.close();
 }

@@ -221,6 +221,9 @@ class Validator {
 
   void check_task(const std::string& name, const Task& task) {
     const Node* tree = child(tree_.find("tasks"), name);
+    const Node* password = child(tree, "become_password");
+    names_secret(password, "become_password");
+    if (password != nullptr && task.become.empty()) note(password->place, "'become_password' does nothing without 'become'", "remove it");
     if (task.local) {
       if (const Node* roles = child(tree, "roles"))
         note(roles->place, "'roles' does nothing for a local task", "remove it");

@@ -8,10 +8,10 @@
 #include <iterator>
 
 #include "host/control.h"
+#include "support/account.h"
 #include "support/catch.h"
 #include "support/never.h"
 #include "support/skip.h"
-#include "support/sshd_fixture.h"
 #include "support/process.h"
 
 namespace kirikae::test {
@@ -50,20 +50,7 @@ struct Site {
   Control control;
 
   Site(const Shell& with, const std::string& sudoers, const std::string& first_rule = {})
-      : shell(with), control(with, disk, "control", ":", files(sudoers, first_rule)) {}
-
-  std::map<std::string, std::string> files(const std::string& sudoers, const std::string& first_rule) const {
-    auto all = password_files(rules, password, "pam_unix.so nodelay");
-    std::string shadow = rules.read("shadow");
-    shadow.replace(0, shadow.find(':'), "nobody");
-    rules.write("shadow", shadow + "root:*:19000:0:99999:7:::\ndaemon:*:19000:0:99999:7:::\n", 0600);
-    rules.write("sudoers.d/ours", sudoers, 0440);
-    all.erase("/etc/pam.d");
-    rules.write("sudo", first_rule + "auth required pam_unix.so nodelay\naccount required pam_unix.so\nsession required pam_permit.so\n");
-    all["/etc/pam.d/sudo"] = rules / "sudo";
-    all["/etc/sudoers.d"] = rules / "sudoers.d";
-    return all;
-  }
+      : shell(with), control(with, disk, "control", ":", sudo_files(rules, sudoers, {{"nobody", password}}, first_rule)) {}
 
   // With this shell wherever the text says /bin/sh.
   host::Command as(const host::Become& become, const std::string& run, const std::map<std::string, std::string>& environment = {},

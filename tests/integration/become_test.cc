@@ -1,7 +1,8 @@
-// Tasks as another user on a whole run, by the system's sudo: for root, who may always ask for it. How sudo is spoken to, and what comes of
-// passwords, is in tests/host/become_test.cc.
+// Tasks as another user on a whole run, by the system's sudo: for root, who may always ask for it, and who may make an account that has to
+// give a password. How sudo is spoken to is in tests/host/become_test.cc.
 #include <unistd.h>
 
+#include "support/account.h"
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/never.h"
@@ -45,4 +46,29 @@ TEST_CASE("a task as another user that takes too long is ended there with all th
   CHECK(ran.status == 1);
   CHECK_THAT(ran.err, ContainsSubstring("took longer than 1.0 s; it was ended there"));
   CHECK(processes_with(never.path()).empty());
+}
+
+// With `targetpw` sudo asks for the password of whom the task becomes.
+TEST_CASE("each task as another user gives sudo the password that it names, else the recipe's") {
+  if (is_skipped_without_mounts()) return;
+  const Account account({.sudoers = "Defaults targetpw\ndeployer ALL=(ALL) ALL\n",
+                         .passwords = {{"root", "the-password-of-root"}, {"daemon", "the-password-of-daemon"}}});
+  World world({.account = &account});
+  world.environment = {"ROOT=the-password-of-root", "DAEMON=the-password-of-daemon"};
+  world.write_app("1");
+  const auto deployed = [&](const std::string& password) {
+    world.write_recipe("secrets: {ROOT: {env: ROOT}, DAEMON: {env: DAEMON}}\nbecome_password: ROOT\n"
+                       "tasks:\n  first: {run: 'echo \"first: $(id -un) ${ROOT-none} ${DAEMON-none}\"', become: root}\n"
+                       "  second: {run: 'echo \"second: $(id -un) ${ROOT-none} ${DAEMON-none}\"', become: daemon" + password + "}\n"
+                       "hooks: {build: [first, second]}\n");
+    return world.deploy({"production"});
+  };
+  Ran ran = deployed(", become_password: DAEMON");
+  INFO(ran);
+  CHECK(ran.status == 0);
+  CHECK_THAT(ran.out, ContainsSubstring("first: root none none") && ContainsSubstring("second: daemon none none"));
+  ran = deployed("");
+  INFO(ran);
+  CHECK(ran.status == 1);
+  CHECK_THAT(ran.err, ContainsSubstring("the password is wrong that sudo was given for 'deployer'"));
 }

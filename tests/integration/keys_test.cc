@@ -93,6 +93,8 @@ std::vector<Probe> task_probes() {
        .with = "tasks: {told: {run: sleep 3, timeout: 1s}}\nhooks: {build: told}\n"},
       {.what = "tasks.*.become", .without = "tasks: {told: {run: id -un}}\nhooks: {build: told}\n",
        .with = "tasks: {told: {run: id -un, become: daemon}}\nhooks: {build: told}\n"},
+      {.what = "tasks.*.become_password", .without = told(", become: root") + "secrets: {x: {env: PROBE}}\n",
+       .with = told(", become: root, become_password: x") + "secrets: {x: {env: PROBE}}\n"},
       {.what = "tasks.*.dir", .without = told(""), .with = told(", dir: pages")},
   };
 }

@@ -181,6 +181,16 @@ ReplacedFiles World::shut_in(const std::string& root) const {
           {place + srv, (folder_.path() / "hosts/127.0.0.1").string()}};
 }
 
+// Everything above a host's folder is ours.
+void World::log_in_as(const Account& account, SshdFixture::Options& server) {
+  user_ = Account::name;
+  fs::permissions(folder_.path(), fs::perms::group_exec | fs::perms::others_exec, fs::perm_options::add);
+  for (const auto& host : hosts_) Account::give(host.tree().parent_path().string());
+  server.replaced.insert(account.files().begin(), account.files().end());
+  server.config.push_back("AuthorizedKeysFile " + account.authorized_keys());
+  server.config.push_back("SetEnv HOME=" + account.home());
+}
+
 void World::start_servers(const Options& options) {
   if (options.small_server) {
     small_server_ = std::make_unique<SmallServer>(
@@ -192,6 +202,7 @@ void World::start_servers(const Options& options) {
   server.config = options.sshd_config;
   server.home = options.home;
   server.replaced = options.replaced;
+  if (options.account != nullptr) log_in_as(*options.account, server);
   if (!options.root.empty()) {
     server.replaced = shut_in(options.root);
     server.config.emplace_back("ChrootDirectory /mnt");
@@ -264,7 +275,7 @@ void World::write_recipe(std::string_view more, std::string_view hosts) const {
   std::string text = "application: shop\ndeploy_to: " + deploy_to() + "\n";
   if (more.find("\nsource:") == std::string_view::npos && !more.starts_with("source:"))
     text += "source: {directory: app}\n";
-  text += "user: " + SshdFixture::user() + "\n";
+  text += "user: " + user_ + "\n";
   text += "ssh:\n  config: " + (by_client_ ? folder_ / "ssh_config" : std::string("none")) + "\n  known_hosts_file: " + known_hosts() + "\n  identity: " + SshdFixture::client_key() + "\n";
   if (port_ != 0) text += "  port: " + std::to_string(port_) + "\n";
   text += std::string(more);

@@ -23,6 +23,7 @@
 #include <string_view>
 #include <vector>
 
+#include "support/account.h"
 #include "support/relay.h"
 #include "support/small_server.h"
 #include "support/sshd_fixture.h"
@@ -103,6 +104,7 @@ class World {
     // A folder that is all that the one host's sessions see of the file system (ChrootDirectory), but for /proc, /dev and their own
     // `srv`: for root, where can_replace_files().
     std::string root{};
+    const Account* account = nullptr;  // who logs in, instead of who runs the tests; outlives the world
   };
 
   World() : World(Options{}) {}
@@ -160,6 +162,7 @@ class World {
     int port;
   };
   void start_servers(const Options& options);
+  void log_in_as(const Account& account, SshdFixture::Options& server);
   // What a server sees that shuts its sessions in a folder.
   [[nodiscard]] ReplacedFiles shut_in(const std::string& root) const;
   [[nodiscard]] std::filesystem::path shim_folder(std::size_t index) const;
@@ -177,6 +180,7 @@ class World {
   std::vector<FarmHost> hosts_;
   std::vector<std::unique_ptr<Relay>> relays_;
   int port_ = 0;
+  std::string user_ = SshdFixture::user();
   bool shims_ = false;
   bool by_client_ = false;
   mutable int runs_ = 0;

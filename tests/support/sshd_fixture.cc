@@ -60,11 +60,15 @@ int free_port(const std::vector<std::string>& addresses) {
 
 }  // namespace
 
-std::map<std::string, std::string> password_files(const TempDir& folder, const std::string& password, const std::string& pam,
-                                                  const std::string& age) {
+std::string shadow_line(const std::string& user, const std::string& password, const std::string& age) {
   std::string hash = run_program({"openssl", "passwd", "-6", password}).output;
   hash.erase(hash.find_last_not_of('\n') + 1);
-  const std::string shadow = folder.write("shadow", SshdFixture::user() + ":" + hash + ":" + age + "\n", 0600);
+  return user + ":" + hash + ":" + age + "\n";
+}
+
+std::map<std::string, std::string> password_files(const TempDir& folder, const std::string& password, const std::string& pam,
+                                                  const std::string& age) {
+  const std::string shadow = folder.write("shadow", shadow_line(SshdFixture::user(), password, age), 0600);
   folder.write("pam.d/sshd", "auth required " + pam +
                                  "\naccount required pam_unix.so\npassword required pam_unix.so\nsession required pam_permit.so\n");
   return {{"/etc/shadow", shadow}, {"/etc/pam.d", folder / "pam.d"}};

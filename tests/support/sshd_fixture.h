@@ -98,6 +98,9 @@ std::map<std::string, std::string> password_files(const TempDir& folder, const s
                                                   const std::string& pam = "pam_unix.so nodelay",
                                                   const std::string& age = "19000:0:99999:7:::");
 
+// A line of a shadow file.
+std::string shadow_line(const std::string& user, const std::string& password, const std::string& age = "19000:0:99999:7:::");
+
 // The path of a key pair's private half, made by ssh-keygen once per process: "ed25519", "ecdsa", "rsa". `name` tells pairs of
 // one type apart.
 std::string key_pair(const std::string& type, const std::string& name);

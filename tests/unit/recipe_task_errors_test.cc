@@ -67,10 +67,25 @@ stages: {production: {hosts: [a]}}
 )");
   CHECK(errors_of(head + "secrets: {SUDO: {env: S}}\nbecome_password: SUDA\nstages: {production: {hosts: [a]}}\n") ==
         "deploy.yml:5:18: 'become_password' names no secret: what stands there is not under 'secrets'\n  did you mean 'SUDO'?\n");
-  const Recipe recipe =
-      load(head + "secrets: {SUDO: {env: S}}\nbecome_password: SUDO\ntasks: {a: {run: x, become: www-data}}\nstages: {production: {hosts: [a]}}\n");
+  CHECK(errors_of(head + "secrets: {SUDO: {env: S}}\ntasks: {a: {run: x, become: root, become_password: SUDA}}\nstages: {production: {hosts: [a]}}\n") ==
+        "deploy.yml:5:52: 'become_password' names no secret: what stands there is not under 'secrets'\n  did you mean 'SUDO'?\n");
+  CHECK(errors_of(head + R"(secrets: {SUDO: {env: S}}
+tasks: {a: {run: x, become_password: SUDO}}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:5:38: 'become_password' does nothing without 'become'
+  tasks: {a: {run: x, become_password: SUDO}}
+                                       ^~~~
+  remove it
+)");
+  const Recipe recipe = load(head + R"(secrets: {SUDO: {env: S}, OTHER: {env: O}}
+become_password: SUDO
+tasks: {a: {run: x, become: www-data}, b: {run: x, become: db, become_password: OTHER}}
+stages: {production: {hosts: [a]}}
+)");
   CHECK(recipe.tasks.at("a").become == "www-data");
-  CHECK(passwords_of(recipe) == std::set<std::string>{"SUDO"});
+  CHECK(recipe.tasks.at("b").become_password == "OTHER");
+  CHECK(passwords_of(recipe) == std::set<std::string>{"OTHER", "SUDO"});
   CHECK(to_yaml(load(to_yaml(recipe))) == to_yaml(recipe));
 }
 
