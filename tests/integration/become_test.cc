@@ -1,12 +1,16 @@
 // Tasks as another user on a whole run, by the system's sudo: for root, who may always ask for it, and who may make an account that has to
 // give a password. How sudo is spoken to is in tests/host/become_test.cc.
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <fstream>
 
 #include "support/account.h"
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/never.h"
 #include "support/process.h"
+#include "support/process_watch.h"
 #include "support/skip.h"
 
 using namespace kirikae::test;
@@ -71,4 +75,73 @@ TEST_CASE("each task as another user gives sudo the password that it names, else
   INFO(ran);
   CHECK(ran.status == 1);
   CHECK_THAT(ran.err, ContainsSubstring("the password is wrong that sudo was given for 'deployer'"));
+}
+
+namespace {
+
+// A host whose sudo asks for the password of who logs in, and a recipe that knows it, or another one, from a file.
+struct Asking {
+  std::string unquoted = "Vq" + std::to_string(::getpid()) + "-pass";  // the part of it that no quoting changes
+  std::string password = unquoted + " \\\"word' $x";
+  Account account{{.sudoers = "Defaults timestamp_timeout=60\ndeployer ALL=(daemon) PASSWD: ALL\n", .passwords = {{Account::name, password}}}};
+  World world{{.account = &account}};
+
+  Asking() { world.write_app("1"); }
+  void write_recipe(const std::string& run) const {
+    world.write_recipe("secrets: {SUDO: {file: ../key}}\nbecome_password: SUDO\ntasks: {other: {run: " + run + ", become: daemon}}\nhooks: {build: other}\n");
+  }
+  void tell(const std::string& told) const { world.write("../key", told, 0600); }
+  // Every file of the operator and of the host.
+  [[nodiscard]] std::string files_with(const std::string& text) const {
+    return run_program({"grep", "-rlF", "-e", text, (world / "").string(), account.home(), world.sshd().folder().path().string()}).output;
+  }
+};
+
+}  // namespace
+
+TEST_CASE("a password that sudo really asks for is told to sudo, and shows up nowhere else") {
+  if (is_skipped_without_mounts()) return;
+  const Asking asking;
+  const World& world = asking.world;
+  const Never never;  // until the test writes
+  asking.write_recipe("'id -un; env; read -r go <" + never.path() + "'");
+  asking.tell(asking.password);
+  ProcessWatch watch(asking.unquoted, {""});
+  Running running = world.start({"production", "--verbose", "--output", GENERATE("plain", "json")});
+  REQUIRE(eventually([&] { return running.has_ended() || running.out().find("daemon") != std::string::npos; }, std::chrono::seconds(60)));
+  const long looks = watch.looks();
+  CHECK(eventually([&] { return watch.looks() > looks + 1; }, std::chrono::seconds(60)));  // one from its beginning to its end
+  std::ofstream(never.path()) << "go\n";
+  const Ran ran = running.wait();
+  watch.end();
+  INFO(ran);
+  CHECK(ran.status == 0);
+  CHECK_THAT(ran.out, ContainsSubstring("SUDO_USER=deployer"));
+  CHECK(world.host(0).version() == "1");
+  CHECK(watch.seen() == std::set<std::string>());
+  CHECK(asking.files_with(asking.unquoted) == (world / "key").string() + "\n");
+  const Ran report = world.deploy({"report", "-o", "-"});
+  CHECK(report.status == 0);
+  CHECK_THAT(ran.out + ran.err + report.out, !ContainsSubstring(asking.unquoted));
+}
+
+TEST_CASE("a password that sudo refuses fails the deploy with host, user and what to do, and the release before goes on serving") {
+  if (is_skipped_without_mounts()) return;
+  const Asking asking;
+  const World& world = asking.world;
+  asking.write_recipe("'id -un'");
+  asking.tell(asking.password);
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string live = world.host(0).live();
+  asking.tell("another-password");
+  world.write_app("2");
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  CHECK(ran.status == 1);
+  CHECK_THAT(ran.err, ContainsSubstring("[127.0.0.1]") &&
+                          ContainsSubstring("the password is wrong that sudo was given for 'deployer': check the secret that 'become_password' names"));
+  CHECK_THAT(ran.out + ran.err, !ContainsSubstring("another-password"));
+  CHECK(world.host(0).live() == live);
+  CHECK(world.host(0).version() == "1");
+  CHECK(world.broken_invariants().empty());
 }

@@ -2,17 +2,16 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <atomic>
 #include <csignal>
 #include <filesystem>
 #include <fstream>
 #include <iterator>
 #include <set>
-#include <thread>
 
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
+#include "support/process_watch.h"
 
 using namespace kirikae::test;
 using Catch::Matchers::ContainsSubstring;
@@ -72,39 +71,6 @@ std::vector<std::string> files_with_secret(const fs::path& folder) {
   return found;
 }
 
-// Reads what every user of a machine can read of all processes, and the environments of those that aren't told secrets.
-class Watch {
- public:
-  Watch() : thread_([this](const std::stop_token& stop) { run(stop); }) {}
-  void end() {
-    thread_.request_stop();
-    thread_.join();
-  }
-  [[nodiscard]] const std::set<std::string>& seen() const { return seen_; }
-  [[nodiscard]] long looks() const { return looks_; }
-
- private:
-  void run(const std::stop_token& stop) {
-    const std::string quoted = secret.substr(0, own.size() + 10);  // whatever quoting does to the rest
-    while (!stop.stop_requested()) {
-      for (const auto& process : all_processes()) {
-        const fs::path folder = "/proc/" + std::to_string(process.pid);
-        const std::string words = text_of(folder / "cmdline");
-        if (words.find(quoted) != std::string::npos) seen_.insert("argv: " + words);
-        const std::string name = process_name(process.pid);
-        if (name.starts_with("sshd") || name == "deploy") {
-          if (text_of(folder / "environ").find(quoted) != std::string::npos) seen_.insert("environ: " + name);
-        }
-      }
-      ++looks_;
-    }
-  }
-
-  std::set<std::string> seen_;
-  std::atomic<long> looks_ = 0;
-  std::jthread thread_;
-};
-
 constexpr std::string_view prints_it = R"(  tells: |
     echo "plain $API_KEY."
     printf '%s\n' "$API_KEY" | fold -w 7
@@ -130,7 +96,7 @@ TEST_CASE("a secret reaches commands and shows up nowhere else") {
 hooks: {before_connect: here, build: [keeps, tells], after_publish: fails, failed: here}
 )");
     fs::rename(world.site() / "key", world / "key");
-    Watch watch;
+    ProcessWatch watch(secret.substr(0, own.size() + 10), {"sshd", "deploy"});  // whatever quoting does to the rest
     const Ran ran = world.deploy({"production", "--verbose", "--output", output});
     watch.end();
     INFO(ran);

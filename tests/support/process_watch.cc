@@ -1,0 +1,48 @@
+#include "support/process_watch.h"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <iterator>
+
+#include "support/process.h"
+
+namespace kirikae::test {
+namespace {
+
+// Empty also where the process ends while it is read.
+std::string text_of(const std::filesystem::path& file) {
+  std::ifstream in(file, std::ios::binary);
+  try {
+    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
+  } catch (const std::ios_base::failure&) {
+    return {};
+  }
+}
+
+}  // namespace
+
+ProcessWatch::ProcessWatch(std::string text, std::vector<std::string> environments_of)
+    : text_(std::move(text)), environments_of_(std::move(environments_of)), thread_([this](const std::stop_token& stop) {
+        while (!stop.stop_requested()) look();
+      }) {}
+
+void ProcessWatch::end() {
+  thread_.request_stop();
+  thread_.join();
+  look();
+}
+
+void ProcessWatch::look() {
+  for (const auto& process : all_processes()) {
+    const std::filesystem::path folder = "/proc/" + std::to_string(process.pid);
+    const std::string words = text_of(folder / "cmdline");
+    if (words.find(text_) != std::string::npos) seen_.insert("argv: " + words);
+    const std::string name = process_name(process.pid);
+    const bool named = std::ranges::any_of(environments_of_, [&](const auto& start) { return name.starts_with(start); });
+    if (named && text_of(folder / "environ").find(text_) != std::string::npos) seen_.insert("environ: " + name);
+  }
+  ++looks_;
+}
+
+}  // namespace kirikae::test
