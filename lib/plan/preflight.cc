@@ -6,6 +6,7 @@
 #include <cstdlib>
 
 #include "core/fold.h"
+#include "plan/tasks.h"
 
 namespace kirikae::plan {
 namespace {
@@ -61,6 +62,27 @@ void add_room_problems(const DeployInput& input, const HostFacts& host, const re
   }
 }
 
+// Also where tasks run only once something has failed: then it is too late to install it.
+void add_sudo_problems(const DeployInput& input, std::vector<Error>& problems) {
+  std::vector<PlannedHost> hosts;
+  for (const HostFacts& host : input.hosts) hosts.push_back({host.host, host.facts});
+  std::map<std::size_t, std::vector<std::string>> lacking;
+  for (const auto& [name, task] : input.recipe.tasks) {
+    const bool runs = std::ranges::any_of(input.recipe.hooks, [&](const auto& hook) {
+      return hook.first != recipe::HookPoint::after_rollback && std::ranges::find(hook.second, task.name) != hook.second.end();
+    });
+    if (task.become.empty() || !runs) continue;
+    for (const std::size_t i : hosts_of(task, hosts)) {
+      if (!hosts[i].facts.sudo) lacking[i].push_back("'" + name + "'");
+    }
+  }
+  for (const auto& [i, tasks] : lacking) {
+    problems.push_back(on_host(input.hosts[i],
+                               fmt::format("there is no 'sudo' here, which 'become' of the task{} {} needs: install it",
+                                           tasks.size() == 1 ? "" : "s", fmt::join(tasks, ", "))));
+  }
+}
+
 void add_lock_remarks(const HostFacts& host, const std::string& verb, const std::string& stage, std::vector<Remark>& remarks) {
   const release::Facts& facts = host.facts;
   if (facts.lock) {
@@ -108,6 +130,7 @@ std::vector<Error> preflight_deploy(const DeployInput& input) {
       problems.push_back(on_host(host, clock_text(ahead), "set the wrong one of the two, and let NTP keep it"));
     }
   }
+  add_sudo_problems(input, problems);
   return problems;
 }
 

@@ -5,6 +5,7 @@
 
 #include "host/releases.h"
 #include "support/catch.h"
+#include "support/process.h"
 
 namespace kirikae::test {
 
@@ -33,6 +34,7 @@ TEST_CASE("Facts name the tools, the room and the clock of a host") {
   CHECK(facts.zstd == (shell.name != "busybox"));
   CHECK(facts.gzip);
   CHECK(facts.setsid);
+  CHECK(facts.sudo == (shell.name != "busybox" && installed("sudo")));
   CHECK(facts.sync_file_system);
   CHECK(facts.problems.empty());
   CHECK(facts.environment.at("PATH") == shell.path);

@@ -4,6 +4,7 @@
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
+#include "support/skip.h"
 
 using namespace kirikae::test;
 using Catch::Matchers::ContainsSubstring;
@@ -15,6 +16,14 @@ void tools_without(const TempDir& folder, const std::string& missing) {
   const std::string text = "cd \"$1\" && for f in /usr/bin/* /bin/*; do case ${f##*/} in " + missing +
                            ") ;; *) echo \"$f\" ;; esac; done | xargs ln -sf -t .";
   REQUIRE(run_program({"/bin/sh", "-c", text, "sh", folder.path().string()}).status == 0);
+}
+
+// The second host of two has these in its PATH from now on, and nothing else.
+void give_second_host(const World& world, const TempDir& tools) {
+  world.write("../enter",
+              "#!/bin/sh\nhost=${SSH_CONNECTION#* * }\nhost=${host% *}\nexec 9<" + (world / "hosts").string() +
+                  "/\"$host\"\n[ \"$host\" != 127.0.0.2 ] || PATH=" + tools.path().string() + "\nexec /bin/sh \"$@\"\n",
+              0755);
 }
 
 void with_login_shell(const std::string& program, const std::string& words) {
@@ -63,14 +72,7 @@ TEST_CASE("where one host has no zstd, all get gzip; where one has neither, plai
   tools_without(no_zstd, "*zstd*");
   tools_without(neither, "*zstd*|gzip|gunzip|zcat|uncompress|pigz");
   World world({.hosts = 2});
-  // The second host is the poor one.
-  const auto poor = [&](const TempDir& tools) {
-    world.write("../enter",
-                "#!/bin/sh\nhost=${SSH_CONNECTION#* * }\nhost=${host% *}\nexec 9<" + (world / "hosts").string() +
-                    "/\"$host\"\n[ \"$host\" != 127.0.0.2 ] || PATH=" + tools.path().string() +
-                    "\nexec /bin/sh \"$@\"\n",
-                0755);
-  };
+  const auto poor = [&](const TempDir& tools) { give_second_host(world, tools); };
   world.write_app("1");
   Ran plan = world.deploy({"plan", "production"});
   INFO(plan);
@@ -103,4 +105,33 @@ TEST_CASE("a host without a tool that is needed is told in preflight, and nothin
   REQUIRE(ran.status == 1);
   REQUIRE_THAT(ran.err, ContainsSubstring("'tar'"));
   REQUIRE(poor.host(0).untouched());
+}
+
+TEST_CASE("a host without sudo is told in preflight where a task becomes another user there, and nothing is written anywhere") {
+  if (is_skipped(!installed("sudo"), "sudo is not installed")) return;
+  const TempDir tools;
+  tools_without(tools, "sudo");
+  World world({.hosts = 2});
+  give_second_host(world, tools);
+  world.write_app("1");
+  const auto write_recipe = [&](const std::string& role) {
+    world.write_recipe("tasks: {other: {run: 'true', become: root, roles: " + role + "}}\nhooks: {failed: other}\n",
+                       "[{address: 127.0.0.1, roles: app}, {address: 127.0.0.2, roles: db}]");
+  };
+  write_recipe("db");
+  Ran ran = world.deploy({"check", "production"});
+  INFO(ran);
+  CHECK(ran.status == 1);
+  CHECK_THAT(ran.err, ContainsSubstring("error: [127.0.0.2] there is no 'sudo' here, which 'become' of the task 'other' needs: install it\n"));
+  CHECK_THAT(ran.err, !ContainsSubstring("[127.0.0.1]"));
+  CHECK_THAT(ran.out, ContainsSubstring("1 of 2 hosts are ready for a deploy: 127.0.0.1\n"));
+  ran = world.deploy({"production"});
+  INFO(ran);
+  CHECK(ran.status == 1);
+  CHECK_THAT(ran.err, ContainsSubstring("there is no 'sudo' here"));
+  for (const auto& host : world.hosts()) CHECK(host.untouched());
+  write_recipe("app");
+  ran = world.deploy({"production"});
+  INFO(ran);
+  CHECK(ran.status == 0);
 }

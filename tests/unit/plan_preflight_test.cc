@@ -73,6 +73,33 @@ TEST_CASE("what keeps a payload away keeps no rollback away") {
         "[app1] '/srv/shop' is not writable for 'deploy': give it to that user\n");
 }
 
+TEST_CASE("a host without sudo is a problem where a task of the deploy becomes another user, and nowhere else") {
+  auto recipe = shop_recipe();
+  const auto app1 = a_host("app1", {"app"}), app2 = a_host("app2", {"app"}), db = a_host("db1", {"db"});
+  auto with_sudo = app2;
+  with_sudo.facts.sudo = true;
+  const auto problems = [&](const std::vector<plan::HostFacts>& hosts) { return text_of(plan::preflight_deploy(input_for(recipe, hosts))); };
+  const auto task = [&](const std::string& name, recipe::HookPoint point, bool once = false) {
+    recipe::Task& made = recipe.tasks[name];
+    made.name = name;
+    made.roles = {"app"};
+    made.once = once;
+    made.become = "root";
+    recipe.hooks[point].push_back(name);
+  };
+  CHECK(problems({app1, app2, db}).empty());
+  recipe.tasks["by_hand"].become = "root";
+  task("after_a_rollback", recipe::HookPoint::after_rollback);
+  CHECK(problems({app1, app2, db}).empty());
+  task("reload", recipe::HookPoint::after_publish);
+  CHECK(problems({app1, with_sudo, db}) == "[app1] there is no 'sudo' here, which 'become' of the task 'reload' needs: install it\n");
+  task("migrate_as_owner", recipe::HookPoint::failed, true);
+  CHECK(problems({app1, app2, db}) ==
+        "[app1] there is no 'sudo' here, which 'become' of the tasks 'migrate_as_owner', 'reload' needs: install it\n"
+        "[app2] there is no 'sudo' here, which 'become' of the task 'reload' needs: install it\n");
+  CHECK(text_of(plan::preflight_rollback({recipe, {app1, app2, db}, now, std::nullopt, "ann@laptop"})).empty());
+}
+
 TEST_CASE("a check remarks what dead runs have left, whose locks there are, and the tools that would be better to have") {
   const auto recipe = shop_recipe();
   auto app = a_host("app1", {"app"}, "20261122000000",
