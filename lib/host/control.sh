@@ -39,6 +39,8 @@ kk_pipe() {
 
 # What start_line() calls once it has the script in K.
 kk_serve() {
+  # Whatever a login shell's rc file says: we must get into what we make, and nobody else may write there unless a group shares it.
+  umask u+rwx,o-w
   kk_id=''
   IFS=' ' read -r kk_mode kk_nonce || exit 2
   case $kk_nonce in '' | *[!0-9a-f]*) exit 2 ;; esac

@@ -357,4 +357,16 @@ TEST_CASE("The payload follows a step's lines on a data channel, byte by byte") 
   CHECK(ended.err == "full\n");
 }
 
+TEST_CASE("A umask of the login shell keeps neither the account itself out nor lets everybody write") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const auto [before, then] = GENERATE(table<std::string, std::string>({{"0777", "077"}, {"0", "002"}, {"022", "022"}, {"027", "027"}}));
+  INFO(before);
+  const Disk disk;
+  Control control(shell, disk, "control", "umask " + before);
+  const auto ended = control.run("umask");
+  CHECK(ended.status == 0);
+  CHECK_THAT(ended.out, Catch::Matchers::EndsWith(then + "\n"));
+}
+
 }  // namespace kirikae::test

@@ -6,6 +6,7 @@
 #include <filesystem>
 
 #include "integration/whole_life.h"
+#include "support/account.h"
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
@@ -141,4 +142,40 @@ TEST_CASE("under a umask that keeps others out, what a release holds has its mod
   CHECK(mode_of(host.tree() / "releases") == "700");
   CHECK(mode_of(host.tree() / ".kirikae") == "700");
   CHECK(mode_of(release) == "700");
+}
+
+// bash reads .bashrc where sshd has started it, as Debian builds it.
+TEST_CASE("a login shell whose rc file sets an odd umask leaves sane modes, for an ordinary user too") {
+  if (is_skipped_without_mounts()) return;
+  const auto [umask, folders] = GENERATE(table<std::string, std::string>({{"0777", "700"}, {"0000", "775"}, {"0722", "755"}}));
+  INFO("umask " << umask);
+  const Account account({.shell = "/bin/bash", .home = {{".bashrc", "umask " + umask + "\ntouch ~/rc-was-read\n"}}});
+  World world({.account = &account});
+  whole_life(world);
+  REQUIRE(fs::exists(fs::path(account.home()) / "rc-was-read"));
+  const auto& host = world.host(0);
+  const auto release = host.tree() / "releases" / host.live();
+  CHECK(mode_of(release / "VERSION") == "644");
+  CHECK(mode_of(release / "bin/serve") == "755");
+  CHECK(mode_of(release / "pages") == "755");
+  CHECK(mode_of(host.tree() / ".kirikae/releases" / host.live()) == "644");
+  for (const char* folder : {"releases", ".kirikae", ".kirikae/releases"}) {
+    INFO(folder);
+    CHECK(mode_of(host.tree() / folder) == folders);
+  }
+  CHECK(mode_of(release) == folders);
+  CHECK(mode_of(host.tree() / ".kirikae/tmp") == "700");
+}
+
+TEST_CASE("an ordinary user whose home is somebody else's, or closed to it, is deployed to, again, and back") {
+  if (is_skipped_without_mounts()) return;
+  const mode_t mode = GENERATE(0755, 0700);
+  INFO("home of root, " << std::oct << mode);
+  const Account account({.shell = GENERATE("/bin/sh", "/bin/bash")});
+  REQUIRE(::chown(account.home().c_str(), 0, 0) == 0);
+  REQUIRE(::chmod(account.home().c_str(), mode) == 0);
+  World world({.account = &account});
+  whole_life(world);
+  CHECK(fs::is_empty(account.home()));
+  CHECK(world.sshd().log().find("Accepted publickey for " + std::string(Account::name)) != std::string::npos);
 }

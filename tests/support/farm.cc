@@ -130,6 +130,9 @@ void FarmHost::write(std::string_view below, std::string_view content) const {
   std::ofstream out(tree_ / below, std::ios::binary | std::ios::trunc);
   if (!out.write(content.data(), static_cast<std::streamsize>(content.size())))
     throw std::runtime_error("can't write " + std::string(below));
+  out.close();
+  struct stat folder {};
+  if (::stat(tree_.parent_path().c_str(), &folder) == 0 && folder.st_uid != ::geteuid()) Account::give(tree_.string());
 }
 
 std::string FarmHost::version() const {
