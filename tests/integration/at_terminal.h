@@ -10,8 +10,9 @@
 namespace kirikae::test {
 
 inline golden::Pty at_terminal(const World& world, const std::vector<std::string>& arguments, const std::string& kind = "dumb") {
-  std::vector<std::string> argv = {"/usr/bin/env", "-i", "TERM=" + kind, "PATH=/usr/bin:/bin", "HOME=" + (world / "home").string(),
-                                   KIRIKAE_DEPLOY};
+  std::vector<std::string> argv = {"/usr/bin/env", "-i", "TERM=" + kind, "PATH=/usr/bin:/bin", "HOME=" + (world / "home").string()};
+  argv.insert(argv.end(), world.environment.begin(), world.environment.end());
+  argv.emplace_back(KIRIKAE_DEPLOY);
   argv.insert(argv.end(), arguments.begin(), arguments.end());
   return golden::Pty::of_program(argv, world.site().string(), {});
 }
