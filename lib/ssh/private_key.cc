@@ -1,33 +1,21 @@
 #include "ssh/private_key.h"
 
-#include <openssl/bn.h>
 #include <openssl/core_names.h>
 #include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
-#include <openssl/param_build.h>
 
 #include <array>
 #include <new>
 #include <optional>
+#include <utility>
 
+#include "ssh/key_builder.h"
 #include "ssh/wire.h"
 
 namespace kirikae::ssh {
 namespace {
 
-struct Curve {
-  std::string_view ssh;  // behind "ecdsa-sha2-"
-  std::string_view openssl;
-  const EVP_MD* (*digest)();
-};
-constexpr std::array<Curve, 3> curves{{{"nistp256", "prime256v1", EVP_sha256},
-                                       {"nistp384", "secp384r1", EVP_sha384},
-                                       {"nistp521", "secp521r1", EVP_sha512}}};
-
-using Number = std::unique_ptr<BIGNUM, decltype(&BN_clear_free)>;
-using Params = std::unique_ptr<OSSL_PARAM, decltype(&OSSL_PARAM_free)>;
-using KeyContext = std::unique_ptr<EVP_PKEY_CTX, decltype(&EVP_PKEY_CTX_free)>;
 using DigestContext = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
 
 const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
@@ -37,13 +25,6 @@ unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned ch
 Error broken(std::string text) {
   ERR_clear_error();
   return Error(ErrorCode::local, std::move(text));
-}
-
-Number number_of(std::string_view bytes) {
-  Number number(BN_bin2bn(bytes_of(bytes), static_cast<int>(bytes.size()), nullptr), BN_clear_free);
-  if (number == nullptr) throw std::bad_alloc();
-  BN_set_flags(number.get(), BN_FLG_CONSTTIME);
-  return number;
 }
 
 std::string bytes_of(const BIGNUM* number) {
@@ -74,10 +55,7 @@ const Curve* curve_of(const EVP_PKEY* key) {
   std::array<char, 80> name{};
   std::size_t size = 0;
   if (EVP_PKEY_get_group_name(key, name.data(), name.size(), &size) != 1) return nullptr;
-  for (const Curve& curve : curves) {
-    if (curve.openssl == std::string_view(name.data(), size)) return &curve;
-  }
-  return nullptr;
+  return curve_of_openssl({name.data(), size});
 }
 
 std::optional<std::string> ecdsa_blob(const EVP_PKEY* key) {
@@ -118,39 +96,10 @@ std::optional<std::string> blob_of(const EVP_PKEY* key) {
   }
 }
 
-std::shared_ptr<EVP_PKEY> owned(EVP_PKEY* key) { return {key, EVP_PKEY_free}; }
-
-// Collects parameters and makes a key pair of them. The numbers must outlive make().
-class KeyBuilder {
- public:
-  KeyBuilder() : builder_(OSSL_PARAM_BLD_new(), OSSL_PARAM_BLD_free) {
-    if (builder_ == nullptr) throw std::bad_alloc();
-  }
-  void add(const char* name, const Number& number) {
-    ok_ = ok_ && OSSL_PARAM_BLD_push_BN(builder_.get(), name, number.get()) == 1;
-  }
-  void add_text(const char* name, std::string_view text) {
-    ok_ = ok_ && OSSL_PARAM_BLD_push_utf8_string(builder_.get(), name, text.data(), text.size()) == 1;
-  }
-  void add_bytes(const char* name, std::string_view bytes) {
-    ok_ = ok_ && OSSL_PARAM_BLD_push_octet_string(builder_.get(), name, bytes.data(), bytes.size()) == 1;
-  }
-
-  Result<PrivateKey> make(const char* type) {
-    const Params params(OSSL_PARAM_BLD_to_param(builder_.get()), OSSL_PARAM_free);
-    const KeyContext context(EVP_PKEY_CTX_new_from_name(nullptr, type, nullptr), EVP_PKEY_CTX_free);
-    EVP_PKEY* key = nullptr;
-    if (!ok_ || params == nullptr || context == nullptr || EVP_PKEY_fromdata_init(context.get()) != 1 ||
-        EVP_PKEY_fromdata(context.get(), &key, EVP_PKEY_KEYPAIR, params.get()) != 1) {
-      return std::unexpected(broken("its numbers are no key"));
-    }
-    return PrivateKey::from(owned(key));
-  }
-
- private:
-  std::unique_ptr<OSSL_PARAM_BLD, decltype(&OSSL_PARAM_BLD_free)> builder_;
-  bool ok_ = true;
-};
+Result<PrivateKey> made(std::shared_ptr<EVP_PKEY> key) {
+  if (key == nullptr) return std::unexpected(broken("its numbers are no key"));
+  return PrivateKey::from(std::move(key));
+}
 
 // OpenSSL gives an ECDSA signature as DER; SSH wants the two numbers.
 std::optional<std::string> ecdsa_signature(const std::string& der) {
@@ -202,20 +151,16 @@ Result<std::string> PrivateKey::sign(std::string_view data, std::string_view alg
 }
 
 Result<PrivateKey> make_ed25519(std::string_view seed) {
-  EVP_PKEY* key = EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, bytes_of(seed), seed.size());
-  if (key == nullptr) return std::unexpected(broken("its numbers are no key"));
-  return PrivateKey::from(owned(key));
+  return made({EVP_PKEY_new_raw_private_key(EVP_PKEY_ED25519, nullptr, bytes_of(seed), seed.size()), EVP_PKEY_free});
 }
 
 Result<PrivateKey> make_ecdsa(std::string_view curve, std::string_view point, std::string_view scalar) {
   KeyBuilder builder;
-  for (const Curve& known : curves) {
-    if (known.ssh == curve) builder.add_text(OSSL_PKEY_PARAM_GROUP_NAME, known.openssl);
-  }
+  if (const Curve* known = curve_of_ssh(curve)) builder.add_text(OSSL_PKEY_PARAM_GROUP_NAME, known->openssl);
   const Number secret = number_of(scalar);
   builder.add_bytes(OSSL_PKEY_PARAM_PUB_KEY, point);
   builder.add(OSSL_PKEY_PARAM_PRIV_KEY, secret);
-  return builder.make("EC");
+  return made(builder.make("EC", EVP_PKEY_KEYPAIR));
 }
 
 Result<PrivateKey> make_rsa(const RsaFields& fields) {
@@ -245,7 +190,7 @@ Result<PrivateKey> make_rsa(const RsaFields& fields) {
   builder.add(OSSL_PKEY_PARAM_RSA_EXPONENT1, secret_p);
   builder.add(OSSL_PKEY_PARAM_RSA_EXPONENT2, secret_q);
   builder.add(OSSL_PKEY_PARAM_RSA_COEFFICIENT1, coefficient);
-  return builder.make("RSA");
+  return made(builder.make("RSA", EVP_PKEY_KEYPAIR));
 }
 
 }  // namespace kirikae::ssh
