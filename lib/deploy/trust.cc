@@ -34,6 +34,7 @@ plan::KeyName name_of(std::string_view key, std::string place = {}) {
 
 HostKeyView view_of(const Place& place) {
   HostKeyView view{place.stop.target.name, place.stop.jump, KeyState::known, name_of(place.shown->key)};
+  view.certificate = place.shown->judged.certificate;
   switch (place.shown->judged.standing) {
     case ssh::Standing::known:
       break;
@@ -45,6 +46,7 @@ HostKeyView view_of(const Place& place) {
       view.state = KeyState::changed;
       break;
     case ssh::Standing::revoked:
+    case ssh::Standing::forged:  // look() gives none of these
       view.state = KeyState::revoked;
       break;
   }

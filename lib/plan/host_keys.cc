@@ -18,6 +18,11 @@ std::string shown(const KeyName& key) {
   return key.place.empty() ? text : fmt::format("{} ({})", text, key.place);
 }
 
+// The key that a host shows, and what is wrong with the certificate around it.
+std::string shown(const HostKeyView& view) {
+  return shown(view.key) + (view.certificate.empty() ? "" : fmt::format("; its certificate {}", view.certificate));
+}
+
 std::string others_text(const HostKeyView& view) {
   std::vector<std::string> texts;
   for (const KeyName& other : view.others) texts.push_back(shown(other));
@@ -54,11 +59,11 @@ std::string text_of(const HostKeyView& view) {
     case KeyState::known:
       return "known: " + shown(view.key);
     case KeyState::fresh:
-      return view.file.empty() ? "new: " + shown(view.key) : fmt::format("added to {}: {}", view.file, shown(view.key));
+      return view.file.empty() ? "new: " + shown(view) : fmt::format("added to {}: {}", view.file, shown(view.key));
     case KeyState::changed:
       if (!view.file.empty())
         return fmt::format("replaced in {}: {}, instead of {}", view.file, shown(view.key), others_text(view));
-      return fmt::format("HOST KEY HAS CHANGED: it shows {}, but known is {}", shown(view.key), others_text(view));
+      return fmt::format("HOST KEY HAS CHANGED: it shows {}, but known is {}", shown(view), others_text(view));
     case KeyState::revoked:
       return "REVOKED: " + shown(view.key);
   }

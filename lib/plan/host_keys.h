@@ -21,6 +21,7 @@ struct HostKeyView {
   KeyName key;
   std::vector<KeyName> others{};  // of one that has changed: what is on file
   std::string file{};             // where it was added; empty: it wasn't
+  std::string certificate{};      // why the host's doesn't count: "has expired on …"; empty: it does, or there is none
 };
 
 // "db1", "bastion (jump host)".

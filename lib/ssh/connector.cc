@@ -9,6 +9,7 @@
 #include "host/command.h"
 #include "ssh/agent_forward.h"
 #include "ssh/authenticator.h"
+#include "ssh/certificate.h"
 #include "ssh/channel.h"
 #include "ssh/jump_hosts.h"
 #include "ssh/libssh2_error.h"
@@ -343,7 +344,13 @@ Result<ShownKey> SshConnector::look(const Stop& stop, const Tell& tell, const Wa
   const Way way{*std::move(route), Goal::key};
   TRY_ASSIGN(const Attempt attempt, get_in(way, tell, wait));
   const std::string key = attempt.session->host_key();
-  return ShownKey{way.known_as(), way.known_port(), key, way.host.known_hosts, way.keys->judge(way.known_as(), way.known_port(), key)};
+  const std::string& signatures = way.host.ca_signature_algorithms;
+  auto judged = way.keys->judge(way.known_as(), way.known_port(), key, signatures);
+  // What is wrong with a certificate, or with its authority, no line for the key would mend.
+  if (is_certificate(key) && (judged.standing == Standing::forged || judged.standing == Standing::revoked)) {
+    return std::unexpected(way.keys->verify(way.known_as(), way.known_port(), key, signatures).error().on(stop.target.name));
+  }
+  return ShownKey{way.known_as(), way.known_port(), plain_key(key), way.host.known_hosts, std::move(judged)};
 }
 
 Result<Trusted> SshConnector::trust(const ShownKey& shown, bool replace) {

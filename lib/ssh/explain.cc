@@ -68,6 +68,7 @@ std::vector<SettingLine> explain(const HostSettings& settings, const HostSetting
   add("ServerAliveCountMax", false, std::to_string(settings.keepalive_count), std::to_string(usual.keepalive_count), true);
   add("KexAlgorithms", false, text(settings.kex), text(usual.kex), true);
   add("HostKeyAlgorithms", false, text(settings.host_key_algorithms), text(usual.host_key_algorithms), true);
+  add("CASignatureAlgorithms", false, text(settings.ca_signature_algorithms), text(usual.ca_signature_algorithms), true);
   add("Ciphers", false, text(settings.ciphers), text(usual.ciphers), true);
   add("MACs", false, text(settings.macs), text(usual.macs), true);
   return lines;

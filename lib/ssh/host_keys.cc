@@ -5,12 +5,15 @@
 
 #include <algorithm>
 #include <array>
+#include <ctime>
 #include <map>
 #include <mutex>
 #include <new>
 
 #include "core/shell_quote.h"
+#include "ssh/host_certificate.h"
 #include "ssh/known_hosts.h"
+#include "ssh/libssh2_patches.h"
 #include "ssh/local_file.h"
 #include "ssh/wire.h"
 
@@ -18,6 +21,9 @@ namespace kirikae::ssh {
 namespace {
 
 constexpr std::size_t file_limit = 64U << 20U;
+constexpr std::array certificate_algorithms{
+    "ssh-ed25519-cert-v01@openssh.com",         "ecdsa-sha2-nistp256-cert-v01@openssh.com", "ecdsa-sha2-nistp384-cert-v01@openssh.com",
+    "ecdsa-sha2-nistp521-cert-v01@openssh.com", "rsa-sha2-512-cert-v01@openssh.com",        "rsa-sha2-256-cert-v01@openssh.com"};
 
 struct Entry {
   std::size_t file = 0;  // index
@@ -97,13 +103,22 @@ struct HostKeys::State {
     Standing standing = Standing::unknown;
     std::vector<const Entry*> others{};  // keys on file that are not this one
     const Entry* deciding = nullptr;     // the line that revokes it, or the authority's
+    std::string key{};                   // that was judged, plain
+    CertificateTrouble trouble{};        // of the certificate around it
+    std::string label{};                 // of that certificate; empty: there is none
   };
-  Judged find(const std::string& host, int port, std::string_view key) const;
+  Judged find(const std::string& host, int port, std::string_view shown, std::string_view signatures) const;
+  Judged find_plain(const std::string& host, int port, std::string_view key) const;
+  // The line that has the authority of a certificate.
+  const Entry* authority_line(const std::string& host, int port, std::string_view key, KnownHostsLine::Marker marker) const;
+  Error refusal(const std::string& host, int port, const Judged& judged) const;
   std::string adding(const std::string& host, int port, std::string_view key) const;
   std::string removing(const std::string& host, int port, std::string_view key, const std::vector<const Entry*>& old) const;
-  Error unknown(const std::string& host, int port, std::string_view key, const Entry* authority) const;
-  Error revoked(const std::string& host, int port, std::string_view key, const Entry& by) const;
-  Error changed(const std::string& host, int port, std::string_view key, const std::vector<const Entry*>& old) const;
+  std::string passed_over() const;
+  Error unknown(const std::string& host, int port, const Judged& judged) const;
+  Error uncertified(const std::string& host, int port, const Judged& judged) const;
+  Error revoked(const std::string& host, int port, const Judged& judged) const;
+  Error changed(const std::string& host, int port, const Judged& judged) const;
 };
 
 std::vector<std::size_t> HostKeys::State::lines_of(const std::string& host, int port) const {
@@ -149,7 +164,11 @@ std::vector<std::string> HostKeys::key_types(const std::string& host, int port) 
   const auto add = [&](std::string type) {
     if (std::ranges::find(types, type) == types.end()) types.push_back(std::move(type));
   };
-  for (const std::size_t index : state_->lines_of(host, port)) {
+  const auto lines = state_->lines_of(host, port);
+  const bool vouched = std::ranges::any_of(
+      lines, [&](std::size_t index) { return state_->entries[index].line.marker == KnownHostsLine::Marker::cert_authority; });
+  if (vouched && libssh2_is_patched) types.assign(certificate_algorithms.begin(), certificate_algorithms.end());
+  for (const std::size_t index : lines) {
     const KnownHostsLine& line = state_->entries[index].line;
     if (line.marker != KnownHostsLine::Marker::none) continue;
     if (std::string type = key_type(line.key); type == "ssh-rsa") {
@@ -162,15 +181,16 @@ std::vector<std::string> HostKeys::key_types(const std::string& host, int port) 
   return types;
 }
 
-HostKeys::State::Judged HostKeys::State::find(const std::string& host, int port, std::string_view key) const {
+HostKeys::State::Judged HostKeys::State::find_plain(const std::string& host, int port, std::string_view key) const {
   Judged judged;
+  judged.key = key;
   bool known = false;
   for (const std::size_t index : lines_of(host, port)) {
     const Entry& entry = entries[index];
     const bool same = entry.line.key == key;
     switch (entry.line.marker) {
       case KnownHostsLine::Marker::revoked:
-        if (same) return {Standing::revoked, {}, &entry};
+        if (plain_key(entry.line.key) == key) return {.standing = Standing::revoked, .deciding = &entry, .key = std::string(key)};
         break;
       case KnownHostsLine::Marker::cert_authority:
         if (judged.deciding == nullptr) judged.deciding = &entry;
@@ -188,9 +208,48 @@ HostKeys::State::Judged HostKeys::State::find(const std::string& host, int port,
   return judged;
 }
 
-Judgement HostKeys::judge(const std::string& host, int port, std::string_view key_blob) const {
-  const auto judged = state_->find(host, port, key_blob);
-  Judgement judgement{judged.standing};
+const Entry* HostKeys::State::authority_line(const std::string& host, int port, std::string_view key, KnownHostsLine::Marker marker) const {
+  for (const std::size_t index : lines_of(host, port)) {
+    const Entry& entry = entries[index];
+    if (entry.line.marker == marker && entry.line.key == key) return &entry;
+  }
+  return nullptr;
+}
+
+// As OpenSSH: one that is no proof at all is refused; one that says nothing about this host leaves the key inside, to be judged as if it had
+// been shown alone.
+HostKeys::State::Judged HostKeys::State::find(const std::string& host, int port, std::string_view shown,
+                                              std::string_view signatures) const {
+  if (!is_certificate(shown)) return find_plain(host, port, shown);
+  const auto certificate = HostCertificate::read(shown);
+  if (!certificate) return {.standing = Standing::forged, .key = std::string(shown), .trouble = certificate.error()};
+  Judged judged = find_plain(host, port, certificate->key());
+  judged.label = certificate->label();
+  if (judged.standing == Standing::revoked) return judged;
+  const std::string& authority = certificate->authority();
+  if (const Entry* by = authority_line(host, port, authority, KnownHostsLine::Marker::revoked); by != nullptr) {
+    judged.standing = Standing::revoked;
+    judged.deciding = by;
+    judged.trouble = {"is of an authority that is revoked", "have another authority sign the host's key, and trust that one (@cert-authority in known_hosts)"};
+    return judged;
+  }
+  const Entry* trusted = authority_line(host, port, authority, KnownHostsLine::Marker::cert_authority);
+  if (trusted == nullptr) {
+    judged.trouble = {"is of an authority that is not trusted for it",
+                      fmt::format("compare that fingerprint with the authority's own (ssh-keygen -lf CA.pub); if they are the same, add "
+                                  "'@cert-authority {} ' and the line of CA.pub to {}",
+                                  listed_name(host, port), files.empty() ? "known_hosts" : files.front())};
+    return judged;
+  }
+  judged.trouble = certificate->trouble(host, static_cast<std::uint64_t>(std::max<std::time_t>(std::time(nullptr), 0)), signatures);
+  judged.deciding = trusted;
+  if (!judged.trouble.any()) judged.standing = Standing::known;
+  return judged;
+}
+
+Judgement HostKeys::judge(const std::string& host, int port, std::string_view key_blob, std::string_view signatures) const {
+  const auto judged = state_->find(host, port, key_blob, signatures);
+  Judgement judgement{judged.standing, {}, judged.trouble.text};
   if (judged.standing != Standing::changed) return judgement;
   for (const Entry* entry : judged.others) {
     judgement.others.push_back({state_->files[entry->file], entry->line.line, entry->line.key, names_one_host(entry->line)});
@@ -198,24 +257,35 @@ Judgement HostKeys::judge(const std::string& host, int port, std::string_view ke
   return judgement;
 }
 
-Result<void> HostKeys::verify(const std::string& host, int port, std::string_view key_blob) const {
-  const auto judged = state_->find(host, port, key_blob);
+Result<void> HostKeys::verify(const std::string& host, int port, std::string_view key_blob, std::string_view signatures) const {
+  const auto judged = state_->find(host, port, key_blob, signatures);
+  if (judged.standing == Standing::known) return {};
+  return std::unexpected(state_->refusal(host, port, judged));
+}
+
+Error HostKeys::State::refusal(const std::string& host, int port, const Judged& judged) const {
   switch (judged.standing) {
-    case Standing::known:
-      return {};
     case Standing::revoked:
-      return std::unexpected(state_->revoked(host, port, key_blob, *judged.deciding));
+      return revoked(host, port, judged);
     case Standing::changed:
-      return std::unexpected(state_->changed(host, port, key_blob, judged.others));
+      return changed(host, port, judged);
+    case Standing::forged:
+      return {ErrorCode::host_key, fmt::format("host certificate of {} {}", shown(host, port), judged.trouble.text), judged.trouble.hint};
+    case Standing::known:
     case Standing::unknown:
     case Standing::vouched:
       break;
   }
-  return std::unexpected(state_->unknown(host, port, key_blob, judged.deciding));
+  return judged.trouble.any() ? uncertified(host, port, judged) : unknown(host, port, judged);
 }
 
-Error HostKeys::State::revoked(const std::string& host, int port, std::string_view key, const Entry& by) const {
-  return {ErrorCode::host_key, fmt::format("host key of {} is revoked: {} ({})", shown(host, port), shown(key), place(by)),
+Error HostKeys::State::revoked(const std::string& host, int port, const Judged& judged) const {
+  const std::string by = place(*judged.deciding);
+  if (judged.trouble.any()) {
+    return {ErrorCode::host_key, fmt::format("host certificate of {} {}: {} ({})", shown(host, port), judged.trouble.text, judged.label, by),
+            judged.trouble.hint};
+  }
+  return {ErrorCode::host_key, fmt::format("host key of {} is revoked: {} ({})", shown(host, port), shown(judged.key), by),
           "the host needs a new key; until it has one, anybody who holds the revoked key can pretend to be this host"};
 }
 
@@ -253,38 +323,46 @@ std::string HostKeys::State::removing(const std::string& host, int port, std::st
   return text + adding(host, port, key) + (!trust_command.empty() && by_hand.size() < old.size() ? " --replace" : "");
 }
 
-Error HostKeys::State::unknown(const std::string& host, int port, std::string_view key, const Entry* authority) const {
-  std::string text = fmt::format("host key of {} is not known: {}", shown(host, port), shown(key));
-  if (authority != nullptr) {
-    text +=
-        fmt::format("; {} trusts a certificate authority for this host, but host certificates can't be checked here",
-                    place(*authority));
+std::string HostKeys::State::passed_over() const {
+  if (warnings.empty()) return {};
+  return fmt::format("; passed over: {}{}", warnings.front(), warnings.size() > 1 ? fmt::format(" (and {} more)", warnings.size() - 1) : "");
+}
+
+Error HostKeys::State::unknown(const std::string& host, int port, const Judged& judged) const {
+  std::string text = fmt::format("host key of {} is not known: {}", shown(host, port), shown(judged.key));
+  if (judged.deciding != nullptr) {
+    text += fmt::format("; {} trusts a certificate authority for this host, but {}", place(*judged.deciding),
+                        libssh2_is_patched ? "it shows no certificate" : "host certificates can't be checked here");
   } else {
     text += read.empty() ? fmt::format(" (none of these files is there: {})", joined(files))
                          : fmt::format(" (read: {})", joined(read));
   }
-  if (!warnings.empty()) {
-    text += fmt::format("; passed over: {}", warnings.front());
-    if (warnings.size() > 1) text += fmt::format(" (and {} more)", warnings.size() - 1);
-  }
   return Error(
-      ErrorCode::host_key, std::move(text),
+      ErrorCode::host_key, text + passed_over(),
       fmt::format(
           "compare the fingerprint with the one that `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` prints on the "
           "host; if they are the same, run: {}",
-          short_key_type(key), adding(host, port, key)));
+          short_key_type(judged.key), adding(host, port, judged.key)));
 }
 
-Error HostKeys::State::changed(const std::string& host, int port, std::string_view key,
-                               const std::vector<const Entry*>& old) const {
+Error HostKeys::State::uncertified(const std::string& host, int port, const Judged& judged) const {
+  const std::string trusted =
+      judged.deciding == nullptr ? std::string() : fmt::format("; {} trusts {}", place(*judged.deciding), shown(judged.deciding->line.key));
+  return {ErrorCode::host_key,
+          fmt::format("host certificate of {} {}: {}{}; nor is its key known: {}{}", shown(host, port), judged.trouble.text, judged.label,
+                      trusted, shown(judged.key), passed_over()),
+          judged.trouble.hint};
+}
+
+Error HostKeys::State::changed(const std::string& host, int port, const Judged& judged) const {
   std::vector<std::string> known;
-  for (const Entry* entry : old) known.push_back(fmt::format("{} ({})", shown(entry->line.key), place(*entry)));
+  for (const Entry* entry : judged.others) known.push_back(fmt::format("{} ({})", shown(entry->line.key), place(*entry)));
   return Error(
       ErrorCode::host_key,
-      fmt::format("HOST KEY OF {} HAS CHANGED: it shows {}, but known is {}; somebody may be listening in, or the host "
-                  "was installed anew",
-                  shown(host, port), shown(key), joined(known)),
-      fmt::format("ask whoever runs the host; only if the new fingerprint is its own, {}", removing(host, port, key, old)));
+      fmt::format("HOST KEY OF {} HAS CHANGED: it shows {}, but known is {}; {}", shown(host, port), shown(judged.key), joined(known),
+                  judged.trouble.any() ? fmt::format("its certificate {} ({})", judged.trouble.text, judged.label)
+                                       : "somebody may be listening in, or the host was installed anew"),
+      fmt::format("ask whoever runs the host; only if the new fingerprint is its own, {}", removing(host, port, judged.key, judged.others)));
 }
 
 }  // namespace kirikae::ssh

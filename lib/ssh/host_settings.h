@@ -67,6 +67,7 @@ struct HostSettings {
 
   // What may be agreed on, comma separated; empty: whatever this program has.
   std::string kex, host_key_algorithms, ciphers, macs;
+  std::string ca_signature_algorithms;  // what host certificates may be signed with, likewise
 
   std::string command;  // with which a person gets there likewise: "ssh -p 2222 deploy@web1"
 

@@ -24,7 +24,7 @@ struct Stop {
 struct ShownKey {
   std::string name;  // under which it is known: HostKeyAlias, or the address
   int port = 22;
-  std::string key;                 // blob
+  std::string key;                 // blob; of a certificate, the key inside
   std::vector<std::string> files;  // of known hosts
   Judgement judged;
 };

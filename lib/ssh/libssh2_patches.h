@@ -1,4 +1,5 @@
-// What third_party/libssh2/ours adds to libssh2: each spares a round trip or two. A library of the system has none of it.
+// What third_party/libssh2/ours adds to libssh2: each spares a round trip or two, but for the last, by which hosts can be asked for
+// certificates (HostKeys::key_types()). A library of the system has none of it.
 #pragma once
 
 #include <libssh2.h>
@@ -6,7 +7,7 @@
 namespace kirikae::ssh {
 
 #if defined(LIBSSH2_FLAG_EARLY_KEX) && defined(LIBSSH2_FLAG_EARLY_AUTH) && defined(LIBSSH2_FLAG_SIGN_FIRST) && \
-    defined(LIBSSH2_FLAG_EARLY_CHANNEL)
+    defined(LIBSSH2_FLAG_EARLY_CHANNEL) && defined(LIBSSH2_HOSTKEY_TYPE_CERTIFICATE)
 
 inline constexpr bool libssh2_is_patched = true;
 

@@ -6,6 +6,7 @@
 #include <mutex>
 #include <set>
 
+#include "ssh/certificate.h"
 #include "ssh/known_hosts_file.h"
 #include "ssh/wire.h"
 
@@ -39,8 +40,8 @@ bool same(const Judgement& a, const Judgement& b) {
 }  // namespace
 
 Result<bool> accept_new_key(const std::vector<std::string>& files, const std::string& host, int port,
-                            std::string_view key, const std::string& trust_command) {
-  const auto unknown = [&](const HostKeys& keys) { return keys.judge(host, port, key).standing == Standing::unknown; };
+                            std::string_view key, const std::string& trust_command, std::string_view signatures) {
+  const auto unknown = [&](const HostKeys& keys) { return keys.judge(host, port, key, signatures).standing == Standing::unknown; };
   const std::scoped_lock lock(writing());
   HostKeys keys = HostKeys::load(files, trust_command);
   if (unknown(keys)) {
@@ -50,12 +51,12 @@ Result<bool> accept_new_key(const std::vector<std::string>& files, const std::st
     if (!file) return std::unexpected(not_kept(host, key, file.error()));
     keys = HostKeys::load(files, trust_command);  // another process may have been quicker
     if (unknown(keys)) {
-      if (auto written = file->append(listed_name(host, port), key); !written)
+      if (auto written = file->append(listed_name(host, port), plain_key(key)); !written)
         return std::unexpected(not_kept(host, key, written.error()));
       return true;
     }
   }
-  TRY(keys.verify(host, port, key));
+  TRY(keys.verify(host, port, key, signatures));
   return false;
 }
 

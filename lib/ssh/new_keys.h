@@ -13,7 +13,7 @@ namespace kirikae::ssh {
 // `accept-new`: as HostKeys::verify(), by the files as they are now; but the key of a host that nothing is known of is written to the
 // first of them. True: that was done. Errors (host_key): those of verify(), and that it can't be written.
 Result<bool> accept_new_key(const std::vector<std::string>& files, const std::string& host, int port,
-                            std::string_view key, const std::string& trust_command);
+                            std::string_view key, const std::string& trust_command, std::string_view signatures = {});
 
 struct Trusted {
   bool added = false;

@@ -263,6 +263,7 @@ Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswe
   }
   settings.kex = named("kexalgorithms");
   settings.host_key_algorithms = named("hostkeyalgorithms");
+  settings.ca_signature_algorithms = named("casignaturealgorithms");
   settings.ciphers = named("ciphers");
   settings.macs = named("macs");
   return settings;

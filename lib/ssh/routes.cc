@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "ssh/certificate.h"
 #include "ssh/new_keys.h"
 #include "ssh/ssh_config.h"
 #include "ssh/wire.h"
@@ -86,12 +87,14 @@ Result<std::vector<OpensshStop>> Routes::openssh_stops(const Route& route, const
 
 // A key that is new is on file before anybody logs in.
 Result<void> Routes::verify(const Route& route, const std::string& key) {
-  if (!route.host.accept_new) return route.keys->verify(route.known_as(), route.known_port(), key);
-  if (route.keys->verify(route.known_as(), route.known_port(), key)) return {};
-  TRY_ASSIGN(const bool added, accept_new_key(route.host.known_hosts, route.known_as(), route.known_port(), key, settings_.trust_command));
+  const std::string& signatures = route.host.ca_signature_algorithms;
+  auto verified = route.keys->verify(route.known_as(), route.known_port(), key, signatures);
+  if (verified || !route.host.accept_new) return verified;
+  TRY_ASSIGN(const bool added,
+             accept_new_key(route.host.known_hosts, route.known_as(), route.known_port(), key, settings_.trust_command, signatures));
   if (added && settings_.warn) {
     settings_.warn(route.target.jump ? std::string() : route.target.name,
-                   fmt::format("added the host key of '{}' ({} {}) to {}", route.target.name, short_key_type(key), fingerprint(key),
+                   fmt::format("added the host key of '{}' ({} {}) to {}", route.target.name, short_key_type(plain_key(key)), fingerprint(plain_key(key)),
                                route.host.known_hosts.front()));
   }
   return {};

@@ -15,6 +15,7 @@
 
 #include "host/command.h"
 #include "ssh/agent_forward.h"
+#include "ssh/certificate.h"
 #include "ssh/channel.h"
 #include "ssh/libssh2_error.h"
 #include "ssh/libssh2_patches.h"
@@ -212,7 +213,7 @@ std::string Session::host_key() const {
   return blob != nullptr ? std::string(blob, size) : std::string();
 }
 
-std::string Session::identity() const { return fingerprint(host_key()); }
+std::string Session::identity() const { return fingerprint(plain_key(host_key())); }
 
 std::unique_ptr<ShellOpening> Session::open_shell() { return std::make_unique<ChannelOpening>(*this, host::start_line(), forwards_agent()); }
 

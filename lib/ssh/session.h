@@ -55,7 +55,7 @@ class Session final : public Link {
   // Likewise: the connection broke in the midst of it, or the host got on badly with what was sent early, and hung up or fell silent. Another
   // one may do better.
   [[nodiscard]] bool may_be_tried_again() const { return may_be_tried_again_; }
-  [[nodiscard]] std::string host_key() const;  // the blob; empty before the handshake
+  [[nodiscard]] std::string host_key() const;  // the blob, of a key or a certificate; empty before the handshake
   [[nodiscard]] bool is_openssh() const;       // says its greeting; after the handshake
   [[nodiscard]] std::string identity() const override;
   std::unique_ptr<ShellOpening> open_shell() override;

@@ -86,7 +86,7 @@ TEST_CASE("accept-new looks at all files, and writes nothing of a host that any 
   const Case each = GENERATE_REF(
       Case{"web1 " + one.line + "\n", one, ""}, Case{"w* " + one.line + "\n", two, "HAS CHANGED"},
       Case{"web1 " + rsa.line + "\n", one, "HAS CHANGED"}, Case{"@revoked * " + one.line + "\n", one, "is revoked"},
-      Case{"@cert-authority web1 " + two.line + "\n", one, "host certificates can't be checked here"});
+      Case{"@cert-authority web1 " + two.line + "\n", one, "trusts a certificate authority for this host"});
   CAPTURE(each.second);
   const Names files{folder / "first", folder.write("second", each.second)};
   const auto accepted = accept_new_key(files, "web1", 22, each.shown.blob, "");

@@ -57,6 +57,7 @@ TEST_CASE("a host is reached as ssh_config says, patterns and tokens included") 
   AddressFamily inet6
   BindAddress 127.0.0.9
   Ciphers aes256-ctr
+  CASignatureAlgorithms rsa-sha2-512,ssh-ed25519
 Host *
   User nobody
   Port 1
@@ -82,6 +83,7 @@ Host *
   CHECK(web.family == AddressFamily::ipv6);
   CHECK(web.bind_address == "127.0.0.9");
   CHECK(web.ciphers == "aes256-ctr");
+  CHECK(web.ca_signature_algorithms == "rsa-sha2-512,ssh-ed25519");
   CHECK(web.macs.empty());  // nobody has named any
   CHECK(web.warnings.empty());
 }
@@ -89,6 +91,7 @@ Host *
 TEST_CASE("where ssh_config says nothing, a host has ssh's defaults") {
   const HostSettings host = *SshConfig({.config = "none"}, ada).of({"Web1", 0, ""}, {});
   CHECK(host.address == "web1");  // as ssh looks it up
+  CHECK(host.ca_signature_algorithms.empty());
   CHECK(host.port == 22);
   CHECK(host.user == test::run_program({"id", "-un"}).output.substr(0, host.user.size()));
   CHECK_FALSE(host.identities_given);

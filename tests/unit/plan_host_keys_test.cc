@@ -34,6 +34,9 @@ TEST_CASE("hosts of which the same is to be said share a line, and old keys stan
         "db2: REVOKED: ed25519 SHA256:one\n"
         "db3: new: ed25519 SHA256:one\n");
   CHECK(host_keys_text({}).empty());
+  auto expired = views().back();
+  expired.certificate = "has expired";
+  CHECK(host_keys_text({expired}) == "db3: new: ed25519 SHA256:one; its certificate has expired\n");
 }
 
 TEST_CASE("the same as data has each host by itself", "[plan]") {

@@ -1,0 +1,17 @@
+// Signatures that others have made, verified by their public keys.
+#pragma once
+
+#include <string_view>
+
+namespace kirikae::ssh {
+
+enum class Verdict {
+  good,
+  wrong,      // not this key's, not of this data, or damaged
+  not_taken,  // of a kind that isn't looked at: SHA-1, DSA, hardware keys, RSA keys of less than 1024 bits
+};
+
+// `key`: a plain public key's blob; `signature` as SSH has it, an algorithm and bytes. Only ed25519, ecdsa and RSA with SHA-2.
+Verdict check_signature(std::string_view key, std::string_view data, std::string_view signature);
+
+}  // namespace kirikae::ssh
