@@ -56,6 +56,11 @@ std::string exports(const std::map<std::string, std::string>& environment, const
   return text;
 }
 
+// For a task that has them in a process of its own.
+std::string environment_function(const std::map<std::string, std::string>& environment, const SecretSet* secrets) {
+  return "kk_environment() {\n:\n" + exports(environment, secrets) + "}\n";
+}
+
 // A name as parse_facts reads it back: what isn't plain text of one line is written %XX.
 std::string percent_encoded(std::string_view name) {
   constexpr char digits[] = "0123456789ABCDEF";
@@ -166,11 +171,20 @@ Command task(const std::string& name, const std::string& run, const std::string&
   return {"task " + name, text + exports(environment, secrets) + call("kk_task") + ")\n"};
 }
 
+Command task_at_terminal(const std::string& name, const std::string& run, const std::string& folder,
+                         const std::map<std::string, std::string>& environment, const SecretSet* secrets) {
+  Command command{"task " + name, std::string(embedded_script("task")) + std::string(embedded_script("terminal")) +
+                                      shell_assign("kk_folder", folder) + shell_assign("kk_run", run) + environment_function(environment, secrets) +
+                                      call("kk_at_terminal")};
+  command.terminal = true;
+  return command;
+}
+
 Command task_as(const Become& become, const std::string& name, const std::string& run, const std::string& folder,
                 const std::map<std::string, std::string>& environment, const SecretSet* secrets) {
   const std::string program = "unset LC_ALL\n" + std::string(embedded_script("fail")) + std::string(embedded_script("task")) +
                               std::string(embedded_script("other_user")) + shell_assign("kk_folder", folder) + shell_assign("kk_run", run) +
-                              "kk_environment() {\n:\n" + exports(environment, secrets) + "}\nkk_as_other\n";
+                              environment_function(environment, secrets) + "kk_as_other\n";
   const auto lines = std::count(program.begin(), program.end(), '\n');
   std::string text = "(\n" + std::string(embedded_script("become")) + shell_assign("kk_become", become.user) +
                      shell_assign("kk_count", std::to_string(lines)) + shell_assign("kk_program", program) + call("kk_task_as") + ")\n";

@@ -20,6 +20,7 @@ struct Command {
   std::string name;  // for messages: "facts", "publish", "task migrate"
   std::string text;
   bool ours = false;  // it runs functions of the script and nothing else, which leave no process behind
+  bool terminal = false;  // it needs one: a channel of its own, whose streams are one; without `input`
   std::string input{};  // lines for its standard input, which is empty otherwise: what may stand in no environment either
 };
 
@@ -27,6 +28,11 @@ struct Command {
 // The protocol spoken from there on is in docs/design.md.
 std::string_view script();
 std::string start_line();
+
+// The same on a channel with a terminal, which is made fit for the script first: nothing may be sent before it has said `terminal_ready`.
+// Standard output and standard error are one there, and standard error's frames are not sent.
+std::string terminal_line();
+inline constexpr std::string_view terminal_ready = "kirikae-terminal";
 
 // The remote command of `ssh` for a person: a login shell in `current`, else in deploy_to, else at home. Every login shell passes it
 // on unharmed, whatever deploy_to is called.
@@ -95,7 +101,11 @@ Command failure(std::string name, std::string_view message);
 Command task(const std::string& name, const std::string& run, const std::string& folder,
              const std::map<std::string, std::string>& environment, const SecretSet* secrets = nullptr);
 
-// The same as another user of the host, by sudo.
+// The same with a terminal.
+Command task_at_terminal(const std::string& name, const std::string& run, const std::string& folder,
+                         const std::map<std::string, std::string>& environment, const SecretSet* secrets = nullptr);
+
+// As `task`, as another user of the host, by sudo.
 struct Become {
   std::string user;
   std::string_view password{};  // of who logs in, which sudo may ask for; empty: it must not ask

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "host/command.h"
 
 namespace kirikae::host {
@@ -5,6 +7,16 @@ namespace kirikae::host {
 // Generated from the *.sh beside this file (cmake/embed_scripts.cmake).
 std::string_view embedded_script(std::string_view name);
 std::string path_function();  // command.cc
+
+namespace {
+
+// Whatever reads ahead would take the first steps for its own; `sh -s` does. `dd` reads exactly so many bytes in one go where it
+// knows `fullblock` (GNU, busybox), and elsewhere fails before it has read any; then byte by byte.
+constexpr std::string_view read_script =
+    R"(IFS= read -r n; )"
+    R"(K=$(dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$n" 2>/dev/null || echo echo there is no dd); eval "$K"; kk_serve)";
+
+}  // namespace
 
 std::string_view script() {
   static const std::string whole = [] {
@@ -18,11 +30,11 @@ std::string_view script() {
   return whole;
 }
 
-// Whatever reads ahead would take the first steps for its own; `sh -s` does. `dd` reads exactly so many bytes in one go where it
-// knows `fullblock` (GNU, busybox), and elsewhere fails before it has read any; then byte by byte.
-std::string start_line() {
-  return R"(exec /bin/sh -c 'IFS= read -r n; )"
-         R"(K=$(dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$n" 2>/dev/null || echo echo there is no dd); eval "$K"; kk_serve')";
+std::string start_line() { return "exec /bin/sh -c '" + std::string(read_script) + "'"; }
+
+// What comes is read as it is, and shown to nobody. A signal is for the step.
+std::string terminal_line() {
+  return fmt::format("exec /bin/sh -c 'stty raw -echo || exit; trap : HUP INT TERM; echo {}; exec 2>/dev/null; {}'", terminal_ready, read_script);
 }
 
 // In it are no quotes, backslashes before quotes, newlines or `!`, which csh and fish read in their own ways.

@@ -60,6 +60,7 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
           [&](const RunTask& s) {
             auto environment = s.environment;
             environment.try_emplace("REVISION", values.revision);  // a task of the way back has its own
+            if (s.pty) return host::task_at_terminal(s.task, s.run, s.folder, environment, values.secrets);
             if (s.become.empty()) return host::task(s.task, s.run, s.folder, environment, values.secrets);
             host::Become become{s.become};
             if (!s.become_password.empty() && values.secrets != nullptr) {

@@ -47,6 +47,7 @@ struct RunTask {
   std::optional<std::chrono::seconds> timeout;
   std::string become{};           // another user of the host; empty: none
   std::string become_password{};  // the name of the secret that sudo is given; empty: none
+  bool pty = false;
 };
 struct Seal {  // data synced to disk, then the record `ready`
   host::ReleaseInfo info;

@@ -121,7 +121,7 @@ std::optional<Round> task_round(const TaskScene& scene, const recipe::Task& task
     const PlannedHost& host = scene.hosts[i];
     if (host.already || (scene.place == TaskScene::Place::before && host.facts.live.empty())) continue;
     RunTask step{task.name, task.run, folder_of(scene, task, host), environment_of(scene, &host), task.timeout,
-                 task.become, task.become_password.empty() ? scene.recipe.become_password : task.become_password};
+                 task.become, task.become_password.empty() ? scene.recipe.become_password : task.become_password, task.pty};
     round.hosts.push_back({i, {std::move(step)}});
   }
   if (round.hosts.empty()) return std::nullopt;

@@ -181,6 +181,7 @@ class Parser {
         task.timeout = duration(entry.value, "timeout", key_at("tasks.*.timeout"));
       task.become = text(entry.value, "become");
       task.become_password = text(entry.value, "become_password");
+      task.pty = flag(entry.value, "pty", key_at("tasks.*.pty"));
       task.dir = normalised(text(entry.value, "dir"));
       task.span = span_of(scene_.document, entry.place);
       recipe.tasks.emplace(entry.key, std::move(task));

@@ -22,6 +22,7 @@ struct Task {
   std::optional<std::chrono::seconds> timeout;  // none: no limit
   std::string become;                           // the user of the host that it runs as, by sudo; empty: who has logged in
   std::string become_password;                  // the name of a secret; empty: the recipe's
+  bool pty = false;                             // at a terminal
   std::string dir;                              // working directory inside the release (local: inside the recipe's folder)
   Span span;
 };

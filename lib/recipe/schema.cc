@@ -93,6 +93,12 @@ constexpr Key task_keys[] = {
      .summary = "The secret (a name of 'secrets') that sudo is given for this task where it asks. Commands and templates don't have it.",
      .example = "become_password: SUDO_PASSWORD",
      .interpolated = false},
+    {.name = "pty",
+     .type = Type::flag,
+     .fallback = "false",
+     .summary = "The command has a terminal (TERM=dumb, 80 columns), for what refuses to run without one. Nobody types there: who reads "
+                "finds the end of the input. Standard error can't be told from standard output. Not together with 'become'.",
+     .example = "pty: true"},
     {.name = "dir",
      .type = Type::text,
      .summary = "Working directory inside the release; of a local task, inside the recipe's folder.",

@@ -186,6 +186,7 @@ void write_task(Writer& out, const Task& task) {
   if (task.timeout) out.line("timeout", duration(*task.timeout));
   if (!task.become.empty()) out.line("become", value(task.become));
   if (!task.become_password.empty()) out.line("become_password", scalar(task.become_password));
+  if (task.pty) out.line("pty", "true");
   if (!task.dir.empty()) out.line("dir", value(task.dir));
   out.close();
 }

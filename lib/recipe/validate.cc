@@ -231,8 +231,11 @@ class Validator {
         note(tree->find("once")->place, "'once' does nothing for a local task: it runs once anyway", "remove it");
       if (const Node* become = child(tree, "become"))
         note(become->place, "'become' is for hosts, and this task is local", "write sudo in 'run', or remove it");
+      if (task.pty) note(tree->find("pty")->place, "'pty' is for hosts, and this task is local", "remove it");
       return;
     }
+    if (task.pty && !task.become.empty())
+      note(tree->find("pty")->place, "'pty' and 'become' don't go together", "write sudo in 'run', or remove one of them");
     if (scene_.all_roles.empty()) return;
     for (const Node* role : items_of(child(tree, "roles"))) {
       if (scene_.all_roles.contains(role->text) || !role_rule(role->text).empty()) continue;

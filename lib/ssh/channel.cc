@@ -16,8 +16,9 @@ namespace {
 
 constexpr unsigned window = 8u * 1024 * 1024;  // what the host may send before we have read it
 constexpr unsigned packet = 32768;
+constexpr int columns = 80, rows = 24;  // of a terminal
 
-Error open_error(Session& session, int code, std::chrono::milliseconds limit, const Wait& wait) {
+Error open_error(Session& session, int code, bool terminal, std::chrono::milliseconds limit, const Wait& wait) {
   const auto& target = session.target();
   const std::string place = place_of(target);
   if (wait.stop.stop_requested()) return Error(ErrorCode::cancelled, "starting a shell on " + place + " was stopped");
@@ -33,6 +34,10 @@ Error open_error(Session& session, int code, std::chrono::milliseconds limit, co
     return Error(ErrorCode::lost,
                  fmt::format("the connection to {} was lost while a shell was started: {}", place, why),
                  "check the host and run the same command again");
+  }
+  if (terminal && code == LIBSSH2_ERROR_CHANNEL_REQUEST_DENIED) {
+    return Error(ErrorCode::connect, place + " gives no terminal",
+                 "allow it (PermitTTY in sshd_config, no-pty or restrict in authorized_keys), or remove 'pty'");
   }
   return Error(ErrorCode::connect, fmt::format("{} starts no shell: {}", place, libssh2_text(session.raw(), code)),
                "check MaxSessions and ForceCommand in the host's sshd_config, and the login shell: " +
@@ -59,7 +64,7 @@ Result<Channel> Channel::open(ChannelOpening& opening, std::chrono::milliseconds
           return now == LIBSSH2_ERROR_EAGAIN && !whole && opening.is_open() ? 0 : now;
         },
         limit, wait);
-    if (code != 0) return std::unexpected(open_error(session, code, limit, wait).on(session.target().name));
+    if (code != 0) return std::unexpected(open_error(session, code, opening.terminal_wanted_, limit, wait).on(session.target().name));
   }
   return opening.take_channel();
 }
@@ -74,10 +79,15 @@ int ChannelOpening::step() {
   if (done_) return 0;
   if (session_->lost()) return LIBSSH2_ERROR_SOCKET_DISCONNECT;
   if (raw_ == nullptr) {
-    use_channel_early(session_->raw(), session_->is_openssh());
+    use_channel_early(session_->raw(), session_->is_openssh() && !terminal_wanted_);
     raw_ = ::libssh2_channel_open_ex(session_->raw(), "session", 7, window, packet, nullptr, 0);
     use_channel_early(session_->raw(), false);
     if (raw_ == nullptr) return ::libssh2_session_last_errno(session_->raw());
+  }
+  if (terminal_wanted_) {
+    const int asked = ::libssh2_channel_request_pty_ex(raw_, "dumb", 4, nullptr, 0, columns, rows, 0, 0);
+    if (asked != 0) return asked;
+    terminal_wanted_ = false;
   }
   const int code = agent_ ? start_with_agent() : start();
   done_ = code == 0;

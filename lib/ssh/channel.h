@@ -60,9 +60,10 @@ class Channel final : public ShellChannel {
 // ChannelOpening: a Channel on its way. libssh2 opens one at a time in a session.
 class ChannelOpening final : public ShellOpening {
  public:
-  // `agent`: the command gets a way to the session's agent (Session::forward_agent), where the host allows that.
-  ChannelOpening(Session& session, std::string command_line, bool agent = false)
-      : session_(&session), command_line_(std::move(command_line)), agent_(agent) {}
+  // `agent`: the command gets a way to the session's agent (Session::forward_agent), where the host allows that; `terminal`: its streams
+  // are a terminal.
+  ChannelOpening(Session& session, std::string command_line, bool agent = false, bool terminal = false)
+      : session_(&session), command_line_(std::move(command_line)), agent_(agent), terminal_wanted_(terminal) {}
   ChannelOpening(const ChannelOpening&) = delete;
   ChannelOpening& operator=(const ChannelOpening&) = delete;
   ~ChannelOpening() override;
@@ -87,6 +88,7 @@ class ChannelOpening final : public ShellOpening {
   _LIBSSH2_CHANNEL* raw_ = nullptr;
   bool done_ = false;
   bool agent_;
+  bool terminal_wanted_;  // it is not there yet
   bool asked_ = false;  // for agent and command
   bool asked_again_ = false;
   std::optional<int> agent_code_;

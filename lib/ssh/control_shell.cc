@@ -42,7 +42,7 @@ std::string new_nonce() { return random_hex(16); }
 }  // namespace
 
 ControlShell::ControlShell(Link& link, std::unique_ptr<ShellChannel> channel, Mode mode)
-    : link_(link), channel_(std::move(channel)), mode_(mode), out_(""), err_("") {
+    : link_(link), channel_(std::move(channel)), mode_(mode), out_(""), err_(""), ready_(mode != Mode::terminal) {
   const std::string nonce = new_nonce();
   out_ = FrameParser(nonce);
   err_ = FrameParser(nonce);
@@ -80,9 +80,14 @@ void ControlShell::end_payload() {
   write_queue();
 }
 
-void ControlShell::terminate_step() { eof_wanted_ = term_wanted_ = true; }
+void ControlShell::terminate_step() {
+  constexpr char interrupt = '\x03';  // as typed: sshd passes on no signals to root's commands
+  if (mode_ == Mode::terminal) queue_ += interrupt;
+  eof_wanted_ = term_wanted_ = true;
+}
 
 void ControlShell::write_queue() {
+  if (!ready_) return;
   std::size_t written = 0;
   while (written < queue_.size() && link_.may_write()) {
     const auto n = channel_->write(std::string_view(queue_).substr(written));
@@ -98,13 +103,9 @@ void ControlShell::write_queue() {
 void ControlShell::pump(const OutputFn& on_output) {
   if (link_.lost() || !problem_.empty()) return;
   write_queue();
-  const auto noise = [this](std::string_view bytes) {
-    noise_ += bytes;
-    if (noise_.size() > noise_limit) noise_.erase(0, noise_.size() - noise_limit);
-  };
   const FrameParser::Sink out{[&](std::string_view bytes) {
                                 if (!hello_) {
-                                  noise(bytes);
+                                  note_noise(bytes);
                                 } else if (begun_ && !status_) {
                                   on_output(Stream::out, bytes);
                                 }
@@ -112,7 +113,7 @@ void ControlShell::pump(const OutputFn& on_output) {
                               [this](const Frame& frame) { return take_frame(Stream::out, frame); }};
   const FrameParser::Sink err{[&](std::string_view bytes) {
                                 if (!err_hello_) {
-                                  noise(bytes);
+                                  note_noise(bytes);
                                 } else if (begun_ && !err_ended_) {
                                   on_output(Stream::err, bytes);
                                 } else if (!begun_ && id_ > 0 && early_.size() < read_size) {
@@ -186,6 +187,15 @@ Result<void> ControlShell::take_frame(Stream stream, const Frame& frame) {
   return {};
 }
 
+void ControlShell::note_noise(std::string_view bytes) {
+  noise_ += bytes;
+  if (!ready_ && noise_.find(host::terminal_ready) != std::string::npos) {
+    ready_ = true;
+    write_queue();
+  }
+  if (noise_.size() > noise_limit) noise_.erase(0, noise_.size() - noise_limit);
+}
+
 void ControlShell::note_process() {
   const auto mark = noise_.rfind(process_mark);
   if (mark == std::string::npos || !channel_->wants_process()) return;
@@ -213,14 +223,14 @@ void ControlShell::note_end(const FrameParser::Sink& out, const FrameParser::Sin
 
 std::optional<Exit> ControlShell::step_end() const {
   if (!status_) return std::nullopt;
-  if (!err_ended_ && !at_end_ && Deadline::Clock::now() - last_heard_ < patience_for_stderr) return std::nullopt;
+  if (mode_ != Mode::terminal && !err_ended_ && !at_end_ && Deadline::Clock::now() - last_heard_ < patience_for_stderr) return std::nullopt;
   return Exit{*status_, *status_ > 128 ? signal_name(*status_ - 128) : std::string()};
 }
 
 Deadline ControlShell::next_look() const {
   const auto now = Deadline::Clock::now();
   if (over_since_ && problem_.empty()) return Deadline::in(*over_since_ + patience_for_exit - now);
-  if (status_ && !err_ended_) return Deadline::in(last_heard_ + patience_for_stderr - now);
+  if (status_ && !err_ended_ && mode_ != Mode::terminal) return Deadline::in(last_heard_ + patience_for_stderr - now);
   if (out_.holds_output() || err_.holds_output()) return Deadline::in(last_bytes_ + patience_for_newline - now);
   return Deadline::never();
 }

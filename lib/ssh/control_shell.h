@@ -20,12 +20,15 @@ class ControlShell {
   enum class Mode {
     control,  // steps one after the other, pings, cancels
     data,     // one step, with the channel's input as its own
+    terminal, // one step that has a terminal, at which nobody types
   };
 
-  // On a channel that runs host::start_line(). Script and mode line are sent without waiting for the host.
+  // On a channel that runs host::start_line(): script and mode line are sent without waiting for the host. In terminal mode, on one that
+  // runs host::terminal_line(); then they have to wait for it.
   ControlShell(Link& link, std::unique_ptr<ShellChannel> channel, Mode mode);
 
   [[nodiscard]] Link& link() const { return link_; }
+  [[nodiscard]] Mode mode() const { return mode_; }
 
   // `id` is greater than the last one, and that one has ended.
   void start_step(std::uint64_t id, const host::Command& command);
@@ -38,7 +41,7 @@ class ControlShell {
   std::size_t write_payload(std::string_view bytes);
   [[nodiscard]] std::size_t unconfirmed() const { return channel_->unconfirmed(); }
   void end_payload();
-  void terminate_step();  // data mode has no cancel: end of input, and TERM
+  void terminate_step();  // there is no cancel in the other modes: Ctrl-C at a terminal, end of input, and TERM
 
   // One round. Output of the running step goes to `on_output`.
   void pump(const OutputFn& on_output);
@@ -61,6 +64,7 @@ class ControlShell {
   void write_queue();
   bool read_stream(Stream stream, FrameParser& parser, const FrameParser::Sink& sink);
   Result<void> take_frame(Stream stream, const Frame& frame);
+  void note_noise(std::string_view bytes);
   void note_process();
   void note_end(const FrameParser::Sink& out, const FrameParser::Sink& err);
 
@@ -70,6 +74,7 @@ class ControlShell {
   FrameParser out_;
   FrameParser err_;
   std::string queue_;  // to be written
+  bool ready_;         // for it
   bool eof_wanted_ = false;
   bool term_wanted_ = false;
 

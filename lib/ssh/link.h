@@ -42,7 +42,7 @@ class ShellChannel {
   [[nodiscard]] virtual std::string how_it_ended() const = 0;
 };
 
-// A ShellChannel on its way, for host::start_line().
+// A ShellChannel on its way, for host::start_line() or host::terminal_line().
 class ShellOpening {
  public:
   enum class State { there, later, refused };
@@ -65,6 +65,8 @@ class Link {
   virtual ~Link() = default;
 
   virtual std::unique_ptr<ShellOpening> open_shell() = 0;
+  // The same for host::terminal_line(), with a terminal. Where the host gives none, the opening is refused.
+  virtual std::unique_ptr<ShellOpening> open_terminal() = 0;
 
   // Ends one round: sleeps until there may be something to do: bytes from the host, room for more, the waker, the deadline, or `also`
   // readable. False: the connection is lost, loss() says how.

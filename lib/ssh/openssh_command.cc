@@ -142,8 +142,8 @@ Result<Words> openssh_master(const OpensshMaster& master, const std::string& rem
   return argv;
 }
 
-Words openssh_slave(const std::string& socket, const std::string& remote_command) {
-  Words argv = {"ssh", "-T", "-F", "none", "-S", with_percents_doubled(socket)};
+Words openssh_slave(const std::string& socket, const std::string& remote_command, bool terminal) {
+  Words argv = {"ssh", terminal ? "-tt" : "-T", "-F", "none", "-S", with_percents_doubled(socket)};
   option(argv, "ControlMaster", "no");
   option(argv, "LogLevel", "ERROR");
   option(argv, "ProxyCommand", "false");  // where the socket is gone, ssh would connect by itself

@@ -32,6 +32,6 @@ struct OpensshMaster {
 Result<std::vector<std::string>> openssh_master(const OpensshMaster& master, const std::string& remote_command);
 
 // A further command over the connection whose socket that is. Without it, this never makes one.
-std::vector<std::string> openssh_slave(const std::string& socket, const std::string& remote_command);
+std::vector<std::string> openssh_slave(const std::string& socket, const std::string& remote_command, bool terminal = false);
 
 }  // namespace kirikae::ssh

@@ -114,7 +114,7 @@ class OpensshLink::Shell final : public ShellChannel {
 // There at once: what becomes of it, its streams tell.
 class OpensshLink::Opening final : public ShellOpening {
  public:
-  explicit Opening(OpensshLink& link) : link_(link) {}
+  Opening(OpensshLink& link, bool terminal) : link_(link), terminal_(terminal) {}
 
   State advance() override { return start() ? State::there : State::refused; }
   [[nodiscard]] bool is_open() const override { return shell_ != nullptr; }
@@ -132,12 +132,14 @@ class OpensshLink::Opening final : public ShellOpening {
       return {};
     }
     Child slave;
-    TRY_ASSIGN(Streams streams, run({.argv = openssh_slave(socket(link_.folder_), host::start_line())}, slave, link_.target_));
+    const std::string line = terminal_ ? host::terminal_line() : host::start_line();
+    TRY_ASSIGN(Streams streams, run({.argv = openssh_slave(socket(link_.folder_), line, terminal_)}, slave, link_.target_));
     shell_ = std::make_unique<Shell>(link_, std::move(streams), std::move(slave));
     return {};
   }
 
   OpensshLink& link_;
+  const bool terminal_;
   std::unique_ptr<ShellChannel> shell_;
 };
 
@@ -173,7 +175,8 @@ Result<std::unique_ptr<OpensshLink>> OpensshLink::start(Start with) {
 
 OpensshLink::~OpensshLink() { shut_down(); }
 
-std::unique_ptr<ShellOpening> OpensshLink::open_shell() { return std::make_unique<Opening>(*this); }
+std::unique_ptr<ShellOpening> OpensshLink::open_shell() { return std::make_unique<Opening>(*this, false); }
+std::unique_ptr<ShellOpening> OpensshLink::open_terminal() { return std::make_unique<Opening>(*this, true); }
 
 std::size_t OpensshLink::payload_limit() const { return std::numeric_limits<std::size_t>::max(); }
 

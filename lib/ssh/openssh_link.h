@@ -31,6 +31,7 @@ class OpensshLink final : public Link {
   ~OpensshLink() override;
 
   std::unique_ptr<ShellOpening> open_shell() override;
+  std::unique_ptr<ShellOpening> open_terminal() override;
   bool wait(Deadline deadline, int also = -1) override;
   [[nodiscard]] bool may_write() const override { return true; }  // a full socket takes nothing
   [[nodiscard]] std::size_t payload_limit() const override;

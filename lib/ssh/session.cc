@@ -217,6 +217,10 @@ std::string Session::identity() const { return fingerprint(plain_key(host_key())
 
 std::unique_ptr<ShellOpening> Session::open_shell() { return std::make_unique<ChannelOpening>(*this, host::start_line(), forwards_agent()); }
 
+std::unique_ptr<ShellOpening> Session::open_terminal() {
+  return std::make_unique<ChannelOpening>(*this, host::terminal_line(), forwards_agent(), true);
+}
+
 bool Session::is_openssh() const {
   const char* banner = ::libssh2_session_banner_get(session_);
   return banner != nullptr && std::string_view(banner).starts_with("SSH-2.0-OpenSSH_");

@@ -59,6 +59,7 @@ class Session final : public Link {
   [[nodiscard]] bool is_openssh() const;       // says its greeting; after the handshake
   [[nodiscard]] std::string identity() const override;
   std::unique_ptr<ShellOpening> open_shell() override;
+  std::unique_ptr<ShellOpening> open_terminal() override;
 
   // From now on silence means something (see the constructor); for when the host has let us in.
   void watch_for_silence();

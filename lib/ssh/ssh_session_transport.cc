@@ -3,7 +3,7 @@
 #include <fmt/format.h>
 #include <poll.h>
 
-#include <vector>
+#include <algorithm>
 
 #include "ssh/joined_row.h"
 #include "ssh/printable.h"
@@ -24,8 +24,6 @@ constexpr seconds heartbeat_interval{10};   // the host gives us up after a minu
 constexpr std::uint64_t heartbeats_missed = 6;
 constexpr seconds ending_limit{20};  // the host kills after five seconds, counted slowly where it is busy
 constexpr milliseconds close_limit{800};
-constexpr std::size_t upload_buffer = 65536;
-constexpr std::size_t upload_per_round = 1u << 20;
 
 std::string duration_text(Deadline::Clock::duration time) {
   const double value = std::chrono::duration<double>(time).count();
@@ -34,67 +32,16 @@ std::string duration_text(Deadline::Clock::duration time) {
 
 void ignore(Stream, std::string_view) {}
 
+bool has_terminal(const Row& row) {
+  return std::ranges::any_of(row.commands, [](const host::Command& command) { return command.terminal; });
+}
+
 bool readable(int fd) {
   pollfd polled{fd, POLLIN, 0};
   return ::poll(&polled, 1, 0) > 0;
 }
 
 }  // namespace
-
-// What is sent as a step's standard input.
-class SshSessionTransport::Upload {
- public:
-  // At most `limit` bytes are on their way.
-  Upload(ByteSource& source, const std::function<void(std::uint64_t)>& on_sent, std::size_t limit)
-      : source_(source), on_sent_(on_sent), limit_(limit), buffer_(upload_buffer) {}
-
-  // As much as goes now. Error: the source's.
-  Result<void> pump(ControlShell& shell, const Link& link) {
-    again_ = false;
-    const auto before = sent_;
-    TRY(write(shell, link));
-    if (sent_ != before) {
-      again_ = sent_ - before >= upload_per_round;
-      if (on_sent_) on_sent_(sent_);
-    }
-    return {};
-  }
-  // It stopped only so that others have their turn.
-  [[nodiscard]] bool again() const { return again_; }
-
- private:
-  Result<void> write(ControlShell& shell, const Link& link) {
-    const auto until = sent_ + upload_per_round;
-    while (!ended_ && link.may_write() && sent_ < until && shell.unconfirmed() < limit_) {
-      if (at_ == size_) {
-        TRY_ASSIGN(const auto piece, source_.read(buffer_, link.waker()));
-        if (piece.state == ByteSource::Piece::State::later) return {};
-        if (piece.state == ByteSource::Piece::State::end) {
-          ended_ = true;
-          shell.end_payload();
-          return {};
-        }
-        at_ = 0;
-        size_ = piece.size;
-      }
-      const auto n = shell.write_payload({buffer_.data() + at_, size_ - at_});
-      if (n == 0) return {};
-      at_ += n;
-      sent_ += n;
-    }
-    return {};
-  }
-
-  ByteSource& source_;
-  const std::function<void(std::uint64_t)>& on_sent_;
-  const std::size_t limit_;
-  std::vector<char> buffer_;
-  std::size_t at_ = 0;
-  std::size_t size_ = 0;
-  std::uint64_t sent_ = 0;
-  bool ended_ = false;
-  bool again_ = false;
-};
 
 // How far the wait for a step's end has come.
 struct SshSessionTransport::Following {
@@ -150,6 +97,7 @@ Result<void> SshSessionTransport::wait_for_hello(const Wait& wait, int also, con
 
 Result<Exit> SshSessionTransport::exec(const host::Command& command, const OutputFn& on_output, const Wait& wait) {
   TRY(ready_for(command, wait));
+  if (command.terminal) return exec_at_terminal(command, on_output, wait);
   control_->start_step(++last_step_, command);
   return follow(*control_, nullptr, command, on_output, wait);
 }
@@ -158,24 +106,32 @@ Result<Exit> SshSessionTransport::send(const host::Command& command, ByteSource&
                                        const std::function<void(std::uint64_t)>& on_sent, const OutputFn& on_output,
                                        const Wait& wait) {
   TRY(ready_for(command, wait));
-  TRY_ASSIGN(auto beside, data_shell(command.name, wait));
+  TRY_ASSIGN(auto beside, shell_beside(ControlShell::Mode::data, command.name, wait));
   ControlShell& shell = beside.shell;
   shell.start_step(1, command);
   Upload upload(data, on_sent, shell.link().payload_limit());
   return follow(shell, &upload, command, on_output, wait);
 }
 
+Result<Exit> SshSessionTransport::exec_at_terminal(const host::Command& command, const OutputFn& on_output, const Wait& wait) {
+  TRY_ASSIGN(auto beside, shell_beside(ControlShell::Mode::terminal, command.name, wait));
+  ControlShell& shell = beside.shell;
+  shell.start_step(1, command);
+  return follow(shell, nullptr, command, on_output, wait);
+}
+
 Result<Exit> SshSessionTransport::exec_row(const Row& row, const OutputFn& on_output, const Wait& wait) {
   // The host's shell gets a step's text as one string of its environment, which Linux bounds by 128 KiB.
   constexpr std::size_t longest = std::size_t{96} * 1024;
   JoinedRow joined(row, on_output);
-  if (joined.command().text.size() > longest) return Transport::exec_row(row, on_output, wait);
+  if (joined.command().text.size() > longest || has_terminal(row)) return Transport::exec_row(row, on_output, wait);
   const auto hear = [&](Stream stream, std::string_view bytes) { joined.hear(stream, bytes); };
   return joined.end(exec(joined.command(), hear, wait));
 }
 
 Result<Exit> SshSessionTransport::send_row(const Row& row, const Payload& payload, const OutputFn& on_output,
                                            const Wait& wait) {
+  if (has_terminal(row)) return Transport::send_row(row, payload, on_output, wait);
   JoinedRow joined(row, on_output);
   const auto hear = [&](Stream stream, std::string_view bytes) { joined.hear(stream, bytes); };
   return joined.end(send(joined.command(), payload.data, payload.sent, hear, wait));
@@ -186,24 +142,32 @@ void SshSessionTransport::hold(const std::string& text) {
   control_->hold(text);
 }
 
-Result<SshSessionTransport::DataShell> SshSessionTransport::data_shell(const std::string& step, const Wait& wait) {
+Result<SshSessionTransport::ShellBeside> SshSessionTransport::shell_beside(ControlShell::Mode mode, const std::string& step, const Wait& wait) {
+  const bool terminal = mode == ControlShell::Mode::terminal;
   look_after(nullptr);
-  if (early_ && early_->shell) {
+  if (early_ && !terminal && early_->shell) {
     ControlShell shell = std::move(*early_->shell);
     early_.reset();
-    return DataShell{nullptr, std::move(shell)};
+    return ShellBeside{nullptr, std::move(shell)};
   }
-  auto opening = early_ ? std::move(early_->opening) : link_->open_shell();
-  early_.reset();
+  std::unique_ptr<ShellOpening> opening;
+  if (terminal) {
+    finish_early(wait);
+    opening = link_->open_terminal();
+  } else {
+    opening = early_ ? std::move(early_->opening) : link_->open_shell();
+    early_.reset();
+  }
   auto channel = opening->finish(open_limit, wait, {});
-  if (channel) return DataShell{nullptr, ControlShell(*link_, *std::move(channel), ControlShell::Mode::data)};
-  const bool elsewhere = channel.error().code == ErrorCode::connect && log_in_again_;
-  auto beside = elsewhere ? data_shell_elsewhere(wait) : std::unexpected(std::move(channel).error());
+  if (channel) return ShellBeside{nullptr, ControlShell(*link_, *std::move(channel), mode)};
+  // A host that has opened the channel gives no terminal on another connection either.
+  const bool elsewhere = channel.error().code == ErrorCode::connect && log_in_again_ && !(terminal && opening->is_open());
+  auto beside = elsewhere ? shell_elsewhere(mode, wait) : std::unexpected(std::move(channel).error());
   if (!beside) return std::unexpected(std::move(beside).error().with_context("running '" + step + "'"));
   return beside;
 }
 
-Result<SshSessionTransport::DataShell> SshSessionTransport::data_shell_elsewhere(const Wait& wait) {
+Result<SshSessionTransport::ShellBeside> SshSessionTransport::shell_elsewhere(ControlShell::Mode mode, const Wait& wait) {
   next_ping_ = Deadline::in({});
   look_after(nullptr);
   TRY_ASSIGN(auto link, log_in_again_({wait.deadline.tightened(Deadline::in(second_login_limit)), wait.stop}));
@@ -214,9 +178,10 @@ Result<SshSessionTransport::DataShell> SshSessionTransport::data_shell_elsewhere
                                                     place_of(link_->target())),
                                         "allow more channels (MaxSessions in its sshd_config), or name each machine by itself"));
   }
-  TRY_ASSIGN(auto channel, link->open_shell()->finish(open_limit, wait, {}));
-  ControlShell shell(*link, std::move(channel), ControlShell::Mode::data);
-  return DataShell{std::move(link), std::move(shell)};
+  auto opening = mode == ControlShell::Mode::terminal ? link->open_terminal() : link->open_shell();
+  TRY_ASSIGN(auto channel, opening->finish(open_limit, wait, {}));
+  ControlShell shell(*link, std::move(channel), mode);
+  return ShellBeside{std::move(link), std::move(shell)};
 }
 
 void SshSessionTransport::wait_beside(Link& carrier, Deadline until) {
@@ -255,9 +220,22 @@ void SshSessionTransport::open_early() {
   }
 }
 
+// libssh2 opens one channel at a time.
+void SshSessionTransport::finish_early(const Wait& wait) {
+  if (!early_ || early_->shell) return;
+  auto channel = early_->opening->finish(open_limit, wait, {});
+  if (channel) {
+    early_->shell.emplace(*link_, *std::move(channel), ControlShell::Mode::data);
+  } else {
+    early_.reset();
+    early_wanted_ = false;
+  }
+}
+
 Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, const host::Command& command,
                                          const OutputFn& on_output, const Wait& wait) {
   Link& carrier = shell.link();
+  const bool own = &shell != &*control_;  // for this step alone
   const StopWakes wakes(wait.stop, *carrier.waker());
   Following following;
   for (;;) {
@@ -267,8 +245,8 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
       if (!following.ending) return *end;
       return std::unexpected(ended_error(following, command.name, true));
     }
-    // A shell of its own for one step ends with it, and says no more of a step that was told to end.
-    if (following.ending && upload != nullptr && !link_->lost() && !shell.problem().empty()) {
+    // Such a shell ends with its step, and says no more of one that was told to end.
+    if (following.ending && own && !link_->lost() && !shell.problem().empty()) {
       return std::unexpected(ended_error(following, command.name, true));
     }
     if (auto error = trouble(shell, command.name)) return std::unexpected(std::move(*error));
@@ -281,13 +259,13 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
       } else if (upload != nullptr) {
         if (auto fed = upload->pump(shell, carrier); !fed) following.end(std::move(fed).error());
       }
-      if (following.ending && upload == nullptr) shell.cancel_step();
-      if (following.ending && upload != nullptr) shell.terminate_step();
+      if (following.ending && own) shell.terminate_step();
+      if (following.ending && !own) shell.cancel_step();
       if (following.ending) continue;
     } else if (following.until.passed()) {
       // A control shell with a step that doesn't end is of no further use, and the end of its input is one more cause to end it.
       auto error = ended_error(following, command.name, false);
-      if (upload == nullptr) link_->fail("'" + command.name + "' could not be ended there");
+      if (!own) link_->fail("'" + command.name + "' could not be ended there");
       return std::unexpected(std::move(error));
     }
     auto until = following.ending ? following.until : wait.deadline;
@@ -373,8 +351,10 @@ Error SshSessionTransport::shell_error(const ControlShell& shell, const std::str
         shell.problem().empty() ? ErrorCode::timeout : ErrorCode::connect,
         fmt::format("no shell could be started on {}: {}{}", place, what,
                     said.empty() ? "" : ", and said '" + said + "'"),
-        fmt::format("check the login shell, its rc files, and ForceCommand in sshd_config or command= in authorized_keys: {} true",
-                    ssh_command(link_->target())));
+        shell.mode() == ControlShell::Mode::terminal
+            ? "check that it gives a terminal and has stty (PermitTTY in sshd_config, no-pty or restrict in authorized_keys), or remove 'pty'"
+            : fmt::format("check the login shell, its rc files, and ForceCommand in sshd_config or command= in authorized_keys: {} true",
+                          ssh_command(link_->target())));
   }
   return said_of_host(
       ErrorCode::lost,

@@ -8,6 +8,7 @@
 #include "ssh/control_shell.h"
 #include "ssh/link.h"
 #include "ssh/transport.h"
+#include "ssh/upload.h"
 
 namespace kirikae::ssh {
 
@@ -42,7 +43,6 @@ class SshSessionTransport final : public Transport {
   void close() override;
 
  private:
-  class Upload;
   struct Following;
   // A data channel that is made ready before it is wanted.
   struct Early {
@@ -50,23 +50,25 @@ class SshSessionTransport final : public Transport {
     std::optional<ControlShell> shell;
   };
 
-  struct DataShell {
+  struct ShellBeside {
     std::unique_ptr<Link> link;  // its own; null: the control shell's
     ControlShell shell;
   };
 
   SshSessionTransport(std::unique_ptr<Link> link, LogIn log_in_again);
 
-  // Waits for the end of the step that runs in `shell`, which is the control shell or a data channel's with its upload.
+  Result<Exit> exec_at_terminal(const host::Command& command, const OutputFn& on_output, const Wait& wait);
+  // Waits for the end of the step that runs in `shell`: the control shell, or one for this step alone, perhaps with an upload.
   Result<Exit> follow(ControlShell& shell, Upload* upload, const host::Command& command, const OutputFn& on_output,
                       const Wait& wait);
   // What goes on beside everything else: the heartbeat, the early data channel, and what the control shell says.
   void look_after(const ControlShell* but);
   void open_early();
   void heartbeat();
-  // A shell in data mode: the early one where it came to something, else a new one.
-  Result<DataShell> data_shell(const std::string& step, const Wait& wait);
-  Result<DataShell> data_shell_elsewhere(const Wait& wait);
+  void finish_early(const Wait& wait);
+  // A shell for one step: for data the early one where it came to something, else a new one.
+  Result<ShellBeside> shell_beside(ControlShell::Mode mode, const std::string& step, const Wait& wait);
+  Result<ShellBeside> shell_elsewhere(ControlShell::Mode mode, const Wait& wait);
   // Sleeps until something may have come for either.
   void wait_beside(Link& carrier, Deadline until);
   [[nodiscard]] Result<void> ready_for(const host::Command& command, const Wait& wait) const;

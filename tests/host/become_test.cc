@@ -137,7 +137,8 @@ TEST_CASE("What keeps sudo from it is said with what to do") {
     const auto ended = site.control.run(site.as(become, "echo no"));
     CHECK(ended.status == 1);
     CHECK(ended.out.empty());
-    return ended.err;
+    const bool warned = ended.err.starts_with("sudo: unable to resolve host ");  // where this machine doesn't know its own name
+    return warned ? ended.err.substr(ended.err.find('\n') + 1) : ended.err;
   };
   CHECK(said(with_password, {"root"}) ==
         "sudo: a password is required\n"

@@ -95,6 +95,8 @@ std::vector<Probe> task_probes() {
        .with = "tasks: {told: {run: id -un, become: daemon}}\nhooks: {build: told}\n"},
       {.what = "tasks.*.become_password", .without = told(", become: root") + "secrets: {x: {env: PROBE}}\n",
        .with = told(", become: root, become_password: x") + "secrets: {x: {env: PROBE}}\n"},
+      {.what = "tasks.*.pty", .without = "tasks: {told: {run: 'test -t 1 || echo no terminal'}}\nhooks: {build: told}\n",
+       .with = "tasks: {told: {run: 'test -t 1 || echo no terminal', pty: true}}\nhooks: {build: told}\n"},
       {.what = "tasks.*.dir", .without = told(""), .with = told(", dir: pages")},
   };
 }

@@ -6,6 +6,7 @@
 #include "support/catch.h"
 #include "support/events.h"
 #include "support/farm.h"
+#include "support/never.h"
 #include "support/process.h"
 
 using namespace kirikae::test;
@@ -86,10 +87,11 @@ TEST_CASE("the exit code is the worst one; who can't be reached keeps nobody wai
   CHECK(ran.status == 255);
   CHECK(ran.out == "[127.0.0.1] fine\n");
   CHECK_THAT(ran.err, ContainsSubstring("error: [127.0.0.9] "));
-  // Whoever kills the connection from there.
+  // Whoever kills the connection from there: a process of sshd or, since OpenSSH 9.8, of sshd-session.
+  const Never never;
   ran = world.deploy({"run", "production", "--hosts", "127.0.0.1", "--",
-                      "p=$PPID; while [ -n \"$p\" ] && [ \"$(cat /proc/$p/comm)\" != sshd ]; do read -r _ _ _ p _ "
-                      "</proc/$p/stat; done; kill -9 $p; sleep 60"});
+                      "p=$PPID; while [ -n \"$p\" ]; do case $(cat /proc/$p/comm) in sshd*) break ;; esac; read -r _ _ _ p _ "
+                      "</proc/$p/stat; done; kill -9 $p; " + never.command()});
   INFO(ran);
   CHECK(ran.status == 255);
   CHECK(ran.seconds < 50);

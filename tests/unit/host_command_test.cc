@@ -63,11 +63,12 @@ TEST_CASE("The script is small, and the line that starts it has nothing that a l
   CHECK(script().size() > 1000);
   CHECK(script().size() < 37 * 1024);
   CHECK(script().find('\0') == std::string_view::npos);
-  const auto line = start_line();
-  // Inside of single quotes only newline, ! (csh) and \ (fish) are special.
-  CHECK(line.find_first_of("\n!\\") == std::string::npos);
-  CHECK(line.rfind("exec /bin/sh -c '", 0) == 0);
-  CHECK(line.find('\'', 17) == line.size() - 1);
+  for (const auto& line : {start_line(), terminal_line()}) {
+    // Inside of single quotes only newline, ! (csh) and \ (fish) are special.
+    CHECK(line.find_first_of("\n!\\") == std::string::npos);
+    CHECK(line.rfind("exec /bin/sh -c '", 0) == 0);
+    CHECK(line.find('\'', 17) == line.size() - 1);
+  }
 }
 
 TEST_CASE("The line that starts a person's shell has nothing in it that a login shell reads in its own way") {

@@ -65,6 +65,18 @@ stages: {production: {hosts: [a]}}
                                            ^~~~
   write sudo in 'run', or remove it
 )");
+  CHECK(errors_of(head + R"(tasks: {a: {run: x, local: true, pty: true}, b: {run: x, become: root, pty: true}}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:39: 'pty' is for hosts, and this task is local
+  tasks: {a: {run: x, local: true, pty: true}, b: {run: x, become: root, pty: true}}
+                                        ^~~~
+  remove it
+deploy.yml:4:77: 'pty' and 'become' don't go together
+  tasks: {a: {run: x, local: true, pty: true}, b: {run: x, become: root, pty: true}}
+                                                                              ^~~~
+  write sudo in 'run', or remove one of them
+)");
   CHECK(errors_of(head + "secrets: {SUDO: {env: S}}\nbecome_password: SUDA\nstages: {production: {hosts: [a]}}\n") ==
         "deploy.yml:5:18: 'become_password' names no secret: what stands there is not under 'secrets'\n  did you mean 'SUDO'?\n");
   CHECK(errors_of(head + "secrets: {SUDO: {env: S}}\ntasks: {a: {run: x, become: root, become_password: SUDA}}\nstages: {production: {hosts: [a]}}\n") ==
@@ -80,12 +92,13 @@ stages: {production: {hosts: [a]}}
 )");
   const Recipe recipe = load(head + R"(secrets: {SUDO: {env: S}, OTHER: {env: O}}
 become_password: SUDO
-tasks: {a: {run: x, become: www-data}, b: {run: x, become: db, become_password: OTHER}}
+tasks: {a: {run: x, become: www-data}, b: {run: x, become: db, become_password: OTHER}, c: {run: x, pty: true}}
 stages: {production: {hosts: [a]}}
 )");
   CHECK(recipe.tasks.at("a").become == "www-data");
   CHECK(recipe.tasks.at("b").become_password == "OTHER");
   CHECK(passwords_of(recipe) == std::set<std::string>{"OTHER", "SUDO"});
+  CHECK(recipe.tasks.at("c").pty);
   CHECK(to_yaml(load(to_yaml(recipe))) == to_yaml(recipe));
 }
 
