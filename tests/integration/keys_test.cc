@@ -93,8 +93,6 @@ std::vector<Probe> task_probes() {
        .with = "tasks: {told: {run: sleep 3, timeout: 1s}}\nhooks: {build: told}\n"},
       {.what = "tasks.*.become", .without = "tasks: {told: {run: id -un}}\nhooks: {build: told}\n",
        .with = "tasks: {told: {run: id -un, become: daemon}}\nhooks: {build: told}\n"},
-      {.what = "tasks.*.become_password", .without = told(", become: root") + "secrets: {x: {env: PROBE}}\n",
-       .with = told(", become: root, become_password: x") + "secrets: {x: {env: PROBE}}\n"},
       {.what = "tasks.*.pty", .without = "tasks: {told: {run: 'test -t 1 || echo no terminal'}}\nhooks: {build: told}\n",
        .with = "tasks: {told: {run: 'test -t 1 || echo no terminal', pty: true}}\nhooks: {build: told}\n"},
       {.what = "tasks.*.dir", .without = told(""), .with = told(", dir: pages")},
@@ -137,8 +135,8 @@ std::vector<Probe> ssh_probes() {
   };
 }
 
-// These need hosts of another kind than the others; each has a test of its own, below or in password_test.cc.
-const std::vector<std::string> alone = {"ssh.connect_timeout", "ssh.keepalive", "ssh.password"};
+// These need hosts of another kind than the others; each has a test of its own, below, in password_test.cc or in become_test.cc.
+const std::vector<std::string> alone = {"ssh.connect_timeout", "ssh.keepalive", "ssh.password", "tasks.*.become_password"};
 
 std::string replaced(std::string text, const std::string& what, const std::string& by) {
   for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) text.replace(at, what.size(), by);
