@@ -64,7 +64,7 @@ Result<Channel> Channel::open(ChannelOpening& opening, std::chrono::milliseconds
           return now == LIBSSH2_ERROR_EAGAIN && !whole && opening.is_open() ? 0 : now;
         },
         limit, wait);
-    if (code != 0) return std::unexpected(open_error(session, code, opening.terminal_wanted_, limit, wait).on(session.target().name));
+    if (code != 0) return std::unexpected(open_error(session, code, opening.lacks_terminal(), limit, wait).on(session.target().name));
   }
   return opening.take_channel();
 }
@@ -79,19 +79,30 @@ int ChannelOpening::step() {
   if (done_) return 0;
   if (session_->lost()) return LIBSSH2_ERROR_SOCKET_DISCONNECT;
   if (raw_ == nullptr) {
-    use_channel_early(session_->raw(), session_->is_openssh() && !terminal_wanted_);
+    use_channel_early(session_->raw(), session_->is_openssh() && !terminal_);
     raw_ = ::libssh2_channel_open_ex(session_->raw(), "session", 7, window, packet, nullptr, 0);
     use_channel_early(session_->raw(), false);
     if (raw_ == nullptr) return ::libssh2_session_last_errno(session_->raw());
   }
-  if (terminal_wanted_) {
-    const int asked = ::libssh2_channel_request_pty_ex(raw_, "dumb", 4, nullptr, 0, columns, rows, 0, 0);
-    if (asked != 0) return asked;
-    terminal_wanted_ = false;
+  const int code = ask();
+  // dropbear at times closes one that was opened just when the command of another has ended, and answers nothing on it any more.
+  if (code == again && ::libssh2_channel_eof(raw_) == 1) {
+    session_->retire(std::exchange(raw_, nullptr));
+    has_terminal_ = asked_ = asked_again_ = false;
+    agent_code_.reset();
+    return std::exchange(opened_again_, true) ? LIBSSH2_ERROR_CHANNEL_CLOSED : step();
   }
-  const int code = agent_ ? start_with_agent() : start();
   done_ = code == 0;
   return code;
+}
+
+int ChannelOpening::ask() {
+  if (terminal_ && !has_terminal_) {
+    const int code = ::libssh2_channel_request_pty_ex(raw_, "dumb", 4, nullptr, 0, columns, rows, 0, 0);
+    if (code != 0) return code;
+    has_terminal_ = true;
+  }
+  return agent_ ? start_with_agent() : start();
 }
 
 ShellOpening::State ChannelOpening::advance() {

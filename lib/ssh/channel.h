@@ -63,7 +63,7 @@ class ChannelOpening final : public ShellOpening {
   // `agent`: the command gets a way to the session's agent (Session::forward_agent), where the host allows that; `terminal`: its streams
   // are a terminal.
   ChannelOpening(Session& session, std::string command_line, bool agent = false, bool terminal = false)
-      : session_(&session), command_line_(std::move(command_line)), agent_(agent), terminal_wanted_(terminal) {}
+      : session_(&session), command_line_(std::move(command_line)), agent_(agent), terminal_(terminal) {}
   ChannelOpening(const ChannelOpening&) = delete;
   ChannelOpening& operator=(const ChannelOpening&) = delete;
   ~ChannelOpening() override;
@@ -80,6 +80,8 @@ class ChannelOpening final : public ShellOpening {
  private:
   friend class Channel;
   Channel take_channel() { return {*session_, std::exchange(raw_, nullptr)}; }
+  [[nodiscard]] bool lacks_terminal() const { return terminal_ && !has_terminal_; }
+  int ask();
   int start();
   int start_with_agent();
 
@@ -88,7 +90,9 @@ class ChannelOpening final : public ShellOpening {
   _LIBSSH2_CHANNEL* raw_ = nullptr;
   bool done_ = false;
   bool agent_;
-  bool terminal_wanted_;  // it is not there yet
+  const bool terminal_;
+  bool has_terminal_ = false;
+  bool opened_again_ = false;
   bool asked_ = false;  // for agent and command
   bool asked_again_ = false;
   std::optional<int> agent_code_;

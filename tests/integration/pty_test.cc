@@ -65,11 +65,14 @@ TEST_CASE("a task with pty has a terminal whatever the login shell is") {
   }
 }
 
-TEST_CASE("a task with pty has a terminal on tinysshd, by a connection of its own") {
+TEST_CASE("a task with pty has a terminal on dropbear, and on tinysshd, by a connection of its own") {
   if (is_skipped(!can_replace_files(), "a server that looks for keys at home needs root and the right to mount")) return;
-  if (is_skipped(!SmallServer::is_installed(SmallServer::Kind::tinysshd), "the server's package is not installed")) return;
-  World world({.login_shell = "/bin/sh", .small_server = SmallServer::Kind::tinysshd});
-  looks_around(world);
+  for (const auto kind : {SmallServer::Kind::dropbear, SmallServer::Kind::tinysshd}) {
+    if (is_skipped(!SmallServer::is_installed(kind), "the server's package is not installed")) continue;
+    INFO((kind == SmallServer::Kind::dropbear ? "dropbear" : "tinysshd"));
+    World world({.login_shell = "/bin/sh", .small_server = kind});
+    looks_around(world);
+  }
 }
 
 TEST_CASE("where a host gives no terminal, only tasks with pty fail, and say so") {
