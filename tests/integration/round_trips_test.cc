@@ -27,9 +27,10 @@ int fewest_turns(const World& world, Relay& relay, int runs, const std::vector<s
 
 }  // namespace
 
-// `ssh host true` has 17 turns. Up to the command that is the shell, 6 are needed with our libssh2 and 12 with the system's. Then: lock and facts
-// (2), and for a deploy one for the upload and all up to the sealed release (4); for both the switch with records and lock (2). The goodbye is
-// the last one.
+// `ssh host true` has 17 turns. Until the shell may be sent anything, 6 are needed with our libssh2 and 14 with the system's: only the command's
+// acceptance opens sshd's window, and the system's asks for the command once there is a channel. Then: lock and facts (2), for a deploy one for
+// the upload and all up to the sealed release (2, or 4 where the second channel has not come by then, as with ours), the switch with records and
+// lock (2). The goodbye, which is the last one's answer, isn't waited for.
 TEST_CASE("a deploy and a rollback of one host wait for the network as seldom as can be", "[many]") {
   World world;
   world.write_app("1");
@@ -37,7 +38,7 @@ TEST_CASE("a deploy and a rollback of one host wait for the network as seldom as
   relay.delay(120ms);
   world.write_recipe("keep_releases: 9\n");
   CHECK(fewest_turns(world, relay, 4, {"production", "--yes"}) <= (ours ? 13 : 19));
-  CHECK(fewest_turns(world, relay, 3, {"rollback", "production", "--yes"}) <= (ours ? 9 : 15));
+  CHECK(fewest_turns(world, relay, 3, {"rollback", "production", "--yes"}) <= (ours ? 9 : 17));
   // The agent is asked for together with the shell.
   const TempDir folder;
   const RealAgent agent(folder, {});
