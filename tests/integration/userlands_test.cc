@@ -75,6 +75,15 @@ std::string mode_of(const fs::path& path) {
   return fmt::format("{:o}", status.st_mode & 07777U);
 }
 
+// Whatever the umask is: what is in the live release, and its record.
+void check_modes_of_release(const FarmHost& host) {
+  const auto release = host.tree() / "releases" / host.live();
+  CHECK(mode_of(release / "VERSION") == "644");
+  CHECK(mode_of(release / "bin/serve") == "755");
+  CHECK(mode_of(release / "pages") == "755");
+  CHECK(mode_of(host.tree() / ".kirikae/releases" / host.live()) == "644");
+}
+
 }  // namespace
 
 TEST_CASE("a host whose whole file system is busybox, without a home, is deployed to, again, and back") {
@@ -134,14 +143,10 @@ TEST_CASE("under a umask that keeps others out, what a release holds has its mod
   world.write("../enter", "#!/bin/sh\numask 077\nexec /bin/sh \"$@\"\n", 0755);
   whole_life(world);
   const auto& host = world.host(0);
-  const auto release = host.tree() / "releases" / host.live();
-  CHECK(mode_of(release / "VERSION") == "644");
-  CHECK(mode_of(release / "bin/serve") == "755");
-  CHECK(mode_of(release / "pages") == "755");
-  CHECK(mode_of(host.tree() / ".kirikae/releases" / host.live()) == "644");
+  check_modes_of_release(host);
   CHECK(mode_of(host.tree() / "releases") == "700");
   CHECK(mode_of(host.tree() / ".kirikae") == "700");
-  CHECK(mode_of(release) == "700");
+  CHECK(mode_of(host.tree() / "releases" / host.live()) == "700");
 }
 
 // bash reads .bashrc where sshd has started it, as Debian builds it.
@@ -154,16 +159,12 @@ TEST_CASE("a login shell whose rc file sets an odd umask leaves sane modes, for 
   whole_life(world);
   REQUIRE(fs::exists(fs::path(account.home()) / "rc-was-read"));
   const auto& host = world.host(0);
-  const auto release = host.tree() / "releases" / host.live();
-  CHECK(mode_of(release / "VERSION") == "644");
-  CHECK(mode_of(release / "bin/serve") == "755");
-  CHECK(mode_of(release / "pages") == "755");
-  CHECK(mode_of(host.tree() / ".kirikae/releases" / host.live()) == "644");
+  check_modes_of_release(host);
   for (const char* folder : {"releases", ".kirikae", ".kirikae/releases"}) {
     INFO(folder);
     CHECK(mode_of(host.tree() / folder) == folders);
   }
-  CHECK(mode_of(release) == folders);
+  CHECK(mode_of(host.tree() / "releases" / host.live()) == folders);
   CHECK(mode_of(host.tree() / ".kirikae/tmp") == "700");
 }
 
