@@ -22,9 +22,9 @@ using release::TreeEntry;
 constexpr std::size_t longest_answer = std::size_t{64} << 20;
 constexpr std::size_t most_kept = std::size_t{512} << 20;  // of different trees
 
-Tree tree_of(std::vector<transfer::Listed> source) {
+Tree tree_of(transfer::Listing source) {
   Tree tree;
-  for (auto& [entry, sha256] : source) {
+  for (auto& [entry, sha256, linked] : source.entries) {
     TreeEntry each;
     if (entry.kind == transfer::Entry::Kind::directory) each.kind = TreeEntry::Kind::directory;
     if (entry.kind == transfer::Entry::Kind::symlink) each.kind = TreeEntry::Kind::link;
@@ -105,7 +105,7 @@ class LiveTrees {
 
 Reading diff(const Request& request, bool exit_code, const Surroundings& with) {
   Run run(request, with, "diff");
-  auto listed = transfer::list_source(request.recipe.source, with.stop);
+  auto listed = transfer::list_source(request.recipe.source, with.cache_folder, with.stop);
   if (!listed) return {run.end_early({listed.error()}), {}};
   const Tree source = plan::comparable(request.recipe, tree_of(*std::move(listed)));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);

@@ -49,9 +49,9 @@ Result<void> Run::before_connect() {
 }
 
 event::Report Run::carry_out(const plan::Plan& plan, const OpenedHosts& opened, runner::TaskGroup& group,
-                             transfer::Artifact* artifact) {
+                             runner::Payloads* payloads) {
   if (!plan.release.empty()) emit_(event::ReleaseChosen{plan.release, plan.revision});
-  runner::Runner runner(plan, group, artifact, emit_, with_.stop);
+  runner::Runner runner(plan, group, payloads, emit_, with_.stop);
   for (std::size_t i = 0; i < plan.hosts.size(); ++i) runner.state().hosts[i].seconds = opened.seconds[i];
   runner.run();
   const runner::RunState& state = runner.state();

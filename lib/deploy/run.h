@@ -29,7 +29,7 @@ class Run {
   // `before_connect`: tasks of this machine, before any host is connected.
   Result<void> before_connect();
   // Carries out a plan and everything that follows from its end.
-  event::Report carry_out(const plan::Plan& plan, const OpenedHosts& opened, runner::TaskGroup& group, transfer::Artifact* artifact);
+  event::Report carry_out(const plan::Plan& plan, const OpenedHosts& opened, runner::TaskGroup& group, runner::Payloads* payloads);
   // The run ends before anything was written: `errors` of hosts (Error::host) and of the run.
   event::Report end_early(const std::vector<Error>& errors, const std::vector<plan::HostFacts>& hosts = {});
   // It went well without anything to carry out.

@@ -137,6 +137,20 @@ Command receive(const release::Layout& layout, const std::string& id, const std:
                          shell_assign("kk_hash_tool", facts.hash) + call("kk_receive"), true};
 }
 
+Command receive(const release::Layout& layout, const std::string& id, const std::string& encoding, const release::Facts& facts,
+                const Rebuild& rebuild) {
+  Command command = receive(layout, id, encoding, facts);
+  command.text = std::string(embedded_script("rebuild")) + command.text + shell_assign("kk_part", rebuild.part) +
+                 shell_assign("kk_manifest", rebuild.manifest) + shell_assign("kk_base", rebuild.base) +
+                 shell_assign("kk_base_manifest", rebuild.base_manifest) + shell_assign("kk_how", rebuild.link ? "link" : "copy") +
+                 shell_assign("kk_full", rebuild.full ? "yes" : "no") + call("kk_rebuild");
+  return command;
+}
+
+Command manifest(const release::Layout& layout, const std::string& id) {
+  return {"manifest", paths(layout) + shell_assign("kk_release", id) + R"(cat "$kk_own/manifests/$kk_release/files")" + '\n'};
+}
+
 Command verify(const release::Layout& layout, const std::string& id, const std::string& sha256) {
   return {"verify",
           paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_expected", sha256) + call("kk_verify"), true};

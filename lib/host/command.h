@@ -82,6 +82,22 @@ Command prepare(const release::Layout& layout, const ReleaseInfo& info);
 Command receive(const release::Layout& layout, const std::string& id, const std::string& encoding,
                 const release::Facts& facts);
 
+// What a release's files come from besides the upload (lib/host/rebuild.sh).
+struct Rebuild {
+  std::string part;           // the folder in the payload that says what to do
+  std::string manifest;       // the digest of the release's list of files
+  std::string base;           // the release that has the rest; empty: everything was sent
+  std::string base_manifest;  // the digest of its list
+  bool link = false;          // by hard links instead of copies
+  bool full = false;          // compare all sums
+};
+// `receive`, and then the rest of the release. Status `base_changed`: the output has lines `changed=PATH`, or `changed=*`.
+inline constexpr int base_changed = 10;
+Command receive(const release::Layout& layout, const std::string& id, const std::string& encoding, const release::Facts& facts,
+                const Rebuild& rebuild);
+// The list of a release's files: release::parse_manifest.
+Command manifest(const release::Layout& layout, const std::string& id);
+
 // After the upload: refuses where the stream's sha256, as the host computed and noted it, is not `sha256`.
 Command verify(const release::Layout& layout, const std::string& id, const std::string& sha256);
 

@@ -83,6 +83,7 @@ kk_facts_releases() {
     if [ -f "$kk_d/REVISION" ] && [ -r "$kk_d/REVISION" ]; then IFS= read -r kk_r <"$kk_d/REVISION" || :; fi
     [ -z "$kk_r" ] || kk_say revision "$kk_r" 200
     [ -z "$kk_was_by" ] || kk_say by "$kk_was_by" 200
+    ! { IFS= read -r kk_r <"$kk_own/manifests/$kk_i/sum"; } 2>/dev/null || kk_say manifest "$kk_r" 64
   done
 }
 

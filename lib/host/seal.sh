@@ -9,7 +9,7 @@ kk_seal() {
   # Both in one go: the record has its name only when both are there.
   kk_write_record ready "$kk_releases/$kk_release" || exit 1
   # What kk_receive has left.
-  rm -f "$kk_own/tmp"/*".$kk_release"
+  rm -rf "$kk_own/tmp"/*".$kk_release"
 }
 
 # Changes a record's state and keeps the rest of it.

@@ -88,8 +88,10 @@ Result<void> add_preparing(const DeployInput& input, Plan& plan) {
   };
   TRY(hooks(HookPoint::after_connect, Phase::connect));
   TRY(hooks(HookPoint::before_upload, Phase::upload));
+  PayloadChoice payloads(input.source);
   plan.rounds.push_back(everywhere(Phase::upload, plan, [&](const PlannedHost& host) {
-    return std::vector<Step>{Prepare{info_of(plan, host, input.operator_name)}, Unpack{plan.release, encoding, input.bytes}};
+    return std::vector<Step>{Prepare{info_of(plan, host, input.operator_name)},
+                             payloads.unpack_for(host.facts, {plan.release, encoding, input.bytes, input.files})};
   }));
   scene.place = TaskScene::Place::release;
   TRY(hooks(HookPoint::after_upload, Phase::upload));

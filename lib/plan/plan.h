@@ -10,6 +10,7 @@
 #include "core/error.h"
 #include "event/event.h"
 #include "inventory/inventory.h"
+#include "plan/payload.h"
 #include "plan/step.h"
 #include "recipe/recipe.h"
 #include "release/release.h"
@@ -73,6 +74,7 @@ struct DeployInput {
   std::string operator_name;   // user@machine
   std::vector<TemplateFile> templates{};
   std::vector<inventory::Host> stage_hosts{};  // all of the stage, for templates
+  SourceFiles source{};
 };
 // All reasons why the hosts can't take the release (preflight), each with its host; empty: none.
 std::vector<Error> preflight_deploy(const DeployInput& input);

@@ -148,6 +148,9 @@ std::vector<Error> preflight_rollback(const RollbackInput& input) {
 
 std::vector<Remark> remarks_before_deploy(const DeployInput& input) {
   std::vector<Remark> remarks;
+  if (input.recipe.delta && input.recipe.reuse_links) {
+    remarks.push_back({{}, "'reuse: link' makes releases share their files: whatever writes into one changes the live release, too, and a rollback does not take that back"});
+  }
   for (const HostFacts& host : input.hosts) {
     const release::Facts& facts = host.facts;
     const auto remark = [&](std::string text) { remarks.push_back({host.host.name, std::move(text)}); };

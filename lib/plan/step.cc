@@ -43,7 +43,9 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
   return std::visit(
       Overloaded{
           [&](const Prepare& s) { return host::prepare(layout, s.info); },
-          [&](const Unpack& s) { return host::receive(layout, s.id, s.encoding, facts); },
+          [&](const Unpack& s) {
+            return s.rebuild ? host::receive(layout, s.id, s.encoding, facts, *s.rebuild) : host::receive(layout, s.id, s.encoding, facts);
+          },
           [&](const Link& s) {
             return joined("link", {host::verify(layout, s.info.id, values.sha256),
                                    host::link(layout, with_revision(s.info, values), s.directories, s.files, s.copied)});

@@ -4,6 +4,7 @@
 #include <chrono>
 #include <cstdint>
 #include <map>
+#include <memory>
 #include <optional>
 #include <string>
 #include <variant>
@@ -14,6 +15,7 @@
 #include "plan/log_line.h"
 #include "plan/templates.h"
 #include "release/layout.h"
+#include "release/manifest.h"
 #include "release/release.h"
 
 namespace kirikae::plan {
@@ -25,6 +27,9 @@ struct Unpack {  // the payload, over a data channel
   std::string id;
   std::string encoding;     // zstd | gzip | none
   std::uint64_t bytes = 0;  // unpacked
+  std::uint64_t files = 0;
+  std::optional<host::Rebuild> rebuild{};  // none: the payload is all there is
+  std::shared_ptr<const release::Delta> delta{};  // with `rebuild`: what the payload leaves out, and says instead
 };
 struct Link {  // the payload's checksum compared, then shared paths, copied paths, REVISION
   host::ReleaseInfo info;

@@ -126,6 +126,9 @@ struct Recipe {
   // A value that says which hosts there are, or what is where on them, waits for an answer: no verb can do without.
   bool incomplete = false;
   Source source;
+  bool delta = true;         // files that a host has are not sent
+  bool reuse_links = false;  // they are linked, not copied
+  bool verify_full = false;  // and their sums are compared
   Shared shared;
   std::vector<Template> templates;
   std::vector<std::string> copied;  // taken over from the live release before the build hooks; normalised like Shared

@@ -181,6 +181,21 @@ std::string sha256_rule(std::string_view value) {
   return fmt::format("{} is no SHA-256: 64 hex digits", in_quotes(value));
 }
 
+std::string transfer_rule(std::string_view value) {
+  if (value == "delta" || value == "tarball") return {};
+  return fmt::format("{} is no way to send a release: delta or tarball is", in_quotes(value));
+}
+
+std::string reuse_rule(std::string_view value) {
+  if (value == "copy" || value == "link") return {};
+  return fmt::format("{} is no way to take files over: copy or link is", in_quotes(value));
+}
+
+std::string verify_rule(std::string_view value) {
+  if (value == "quick" || value == "full") return {};
+  return fmt::format("{} is neither quick nor full", in_quotes(value));
+}
+
 std::string transport_rule(std::string_view value) {
   if (value == "libssh2" || value == "openssh" || value == "auto") return {};
   return fmt::format("{} carries no sessions: libssh2, openssh or auto does", in_quotes(value));

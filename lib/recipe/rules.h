@@ -28,6 +28,9 @@ std::string log_path_rule(std::string_view value);      // absolute, or as inner
 std::string local_path_rule(std::string_view value);    // a path of the operator's machine
 std::string pattern_rule(std::string_view value);       // one line of a .gitignore
 std::string sha256_rule(std::string_view value);
+std::string transfer_rule(std::string_view value);   // delta or tarball
+std::string reuse_rule(std::string_view value);      // copy or link
+std::string verify_rule(std::string_view value);     // quick or full
 std::string transport_rule(std::string_view value);  // libssh2, openssh or auto
 std::string known_hosts_rule(std::string_view value);  // strict or accept-new
 std::string mode_rule(std::string_view value);  // of a file: three octal digits, perhaps with a 0 in front

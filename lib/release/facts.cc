@@ -102,6 +102,10 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
     if (facts.releases.empty()) return std::unexpected(not_ours(fmt::format("'{}' belongs to no release", key)));
     auto& release = facts.releases.back();
     (key == "by" ? release.deployed_by : release.revision) = without_torn_end(value);
+  } else if (key == "manifest") {
+    if (facts.releases.empty()) return std::unexpected(not_ours("'manifest' belongs to no release"));
+    // One that is torn is none.
+    if (value.size() == 64) facts.releases.back().manifest = value;
   } else if (key == "missing") {
     TRY_ASSIGN(auto name, read_encoded_name(value));
     facts.missing_files.push_back(std::move(name));

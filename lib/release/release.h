@@ -27,6 +27,7 @@ struct ReleaseOnHost {
   std::optional<State> state;  // none: no record, another tool made it
   std::string revision;        // first line of its REVISION, empty where it has none
   std::string deployed_by;     // from the record
+  std::string manifest{};      // the digest of the list of its files; empty: the host has none
 };
 
 // Who holds a host's run lock, or has frozen it.

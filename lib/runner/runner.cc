@@ -2,9 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <deque>
 #include <iterator>
 #include <map>
 #include <mutex>
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace kirikae::runner {
 namespace {
@@ -20,13 +24,17 @@ bool is(const plan::StretchStep& each) {
   return std::holds_alternative<What>(*each.step);
 }
 
-bool has_unpack(const plan::Stretch& stretch) {
-  return std::any_of(stretch.hosts.begin(), stretch.hosts.end(),
-                     [](const auto& host) { return std::any_of(host.steps.begin(), host.steps.end(), is<plan::Unpack>); });
-}
-
 // Of so few bytes the packing is not worth a round trip of its own, and is waited for.
 constexpr std::uint64_t soon_packed = 16 << 20;
+
+// An upload that goes on finding other files than the host's lists say is given up.
+constexpr std::size_t most_payloads = 3;
+
+Error unstable_base(const plan::PlannedHost& host) {
+  return Error(ErrorCode::remote, "unpack: the files of a release that it builds on change all the time",
+               "find out what writes into releases there, or set 'transfer: tarball'")
+      .on(host.host.name);
+}
 
 // What goes behind an upload on the same channel, where nobody could stop it: only what takes a moment.
 bool is_short(const plan::StretchStep& each) {
@@ -52,8 +60,8 @@ bool RunState::all_settled(const plan::Plan& plan) const {
   return true;
 }
 
-Runner::Runner(const plan::Plan& plan, TaskGroup& group, transfer::Artifact* artifact, const Emitter& emit, std::stop_token stop)
-    : plan_(plan), group_(group), artifact_(artifact), emit_(emit), stop_(std::move(stop)), values_{{}, plan.revision} {
+Runner::Runner(const plan::Plan& plan, TaskGroup& group, Payloads* payloads, const Emitter& emit, std::stop_token stop)
+    : plan_(plan), group_(group), payloads_(payloads), emit_(emit), stop_(std::move(stop)), values_{{}, plan.revision} {
   state_.hosts.resize(plan.hosts.size());
 }
 
@@ -76,20 +84,10 @@ void Runner::run() {
     }
     if (state_.failed()) break;
     if (left_out_) state_.interrupted = true;
-    if (state_.interrupted || artifact_ == nullptr || !has_unpack(stretch)) continue;
-    // Every host has all of it by now, so its sum is known.
-    auto values = payload_values();
-    if (!values) {
-      state_.errors.push_back(std::move(values).error());
-      break;
-    }
-    values_ = *std::move(values);
+    if (state_.interrupted) break;
   }
   leave();
   if (stop_.stop_requested() && state_.failed()) state_.interrupted = true;
-  // A lone host's way ends in the stretch of the upload, also badly: what follows on that has the revision all the same.
-  if (artifact_ == nullptr || artifact_->total() == 0) return;
-  if (auto values = payload_values()) values_ = *std::move(values);
 }
 
 void Runner::enter(event::Phase phase, const plan::Round& round) {
@@ -156,7 +154,6 @@ void Runner::run_steps(const plan::Stretch::Host& work, bool last, Station& stat
   const plan::PlannedHost& host = plan_.hosts[work.host];
   HostRun& run = state_.hosts[work.host];
   plan::RunValues values = values_;
-  const StepContext context{plan_, artifact_, values, emit_, stop_};
   const auto skip = [&](std::span<const plan::StretchStep> steps) {
     for (const auto& each : steps) ended(each.phase);
   };
@@ -172,26 +169,37 @@ void Runner::run_steps(const plan::Stretch::Host& work, bool last, Station& stat
     run.enough = true;
     skip(steps);
   };
-  bool unpacked = false;
-  for (std::span<const plan::StretchStep> steps = work.steps; !steps.empty();) {
+  // As the plan has them, but for a payload that had to be another one.
+  std::vector<plan::StretchStep> all = work.steps;
+  std::deque<plan::Step> others;
+  for (std::span<const plan::StretchStep> steps = all; !steps.empty();) {
     if (stop_.stop_requested()) left_out_ = true;
     if (give_up_ || left_out_) return;
     if (auto there = still_there(station); !there) {
       if (run.settled) return leave_rest(there.error(), steps);
       return fail(std::move(there).error().on(host.host.name));
     }
-    const auto row = steps.first(row_size(steps));
+    const auto row = steps.first(row_size(steps, work.host));
     steps = steps.subspan(row.size());
-    const bool unpacks = std::any_of(row.begin(), row.end(), is<plan::Unpack>);
-    if (unpacked || (unpacks && !is<plan::Unpack>(row.back()))) {
-      auto known = await_payload_values(station);
-      if (!known) return fail(std::move(known).error().on(host.host.name));
-      values = *std::move(known);
+    if (std::any_of(row.begin(), row.end(), is<plan::Link>)) {
+      auto sum = await_payload_sum(work.host, station);
+      if (!sum) return fail(std::move(sum).error().on(host.host.name));
+      values.sha256 = *std::move(sum);
     }
-    unpacked = unpacked || unpacks;
+    const bool unpacks = std::any_of(row.begin(), row.end(), is<plan::Unpack>);
+    const StepContext context{plan_, unpacks ? &payloads_->of(work.host) : nullptr, values, emit_, stop_};
     auto failed = exec_row(context, host, *station.transport,
                            {row, last && steps.empty(), [&](std::size_t index) { ended(row[index].phase); }}, run);
     if (!failed) continue;
+    if (!failed->changed.empty() && others.size() < most_payloads) {
+      auto other = another_payload(work.host, std::get<plan::Unpack>(*row[failed->step].step), failed->changed);
+      if (!other) return fail(std::move(other).error().on(host.host.name));
+      const auto index = all.size() - steps.size() - row.size() + failed->step;
+      all[index].step = &others.emplace_back(*std::move(other));
+      steps = std::span(all).subspan(index);
+      continue;
+    }
+    if (!failed->changed.empty()) failed->error = unstable_base(host);
     if (run.settled) {
       // Before: while the records in the same row were written.
       const bool task = is<plan::RunTask>(row[failed->step]);
@@ -202,32 +210,39 @@ void Runner::run_steps(const plan::Stretch::Host& work, bool last, Station& stat
   }
 }
 
+// The host's own files were not what it was believed to have.
+Result<plan::Step> Runner::another_payload(std::size_t index, const plan::Unpack& before, const std::vector<std::string>& changed) {
+  const std::string& name = plan_.hosts[index].host.name;
+  const bool nothing = std::find(changed.begin(), changed.end(), "*") != changed.end();
+  warn(name, nothing ? fmt::format("release {} can't be built upon, since too much of it has changed: everything is sent", before.rebuild->base)
+                     : fmt::format("{} file{} of release {} {} changed since it was deployed, and {} sent again: {}{}", changed.size(),
+                                   changed.size() == 1 ? "" : "s", before.rebuild->base, changed.size() == 1 ? "has" : "have",
+                                   changed.size() == 1 ? "is" : "are", fmt::join(std::span(changed).first(std::min<std::size_t>(changed.size(), 3)), ", "),
+                                   changed.size() > 3 ? " …" : ""));
+  TRY_ASSIGN(auto other, payloads_->again(index, before, changed));
+  return other;
+}
+
 // How many of the steps go to the host in one go.
-std::size_t Runner::row_size(std::span<const plan::StretchStep> steps) const {
+std::size_t Runner::row_size(std::span<const plan::StretchStep> steps, std::size_t host) const {
   std::size_t size = 0;
   const plan::Unpack* upload = nullptr;
   for (const auto& each : steps) {
     if (size > 0 && (is<plan::RunTask>(steps.front()) || is<plan::RunTask>(each) || is<plan::Publish>(each))) break;
     // With the sum that the host has to find.
-    if (upload != nullptr && (!is_short(each) || (upload->bytes > soon_packed && artifact_->total() == 0))) break;
+    if (upload != nullptr && (!is_short(each) || (upload->bytes > soon_packed && payloads_->of(host).total() == 0))) break;
     if (upload == nullptr) upload = std::get_if<plan::Unpack>(each.step);
     ++size;
   }
   return size;
 }
 
-Result<plan::RunValues> Runner::payload_values() const {
-  plan::RunValues values{{}, plan_.revision};
-  TRY_ASSIGN(values.sha256, artifact_->sha256());
-  if (values.revision.empty()) values.revision = values.sha256;
-  return values;
-}
-
 // On the host's own thread. The host hears from us meanwhile: it frees the lock of a client that is silent for a minute.
-Result<plan::RunValues> Runner::await_payload_values(Station& station) const {
+Result<std::string> Runner::await_payload_sum(std::size_t host, Station& station) const {
+  transfer::Artifact& artifact = payloads_->of(host);
   const auto packed = std::make_shared<Waker>();
-  if (!artifact_->has_ended(packed)) TRY(station.transport->idle(*packed));
-  return payload_values();
+  if (!artifact.has_ended(packed)) TRY(station.transport->idle(*packed));
+  return artifact.sha256();
 }
 
 void Runner::mark_failed(const std::string& json_line) {
@@ -269,7 +284,7 @@ void Runner::write(const std::vector<std::size_t>& hosts, const std::function<ho
 }
 
 void Runner::run_failed_hooks() {
-  const StepContext context{plan_, artifact_, values_, emit_, {}};
+  const StepContext context{plan_, nullptr, values_, emit_, {}};
   for (const plan::Round& round : plan_.failed) {
     if (round.local) {
       auto done = exec_local(limited(*round.local), round.phase, values_, emit_, {});

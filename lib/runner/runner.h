@@ -14,9 +14,9 @@
 #include "plan/stretch.h"
 #include "runner/emitter.h"
 #include "runner/host_run.h"
+#include "runner/payloads.h"
 #include "runner/step_exec.h"
 #include "runner/task_group.h"
-#include "transfer/artifact.h"
 
 namespace kirikae::runner {
 
@@ -37,8 +37,8 @@ using Reconnect = std::function<Result<std::unique_ptr<ssh::Transport>>(std::siz
 
 class Runner {
  public:
-  // All of them outlive the runner. `artifact` is null for a run without payload.
-  Runner(const plan::Plan& plan, TaskGroup& group, transfer::Artifact* artifact, const Emitter& emit, std::stop_token stop);
+  // All of them outlive the runner. `payloads` is null for a run without.
+  Runner(const plan::Plan& plan, TaskGroup& group, Payloads* payloads, const Emitter& emit, std::stop_token stop);
 
   // Runs the plan until something fails or a stop is asked for. Stops are looked at between steps, and end running tasks; a switch
   // that was begun is finished on its host.
@@ -62,18 +62,18 @@ class Runner {
   void leave();
   void run_stretch(const plan::Stretch& stretch, bool last);
   void run_steps(const plan::Stretch::Host& work, bool last, Station& station, const std::function<void(event::Phase)>& ended);
-  [[nodiscard]] std::size_t row_size(std::span<const plan::StretchStep> steps) const;
+  [[nodiscard]] std::size_t row_size(std::span<const plan::StretchStep> steps, std::size_t host) const;
+  Result<plan::Step> another_payload(std::size_t host, const plan::Unpack& before, const std::vector<std::string>& changed);
   void undo_round(const plan::Round& round, const Reconnect& reconnect);
   Result<void> undo_step(std::size_t host, const plan::Step& step, Station& station, const Reconnect& reconnect);
   void warn(const std::string& host, std::string text) const { emit_(event::Warning{host, std::move(text)}); }
   void write(const std::vector<std::size_t>& hosts, const std::function<host::Command(const plan::PlannedHost&)>& what,
              const std::string& warning);
-  [[nodiscard]] Result<plan::RunValues> payload_values() const;
-  [[nodiscard]] Result<plan::RunValues> await_payload_values(Station& station) const;
+  [[nodiscard]] Result<std::string> await_payload_sum(std::size_t host, Station& station) const;
 
   const plan::Plan& plan_;
   TaskGroup& group_;
-  transfer::Artifact* artifact_;
+  Payloads* payloads_;
   const Emitter& emit_;
   std::stop_token stop_;
   plan::RunValues values_;

@@ -18,6 +18,9 @@ using plan::Step;
 constexpr std::size_t longest_word = 500;  // bytes of each
 constexpr std::size_t kept_lines = 5;  // of a failed step's last words, for its error
 
+constexpr std::string_view changed_key = "changed=";  // and `./PATH` or `*`
+constexpr std::size_t most_changed = 1000;
+
 constexpr std::chrono::seconds small_limit{120};
 
 // No step of ours may take for ever. Tasks have the recipe's own timeout; an upload gets time for its size over a slow line.
@@ -83,11 +86,18 @@ class Listener {
     return fmt::format("{}", fmt::join(last_err_.empty() ? last_out_ : last_err_, "\n  "));
   }
   [[nodiscard]] bool lock_lost() const { return lock_lost_; }
+  // What an unpack says of the release it builds on (lib/host/rebuild.sh).
+  std::vector<std::string>& changed() { return changed_; }
 
  private:
   void take(event::Channel channel, std::string line) {
     if (channel == event::Channel::out && !loss_.empty() && line == loss_) {
       lock_lost_ = true;
+      return;
+    }
+    if (channel == event::Channel::out && !show_ && line.starts_with(changed_key) && changed_.size() <= most_changed) {
+      const auto path = std::string_view(line).substr(changed_key.size());
+      changed_.emplace_back(path.starts_with("./") ? path.substr(2) : path);
       return;
     }
     auto& last = channel == event::Channel::out ? last_out_ : last_err_;
@@ -101,6 +111,7 @@ class Listener {
   bool show_;
   std::string loss_;
   bool lock_lost_ = false;
+  std::vector<std::string> changed_;
   std::deque<std::string> last_out_, last_err_;
   MaskedLines out_, err_;  // last: they may call until they are gone
 };
@@ -224,13 +235,23 @@ class RowRun {
 
   // The step that runs has ended.
   void finish(const std::optional<Error>& error) {
-    const auto& [phase, step] = row_.steps[at_];
     listener_->end();
-    if (!error) note_end(*step, {}, run_);
+    if (!error) note_end(*row_.steps[at_].step, {}, run_);
+    tell_end(error);
+    if (!error) row_.ended(at_);
+  }
+
+  void tell_end(const std::optional<Error>& error) {
+    const auto& [phase, step] = row_.steps[at_];
     const double seconds = context_.emit.seconds() - start_;
     run_.seconds += seconds;
     context_.emit(event::StepFinished{host_.host.name, phase, plan::name_of(*step), seconds, error});
-    if (!error) row_.ended(at_);
+  }
+
+  bool needs_another_payload(const Step& step, const Result<ssh::Exit>& ended) {
+    const auto* unpack = std::get_if<plan::Unpack>(&step);
+    return unpack != nullptr && unpack->rebuild && !unpack->rebuild->base.empty() && ended && ended->signal.empty() &&
+           ended->status == host::base_changed && !listener_->changed().empty();
   }
 
   std::optional<RowFailure> end(Result<ssh::Exit>& ended, ssh::Transport& transport) {
@@ -246,6 +267,10 @@ class RowRun {
     const Step& step = *row_.steps[at_].step;
     const std::string name = plan::name_of(step);
     listener_->end();
+    if (needs_another_payload(step, ended)) {
+      tell_end(std::nullopt);
+      return RowFailure{at_, {}, stop_came_before_, std::move(listener_->changed())};
+    }
     Error error;
     if (ended) {
       // What stands behind the step that failed was not begun.

@@ -17,7 +17,7 @@ namespace kirikae::runner {
 
 struct StepContext {
   const plan::Plan& plan;
-  transfer::Artifact* artifact;  // null: a run without payload
+  transfer::Artifact* artifact;  // of this host; null: nothing is sent
   const plan::RunValues& values;
   const Emitter& emit;
   std::stop_token stop;
@@ -34,6 +34,8 @@ struct RowFailure {
   std::size_t step = 0;  // index of the one that failed; those behind it were not begun
   Error error;           // with the host's own words (code remote, lost, timeout, cancelled, local; locked: the run's lock was lost)
   bool stopped_before = false;  // the run was asked to stop before this step began
+  // Of an unpack that needs another payload: paths of the release it builds on that are not what they were; `*`: nothing of it can be used.
+  std::vector<std::string> changed{};
 };
 std::optional<RowFailure> exec_row(const StepContext& context, const plan::PlannedHost& host, ssh::Transport& transport,
                                    const StepRow& row, HostRun& run);

@@ -2,7 +2,7 @@
 
 #include <sys/stat.h>
 
-#include <csignal>
+#include <algorithm>
 #include <exception>
 #include <functional>
 #include <optional>
@@ -10,11 +10,11 @@
 #include <utility>
 
 #include <fmt/format.h>
-#include <pthread.h>
-
+#include "core/digest.h"
 #include "transfer/archive_reader.h"
 #include "transfer/entry.h"
 #include "transfer/revision.h"
+#include "transfer/signals_blocked.h"
 #include "transfer/spool.h"
 #include "transfer/tar_writer.h"
 #include "transfer/tree.h"
@@ -43,56 +43,111 @@ Result<SourceSummary> measure(const recipe::Source& source, const std::stop_toke
   return summary;
 }
 
+bool is_sent(const Part& part, const Entry& entry) { return !part.delta || !part.delta->reused.contains(entry.path); }
+
 // What must be free before it is worth to begin. A packed stream's size is known only at its end, when running out of room has
 // its own error: text and code shrink to a quarter or less, and an archive is mostly packed already.
-Result<std::uint64_t> least_room(const recipe::Source& source, Encoding encoding, const std::stop_token& stop) {
+Result<std::uint64_t> least_room(const recipe::Source& source, Encoding encoding, const Part& part, const std::stop_token& stop) {
   std::uint64_t bytes = 0;
   if (source.archive) {
     struct stat info = {};
     if (::stat(source.archive->path.c_str(), &info) == 0) bytes = static_cast<std::uint64_t>(info.st_size);
+    if (part.delta) bytes -= std::min(bytes, part.delta->reused_bytes);
   } else {
     TRY(walk(source, stop, [&](const Entry& entry, Content&) -> Result<void> {
-      bytes += entry.size + 512;  // with a header
+      if (is_sent(part, entry)) bytes += entry.size + 512;  // with a header
       return {};
     }));
   }
   return encoding == Encoding::none ? bytes : bytes / 4;
 }
 
-Result<void> fill(Spool& spool, const recipe::Source& source, Encoding encoding, const std::stop_token& stop) {
+// A text of ours.
+class TextContent : public Content {
+ public:
+  explicit TextContent(std::string_view text) : left_(text) {}
+  Result<void> open() override { return {}; }
+  Result<std::size_t> read(std::span<char> buffer) override {
+    const auto size = left_.copy(buffer.data(), buffer.size());
+    left_.remove_prefix(size);
+    return size;
+  }
+
+ private:
+  std::string_view left_;
+};
+
+Error changed_after_listing(const std::string& what) {
+  return {ErrorCode::local, what + " changed after it was listed",
+          "let the build finish before you deploy, or exclude what is always written to"};
+}
+
+// A file that has to be what it was when it was listed, since hosts are told of that.
+class ListedContent : public Content {
+ public:
+  ListedContent(Content& content, const Entry& entry, const release::FileSpec& file) : content_(content), entry_(entry), file_(file) {}
+  Result<void> open() override { return content_.open(); }
+  Result<std::size_t> read(std::span<char> buffer) override {
+    TRY_ASSIGN(const std::size_t size, content_.read(buffer));
+    sum_.update({buffer.data(), size});
+    if (size == 0 && (entry_.mode != file_.mode || sum_.hex() != file_.sha256)) {
+      return std::unexpected(changed_after_listing(shown(entry_.path)));
+    }
+    return size;
+  }
+
+ private:
+  Content& content_;
+  const Entry& entry_;
+  const release::FileSpec& file_;
+  Sha256 sum_;
+};
+
+Result<void> say(TarWriter& writer, const Part& part, const std::stop_token& stop) {
+  const auto add = [&](Entry::Kind kind, const std::string& path, std::string_view text) {
+    Entry entry{kind, path, {}, kind == Entry::Kind::directory ? 0700U : 0600U, 0, text.size()};
+    TextContent content(text);
+    return writer.add(entry, content, stop);
+  };
+  TRY(add(Entry::Kind::directory, part.folder, {}));
+  TRY(add(Entry::Kind::file, part.folder + "/removed", part.delta->removed));
+  TRY(add(Entry::Kind::file, part.folder + "/added", part.delta->added));
+  return add(Entry::Kind::file, part.folder + "/moved", release::moves_text(*part.delta));
+}
+
+Result<void> fill(Spool& spool, const recipe::Source& source, Encoding encoding, const Part& part, const std::stop_token& stop) {
   TRY_ASSIGN(TarWriter writer, TarWriter::open(spool, encoding));
-  TRY(walk(source, stop, [&](const Entry& entry, Content& content) { return writer.add(entry, content, stop); }));
+  if (part.delta) TRY(say(writer, part, stop));
+  std::size_t seen = 0;  // of the listed files
+  const auto visit = [&](const Entry& entry, Content& content) -> Result<void> {
+    const auto listed = part.manifest ? part.manifest->find(entry.path) : release::Manifest::const_iterator();
+    const bool is_listed = part.manifest && listed != part.manifest->end();
+    if (is_listed) ++seen;
+    if (!is_sent(part, entry)) return {};
+    if (entry.kind != Entry::Kind::file || !part.manifest) return writer.add(entry, content, stop);
+    if (is_listed) {
+      ListedContent same(content, entry, listed->second);
+      return writer.add(entry, same, stop);
+    }
+    // An archive has files that are in no list; it can't have changed unnoticed.
+    if (source.directory && release::can_be_listed(entry.path)) return std::unexpected(changed_after_listing(shown(entry.path)));
+    return writer.add(entry, content, stop);
+  };
+  TRY(walk(source, stop, visit));
+  if (part.manifest && seen != part.manifest->size()) return std::unexpected(changed_after_listing("the source"));
   if (stop.stop_requested()) return std::unexpected(cancelled_error());
   return writer.finish();
 }
 
-// The thread is born with every signal blocked: they are main's, and a file size limit must be an error here, not a death.
-class AllSignalsBlocked {
- public:
-  AllSignalsBlocked() {
-    sigset_t all;
-    ::sigfillset(&all);
-    ::pthread_sigmask(SIG_SETMASK, &all, &before_);
-  }
-  AllSignalsBlocked(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked& operator=(const AllSignalsBlocked&) = delete;
-  AllSignalsBlocked(AllSignalsBlocked&&) = delete;
-  AllSignalsBlocked& operator=(AllSignalsBlocked&&) = delete;
-  ~AllSignalsBlocked() { ::pthread_sigmask(SIG_SETMASK, &before_, nullptr); }
-
- private:
-  sigset_t before_{};
-};
-
 class PackedArtifact : public Artifact, public std::enable_shared_from_this<PackedArtifact> {
  public:
-  PackedArtifact(std::shared_ptr<Spool> spool, const recipe::Source& source, Encoding encoding,
+  PackedArtifact(std::shared_ptr<Spool> spool, const recipe::Source& source, Encoding encoding, Part part,
                  const std::stop_token& stop)
       : spool_(std::move(spool)) {
     const AllSignalsBlocked blocked;
-    packing_ = std::jthread([to = spool_, source, encoding](const std::stop_token& token) {
+    packing_ = std::jthread([to = spool_, source, encoding, part = std::move(part)](const std::stop_token& token) {
       try {
-        if (auto packed = fill(*to, source, encoding, token); packed) {
+        if (auto packed = fill(*to, source, encoding, part, token); packed) {
           to->finish();
         } else {
           to->fail(std::move(packed).error());
@@ -154,10 +209,10 @@ Result<SourceSummary> examine(const recipe::Source& source, const std::stop_toke
 }
 
 Result<std::shared_ptr<Artifact>> pack(const recipe::Source& source, Encoding encoding, const std::string& cache_folder,
-                                       const std::stop_token& stop) {
-  TRY_ASSIGN(const std::uint64_t room, least_room(source, encoding, stop));
+                                       const std::stop_token& stop, Part part) {
+  TRY_ASSIGN(const std::uint64_t room, least_room(source, encoding, part, stop));
   TRY_ASSIGN(auto spool, Spool::open(cache_folder, room));
-  return std::make_shared<PackedArtifact>(std::move(spool), source, encoding, stop);
+  return std::make_shared<PackedArtifact>(std::move(spool), source, encoding, std::move(part), stop);
 }
 
 }  // namespace kirikae::transfer

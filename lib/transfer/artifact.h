@@ -9,6 +9,7 @@
 #include "core/byte_source.h"
 #include "core/error.h"
 #include "recipe/recipe.h"
+#include "release/manifest.h"
 
 namespace kirikae::transfer {
 
@@ -35,18 +36,24 @@ class Artifact {
 struct SourceSummary {
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;  // unpacked
-  std::string
-      revision;  // git sha (`-dirty` where it is) of a directory inside a git work tree; the archive's sha256; else empty:
-                 // then it is the artifact's, known when it is packed
+  // git sha (`-dirty` where it is) of a directory inside a git work tree; the archive's sha256; else empty: see Listing.
+  std::string revision;
 };
 
 // Reads the tree's or archive's headers; for an archive checks the given sha256 over the whole file. Errors (recipe, local): no
 // such source, hostile or odd entries (absolute names, `..`, devices), a wrong sha256 (both are named).
 Result<SourceSummary> examine(const recipe::Source& source, const std::stop_token& stop);
 
+// What of a source is sent, and what is said with it (lib/host/rebuild.sh).
+struct Part {
+  std::string folder;  // in the stream, for what is said: a name that the source doesn't have
+  std::shared_ptr<const release::Delta> delta;
+  std::shared_ptr<const release::Manifest> manifest;  // what the source's files were when they were listed
+};
+
 // Starts packing in a thread that ends with the artifact. The spool is an unlinked 0600 file in `cache_folder` (made 0700 where
-// missing). Error (local): no room, folder not writable.
+// missing). Error (local): no room, folder not writable. Without a part all of the source is sent, and nothing else.
 Result<std::shared_ptr<Artifact>> pack(const recipe::Source& source, Encoding encoding, const std::string& cache_folder,
-                                       const std::stop_token& stop);
+                                       const std::stop_token& stop, Part part = {});
 
 }  // namespace kirikae::transfer

@@ -10,6 +10,8 @@
 
 #include "core/error.h"
 
+struct stat;
+
 namespace kirikae::transfer {
 
 struct Entry {
@@ -29,6 +31,8 @@ class Content {
   virtual Result<void> open() = 0;
   // The next bytes, 0 at the end; exactly Entry::size of them in all, else an error that names the file.
   virtual Result<std::size_t> read(std::span<char> buffer) = 0;
+  // Of a file in a directory: what it was when it was listed. Null otherwise.
+  [[nodiscard]] virtual const struct stat* listed() const { return nullptr; }
 };
 
 // A hard link's target and, from a directory source, a file's directory come before it. An error ends the walk.

@@ -1,10 +1,23 @@
 #include "transfer/listing.h"
 
+#include <sys/stat.h>
+
+#include <algorithm>
 #include <array>
+#include <atomic>
+#include <ctime>
+#include <mutex>
+#include <optional>
+#include <thread>
 #include <unordered_map>
+
+#include <fmt/format.h>
 
 #include "core/digest.h"
 #include "transfer/archive_reader.h"
+#include "transfer/revision.h"
+#include "transfer/signals_blocked.h"
+#include "transfer/sum_cache.h"
 #include "transfer/tree.h"
 
 namespace kirikae::transfer {
@@ -22,9 +35,73 @@ Result<std::string> sum_of(Content& content, const std::stop_token& stop) {
   }
 }
 
-}  // namespace
+// A file of a directory that is to be read after the walk.
+struct Unread {
+  std::size_t index = 0;  // of the entry
+  struct stat info = {};
+};
 
-Result<std::vector<Listed>> list_source(const recipe::Source& source, const std::stop_token& stop) {
+Result<void> read_all(const std::string& folder, const std::vector<Unread>& files, std::vector<Listed>& entries, const std::stop_token& stop) {
+  constexpr unsigned most_threads = 8;
+  constexpr std::size_t files_for_a_thread = 16;
+  std::atomic<std::size_t> next = 0;
+  std::atomic<bool> failed = false;
+  std::mutex mutex;
+  std::optional<Error> error;
+  const auto work = [&] {
+    for (std::size_t i = next++; i < files.size() && !failed; i = next++) {
+      Listed& listed = entries[files[i].index];
+      const auto content = content_of(folder + '/' + listed.entry.path, files[i].info);
+      auto sum = sum_of(*content, stop);
+      if (sum) {
+        listed.sha256 = *std::move(sum);
+      } else if (!failed.exchange(true)) {
+        const std::lock_guard lock(mutex);
+        error = std::move(sum).error();
+      }
+    }
+  };
+  {
+    const AllSignalsBlocked blocked;
+    const auto threads = std::min<std::size_t>({std::max(1U, std::thread::hardware_concurrency()), most_threads, files.size() / files_for_a_thread});
+    std::vector<std::jthread> others;
+    for (std::size_t i = 1; i < threads; ++i) others.emplace_back(work);
+    work();
+  }
+  if (error) return std::unexpected(*std::move(error));
+  return {};
+}
+
+Result<std::vector<Listed>> list_directory(const recipe::DirectorySource& source, const std::string& cache_folder, const std::stop_token& stop) {
+  const auto begun = static_cast<std::int64_t>(std::time(nullptr));
+  SumCache cache = SumCache::load(cache_folder, source.path);
+  std::vector<Listed> all;
+  std::vector<Unread> unread;
+  std::vector<Unread> files;
+  const auto visit = [&](const Entry& entry, Content& content) -> Result<void> {
+    Listed listed{entry, {}};
+    if (entry.kind == Entry::Kind::file) {
+      const struct stat& info = *content.listed();
+      files.push_back({all.size(), info});
+      if (auto known = cache.find(entry.path, info)) {
+        TRY(content.open());
+        listed.sha256 = *std::move(known);
+      } else {
+        unread.push_back(files.back());
+      }
+    }
+    all.push_back(std::move(listed));
+    return {};
+  };
+  TRY(walk_tree(source, stop, visit));
+  TRY(read_all(source.path, unread, all, stop));
+  if (unread.empty()) return all;
+  for (const Unread& file : files) cache.put(all[file.index].entry.path, file.info, all[file.index].sha256, begun);
+  cache.save();
+  return all;
+}
+
+Result<std::vector<Listed>> list_archive(const recipe::ArchiveSource& source, std::string& sha256, const std::stop_token& stop) {
   std::vector<Listed> all;
   std::unordered_map<std::string, std::size_t> files;  // index in `all`
   const auto visit = [&](const Entry& entry, Content& content) -> Result<void> {
@@ -32,6 +109,7 @@ Result<std::vector<Listed>> list_source(const recipe::Source& source, const std:
     if (entry.kind == Entry::Kind::hard_link) {
       const auto at = files.find(entry.target);
       if (at == files.end()) return std::unexpected(Error(ErrorCode::internal, "a hard link to no file passed: " + shown(entry.path)));
+      all[at->second].linked = true;
       listed = all[at->second];
       listed.entry.path = entry.path;
     } else if (entry.kind == Entry::Kind::file) {
@@ -41,14 +119,52 @@ Result<std::vector<Listed>> list_source(const recipe::Source& source, const std:
     all.push_back(std::move(listed));
     return {};
   };
+  TRY_ASSIGN(sha256, walk_archive(source, stop, visit));
+  return all;
+}
+
+// Of all that a release would have of it, whenever and wherever it is listed.
+std::string sum_of_list(const std::vector<Listed>& entries) {
+  std::vector<const Listed*> sorted;
+  for (const auto& listed : entries) sorted.push_back(&listed);
+  std::sort(sorted.begin(), sorted.end(), [](const Listed* a, const Listed* b) { return a->entry.path < b->entry.path; });
+  Sha256 sum;
+  for (const Listed* listed : sorted) {
+    const Entry& entry = listed->entry;
+    const std::string& content = entry.kind == Entry::Kind::file ? listed->sha256 : entry.target;
+    const unsigned mode = entry.kind == Entry::Kind::symlink ? 0 : entry.mode;
+    sum.update(fmt::format("{} {} {} ", static_cast<int>(entry.kind), mode, entry.path.size()));
+    sum.update(entry.path);
+    sum.update(fmt::format(" {} ", content.size()));
+    sum.update(content);
+  }
+  return sum.hex();
+}
+
+}  // namespace
+
+Result<Listing> list_source(const recipe::Source& source, const std::string& cache_folder, const std::stop_token& stop) {
+  Listing listing;
   if (source.archive) {
-    TRY(walk_archive(*source.archive, stop, visit));
+    TRY_ASSIGN(listing.entries, list_archive(*source.archive, listing.summary.revision, stop));
   } else if (source.directory) {
-    TRY(walk_tree(*source.directory, stop, visit));
+    TRY_ASSIGN(listing.entries, list_directory(*source.directory, cache_folder, stop));
+    TRY_ASSIGN(listing.summary.revision, git_revision(source.directory->path, stop));
   } else {
     return std::unexpected(Error(ErrorCode::internal, "a source that is neither directory nor archive"));
   }
-  return all;
+  release::Manifest manifest;
+  for (const auto& [entry, sha256, linked] : listing.entries) {
+    if (entry.kind == Entry::Kind::directory) continue;
+    ++listing.summary.files;
+    listing.summary.bytes += entry.size;
+    if (entry.kind == Entry::Kind::file && !linked && release::can_be_listed(entry.path)) {
+      manifest.emplace(entry.path, release::FileSpec{entry.mode, entry.size, sha256});
+    }
+  }
+  if (listing.summary.revision.empty()) listing.summary.revision = sum_of_list(listing.entries);
+  listing.manifest = std::make_shared<const release::Manifest>(std::move(manifest));
+  return listing;
 }
 
 }  // namespace kirikae::transfer

@@ -1,12 +1,15 @@
 // The source as a list: what would be packed, with the sum of each file.
 #pragma once
 
+#include <memory>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
 #include "recipe/recipe.h"
+#include "release/manifest.h"
+#include "transfer/artifact.h"
 #include "transfer/entry.h"
 
 namespace kirikae::transfer {
@@ -14,8 +17,15 @@ namespace kirikae::transfer {
 struct Listed {
   Entry entry;         // a hard link is a file here, as it will be one in the release
   std::string sha256;  // of a file
+  bool linked = false;  // it is one of several names of a file
 };
-// Reads every file. Errors: as examine().
-Result<std::vector<Listed>> list_source(const recipe::Source& source, const std::stop_token& stop);
+struct Listing {
+  std::vector<Listed> entries;  // as the source has them
+  SourceSummary summary;        // with a revision in any case: where nothing else is known, the sum of the list
+  // The files that may come from another release; those with names that can't be listed, and those with several names, may not.
+  std::shared_ptr<const release::Manifest> manifest;
+};
+// Reads every file of which `cache_folder` has no sum from an earlier run, several at the same time. Errors: as examine().
+Result<Listing> list_source(const recipe::Source& source, const std::string& cache_folder, const std::stop_token& stop);
 
 }  // namespace kirikae::transfer

@@ -12,6 +12,7 @@
 
 #include <fmt/format.h>
 
+#include "transfer/cache_file.h"
 #include "transfer/entry.h"
 
 namespace kirikae::transfer {
@@ -23,17 +24,6 @@ constexpr const char* cache_hint = "set XDG_CACHE_HOME to a folder with room";
 
 Error folder_error(const std::string& folder, std::string_view what, int number) {
   return {ErrorCode::local, fmt::format("cache folder {} {}: {}", shown(folder), what, reason(number)), cache_hint};
-}
-
-// mkdir -p, 0700 for each folder that was missing.
-Result<void> make_folder(const std::string& folder) {
-  if (::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  const auto slash = folder.find_last_of('/');
-  if (errno == ENOENT && slash != std::string::npos && slash > 0) {
-    TRY(make_folder(folder.substr(0, slash)));
-    if (::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  }
-  return std::unexpected(folder_error(folder, "can't be made", errno));
 }
 
 Result<Fd> unnamed_file(const std::string& folder) {
@@ -54,7 +44,7 @@ std::string megabytes(std::uint64_t bytes) { return fmt::format("{} MB", (bytes 
 }  // namespace
 
 Result<std::shared_ptr<Spool>> Spool::open(const std::string& folder, std::uint64_t room) {
-  TRY(make_folder(folder));
+  if (!make_private_folder(folder)) return std::unexpected(folder_error(folder, "can't be made", errno));
   TRY_ASSIGN(Fd file, unnamed_file(folder));
   struct statvfs space = {};
   if (::fstatvfs(file.get(), &space) == 0 && space.f_blocks > 0) {

@@ -61,12 +61,13 @@ bool same_time(const timespec& a, const timespec& b) { return a.tv_sec == b.tv_s
 
 class FileContent : public Content {
  public:
-  FileContent(int folder, const char* name, const std::string& path, const struct stat& listed)
-      : folder_(folder), name_(name), path_(path), listed_(listed) {}
+  // `name` is looked up in `folder`; `path` is what it is called.
+  FileContent(int folder, std::string name, std::string path, const struct stat& listed)
+      : folder_(folder), name_(std::move(name)), path_(std::move(path)), listed_(listed) {}
 
   Result<void> open() override {
     // Without blocking, for something else may have taken its place.
-    file_ = Fd(::openat(folder_, name_, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
+    file_ = Fd(::openat(folder_, name_.c_str(), O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_CLOEXEC));
     if (!file_.valid()) return std::unexpected(errno == ELOOP ? changed_error(path_) : entry_error(path_, errno));
     return unchanged();
   }
@@ -84,6 +85,8 @@ class FileContent : public Content {
     return static_cast<std::size_t>(got);
   }
 
+  [[nodiscard]] const struct stat* listed() const override { return &listed_; }
+
  private:
   Result<void> unchanged() {
     struct stat now = {};
@@ -95,9 +98,8 @@ class FileContent : public Content {
   }
 
   int folder_;
-  const char* name_;
-  const std::string& path_;
-  const struct stat& listed_;
+  const std::string name_, path_;
+  const struct stat listed_;
   Fd file_;
   std::uint64_t done_ = 0;
 };
@@ -158,7 +160,7 @@ class Walk {
     switch (info.st_mode & S_IFMT) {
       case S_IFREG: {
         entry.size = static_cast<std::uint64_t>(info.st_size);
-        FileContent content(folder.get(), name.c_str(), path, info);
+        FileContent content(folder.get(), name, path, info);
         return visit_(entry, content);
       }
       case S_IFDIR: {
@@ -224,6 +226,10 @@ Result<void> walk_tree(const recipe::DirectorySource& source, const std::stop_to
                                  "build it first, or correct `exclude` in the recipe"));
   }
   return {};
+}
+
+std::unique_ptr<Content> content_of(std::string path, const struct stat& listed) {
+  return std::make_unique<FileContent>(AT_FDCWD, path, path, listed);
 }
 
 }  // namespace kirikae::transfer

@@ -1,0 +1,123 @@
+# shellcheck shell=sh
+# After the upload: what was not sent is taken from another release of this host, and the list of the release's files is kept, for the next
+# time. Travels with the upload's command.
+#
+# .kirikae/manifests/ID/ has: `files`, a line `./PATH<tab>MODE SIZE<tab>SHA256` each, sorted; `stats`, what the file system said of them
+# when they had arrived, `./PATH<tab>MODE SIZE<tab>TIME`, sorted; and `sum`, the sha256 of `files`.
+# kk_part is the folder in the release that has come with it: `removed` and `added`, lines of such lists, and `moved`.
+# Status 10: the release that was to be taken from isn't what it was; `changed=PATH` says where, `changed=*` that nothing of it can be used.
+
+kk_rebuild() {
+  LC_ALL=C
+  export LC_ALL
+  kk_tab=$(printf '\t')
+  kk_lists="$kk_own/tmp/lists.$$.$kk_release"
+  cd "$kk_releases/$kk_release" && mv "$kk_part" "$kk_lists" ||
+    kk_fail "what was to come with the payload of release '$kk_release' is not there: deploy again"
+  if [ -n "$kk_base" ]; then
+    kk_reuse
+  else
+    mv "$kk_lists/added" "$kk_lists/files"
+    # Without find and stat as Linux has them, every payload is sent whole.
+    kk_stats 2>/dev/null || {
+      rm -rf "$kk_lists"
+      return 0
+    }
+  fi
+  kk_digest=$(kk_hash "$kk_hash_tool" <"$kk_lists/files") && kk_sum "$kk_digest" && [ "$kk_s" = "$kk_manifest" ] || kk_again
+  for kk_d in "$kk_lists"/*; do
+    case ${kk_d##*/} in files | stats) ;; *) set -- "$@" "$kk_d" ;; esac
+  done
+  [ -d "$kk_own/manifests" ] || mkdir "$kk_own/manifests" || [ -d "$kk_own/manifests" ] || kk_fail "can't make '$kk_own/manifests'"
+  # What an earlier attempt has left.
+  kk_d="$kk_own/manifests/$kk_release"
+  [ ! -e "$kk_d" ] || set -- "$@" "$kk_d"
+  [ $# = 0 ] || rm -rf "$@"
+  printf '%s\n' "$kk_manifest" >"$kk_lists/sum" && mv "$kk_lists" "$kk_d" ||
+    kk_fail "can't keep the list of release '$kk_release' in '$kk_own/manifests': make room on the disk"
+}
+
+kk_reuse() {
+  kk_from="$kk_releases/$kk_base"
+  kk_b="$kk_own/manifests/$kk_base"
+  kk_v=
+  { IFS= read -r kk_v <"$kk_b/sum"; } 2>/dev/null || :
+  [ "$kk_v" = "$kk_base_manifest" ] && [ -d "$kk_from" ] && [ ! -L "$kk_from" ] || kk_again
+  comm -23 "$kk_b/files" "$kk_lists/removed" >"$kk_lists/kept" && cut -f 1 "$kk_lists/kept" >"$kk_lists/names" &&
+    sort -m "$kk_lists/kept" "$kk_lists/added" >"$kk_lists/files" ||
+    kk_fail "can't work out what release '$kk_release' has in common with '$kk_base': see above"
+  [ ! -s "$kk_lists/names" ] || kk_take_over
+  : >"$kk_lists/moved_names"
+  [ ! -s "$kk_lists/moved" ] || kk_move
+  kk_stats || kk_fail "can't list the files of release '$kk_release'"
+  # All that was taken over has to be what it was when it arrived, and what was moved has to have the right sum.
+  comm -12 "$kk_b/stats" "$kk_lists/stats" | cut -f 1 | comm -13 - "$kk_lists/names" >"$kk_lists/bad"
+  kk_names="$kk_lists/moved_names"
+  if [ "$kk_full" = yes ]; then
+    cut -f 1 "$kk_lists/files" >"$kk_lists/all"
+    kk_names="$kk_lists/all"
+  fi
+  if [ -s "$kk_names" ]; then
+    cut -f 1,3 "$kk_lists/files" >"$kk_lists/wanted"
+    tr '\n' '\0' <"$kk_names" | kk_sums | sort | comm -12 "$kk_lists/wanted" - | cut -f 1 | comm -13 - "$kk_names" >>"$kk_lists/bad"
+  fi
+  [ ! -s "$kk_lists/bad" ] || kk_again "$kk_lists/bad"
+}
+
+# The files of kk_lists/names, in folders that are there already. What a program can't do for all of them at once, it is asked to do
+# one by one; whatever is missing then is noticed.
+kk_take_over() {
+  case $(cp --help 2>&1 </dev/null) in
+    # These don't change the folders' modes.
+    *--preserve*) kk_cp='cp --parents --preserve=timestamps --reflink=auto' ;;
+    *) kk_cp='cp -p --parents' ;;
+  esac
+  [ "$kk_how" != link ] || kk_cp='cp -l --parents'
+  # shellcheck disable=SC2016
+  tr '\n' '\0' <"$kk_lists/names" | (
+    umask 0
+    export kk_cp
+    cd "$kk_from" && xargs -0 /bin/sh -c '
+      $kk_cp "$@" "$0" 2>/dev/null && exit
+      for kk_f; do [ -e "$0/$kk_f" ] || cp -p "$kk_f" "$0/$kk_f"; done' "$kk_releases/$kk_release"
+  ) || :
+}
+
+# `moved` has lines FROM<tab>TO<tab>MODE; no mode: as it is.
+kk_move() {
+  while IFS="$kk_tab" read -r kk_f kk_to kk_new_mode; do
+    if [ "$kk_how" = link ] && [ -z "$kk_new_mode" ]; then
+      ln "$kk_from/$kk_f" "$kk_to" 2>/dev/null || cp -p "$kk_from/$kk_f" "$kk_to"
+    else
+      cp -p "$kk_from/$kk_f" "$kk_to" && { [ -z "$kk_new_mode" ] || chmod "$kk_new_mode" "$kk_to"; }
+    fi || :
+  done <"$kk_lists/moved"
+  cut -f 2 "$kk_lists/moved" | sort >"$kk_lists/moved_names"
+}
+
+# kk_lists/stats. Names that a line can't hold are in no list.
+kk_stats() {
+  {
+    find . -type f ! -path '*[[:cntrl:]]*' -printf '%p\t%m %s\t%T@\n' >"$kk_lists/found" 2>/dev/null ||
+      find . -type f ! -path '*[[:cntrl:]]*' -exec stat -c "%n$kk_tab%a %s$kk_tab%y" {} + >"$kk_lists/found"
+  } && sort "$kk_lists/found" >"$kk_lists/stats"
+}
+
+# PATH<tab>SHA256 of the files that standard input names, each name ended by a NUL.
+kk_sums() {
+  case $kk_hash_tool in
+    openssl) xargs -0 openssl dgst -sha256 -r ;;
+    sha256sum) xargs -0 sha256sum ;;
+    shasum) xargs -0 shasum -a 256 ;;
+    sha256) xargs -0 sha256 -r ;;
+    busybox) xargs -0 busybox sha256sum ;;
+  esac | sed "s/^\([0-9a-f]*\) [ *]*\(.*\)\$/\2$kk_tab\1/"
+}
+
+# $1: a file with paths; none: everything.
+kk_again() {
+  [ -n "$kk_base" ] || kk_fail "the list of the files of release '$kk_release' arrived changed: deploy again"
+  kk_n=$([ $# = 0 ] || wc -l <"$1")
+  if [ "${kk_n:-9999}" -gt 1000 ]; then echo 'changed=*'; else sed 's/^/changed=/' "$1"; fi
+  exit 10
+}

@@ -1,0 +1,42 @@
+// What each host is sent: the files that its releases don't have; and from which release it takes the rest. Pure.
+#pragma once
+
+#include <map>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "plan/step.h"
+#include "release/manifest.h"
+#include "release/release.h"
+
+namespace kirikae::plan {
+
+// The source's files, and those of the releases that hosts have.
+struct SourceFiles {
+  std::shared_ptr<const release::Manifest> manifest{};  // null: it was not listed, and everything is sent
+  std::map<std::string, std::shared_ptr<const release::Manifest>> known{};  // by digest
+  std::string part{};  // the payload's folder for what is said to the host: a name that the source doesn't have
+  bool delta = true;   // false: everything is sent all the same
+  bool link = false;   // what a host has is linked, not copied
+  bool full = false;   // and its sums are compared
+};
+
+class PayloadChoice {
+ public:
+  explicit PayloadChoice(const SourceFiles& source) : source_(source) {}
+  // `whole`, which sends everything, for a host: with the release that saves the most bytes, of several the live one or else the newest. Hosts that build on
+  // the same files share one Unpack::delta.
+  Unpack unpack_for(const release::Facts& facts, Unpack whole);
+
+ private:
+  const std::shared_ptr<const release::Delta>& delta_from(const std::string& digest);
+
+  const SourceFiles& source_;
+  std::map<std::string, std::shared_ptr<const release::Delta>> deltas_;  // by the base's digest; empty: none
+};
+
+// `before` again, for a host that has answered `changed`: paths that are not what its release's list says, or `*`.
+Unpack unpack_again(const SourceFiles& source, Unpack before, const std::vector<std::string>& changed);
+
+}  // namespace kirikae::plan

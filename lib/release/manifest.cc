@@ -1,0 +1,126 @@
+#include "release/manifest.h"
+
+#include <algorithm>
+#include <charconv>
+#include <unordered_map>
+
+#include <fmt/format.h>
+
+#include "core/digest.h"
+
+namespace kirikae::release {
+namespace {
+
+// A move costs the host a process or two, so for less than this it isn't worth it.
+constexpr std::uint64_t least_moved = 16 * 1024;
+
+Error not_ours(std::string_view why) {
+  return {ErrorCode::lost, fmt::format("the host's list of a release's files makes no sense: {}", why)};
+}
+
+std::string line_of(std::string_view path, const FileSpec& file) {
+  return fmt::format("./{}\t{:o} {}\t{}\n", path, file.mode, file.size, file.sha256);
+}
+
+bool is_sha256(std::string_view text) {
+  return text.size() == 64 &&
+         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
+}
+
+template <class Number>
+bool read_number(std::string_view text, Number& number, int base) {
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);
+  return error == std::errc() && end == text.data() + text.size();
+}
+
+// Below the release's folder, without detours.
+bool is_inner_path(std::string_view path) {
+  for (;;) {
+    const auto slash = path.find('/');
+    const auto part = path.substr(0, slash);
+    if (part.empty() || part == "." || part == "..") return false;
+    if (slash == std::string_view::npos) return true;
+    path.remove_prefix(slash + 1);
+  }
+}
+
+}  // namespace
+
+bool can_be_listed(std::string_view path) {
+  return std::all_of(path.begin(), path.end(), [](char c) { return static_cast<unsigned char>(c) >= 0x20 && c != 0x7f && c != '\\'; });
+}
+
+std::string to_text(const Manifest& manifest) {
+  std::string text;
+  for (const auto& [path, file] : manifest) text += line_of(path, file);
+  return text;
+}
+
+std::string digest_of(const Manifest& manifest) {
+  Sha256 sum;
+  for (const auto& [path, file] : manifest) sum.update(line_of(path, file));
+  return sum.hex();
+}
+
+Result<Manifest> parse_manifest(std::string_view text) {
+  Manifest manifest;
+  while (!text.empty()) {
+    const auto newline = text.find('\n');
+    if (newline == std::string_view::npos) return std::unexpected(not_ours("its last line is not complete"));
+    std::string_view line = text.substr(0, newline);
+    text.remove_prefix(newline + 1);
+    const auto tab = line.find('\t');
+    const auto blank = line.find(' ', std::min(tab, line.size()));
+    const auto second = line.find('\t', std::min(blank, line.size()));
+    if (second == std::string_view::npos || !line.starts_with("./")) return std::unexpected(not_ours("a line has too few parts"));
+    const auto path = line.substr(2, tab - 2);
+    FileSpec file;
+    file.sha256 = line.substr(second + 1);
+    if (!can_be_listed(path) || !is_inner_path(path) || !is_sha256(file.sha256) ||
+        !read_number(line.substr(tab + 1, blank - tab - 1), file.mode, 8) || file.mode > 0777 ||
+        !read_number(line.substr(blank + 1, second - blank - 1), file.size, 10)) {
+      return std::unexpected(not_ours("a line is none of ours"));
+    }
+    if (!manifest.empty() && manifest.rbegin()->first >= path) return std::unexpected(not_ours("it is not in order"));
+    manifest.emplace_hint(manifest.end(), path, std::move(file));
+  }
+  return manifest;
+}
+
+Delta delta_between(const Manifest& base, const Manifest& next, const std::set<std::string, std::less<>>& unusable) {
+  Delta delta;
+  std::unordered_map<std::string_view, const Manifest::value_type*> by_content;  // the first of each
+  for (const auto& each : base) {
+    const auto same = next.find(each.first);
+    const bool kept = same != next.end() && same->second == each.second && !unusable.contains(each.first);
+    if (!kept) delta.removed += line_of(each.first, each.second);
+    if (each.second.size >= least_moved && !unusable.contains(each.first)) by_content.try_emplace(each.second.sha256, &each);
+  }
+  for (const auto& [path, file] : next) {
+    const auto same = base.find(path);
+    const bool in_base = same != base.end() && !unusable.contains(path);
+    if (in_base && same->second == file) {
+      delta.reused.insert(path);
+      delta.reused_bytes += file.size;
+      continue;
+    }
+    delta.added += line_of(path, file);
+    const auto found = by_content.find(file.sha256);
+    if (found == by_content.end()) continue;
+    const auto& [from, spec] = *found->second;
+    delta.moved.push_back({from, path, spec.mode == file.mode ? std::nullopt : std::optional(file.mode)});
+    delta.reused.insert(path);
+    delta.reused_bytes += file.size;
+  }
+  return delta;
+}
+
+std::string moves_text(const Delta& delta) {
+  std::string text;
+  for (const auto& move : delta.moved) {
+    text += fmt::format("./{}\t./{}\t{}\n", move.from, move.to, move.mode ? fmt::format("{:o}", *move.mode) : "");
+  }
+  return text;
+}
+
+}  // namespace kirikae::release

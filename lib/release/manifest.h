@@ -1,0 +1,52 @@
+// Manifest: the files of a payload, as a host keeps their list beside a release; and what differs between two of them.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "core/error.h"
+
+namespace kirikae::release {
+
+struct FileSpec {
+  unsigned mode = 0;  // permission bits
+  std::uint64_t size = 0;
+  std::string sha256;  // 64 lower-case hex digits
+
+  bool operator==(const FileSpec&) const = default;
+};
+// By path below the release's folder. Only paths that can_be_listed().
+using Manifest = std::map<std::string, FileSpec, std::less<>>;
+
+// Whether a line can hold the path, whatever tool of a host writes or reads it. Files with other names are sent every time.
+bool can_be_listed(std::string_view path);
+
+// One line a file, `./PATH<tab>MODE SIZE<tab>SHA256`, in the order of their bytes: the text that hosts keep.
+std::string to_text(const Manifest& manifest);
+// The sha256 of that text, by which two manifests are known to be the same.
+std::string digest_of(const Manifest& manifest);
+// Strict. Error (lost): it is no such text.
+Result<Manifest> parse_manifest(std::string_view text);
+
+// How a host that has a release with the manifest `base` comes to one with the manifest `next`.
+struct Delta {
+  struct Move {
+    std::string from, to;
+    std::optional<unsigned> mode;  // none: that of `from`
+  };
+  std::string removed, added;  // lines of `base` that aren't in `next`, and the other way round: texts
+  std::vector<Move> moved;     // content that is in the base under another name, or with another mode
+  std::set<std::string, std::less<>> reused;  // paths of `next` that needn't be sent
+  std::uint64_t reused_bytes = 0;
+};
+// `unusable`: paths in the base that aren't what its manifest says.
+Delta delta_between(const Manifest& base, const Manifest& next, const std::set<std::string, std::less<>>& unusable = {});
+// `moved` as the host reads it: FROM<tab>TO<tab>MODE a line.
+std::string moves_text(const Delta& delta);
+
+}  // namespace kirikae::release
