@@ -15,16 +15,20 @@ kk_rebuild() {
   cd "$kk_releases/$kk_release" && mv "$kk_part" "$kk_lists" ||
     kk_fail "what was to come with the payload of release '$kk_release' is not there: deploy again"
   if [ -n "$kk_base" ]; then
-    kk_reuse
+    kk_in_common
   else
     mv "$kk_lists/added" "$kk_lists/files"
+  fi
+  kk_digest=$(kk_hash "$kk_hash_tool" <"$kk_lists/files") && kk_sum "$kk_digest" && [ "$kk_s" = "$kk_manifest" ] || kk_again
+  if [ -n "$kk_base" ]; then
+    kk_reuse
+  else
     # Without find and stat as Linux has them, every payload is sent whole.
     kk_stats 2>/dev/null || {
       rm -rf "$kk_lists"
       return 0
     }
   fi
-  kk_digest=$(kk_hash "$kk_hash_tool" <"$kk_lists/files") && kk_sum "$kk_digest" && [ "$kk_s" = "$kk_manifest" ] || kk_again
   for kk_d in "$kk_lists"/*; do
     case ${kk_d##*/} in files | stats) ;; *) set -- "$@" "$kk_d" ;; esac
   done
@@ -37,21 +41,30 @@ kk_rebuild() {
     kk_fail "can't keep the list of release '$kk_release' in '$kk_own/manifests': make room on the disk"
 }
 
-kk_reuse() {
+# Sets of lines: each file has a line once, and is sorted. Not every busybox has comm.
+kk_both() { sort -m "$1" "$2" | uniq -d; }
+kk_only_first() { sort -m "$1" "$2" "$2" | uniq -u; }
+
+# kk_lists/kept: the lines of what stays as it is; names: their paths; files: all lines of the new release.
+kk_in_common() {
   kk_from="$kk_releases/$kk_base"
   kk_b="$kk_own/manifests/$kk_base"
   kk_v=
   { IFS= read -r kk_v <"$kk_b/sum"; } 2>/dev/null || :
   [ "$kk_v" = "$kk_base_manifest" ] && [ -d "$kk_from" ] && [ ! -L "$kk_from" ] || kk_again
-  comm -23 "$kk_b/files" "$kk_lists/removed" >"$kk_lists/kept" && cut -f 1 "$kk_lists/kept" >"$kk_lists/names" &&
+  kk_only_first "$kk_b/files" "$kk_lists/removed" >"$kk_lists/kept" && cut -f 1 "$kk_lists/kept" >"$kk_lists/names" &&
     sort -m "$kk_lists/kept" "$kk_lists/added" >"$kk_lists/files" ||
     kk_fail "can't work out what release '$kk_release' has in common with '$kk_base': see above"
+}
+
+kk_reuse() {
   [ ! -s "$kk_lists/names" ] || kk_take_over
   : >"$kk_lists/moved_names"
   [ ! -s "$kk_lists/moved" ] || kk_move
   kk_stats || kk_fail "can't list the files of release '$kk_release'"
   # All that was taken over has to be what it was when it arrived, and what was moved has to have the right sum.
-  comm -12 "$kk_b/stats" "$kk_lists/stats" | cut -f 1 | comm -13 - "$kk_lists/names" >"$kk_lists/bad"
+  kk_both "$kk_b/stats" "$kk_lists/stats" | cut -f 1 >"$kk_lists/well"
+  kk_only_first "$kk_lists/names" "$kk_lists/well" >"$kk_lists/bad"
   kk_names="$kk_lists/moved_names"
   if [ "$kk_full" = yes ]; then
     cut -f 1 "$kk_lists/files" >"$kk_lists/all"
@@ -59,7 +72,9 @@ kk_reuse() {
   fi
   if [ -s "$kk_names" ]; then
     cut -f 1,3 "$kk_lists/files" >"$kk_lists/wanted"
-    tr '\n' '\0' <"$kk_names" | kk_sums | sort | comm -12 "$kk_lists/wanted" - | cut -f 1 | comm -13 - "$kk_names" >>"$kk_lists/bad"
+    tr '\n' '\0' <"$kk_names" | kk_sums | sort >"$kk_lists/found"
+    kk_both "$kk_lists/wanted" "$kk_lists/found" | cut -f 1 >"$kk_lists/well"
+    kk_only_first "$kk_names" "$kk_lists/well" >>"$kk_lists/bad"
   fi
   [ ! -s "$kk_lists/bad" ] || kk_again "$kk_lists/bad"
 }
@@ -79,7 +94,7 @@ kk_take_over() {
     export kk_cp
     cd "$kk_from" && xargs -0 /bin/sh -c '
       $kk_cp "$@" "$0" 2>/dev/null && exit
-      for kk_f; do [ -e "$0/$kk_f" ] || cp -p "$kk_f" "$0/$kk_f"; done' "$kk_releases/$kk_release"
+      for kk_f; do [ -e "$0/$kk_f" ] || cp -p "$kk_f" "$0/$kk_f" 2>/dev/null; done' "$kk_releases/$kk_release"
   ) || :
 }
 
@@ -119,5 +134,6 @@ kk_again() {
   [ -n "$kk_base" ] || kk_fail "the list of the files of release '$kk_release' arrived changed: deploy again"
   kk_n=$([ $# = 0 ] || wc -l <"$1")
   if [ "${kk_n:-9999}" -gt 1000 ]; then echo 'changed=*'; else sed 's/^/changed=/' "$1"; fi
+  rm -rf "$kk_lists"
   exit 10
 }

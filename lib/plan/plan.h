@@ -49,7 +49,7 @@ struct Plan {
   std::string application;
   std::string stage;
   std::string release;   // what will be live
-  std::string revision;  // empty: the payload's sha256, once it is packed
+  std::string revision;
   release::Layout layout{""};
   std::vector<PlannedHost> hosts;  // in recipe order
   std::vector<Round> rounds;
@@ -68,7 +68,7 @@ struct DeployInput {
   const recipe::Recipe& recipe;
   std::vector<HostFacts> hosts;
   std::int64_t now = 0;        // unix seconds, the operator's clock
-  std::string revision;        // empty: not known before packing
+  std::string revision;
   std::uint64_t files = 0;
   std::uint64_t bytes = 0;     // unpacked
   std::string operator_name;   // user@machine

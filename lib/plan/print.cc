@@ -99,7 +99,7 @@ std::string host_text(const Plan& plan, std::size_t index, const std::optional<S
 std::string to_text(const Plan& plan, const std::optional<SourceText>& source) {
   std::string text = fmt::format("{} {} to {}: release {}, revision {}\n", plan.action == "rollback" ? "roll back" : plan.action,
                                  plan.application, plan.stage, plan.release,
-                                 plan.revision.empty() ? "(the payload's sha256)" : plan.revision);
+                                 plan.revision);
   std::vector<std::pair<std::string, std::vector<std::string>>> paragraphs;  // what changes, on which hosts
   for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
     const std::string what = host_text(plan, i, source);

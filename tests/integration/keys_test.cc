@@ -66,6 +66,8 @@ std::vector<Probe> value_probes() {
       {.what = "source.archive", .with = "source: {archive: other.tar}\n"},
       {.what = "source.sha256", .without = "source: {archive: other.tar}\n",
        .with = "source: {archive: other.tar, sha256: " + std::string(64, '0') + "}\n"},
+      {.what = "transfer", .more = {"--set", "transfer=tarball"}, .before = 1},
+      {.what = "reuse", .more = {"--set", "reuse=link"}, .before = 1},
       {.what = "shared.directories", .with = "shared: {directories: [log]}\n"},
       {.what = "shared.files", .with = "shared: {files: [.env]}\n"},
       {.what = "copied", .without = "tasks: {make: 'echo once >>made'}\nhooks: {build: make}\n",
@@ -136,7 +138,7 @@ std::vector<Probe> ssh_probes() {
 }
 
 // These need hosts of another kind than the others; each has a test of its own, below, in password_test.cc or in become_test.cc.
-const std::vector<std::string> alone = {"ssh.connect_timeout", "ssh.keepalive", "ssh.password", "tasks.*.become_password"};
+const std::vector<std::string> alone = {"ssh.connect_timeout", "ssh.keepalive", "ssh.password", "tasks.*.become_password", "verify"};
 
 std::string replaced(std::string text, const std::string& what, const std::string& by) {
   for (auto at = text.find(what); at != std::string::npos; at = text.find(what, at + by.size())) text.replace(at, what.size(), by);

@@ -40,8 +40,18 @@ class SlowArtifact final : public transfer::Artifact {
   std::atomic<bool> ended_ = false;
 };
 
+struct OnePayload final : runner::Payloads {
+  explicit OnePayload(transfer::Artifact& an_artifact) : artifact(an_artifact) {}
+  transfer::Artifact& of(std::size_t) override { return artifact; }
+  Result<plan::Unpack> again(std::size_t, const plan::Unpack&, const std::vector<std::string>&) override {
+    return std::unexpected(Error(ErrorCode::internal, "there is only one"));
+  }
+  transfer::Artifact& artifact;
+};
+
 // One host, up to its sealed release, with a payload so small that its sum is waited for.
-runner::RunState upload(RunWorld& world, SlowArtifact& artifact) {
+runner::RunState upload(RunWorld& world, transfer::Artifact& artifact) {
+  OnePayload payloads(artifact);
   plan::HostFacts host{world.request.hosts[0], {}};
   host.facts.mv = "T";
   const auto plan = plan::build_deploy({world.request.recipe, {host}, 1795410000, "r1", 1, 6, "ada@desk"});
@@ -51,7 +61,7 @@ runner::RunState upload(RunWorld& world, SlowArtifact& artifact) {
   group.run({0}, [&](std::size_t, runner::Station& station) {
     station.transport = *world.connector.connect({"web1", "web1", 22, "deploy"}, {}, {});
   });
-  runner::Runner runner(*plan, group, &artifact, emit, {});
+  runner::Runner runner(*plan, group, &payloads, emit, {});
   runner.run();
   return runner.state();
 }

@@ -63,6 +63,9 @@ vars:
 source:
   directory: /srv/project
   exclude: ["*.map"]
+transfer: delta
+reuse: copy
+verify: quick
 shared:
   files: [".env"]
 tasks:

@@ -1,0 +1,137 @@
+// The next version of an application: only what has changed travels.
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include <fstream>
+
+#include "support/catch.h"
+#include "support/farm.h"
+
+using namespace kirikae::test;
+using Catch::Matchers::ContainsSubstring;
+
+namespace {
+
+namespace fs = std::filesystem;
+
+// Bytes that no packing makes smaller.
+std::string noise(std::size_t size, unsigned seed) {
+  std::string bytes(size, '\0');
+  for (char& byte : bytes) byte = static_cast<char>((seed = seed * 1664525U + 1013904223U) >> 24U);
+  return bytes;
+}
+
+// What the table of hosts says was sent to a host: "34.1 kB".
+std::uint64_t sent_bytes(const World& world, const FarmHost& host) {
+  const Ran ran = world.deploy({"production", "--output", "json"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  const auto at = ran.out.rfind(R"("host":")" + host.name() + R"(")");
+  REQUIRE(at != std::string::npos);
+  const auto bytes = ran.out.find(R"("bytes":)", at);
+  REQUIRE(bytes != std::string::npos);
+  return std::stoull(ran.out.substr(bytes + 8));
+}
+
+void write_large_app(const World& world, const std::string& version) {
+  world.write("app/data/a", noise(200'000, 1));
+  world.write("app/data/b", noise(200'000, 2));
+  world.write("app/with space/c", noise(100'000, 3));
+  world.write_app(version);
+}
+
+}  // namespace
+
+TEST_CASE("the next version sends what has changed, also from a machine that has never deployed it") {
+  World world({.hosts = 2});
+  write_large_app(world, "1");
+  world.write_recipe("shared: {directories: [log]}\n");
+  REQUIRE(sent_bytes(world, world.host(0)) > 500'000);
+  write_large_app(world, "2");
+  fs::rename(world.site() / "app/data/b", world.site() / "app/data/renamed");
+  world.write_manifest();
+  SECTION("from here") {}
+  SECTION("from another machine") { fs::remove_all(world / "home/.cache"); }
+  REQUIRE(sent_bytes(world, world.host(0)) < 20'000);
+  for (const auto& host : world.hosts()) {
+    REQUIRE(host.version() == "2");
+    REQUIRE(host.read("current/data/renamed") == noise(200'000, 2));
+    REQUIRE_FALSE(host.exists("current/data/b"));
+  }
+  REQUIRE(world.broken_invariants().empty());
+}
+
+TEST_CASE("a host that joins late, or was edited by hand, gets what it needs, and all run the same") {
+  World world({.hosts = 3});
+  write_large_app(world, "1");
+  world.write_recipe();
+  REQUIRE(world.deploy({"production", "--hosts", "127.0.0.1,127.0.0.2"}).status == 0);
+  world.host(1).write("current/with space/c", "edited by hand");
+  write_large_app(world, "2");
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE_THAT(ran.err, ContainsSubstring("[127.0.0.2] warning: 1 file of release") && ContainsSubstring("is sent again: with space/c"));
+  for (const auto& host : world.hosts()) {
+    REQUIRE(host.version() == "2");
+    REQUIRE(host.read("current/with space/c") == noise(100'000, 3));
+  }
+  REQUIRE(world.broken_invariants().empty());
+}
+
+TEST_CASE("what a build hook, a shared path and a template make of a release is not taken for its payload") {
+  World world;
+  write_large_app(world, "1");
+  world.write("app/config.ini", "from the source\n");
+  world.write_recipe(R"(shared: {directories: [log], files: [config.ini]}
+tasks: {build: 'echo built >made; echo more >>data/a'}
+hooks: {build: build}
+)");
+  world.host(0).write("shared/config.ini", "shared\n");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  write_large_app(world, "2");
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE(world.host(0).read("current/data/a") == noise(200'000, 1) + "more\n");
+  REQUIRE(world.host(0).read("current/config.ini") == "shared\n");
+  REQUIRE_THAT(ran.err, ContainsSubstring("2 files of release") && ContainsSubstring("config.ini, data/a"));
+}
+
+TEST_CASE("'reuse: link' shares files between releases and says what that means; 'verify: full' finds what was changed in secret") {
+  World world;
+  write_large_app(world, "1");
+  world.write_recipe();
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const auto before = world.host(0).tree() / "releases" / world.host(0).live();
+  Ran ran = world.deploy({"production", "--set", "reuse=link"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE_THAT(ran.err, ContainsSubstring("whatever writes into one changes the live release, too"));
+  REQUIRE(fs::equivalent(before / "data/a", world.host(0) / "current/data/a"));
+
+  const auto file = world.host(0) / "current/data/b";
+  struct stat info = {};
+  REQUIRE(::stat(file.c_str(), &info) == 0);
+  { std::ofstream(file, std::ios::in | std::ios::out) << "X"; }
+  const timespec times[2] = {info.st_atim, info.st_mtim};
+  REQUIRE(::utimensat(AT_FDCWD, file.c_str(), times, 0) == 0);
+  ran = world.deploy({"production", "--set", "verify=full"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE_THAT(ran.err, ContainsSubstring("is sent again: data/b"));
+  REQUIRE(world.host(0).read("current/data/b") == noise(200'000, 2));
+}
+
+TEST_CASE("the plan tells what would be sent, and what comes from where") {
+  World world;
+  write_large_app(world, "1");
+  world.write_recipe();
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string first = world.host(0).live();
+  write_large_app(world, "2");
+  const Ran ran = world.deploy({"plan", "production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE_THAT(ran.out, Catch::Matchers::Matches(R"([\s\S]*upload +\d+ files?, [\d.]+ k?B, packed as \w+; \d+ of \d+ files, 5\d\d\.\d kB, copied from )" + first + R"([\s\S]*)"));
+}

@@ -1,0 +1,69 @@
+// What is sent of a source whose other files the host has.
+#include "transfer/listing.h"
+
+#include "support/catch.h"
+#include "support/process.h"
+#include "support/temp_dir.h"
+#include "transfer/packing.h"
+
+namespace kirikae::test {
+namespace {
+
+using transfer::Encoding;
+using Catch::Matchers::ContainsSubstring;
+
+struct Source {
+  Source() {
+    folder.write("tree/kept", "1");
+    folder.write("tree/changed", "2");
+    folder.write("tree/dir/new\nline", "3");
+    list = *transfer::list_source(source, folder / "cache", {});
+    auto base = *list.manifest;
+    base.at("changed").size = 5;
+    part = {".part", std::make_shared<const release::Delta>(release::delta_between(base, *list.manifest)), list.manifest};
+  }
+  Result<std::string> packed() {
+    auto artifact = transfer::pack(source, Encoding::none, folder / "cache", {}, part);
+    if (!artifact) return std::unexpected(artifact.error());
+    return read_all(**artifact);
+  }
+  TempDir folder;
+  recipe::Source source = directory_source(folder / "tree");
+  transfer::Listing list;
+  transfer::Part part;
+};
+
+}  // namespace
+
+TEST_CASE("a part has its own folder first, every folder, and the files that aren't reused") {
+  Source source;
+  const auto packed = source.packed();
+  REQUIRE(packed);
+  const auto file = source.folder.write("packed.tar", *packed);
+  CHECK(run_program({"tar", "--quoting-style=escape", "-tf", file}).output == ".part/\n.part/removed\n.part/added\n.part/moved\nchanged\ndir/\ndir/new\\nline\n");
+  const auto said = run_program({"tar", "-xOf", file, ".part/added"}).output;
+  CHECK(said == source.part.delta->added);
+  CHECK_THAT(said, ContainsSubstring("./changed\t"));
+}
+
+TEST_CASE("a source that changes after it was listed is an error that names what has changed") {
+  Source source;
+  SECTION("content") {
+    source.folder.write("tree/changed", "4");
+    CHECK_THAT(source.packed().error().message, ContainsSubstring("'changed' changed after it was listed"));
+  }
+  SECTION("mode") {
+    std::filesystem::permissions(source.folder.path() / "tree/changed", std::filesystem::perms::owner_all);
+    CHECK_THAT(source.packed().error().message, ContainsSubstring("'changed' changed after it was listed"));
+  }
+  SECTION("a file less") {
+    std::filesystem::remove(source.folder.path() / "tree/changed");
+    CHECK_THAT(source.packed().error().message, ContainsSubstring("the source changed after it was listed"));
+  }
+  SECTION("a file more") {
+    source.folder.write("tree/more", "5");
+    CHECK_THAT(source.packed().error().message, ContainsSubstring("'more' changed after it was listed"));
+  }
+}
+
+}  // namespace kirikae::test

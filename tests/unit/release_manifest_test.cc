@@ -1,0 +1,104 @@
+// The list of a release's files, and what differs between two of them.
+#include "release/manifest.h"
+
+#include <algorithm>
+
+#include "core/digest.h"
+#include "support/catch.h"
+
+using namespace kirikae;
+using namespace kirikae::release;
+
+namespace {
+
+std::string sum_of(const std::string& content) { return to_hex(sha256_bytes(content)); }
+
+FileSpec file(const std::string& content, std::uint64_t size = 100'000, unsigned mode = 0644) { return {mode, size, sum_of(content)}; }
+
+}  // namespace
+
+TEST_CASE("a manifest is text in the order of its bytes, and comes back from it as it was") {
+  const Manifest manifest{{"a", file("1")}, {"a b/c", file("2", 0, 0755)}, {"a/b", file("3")}, {"a!", file("4")}, {"\xff\xfe", file("5")}};
+  const std::string text = to_text(manifest);
+  CHECK(text.starts_with("./a\t644 100000\t" + sum_of("1") + "\n./a b/c\t755 0\t" + sum_of("2") + "\n./a!\t"));
+  std::vector<std::string> lines;
+  for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) lines.push_back(text.substr(at, text.find('\n', at) - at));
+  CHECK(std::is_sorted(lines.begin(), lines.end()));
+  const auto again = parse_manifest(text);
+  REQUIRE(again);
+  CHECK(*again == manifest);
+  CHECK(digest_of(manifest) == to_hex(sha256_bytes(text)));
+}
+
+TEST_CASE("names that a line can't hold are in no manifest") {
+  CHECK(can_be_listed("it's \"odd\" $x `y` *\xff"));
+  for (const auto* name : {"new\nline", "tab\t", "back\\slash", "bell\a", "\x7f"}) CHECK_FALSE(can_be_listed(name));
+}
+
+TEST_CASE("a manifest that a host has made up is refused") {
+  const std::string sum = sum_of("x");
+  for (const std::string& text : std::initializer_list<std::string>{
+           "./a\t644 1\t" + sum,                                        // cut off
+           "a\t644 1\t" + sum + "\n",                                   // no ./
+           "./../a\t644 1\t" + sum + "\n",                              // leads out
+           "./a/./b\t644 1\t" + sum + "\n",
+           "./a//b\t644 1\t" + sum + "\n",
+           "./\t644 1\t" + sum + "\n",
+           "./a\t644\t" + sum + "\n",                                   // no size
+           "./a\t648 1\t" + sum + "\n",                                 // no mode
+           "./a\t4755 1\t" + sum + "\n",                                // more than permissions
+           "./a\t644 -1\t" + sum + "\n",
+           "./a\t644 99999999999999999999\t" + sum + "\n",
+           "./a\t644 1\t" + sum.substr(1) + "\n",
+           "./a\t644 1\t" + std::string(64, 'G') + "\n",
+           "./b\t644 1\t" + sum + "\n./a\t644 1\t" + sum + "\n",        // out of order
+           "./a\t644 1\t" + sum + "\n./a\t644 1\t" + sum + "\n",
+           std::string("\n"),
+       }) {
+    INFO(text);
+    const auto parsed = parse_manifest(text);
+    REQUIRE_FALSE(parsed);
+    CHECK(parsed.error().code == ErrorCode::lost);
+  }
+  CHECK(parse_manifest("")->empty());
+}
+
+TEST_CASE("what is the same under the same name is reused, and only what differs is told") {
+  const Manifest base{{"same", file("1")}, {"changed", file("2")}, {"gone", file("3")}};
+  const Manifest next{{"same", file("1")}, {"changed", file("2b")}, {"new", file("4")}};
+  const Delta delta = delta_between(base, next);
+  CHECK(delta.reused == std::set<std::string, std::less<>>{"same"});
+  CHECK(delta.reused_bytes == 100'000);
+  CHECK(delta.removed == to_text({{"changed", file("2")}, {"gone", file("3")}}));
+  CHECK(delta.added == to_text({{"changed", file("2b")}, {"new", file("4")}}));
+  CHECK(delta.moved.empty());
+}
+
+TEST_CASE("what has moved, and what has another mode, is found by its content; little files are sent") {
+  const Manifest base{{"lib/jar", file("big")}, {"tool", file("tool")}, {"small", file("s", 100)}};
+  const Manifest next{{"vendor/jar", file("big")}, {"copy", file("big")}, {"tool", file("tool", 100'000, 0755)}, {"little", file("s", 100)}};
+  const Delta delta = delta_between(base, next);
+  CHECK(moves_text(delta) == "./lib/jar\t./copy\t\n./tool\t./tool\t755\n./lib/jar\t./vendor/jar\t\n");
+  CHECK(delta.reused == std::set<std::string, std::less<>>{"copy", "tool", "vendor/jar"});
+  CHECK(delta.reused_bytes == 300'000);
+  CHECK(delta.added == to_text(next));
+  CHECK(delta.removed == to_text(base));
+}
+
+TEST_CASE("what isn't what it was is neither kept nor moved, and is told as removed and added") {
+  const Manifest base{{"a", file("1")}, {"b", file("2")}};
+  const Manifest next{{"a", file("1")}, {"b", file("2")}, {"c", file("1")}};
+  const Delta delta = delta_between(base, next, {"a"});
+  CHECK(delta.reused == std::set<std::string, std::less<>>{"b"});
+  CHECK(delta.removed == to_text({{"a", file("1")}}));
+  CHECK(delta.added == to_text({{"a", file("1")}, {"c", file("1")}}));
+  CHECK(delta.moved.empty());
+}
+
+TEST_CASE("a release without a base is all of it") {
+  const Manifest next{{"a", file("1")}};
+  const Delta delta = delta_between({}, next);
+  CHECK(delta.reused.empty());
+  CHECK(delta.removed.empty());
+  CHECK(delta.added == to_text(next));
+}
