@@ -97,4 +97,13 @@ std::string size_text(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}", value, units[unit]);
 }
 
+std::string short_revision(const std::string& revision) {
+  constexpr std::size_t longest = 40;
+  const bool is_sum = revision.size() >= longest && revision.find_first_not_of("0123456789abcdef") >= longest;
+  if (is_sum) return revision.substr(0, 12) + (revision.ends_with("-dirty") ? "-dirty" : "");
+  std::size_t end = std::min(revision.size(), longest);
+  while (end < revision.size() && end > 0 && (static_cast<unsigned char>(revision[end]) & 0xC0) == 0x80) --end;
+  return revision.substr(0, end);
+}
+
 }  // namespace kirikae

@@ -14,4 +14,7 @@ std::string fold_names(const std::vector<std::string>& names);
 // "0 B", "999 B", "1.2 kB", "5.1 MB", "1.0 GB": powers of 1000.
 std::string size_text(std::uint64_t bytes);
 
+// A revision as tables show it: the beginning of a checksum or a commit, and whether it is -dirty; any other text, 40 bytes of it at most.
+std::string short_revision(const std::string& revision);
+
 }  // namespace kirikae

@@ -78,6 +78,13 @@ void ask_for_lists(const OpenedHosts& opened, const release::Layout& layout, con
   });
 }
 
+std::vector<std::string> replaced_paths(const recipe::Recipe& recipe) {
+  std::vector<std::string> paths = recipe.shared.directories;
+  paths.insert(paths.end(), recipe.shared.files.begin(), recipe.shared.files.end());
+  for (const auto& file : recipe.templates) paths.push_back(file.to);
+  return paths;
+}
+
 // A folder's name that nothing in the source has.
 std::string part_name(const transfer::Listing& source) {
   for (;;) {
@@ -97,7 +104,7 @@ Result<transfer::Encoding> encoding_from(const std::string& name) {
 
 plan::SourceFiles source_files(const recipe::Recipe& recipe, const transfer::Listing& source, const OpenedHosts& opened,
                                const Surroundings& with, runner::TaskGroup& group) {
-  plan::SourceFiles files{source.manifest, {}, part_name(source), recipe.delta, recipe.reuse_links, recipe.verify_full};
+  plan::SourceFiles files{source.manifest, {}, part_name(source), replaced_paths(recipe), recipe.delta, recipe.reuse_links, recipe.verify_full};
   const Lists lists(with.cache_folder);
   if (recipe.delta) {
     std::set<std::string> digests;

@@ -37,7 +37,8 @@ kk_prune_one() {
       return 1
     }
   fi
-  rm -rf "$kk_states/$kk_release" "$kk_own/tmp"/*".$kk_release" "$kk_own/manifests/$kk_release"
+  rm -f "$kk_states/$kk_release"
+  rm -rf "$kk_own/tmp"/*".$kk_release" "$kk_own/manifests/${kk_release:?}"
   [ ! -d "$kk_p" ] || kk_delete "$kk_p"
 }
 

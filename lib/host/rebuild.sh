@@ -16,13 +16,9 @@ kk_rebuild() {
     kk_fail "what was to come with the payload of release '$kk_release' is not there: deploy again"
   if [ -n "$kk_base" ]; then
     kk_in_common
-  else
-    mv "$kk_lists/added" "$kk_lists/files"
-  fi
-  kk_digest=$(kk_hash "$kk_hash_tool" <"$kk_lists/files") && kk_sum "$kk_digest" && [ "$kk_s" = "$kk_manifest" ] || kk_again
-  if [ -n "$kk_base" ]; then
     kk_reuse
   else
+    mv "$kk_lists/added" "$kk_lists/files"
     # Without find and stat as Linux has them, every payload is sent whole.
     kk_stats 2>/dev/null || {
       rm -rf "$kk_lists"
@@ -55,10 +51,11 @@ kk_in_common() {
   kk_only_first "$kk_b/files" "$kk_lists/removed" >"$kk_lists/kept" && cut -f 1 "$kk_lists/kept" >"$kk_lists/names" &&
     sort -m "$kk_lists/kept" "$kk_lists/added" >"$kk_lists/files" ||
     kk_fail "can't work out what release '$kk_release' has in common with '$kk_base': see above"
+  kk_digest=$(kk_hash "$kk_hash_tool" <"$kk_lists/files") && kk_sum "$kk_digest" && [ "$kk_s" = "$kk_manifest" ] || kk_again
 }
 
 kk_reuse() {
-  [ ! -s "$kk_lists/names" ] || kk_take_over
+  [ ! -s "$kk_lists/names" ] || kk_copy_kept
   : >"$kk_lists/moved_names"
   [ ! -s "$kk_lists/moved" ] || kk_move
   kk_stats || kk_fail "can't list the files of release '$kk_release'"
@@ -81,20 +78,20 @@ kk_reuse() {
 
 # The files of kk_lists/names, in folders that are there already. What a program can't do for all of them at once, it is asked to do
 # one by one; whatever is missing then is noticed.
-kk_take_over() {
+kk_copy_kept() {
   case $(cp --help 2>&1 </dev/null) in
     # These don't change the folders' modes.
-    *--preserve*) kk_cp='cp --parents --preserve=timestamps --reflink=auto' ;;
-    *) kk_cp='cp -p --parents' ;;
+    *--preserve*) kk_cp='cp -P --parents --preserve=timestamps --reflink=auto' ;;
+    *) kk_cp='cp -Pp --parents' ;;
   esac
-  [ "$kk_how" != link ] || kk_cp='cp -l --parents'
+  [ "$kk_how" != link ] || kk_cp='cp -Pl --parents'
   # shellcheck disable=SC2016
   tr '\n' '\0' <"$kk_lists/names" | (
     umask 0
     export kk_cp
     cd "$kk_from" && xargs -0 /bin/sh -c '
       $kk_cp "$@" "$0" 2>/dev/null && exit
-      for kk_f; do [ -e "$0/$kk_f" ] || cp -p "$kk_f" "$0/$kk_f" 2>/dev/null; done' "$kk_releases/$kk_release"
+      for kk_f; do [ -e "$0/$kk_f" ] || cp -Pp "$kk_f" "$0/$kk_f" 2>/dev/null; done' "$kk_releases/$kk_release"
   ) || :
 }
 
@@ -102,9 +99,9 @@ kk_take_over() {
 kk_move() {
   while IFS="$kk_tab" read -r kk_f kk_to kk_new_mode; do
     if [ "$kk_how" = link ] && [ -z "$kk_new_mode" ]; then
-      ln "$kk_from/$kk_f" "$kk_to" 2>/dev/null || cp -p "$kk_from/$kk_f" "$kk_to"
+      ln "$kk_from/$kk_f" "$kk_to" 2>/dev/null || cp -Pp "$kk_from/$kk_f" "$kk_to"
     else
-      cp -p "$kk_from/$kk_f" "$kk_to" && { [ -z "$kk_new_mode" ] || chmod "$kk_new_mode" "$kk_to"; }
+      cp -Pp "$kk_from/$kk_f" "$kk_to" && { [ -z "$kk_new_mode" ] || chmod "$kk_new_mode" "$kk_to"; }
     fi || :
   done <"$kk_lists/moved"
   cut -f 2 "$kk_lists/moved" | sort >"$kk_lists/moved_names"
@@ -131,7 +128,6 @@ kk_sums() {
 
 # $1: a file with paths; none: everything.
 kk_again() {
-  [ -n "$kk_base" ] || kk_fail "the list of the files of release '$kk_release' arrived changed: deploy again"
   kk_n=$([ $# = 0 ] || wc -l <"$1")
   if [ "${kk_n:-9999}" -gt 1000 ]; then echo 'changed=*'; else sed 's/^/changed=/' "$1"; fi
   rm -rf "$kk_lists"

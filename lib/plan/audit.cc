@@ -11,6 +11,8 @@
 #include <nlohmann/json.hpp>
 #include <tuple>
 
+#include "core/fold.h"
+
 #include "plan/columns.h"
 
 namespace kirikae::plan {

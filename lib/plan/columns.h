@@ -10,9 +10,6 @@ namespace kirikae::plan {
 // for each head.
 std::string in_columns(const std::vector<std::string>& heads, const std::vector<std::vector<std::string>>& rows);
 
-// A revision as tables show it: the beginning of a checksum or a commit, and whether it is -dirty; any other text, 40 bytes of it at most.
-std::string short_revision(const std::string& revision);
-
 // "all hosts" where `names` are all of several, else the names, folded.
 std::string where_text(const std::vector<std::string>& names, std::size_t all_hosts);
 

@@ -8,9 +8,14 @@ namespace {
 
 using Paths = std::set<std::string, std::less<>>;
 
-std::shared_ptr<const release::Delta> make_delta(const SourceFiles& source, const std::string& digest, const Paths& unusable = {}) {
+std::shared_ptr<const release::Delta> make_delta(const SourceFiles& source, const std::string& digest, Paths unusable = {}) {
   static const release::Manifest nothing;
   const release::Manifest& base = digest.empty() ? nothing : *source.known.at(digest);
+  for (const std::string& path : source.replaced) {
+    unusable.insert(path);
+    // What lies in it stands behind it, but not at once: a `-` sorts before the `/`.
+    for (auto inner = base.lower_bound(path + '/'); inner != base.end() && inner->first.starts_with(path + '/'); ++inner) unusable.insert(inner->first);
+  }
   return std::make_shared<const release::Delta>(release::delta_between(base, *source.manifest, unusable));
 }
 
@@ -58,7 +63,7 @@ Unpack unpack_again(const SourceFiles& source, Unpack before, const std::vector<
   }
   before.bytes += before.delta->reused_bytes;
   before.files += before.delta->reused.size();
-  auto delta = make_delta(source, before.rebuild->base_manifest, unusable);
+  auto delta = make_delta(source, before.rebuild->base_manifest, std::move(unusable));
   return without_reused(std::move(before), std::move(delta));
 }
 

@@ -17,6 +17,7 @@ struct SourceFiles {
   std::shared_ptr<const release::Manifest> manifest{};  // null: it was not listed, and everything is sent
   std::map<std::string, std::shared_ptr<const release::Manifest>> known{};  // by digest
   std::string part{};  // the payload's folder for what is said to the host: a name that the source doesn't have
+  std::vector<std::string> replaced{};  // paths in a release that aren't as they came: shared ones, templates
   bool delta = true;   // false: everything is sent all the same
   bool link = false;   // what a host has is linked, not copied
   bool full = false;   // and its sums are compared

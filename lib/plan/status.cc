@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <map>
 
+#include "core/fold.h"
 #include "plan/columns.h"
 #include "plan/preflight.h"
 

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "core/fold.h"
 #include "ui/ending.h"
 #include "ui/sanitize.h"
 
@@ -48,7 +49,7 @@ void Plain::on(const event::RunStarted& e) {
 
 void Plain::on(const event::ReleaseChosen& e) {
   if (!chatty()) return;
-  const std::string revision = e.revision.empty() ? "" : fmt::format(", revision {}", sanitize_line(e.revision));
+  const std::string revision = e.revision.empty() ? "" : fmt::format(", revision {}", sanitize_line(short_revision(e.revision)));
   say(fmt::format("release {}{}\n", sanitize_line(e.release), revision));
 }
 

@@ -121,9 +121,18 @@ for each in .kirikae/*; do
     crashed:.kirikae/rollback) continue ;;
   esac
   case ${each#.kirikae/} in
-    releases | tmp | log.jsonl | '*') ;;
+    releases | manifests | tmp | log.jsonl | '*') ;;
     *) say "'$each' lies about" ;;
   esac
+done
+
+# The lists of releases' files: whole, of a release that is there. They say of each file what it was when it arrived.
+for folder in .kirikae/manifests/*; do
+  [ -e "$folder" ] || continue
+  id=${folder##*/}
+  [ -d "releases/$id" ] || say "$folder belongs to no release"
+  [ "$(cat "$folder/sum")" = "$(sha256sum <"$folder/files" | cut -d ' ' -f 1)" ] || say "$folder is not what its sum says"
+  [ "$(cut -f 1 "$folder/files")" = "$(sort "$folder/files" | cut -f 1)" ] && [ -f "$folder/stats" ] || say "$folder is not whole"
 done
 
 # 5. The logs have whole lines only.

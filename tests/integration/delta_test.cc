@@ -34,10 +34,11 @@ std::uint64_t sent_bytes(const World& world, const FarmHost& host) {
 }
 
 void write_large_app(const World& world, const std::string& version) {
+  world.write_app(version);
   world.write("app/data/a", noise(200'000, 1));
   world.write("app/data/b", noise(200'000, 2));
   world.write("app/with space/c", noise(100'000, 3));
-  world.write_app(version);
+  world.write_manifest();
 }
 
 }  // namespace
@@ -51,14 +52,14 @@ TEST_CASE("the next version sends what has changed, also from a machine that has
   fs::rename(world.site() / "app/data/b", world.site() / "app/data/renamed");
   world.write_manifest();
   SECTION("from here") {}
-  SECTION("from another machine") { fs::remove_all(world / "home/.cache"); }
+  SECTION("from another machine") { fs::remove_all(world / "cache"); }
   REQUIRE(sent_bytes(world, world.host(0)) < 20'000);
   for (const auto& host : world.hosts()) {
     REQUIRE(host.version() == "2");
     REQUIRE(host.read("current/data/renamed") == noise(200'000, 2));
     REQUIRE_FALSE(host.exists("current/data/b"));
   }
-  REQUIRE(world.broken_invariants().empty());
+  REQUIRE(world.broken_invariants() == "");
 }
 
 TEST_CASE("a host that joins late, or was edited by hand, gets what it needs, and all run the same") {
@@ -76,7 +77,6 @@ TEST_CASE("a host that joins late, or was edited by hand, gets what it needs, an
     REQUIRE(host.version() == "2");
     REQUIRE(host.read("current/with space/c") == noise(100'000, 3));
   }
-  REQUIRE(world.broken_invariants().empty());
 }
 
 TEST_CASE("what a build hook, a shared path and a template make of a release is not taken for its payload") {
@@ -90,12 +90,13 @@ hooks: {build: build}
   world.host(0).write("shared/config.ini", "shared\n");
   REQUIRE(world.deploy({"production"}).status == 0);
   write_large_app(world, "2");
+  world.write("app/config.ini", "from the source\n");
   const Ran ran = world.deploy({"production"});
   INFO(ran);
   REQUIRE(ran.status == 0);
   REQUIRE(world.host(0).read("current/data/a") == noise(200'000, 1) + "more\n");
   REQUIRE(world.host(0).read("current/config.ini") == "shared\n");
-  REQUIRE_THAT(ran.err, ContainsSubstring("2 files of release") && ContainsSubstring("config.ini, data/a"));
+  REQUIRE_THAT(ran.err, ContainsSubstring("1 file of release") && ContainsSubstring("is sent again: data/a"));
 }
 
 TEST_CASE("'reuse: link' shares files between releases and says what that means; 'verify: full' finds what was changed in secret") {

@@ -87,6 +87,16 @@ TEST_CASE("hosts that build on the same files share what is sent; a tarball buil
   CHECK(scene.unpack().rebuild->base.empty());
 }
 
+TEST_CASE("what is replaced in a release by a link or a template is sent each time, with all that lies in it") {
+  Scene scene;
+  const release::FileSpec spec{0644, 1000, std::string(64, 'a')};
+  const Manifest all{{"log-x", spec}, {"log/a", spec}, {"log/b/c", spec}, {"logs", spec}, {"x.ini", spec}};
+  scene.source.manifest = std::make_shared<const Manifest>(all);
+  scene.source.replaced = {"log", "x.ini"};
+  scene.has(first, all);
+  CHECK(scene.unpack().delta->reused == std::set<std::string, std::less<>>{"log-x", "logs"});
+}
+
 TEST_CASE("a host with files that have changed gets those too, with all that they were moved to") {
   Scene scene;
   scene.source.link = scene.source.full = true;
