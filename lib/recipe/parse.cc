@@ -163,7 +163,7 @@ class Parser {
       std::string sha256 = text(map, "sha256");
       std::transform(sha256.begin(), sha256.end(), sha256.begin(),
                      [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c; });
-      source.archive = ArchiveSource{local_path(text(map, "archive")), sha256};
+      source.archive = ArchiveSource{local_path(text(map, "archive")), sha256, number(map, "strip", key_at("source.strip"))};
     }
     return source;
   }

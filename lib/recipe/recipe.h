@@ -70,6 +70,7 @@ struct DirectorySource {
 struct ArchiveSource {
   std::string path;    // absolute
   std::string sha256;  // 64 lower-case hex digits, or empty
+  int strip = 0;       // how many leading parts of each name are taken off
 };
 struct Source {
   std::optional<DirectorySource> directory;  // exactly one of the two is set

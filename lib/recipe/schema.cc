@@ -27,7 +27,8 @@ constexpr Key source_keys[] = {
      .rule = pattern_rule},
     {.name = "archive",
      .type = Type::text,
-     .summary = "An archive of this machine (tar, plain or compressed), relative to the recipe's folder.",
+     .summary = "An archive of this machine (tar, plain or compressed, or zip), relative to the recipe's folder. It may unpack to 1 GiB, or to "
+                "200 times its own size.",
      .example = "archive: build/shop.tar.gz",
      .rule = local_path_rule},
     {.name = "sha256",
@@ -35,6 +36,14 @@ constexpr Key source_keys[] = {
      .summary = "With 'archive': its SHA-256. Where the file has another one, nothing is sent.",
      .example = "sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
      .rule = sha256_rule},
+    {.name = "strip",
+     .type = Type::number,
+     .fallback = "0",
+     .summary = "With 'archive': how many leading parts of its names are taken off, as by tar's --strip-components (a leading './' is none). "
+                "What has no more parts is left out.",
+     .example = "strip: 1",
+     .least = 0,
+     .most = 100},
 };
 
 constexpr Key shared_keys[] = {

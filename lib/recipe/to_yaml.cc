@@ -124,6 +124,7 @@ void write_source(Writer& out, const Source& source) {
   if (source.archive) {
     out.line("archive", value(source.archive->path));
     if (!source.archive->sha256.empty()) out.line("sha256", double_quoted(source.archive->sha256));
+    if (source.archive->strip != 0) out.line("strip", std::to_string(source.archive->strip));
   }
   out.close();
 }

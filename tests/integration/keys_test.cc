@@ -66,6 +66,7 @@ std::vector<Probe> value_probes() {
       {.what = "source.archive", .with = "source: {archive: other.tar}\n"},
       {.what = "source.sha256", .without = "source: {archive: other.tar}\n",
        .with = "source: {archive: other.tar, sha256: " + std::string(64, '0') + "}\n"},
+      {.what = "source.strip", .without = "source: {archive: other.tar}\n", .with = "source: {archive: other.tar, strip: 1}\n"},
       {.what = "shared.directories", .with = "shared: {directories: [log]}\n"},
       {.what = "shared.files", .with = "shared: {files: [.env]}\n"},
       {.what = "copied", .without = "tasks: {make: 'echo once >>made'}\nhooks: {build: make}\n",
@@ -147,7 +148,7 @@ void check(const std::vector<Probe>& probes) {
   World world({.hosts = 2});
   world.write_app("1");
   world.environment = {"PROBE=long enough"};
-  REQUIRE(run_program({"tar", "-C", (world.site() / "app").string(), "-cf", (world.site() / "other.tar").string(), "VERSION"}).status == 0);
+  REQUIRE(run_program({"tar", "-C", (world.site() / "app").string(), "-cf", (world.site() / "other.tar").string(), "VERSION", "pages"}).status == 0);
   const auto filled = [&](std::string text) {
     return replaced(replaced(std::move(text), "@DEPLOY_TO@", world.deploy_to()), "@MEET@", (world / "meet").string());
   };

@@ -26,9 +26,9 @@ recipe::Source directory_source(const std::string& path, std::vector<std::string
   return source;
 }
 
-recipe::Source archive_source(const std::string& path, const std::string& sha256) {
+recipe::Source archive_source(const std::string& path, const std::string& sha256, int strip) {
   recipe::Source source;
-  source.archive = recipe::ArchiveSource{path, sha256};
+  source.archive = recipe::ArchiveSource{path, sha256, strip};
   return source;
 }
 

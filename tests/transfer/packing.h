@@ -16,7 +16,7 @@
 namespace kirikae::test {
 
 recipe::Source directory_source(const std::string& path, std::vector<std::string> excludes = {});
-recipe::Source archive_source(const std::string& path, const std::string& sha256 = {});
+recipe::Source archive_source(const std::string& path, const std::string& sha256 = {}, int strip = 0);
 
 // All bytes that a reader of `artifact` gives, in reads of at most `piece` bytes; waits for them by poll.
 Result<std::string> read_all(transfer::Artifact& artifact, std::size_t piece = 64 * 1024);

@@ -233,6 +233,16 @@ stages: {production: {hosts: [a]}}
 )");
   CHECK(errors_of(R"(application: a
 deploy_to: /x
+source: {directory: a, strip: 1}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:3:31: 'strip' does nothing with 'directory'
+  source: {directory: a, strip: 1}
+                                ^
+  remove it
+)");
+  CHECK(errors_of(R"(application: a
+deploy_to: /x
 source: {archive: a, exclude: [b]}
 stages: {production: {hosts: [a]}}
 )") ==

@@ -96,7 +96,7 @@ keep_releases: 3
 user: "de@ploy"
 vars: {a: "yes", b: "1e3", c: "", d: "~", e: "x\ny\n", f: "tab\there \"quoted\" \\ $${plain} $$ \x01", g: " lead", h: "- x", i: "ä 日本", j: "a: b # c"}
 env: {PATH: "/a:/b"}
-source: {archive: "a b.tar", sha256: 0000000000000000000000000000000000000000000000000000000000000000}
+source: {archive: "a b.tar", sha256: 0000000000000000000000000000000000000000000000000000000000000000, strip: 2}
 copied: ["with space", "[odd]", "*star"]
 tasks:
   one: "  leading\n  text\n"
