@@ -17,7 +17,7 @@ constexpr Key source_keys[] = {
     {.name = "directory",
      .type = Type::text,
      .summary = "A directory of this machine, relative to the recipe's folder. It is packed as it stands, file modes "
-                "and symlinks kept.",
+                "and symlinks kept; what was a hole in a file is zeros.",
      .example = "directory: dist",
      .rule = local_path_rule},
     {.name = "exclude",
