@@ -6,6 +6,7 @@
 #include "deploy/run.h"
 #include "deploy/templates.h"
 #include "plan/preflight.h"
+#include "transfer/limited.h"
 
 namespace kirikae::deploy {
 namespace {
@@ -85,7 +86,8 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   if (!encoding) return run.end_early({encoding.error()}, opened.hosts);
   auto artifact = transfer::pack(request.recipe.source, *encoding, with.cache_folder, with.stop);
   if (!artifact) return run.end_early({artifact.error()}, opened.hosts);
-  return run.carry_out(*plan, opened, group, artifact->get());
+  const auto payload = transfer::limited(*artifact, request.recipe.limit_rate);
+  return run.carry_out(*plan, opened, group, payload.get());
 }
 
 event::Report rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with) {

@@ -89,7 +89,7 @@ Result<void> add_preparing(const DeployInput& input, Plan& plan) {
   TRY(hooks(HookPoint::after_connect, Phase::connect));
   TRY(hooks(HookPoint::before_upload, Phase::upload));
   plan.rounds.push_back(everywhere(Phase::upload, plan, [&](const PlannedHost& host) {
-    return std::vector<Step>{Prepare{info_of(plan, host, input.operator_name)}, Unpack{plan.release, encoding, input.bytes}};
+    return std::vector<Step>{Prepare{info_of(plan, host, input.operator_name)}, Unpack{plan.release, encoding, input.bytes, recipe.limit_rate, plan.hosts.size()}};
   }));
   scene.place = TaskScene::Place::release;
   TRY(hooks(HookPoint::after_upload, Phase::upload));

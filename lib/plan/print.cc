@@ -21,8 +21,9 @@ std::string listed(const std::vector<std::string>& words) { return fmt::format("
 
 std::string source_words(const Unpack& unpack, const std::optional<SourceText>& source) {
   if (!source) return "as " + unpack.encoding;
-  return fmt::format("{} file{}, {}, packed as {}", source->files, source->files == 1 ? "" : "s", size_text(source->bytes),
-                     unpack.encoding == "none" ? "plain tar" : unpack.encoding);
+  return fmt::format("{} file{}, {}, packed as {}{}", source->files, source->files == 1 ? "" : "s", size_text(source->bytes),
+                     unpack.encoding == "none" ? "plain tar" : unpack.encoding,
+                     unpack.limit_rate == 0 ? "" : fmt::format(", at most {} a second to all hosts together", size_text(unpack.limit_rate)));
 }
 
 // What one step changes on its host.

@@ -25,6 +25,8 @@ struct Unpack {  // the payload, over a data channel
   std::string id;
   std::string encoding;     // zstd | gzip | none
   std::uint64_t bytes = 0;  // unpacked
+  std::uint64_t limit_rate = 0;  // bytes per second to all hosts together; 0: none
+  std::uint64_t hosts = 1;       // that share it
 };
 struct Link {  // the payload's checksum compared, then shared paths, copied paths, REVISION
   host::ReleaseInfo info;

@@ -22,6 +22,7 @@ class Parser {
     recipe.application = text(tree, "application");
     recipe.deploy_to = normalised(text(tree, "deploy_to"));
     recipe.keep_releases = number(tree, "keep_releases", key_at("keep_releases"));
+    recipe.limit_rate = to_rate(text(tree, "limit_rate")).value_or(0);
     recipe.user = text(tree, "user");
     recipe.become_password = text(tree, "become_password");
     recipe.confirm = flag(tree, "confirm", key_at("confirm"));

@@ -252,6 +252,13 @@ constexpr Key root_keys[] = {
      .example = "keep_releases: 3",
      .least = 1,
      .most = 1000},
+    {.name = "limit_rate",
+     .type = Type::text,
+     .fallback = "0",
+     .summary = "Bytes per second that a deploy's packed releases are sent with, to all hosts together; those that take part get equal shares. "
+                "A whole number, with k, M or G for 1000, 1000000 or 1000000000 of them, and B behind that or not; at least 1k. 0: no limit.",
+     .example = "limit_rate: 5MB",
+     .rule = rate_rule},
     {.name = "user",
      .type = Type::text,
      .fallback = "who runs the tool",

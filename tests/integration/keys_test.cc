@@ -41,6 +41,7 @@ std::vector<Probe> value_probes() {
       {.what = "application", .more = {"--set", "application=store"}},
       {.what = "deploy_to", .more = {"--set", "deploy_to=@DEPLOY_TO@/inner"}},
       {.what = "keep_releases", .more = {"--set", "keep_releases=1"}, .before = 2},
+      {.what = "limit_rate", .words = {"plan", "production"}, .more = {"--set", "limit_rate=5MB"}},
       {.what = "user", .more = {"--set", "user=nobody-that-exists"}},
       {.what = "become_password", .without = told("") + "secrets: {x: {env: PROBE}}\n",
        .with = told("") + "secrets: {x: {env: PROBE}}\nbecome_password: x\n"},
