@@ -140,6 +140,12 @@ TEST_CASE("what was taken and not sent goes to the next, and so does what was gi
   CHECK(share.serve(now) == std::vector<FairShare::Id>{3});
   CHECK(share.take(3, 1000, now) == 1000);
   CHECK_FALSE(share.next());
+  // Who has left is given nothing, even if it stood in line.
+  CHECK(share.take(4, portion, now) == 0);
+  CHECK(share.take(5, portion, now) == 0);
+  share.leave(4, now);
+  now += 66ms;
+  CHECK(share.serve(now) == std::vector<FairShare::Id>{5});
 }
 
 TEST_CASE("who is in line goes before who comes later") {
