@@ -228,6 +228,18 @@ Result<void> take_duration(const Parsed& parsed, std::string_view name, std::chr
   return {};
 }
 
+// The same as --set limit_rate=RATE, which goes before the recipe's.
+Result<void> take_limit_rate(const Parsed& parsed, std::vector<std::string>& sets) {
+  std::string text;
+  TRY(take_value(parsed, "limit-rate", text));
+  if (text.empty()) return {};
+  if (!recipe::to_rate(text)) {
+    return std::unexpected(usage_error(fmt::format("'--limit-rate {}' is no rate", text), "bytes per second: write it as 500k or 5MB; 0 for no limit"));
+  }
+  sets.push_back("limit_rate=" + text);
+  return {};
+}
+
 Result<void> take_timeout(const Parsed& parsed, std::optional<std::chrono::seconds>& into) {
   std::chrono::seconds time{0};
   TRY(take_duration(parsed, "timeout", time));
@@ -282,6 +294,7 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
   TRY(take_value(parsed, "revision", options.revision));
   TRY(take_output(parsed, options.output));
   TRY(take_duration(parsed, "lock-wait", options.lock_wait));
+  TRY(take_limit_rate(parsed, options.sets));
   TRY(take_value(parsed, "message", options.message));
   if (!parsed.values.find("keep")->second.empty()) TRY(take_number(parsed, "keep", 1, 1000, options.keep.emplace()));
   TRY(take_timeout(parsed, options.timeout));

@@ -78,7 +78,7 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   run.tell(plan::remarks_before_deploy(input));
   auto plan = plan::build_deploy(input);
   if (!plan) return run.end_early({plan.error()}, opened.hosts);
-  PackedPayloads payloads(request.recipe.source, input.source, with);
+  PackedPayloads payloads(request.recipe, input.source, with);
   if (auto packed = payloads.pack(*plan); !packed) return run.end_early({packed.error()}, opened.hosts);
   return run.carry_out(*plan, opened, group, &payloads);
 }

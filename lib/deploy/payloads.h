@@ -11,6 +11,7 @@
 #include "plan/plan.h"
 #include "runner/payloads.h"
 #include "transfer/artifact.h"
+#include "transfer/limited.h"
 #include "transfer/listing.h"
 
 namespace kirikae::deploy {
@@ -23,8 +24,8 @@ plan::SourceFiles source_files(const recipe::Recipe& recipe, const transfer::Lis
 class PackedPayloads : public runner::Payloads {
  public:
   // All of them outlive it.
-  PackedPayloads(const recipe::Source& source, const plan::SourceFiles& files, const Surroundings& with)
-      : source_(source), files_(files), with_(with) {}
+  PackedPayloads(const recipe::Recipe& recipe, const plan::SourceFiles& files, const Surroundings& with)
+      : source_(recipe.source), files_(files), with_(with), limit_(transfer::rate_limit(recipe.limit_rate)) {}
   // Begins to pack what the plan's hosts are sent: once for all that build on the same files.
   Result<void> pack(const plan::Plan& plan);
 
@@ -37,6 +38,7 @@ class PackedPayloads : public runner::Payloads {
   const recipe::Source& source_;
   const plan::SourceFiles& files_;
   const Surroundings& with_;
+  const std::shared_ptr<transfer::RateLimit> limit_;
   std::mutex mutex_;
   std::vector<std::shared_ptr<transfer::Artifact>> by_host_;
 };

@@ -91,7 +91,7 @@ Result<void> add_preparing(const DeployInput& input, Plan& plan) {
   PayloadChoice payloads(input.source);
   plan.rounds.push_back(everywhere(Phase::upload, plan, [&](const PlannedHost& host) {
     return std::vector<Step>{Prepare{info_of(plan, host, input.operator_name)},
-                             payloads.unpack_for(host.facts, {plan.release, encoding, input.bytes, input.files})};
+                             payloads.unpack_for(host.facts, {plan.release, encoding, input.bytes, input.files, recipe.limit_rate, plan.hosts.size()})};
   }));
   scene.place = TaskScene::Place::release;
   TRY(hooks(HookPoint::after_upload, Phase::upload));

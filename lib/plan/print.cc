@@ -21,8 +21,9 @@ std::string listed(const std::vector<std::string>& words) { return fmt::format("
 
 std::string source_words(const Unpack& unpack, const std::optional<SourceText>& source) {
   if (!source) return "as " + unpack.encoding;
-  const auto packed = fmt::format("{} file{}, {}, packed as {}", unpack.files, unpack.files == 1 ? "" : "s", size_text(unpack.bytes),
-                                  unpack.encoding == "none" ? "plain tar" : unpack.encoding);
+  const auto packed = fmt::format("{} file{}, {}, packed as {}{}", unpack.files, unpack.files == 1 ? "" : "s", size_text(unpack.bytes),
+                                  unpack.encoding == "none" ? "plain tar" : unpack.encoding,
+                                  unpack.limit_rate == 0 ? "" : fmt::format(", at most {} a second to all hosts together", size_text(unpack.limit_rate)));
   if (!unpack.rebuild || unpack.rebuild->base.empty()) return packed;
   return fmt::format("{}; {} of {} files, {}, {} from {}", packed, unpack.delta->reused.size(), source->files, size_text(unpack.delta->reused_bytes),
                      unpack.rebuild->link ? "linked" : "copied", unpack.rebuild->base);

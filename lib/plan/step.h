@@ -28,6 +28,8 @@ struct Unpack {  // the payload, over a data channel
   std::string encoding;     // zstd | gzip | none
   std::uint64_t bytes = 0;  // unpacked
   std::uint64_t files = 0;
+  std::uint64_t limit_rate = 0;  // bytes per second to all hosts together; 0: none
+  std::uint64_t hosts = 1;       // that share it
   std::optional<host::Rebuild> rebuild{};  // none: the payload is all there is
   std::shared_ptr<const release::Delta> delta{};  // with `rebuild`: what the payload leaves out, and says instead
 };

@@ -22,6 +22,7 @@ class Parser {
     recipe.application = text(tree, "application");
     recipe.deploy_to = normalised(text(tree, "deploy_to"));
     recipe.keep_releases = number(tree, "keep_releases", key_at("keep_releases"));
+    recipe.limit_rate = to_rate(text(tree, "limit_rate")).value_or(0);
     recipe.user = text(tree, "user");
     recipe.become_password = text(tree, "become_password");
     recipe.confirm = flag(tree, "confirm", key_at("confirm"));
@@ -166,7 +167,7 @@ class Parser {
       std::string sha256 = text(map, "sha256");
       std::transform(sha256.begin(), sha256.end(), sha256.begin(),
                      [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c; });
-      source.archive = ArchiveSource{local_path(text(map, "archive")), sha256};
+      source.archive = ArchiveSource{local_path(text(map, "archive")), sha256, number(map, "strip", key_at("source.strip"))};
     }
     return source;
   }

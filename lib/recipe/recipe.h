@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <set>
@@ -70,6 +71,7 @@ struct DirectorySource {
 struct ArchiveSource {
   std::string path;    // absolute
   std::string sha256;  // 64 lower-case hex digits, or empty
+  int strip = 0;       // how many leading parts of each name are taken off
 };
 struct Source {
   std::optional<DirectorySource> directory;  // exactly one of the two is set
@@ -116,6 +118,7 @@ struct Recipe {
   std::string application;
   std::string deploy_to;  // absolute, normalised, on the hosts
   int keep_releases = 5;
+  std::uint64_t limit_rate = 0;  // bytes per second of payload to all hosts together; 0: no limit
   std::string user;       // empty: as ssh_config has it
   std::string become_password;  // the name of a secret, for tasks with `become` that name none; empty: sudo asks for none
   bool confirm = false;   // ask before changing this stage

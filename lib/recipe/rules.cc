@@ -206,6 +206,11 @@ std::string known_hosts_rule(std::string_view value) {
   return fmt::format("{} is neither strict nor accept-new; files with host keys are named by known_hosts_file", in_quotes(value));
 }
 
+std::string rate_rule(std::string_view value) {
+  if (to_rate(value)) return {};
+  return fmt::format("{} is no rate: bytes per second, from 1k to 1000G, such as 500k or 5MB; 0 for no limit", in_quotes(value));
+}
+
 std::string mode_rule(std::string_view value) {
   const bool octal = value.find_first_not_of("01234567") == std::string_view::npos;
   if (octal && (value.size() == 3 || (value.size() == 4 && value.front() == '0'))) return {};
@@ -235,6 +240,24 @@ std::optional<bool> to_flag(std::string_view text) {
   if (text == "true") return true;
   if (text == "false") return false;
   return std::nullopt;
+}
+
+std::optional<std::uint64_t> to_rate(std::string_view text) {
+  constexpr std::uint64_t least = 1000;
+  constexpr std::uint64_t most = 1'000'000'000'000;
+  if (text.ends_with('B') || text.ends_with('b')) text.remove_suffix(1);
+  std::uint64_t unit = 1;
+  constexpr std::string_view units = "kKmMgG";
+  if (const auto at = text.empty() ? std::string_view::npos : units.find(text.back()); at != std::string_view::npos) {
+    unit = at < 2 ? 1000 : at < 4 ? 1'000'000 : 1'000'000'000;
+    text.remove_suffix(1);
+  }
+  std::uint64_t number = 0;
+  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || stopped != text.data() + text.size() || number > most / unit) return std::nullopt;
+  number *= unit;
+  if (number != 0 && number < least) return std::nullopt;
+  return number;
 }
 
 std::optional<std::chrono::seconds> to_duration(std::string_view text) {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,6 +34,7 @@ std::string reuse_rule(std::string_view value);      // copy or link
 std::string verify_rule(std::string_view value);     // quick or full
 std::string transport_rule(std::string_view value);  // libssh2, openssh or auto
 std::string known_hosts_rule(std::string_view value);  // strict or accept-new
+std::string rate_rule(std::string_view value);
 std::string mode_rule(std::string_view value);  // of a file: three octal digits, perhaps with a 0 in front
 
 // Without doubled and trailing slashes and `.` parts. Absolute stays absolute; `..` is left alone.
@@ -43,6 +45,8 @@ std::optional<int> to_number(std::string_view text);  // decimal digits, no sign
 std::optional<bool> to_flag(std::string_view text);   // true or false, nothing else
 // Digits and s, m, h or d; without a unit: seconds.
 std::optional<std::chrono::seconds> to_duration(std::string_view text);
+// Bytes per second: digits, then k, M or G (powers of 1000), then B, either in any case or missing. 0, or from 1000 to 10^12.
+std::optional<std::uint64_t> to_rate(std::string_view text);
 
 // Environment variables that every command of a release gets from us.
 const std::vector<std::string>& command_variables();

@@ -18,7 +18,7 @@ constexpr Key source_keys[] = {
     {.name = "directory",
      .type = Type::text,
      .summary = "A directory of this machine, relative to the recipe's folder. It is packed as it stands, file modes "
-                "and symlinks kept.",
+                "and symlinks kept; what was a hole in a file is zeros.",
      .example = "directory: dist",
      .rule = local_path_rule},
     {.name = "exclude",
@@ -28,7 +28,8 @@ constexpr Key source_keys[] = {
      .rule = pattern_rule},
     {.name = "archive",
      .type = Type::text,
-     .summary = "An archive of this machine (tar, plain or compressed), relative to the recipe's folder.",
+     .summary = "An archive of this machine (tar, plain or compressed, or zip), relative to the recipe's folder. It may unpack to 1 GiB, or to "
+                "200 times its own size.",
      .example = "archive: build/shop.tar.gz",
      .rule = local_path_rule},
     {.name = "sha256",
@@ -36,6 +37,14 @@ constexpr Key source_keys[] = {
      .summary = "With 'archive': its SHA-256. Where the file has another one, nothing is sent.",
      .example = "sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
      .rule = sha256_rule},
+    {.name = "strip",
+     .type = Type::number,
+     .fallback = "0",
+     .summary = "With 'archive': how many leading parts of its names are taken off, as by tar's --strip-components (a leading './' is none). "
+                "What has no more parts is left out.",
+     .example = "strip: 1",
+     .least = 0,
+     .most = 100},
 };
 
 constexpr Key shared_keys[] = {
@@ -183,6 +192,13 @@ constexpr Key root_keys[] = {
      .example = "keep_releases: 3",
      .least = 1,
      .most = 1000},
+    {.name = "limit_rate",
+     .type = Type::text,
+     .fallback = "0",
+     .summary = "Bytes per second that a deploy's packed releases are sent with, to all hosts together; those that take part get equal shares. "
+                "A whole number, with k, M or G for 1000, 1000000 or 1000000000 of them, and B behind that or not; at least 1k. 0: no limit.",
+     .example = "limit_rate: 5MB",
+     .rule = rate_rule},
     {.name = "user",
      .type = Type::text,
      .fallback = "who runs the tool",

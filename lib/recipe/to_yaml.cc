@@ -124,6 +124,7 @@ void write_source(Writer& out, const Source& source) {
   if (source.archive) {
     out.line("archive", value(source.archive->path));
     if (!source.archive->sha256.empty()) out.line("sha256", double_quoted(source.archive->sha256));
+    if (source.archive->strip != 0) out.line("strip", std::to_string(source.archive->strip));
   }
   out.close();
 }
@@ -226,6 +227,7 @@ std::string to_yaml(const Recipe& recipe) {
   out.line("application", scalar(recipe.application));
   out.line("deploy_to", value(recipe.deploy_to));
   out.line("keep_releases", std::to_string(recipe.keep_releases));
+  if (recipe.limit_rate != 0) out.line("limit_rate", std::to_string(recipe.limit_rate));
   if (!recipe.user.empty()) out.line("user", value(recipe.user));
   if (!recipe.become_password.empty()) out.line("become_password", scalar(recipe.become_password));
   out.line("confirm", recipe.confirm ? "true" : "false");

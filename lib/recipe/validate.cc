@@ -69,6 +69,8 @@ class Validator {
       note(exclude->place, "'exclude' does nothing with 'archive'", "remove it");
     } else if (const Node* sha256 = source->find("sha256"); sha256 != nullptr && directory != nullptr) {
       note(sha256->place, "'sha256' does nothing with 'directory'", "remove it");
+    } else if (const Node* strip = source->find("strip"); strip != nullptr && directory != nullptr) {
+      note(strip->place, "'strip' does nothing with 'directory'", "remove it");
     }
   }
 

@@ -28,7 +28,11 @@ constexpr std::chrono::seconds small_limit{120};
 std::optional<std::chrono::seconds> limit_of(const Step& step) {
   constexpr std::uint64_t slowest_bytes_per_second = 16 * 1024;
   if (const auto* task = std::get_if<plan::RunTask>(&step)) return task->timeout;
-  if (const auto* unpack = std::get_if<plan::Unpack>(&step)) return 1h + std::chrono::seconds(unpack->bytes / slowest_bytes_per_second);
+  if (const auto* unpack = std::get_if<plan::Unpack>(&step)) {
+    // Of the limit, each host surely gets its share.
+    const auto limited = unpack->limit_rate == 0 ? 0 : unpack->bytes / std::max<std::uint64_t>(unpack->limit_rate / unpack->hosts, 1);
+    return 1h + std::chrono::seconds(unpack->bytes / slowest_bytes_per_second + limited);
+  }
   if (std::holds_alternative<plan::Link>(step) || std::holds_alternative<plan::Prune>(step)) return 30min;
   if (std::holds_alternative<plan::Seal>(step)) return 10min;
   return small_limit;

@@ -41,6 +41,11 @@ Result<std::string> ArchiveNames::normalised(std::string_view raw) {
   return path;
 }
 
+std::string ArchiveNames::stripped(std::string_view path, int parts) {
+  for (; parts > 0 && !path.empty(); --parts) path.remove_prefix(std::min(path.find('/'), path.size() - 1) + 1);
+  return std::string(path);
+}
+
 bool ArchiveNames::stays_inside(std::string_view path, std::string_view target) {
   if (target.empty() || target.starts_with('/')) return false;
   // The folder of the link is a real one, so each leading `..` is one level up. After a name `..` could mean anything, for

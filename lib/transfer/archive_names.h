@@ -17,6 +17,8 @@ class ArchiveNames {
  public:
   // `raw` without `.` and empty parts; empty for the archive's root itself. Error (recipe): absolute, or has a `..` part.
   static Result<std::string> normalised(std::string_view raw);
+  // A normalised `path` without its first `parts` parts; empty where it has no more than those.
+  static std::string stripped(std::string_view path, int parts);
   // Whether a symlink at `path` stays in the tree, whatever else the tree has: `target` is relative and never climbs over the top.
   static bool stays_inside(std::string_view path, std::string_view target);
 

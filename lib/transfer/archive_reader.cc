@@ -116,7 +116,8 @@ class ArchiveFile {
 class Reader : public Content {
  public:
   Reader(const ArchiveFile& file, const std::stop_token& stop)
-      : file_(file), stop_(stop), input_(archive_read_new(), &archive_read_free), buffer_(piece) {}
+      : file_(file), stop_(stop), input_(archive_read_new(), &archive_read_free), buffer_(piece),
+        unclaimed_(most_unpacked_bytes(file.size())) {}
 
   Result<void> start() {
     archive* const input = input_.get();
@@ -140,11 +141,16 @@ class Reader : public Content {
     archive_entry* header = nullptr;
     const int status = archive_read_next_header(input_.get(), &header);
     if (status == ARCHIVE_EOF) return false;
-    if (status != ARCHIVE_OK && status != ARCHIVE_WARN) return std::unexpected(failure());
-    const char* name = archive_entry_pathname(header);
-    if (name == nullptr || *name == '\0') {
-      return std::unexpected(Error(ErrorCode::recipe, "an entry has no name, or one in an unknown encoding"));
+    const char* name = header != nullptr ? archive_entry_pathname(header) : nullptr;
+    const bool named = name != nullptr && *name != '\0';
+    if (status != ARCHIVE_OK && status != ARCHIVE_WARN) {
+      auto error = failure();
+      if (error_) return std::unexpected(std::move(error));
+      if (named) return std::unexpected(std::move(error).with_context(shown(name)));
+      return std::unexpected(any_ ? std::move(error).with_context("the entry behind " + shown(name_)) : std::move(error));
     }
+    if (!named) return std::unexpected(Error(ErrorCode::recipe, "an entry has no name, or one in an unknown encoding"));
+    any_ = true;
     entry = Entry();
     entry.path = name;
     name_ = name;
@@ -153,6 +159,9 @@ class Reader : public Content {
     entry.mtime = archive_entry_mtime(header);
     TRY(read_kind(header, entry));
     size_ = entry.size;
+    // Judged by what the entries claim, before any of their bytes is asked for; more than that is never taken, see read().
+    if (size_ > unclaimed_) return std::unexpected(too_large());
+    unclaimed_ -= size_;
     return true;
   }
 
@@ -184,6 +193,11 @@ class Reader : public Content {
       return ARCHIVE_FATAL;
     }
     reader.at_ += *got;
+    // libarchive keeps the whole list of a zip before it gives the first entry.
+    if (!reader.any_ && (reader.listed_ += *got) > most_list_bytes) {
+      reader.error_ = Error(ErrorCode::recipe, fmt::format("its list of entries is larger than {} MiB", most_list_bytes >> 20));
+      return ARCHIVE_FATAL;
+    }
     *bytes = reader.buffer_.data();
     return static_cast<la_ssize_t>(*got);
   }
@@ -209,6 +223,13 @@ class Reader : public Content {
     const char* text = archive_error_string(input_.get());
     return {ErrorCode::recipe, fmt::format("it can't be unpacked: {}", text != nullptr ? text : "unknown reason"),
             "tar (plain, gzip, bzip2, xz, zstd) and zip archives are understood"};
+  }
+
+  [[nodiscard]] Error too_large() const {
+    return {ErrorCode::recipe,
+            fmt::format("{} claims {} bytes: with it, {} bytes of archive would become more than {}", shown(name_), size_,
+                        file_.size(), most_unpacked_bytes(file_.size())),
+            "if that is meant, unpack it and deploy the directory"};
   }
 
   static Result<void> read_kind(archive_entry* header, Entry& entry) {
@@ -246,12 +267,30 @@ class Reader : public Content {
   std::vector<char> buffer_;
   std::uint64_t at_ = 0;
   std::optional<Error> error_;  // of a callback
+  bool any_ = false;            // an entry was read
+  std::uint64_t listed_ = 0;    // bytes read before that
+  std::uint64_t unclaimed_;     // what entries may still have, together
   std::string name_;
   std::uint64_t size_ = 0;
   std::uint64_t done_ = 0;
 };
 
-Result<void> walk_entries(const ArchiveFile& file, const std::stop_token& stop, const Visit& visit) {
+// False where nothing is left of its name. Hard links are names too; the texts of symlinks are not.
+Result<bool> strip(Entry& entry, int parts) {
+  entry.path = ArchiveNames::stripped(entry.path, parts);
+  if (entry.path.empty()) return false;
+  if (entry.kind != Entry::Kind::hard_link || parts == 0) return true;
+  auto target = ArchiveNames::stripped(entry.target, parts);
+  if (target.empty()) {
+    return std::unexpected(Error(ErrorCode::recipe, fmt::format("{} is a hard link to {}, of which `strip: {}` leaves nothing",
+                                                                shown(entry.path), shown(entry.target), parts),
+                                 "lower `strip`, or pack the archive anew"));
+  }
+  entry.target = std::move(target);
+  return true;
+}
+
+Result<void> walk_entries(const ArchiveFile& file, int parts, const std::stop_token& stop, const Visit& visit) {
   const Utf8Names names_as_they_are;
   Reader reader(file, stop);
   TRY(reader.start());
@@ -265,7 +304,8 @@ Result<void> walk_entries(const ArchiveFile& file, const std::stop_token& stop, 
           Error(ErrorCode::recipe, fmt::format("it has more than {} entries", most_archive_entries)));
     }
     TRY_ASSIGN(entry.path, ArchiveNames::normalised(entry.path));
-    if (entry.path.empty()) continue;  // the root: the release's folder is the tool's own
+    TRY_ASSIGN(const bool stays, strip(entry, parts));
+    if (!stays) continue;  // the root, too: the release's folder is the tool's own
     // Directories that the archive takes for granted get entries, so that their mode isn't left to the host's umask.
     TRY_ASSIGN(const auto parents, names.admit(entry));
     for (const auto& parent : parents) {
@@ -293,7 +333,7 @@ Result<std::string> walk_archive(const recipe::ArchiveSource& source, const std:
               "fetch or build the archive again; if this is the one you want, correct `sha256` in the recipe"));
   }
   bool found_any = false;
-  auto walked = walk_entries(file, stop, [&](const Entry& entry, Content& content) {
+  auto walked = walk_entries(file, source.strip, stop, [&](const Entry& entry, Content& content) {
     found_any = true;
     return visit(entry, content);
   });
@@ -304,8 +344,8 @@ Result<std::string> walk_archive(const recipe::ArchiveSource& source, const std:
     return std::unexpected(std::move(error).with_context("archive " + shown(source.path)));
   }
   if (!found_any) {
-    return std::unexpected(
-        Error(ErrorCode::recipe, fmt::format("archive {} has nothing to deploy", shown(source.path))));
+    return std::unexpected(Error(ErrorCode::recipe, fmt::format("archive {} has nothing to deploy", shown(source.path)),
+                                 source.strip > 0 ? fmt::format("`strip: {}` may be too much for its names", source.strip) : ""));
   }
   return sha256;
 }

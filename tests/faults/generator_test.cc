@@ -3,32 +3,16 @@
 //   ctest --test-dir build/dev -R 'faults: faults at random' -V       (it is [slow])
 //   KIRIKAE_FAULT_RUNS=500 …                                          so many runs instead of 60
 //   KIRIKAE_FAULT_SEED=1234 KIRIKAE_FAULT_RUNS=1 …                    that one again
-#include <cstdlib>
 #include <iostream>
 #include <random>
 
 #include "faults/rig.h"
 #include "support/catch.h"
+#include "support/dice.h"
 
 using namespace kirikae::test;
 
 namespace {
-
-unsigned long number_from(const char* variable, unsigned long otherwise) {
-  const char* text = std::getenv(variable);
-  return text != nullptr ? std::strtoul(text, nullptr, 10) : otherwise;
-}
-
-struct Draw {
-  explicit Draw(unsigned long seed) : random(static_cast<std::mt19937::result_type>(seed)) {}
-  // std::uniform_int_distribution differs between libraries; a seed must mean the same everywhere.
-  unsigned long below(unsigned long limit) { return random() % limit; }
-  template <class T>
-  const T& of(const std::vector<T>& all) {
-    return all[below(all.size())];
-  }
-  std::mt19937 random;
-};
 
 const std::vector<std::string> kinds = {"fail",        "killed",       "hang",       "hang-after",        "cut",
                                         "cut-after",   "silent",       "slay",       "silent-after",      "mute",
@@ -43,14 +27,14 @@ TEST_CASE("faults at random: whatever breaks wherever, every invariant holds and
   const auto runs = number_from("KIRIKAE_FAULT_RUNS", 60);
   Rig rig;
   for (auto seed = first; seed < first + runs; ++seed) {
-    Draw draw(seed);
-    const auto command = draw.below(3) == 0 ? Rig::Command::rollback : Rig::Command::deploy;
-    const auto host = draw.below(3);
-    const int step = 1 + static_cast<int>(draw.below(command == Rig::Command::deploy ? 13 : 8));
-    const std::string& kind = draw.of(kinds);
-    const std::string& mood = draw.of(moods);
-    const std::string at = draw.below(2) == 0 ? "build" : "after_publish";
-    const std::string bad_host = "127.0.0." + std::to_string(1 + draw.below(3));
+    Dice dice(seed);
+    const auto command = dice.below(3) == 0 ? Rig::Command::rollback : Rig::Command::deploy;
+    const auto host = dice.below(3);
+    const int step = 1 + static_cast<int>(dice.below(command == Rig::Command::deploy ? 13 : 8));
+    const std::string& kind = dice.pick(kinds);
+    const std::string& mood = dice.pick(moods);
+    const std::string at = dice.below(2) == 0 ? "build" : "after_publish";
+    const std::string bad_host = "127.0.0." + std::to_string(1 + dice.below(3));
     std::cout << "seed " << seed << ": " << (command == Rig::Command::deploy ? "deploy, " : "rollback, ") << kind << " at step " << step
               << " of host " << host << "; hook " << mood << " at " << at << " on " << bad_host << std::endl;
     INFO("seed " << seed);

@@ -41,6 +41,7 @@ std::vector<Probe> value_probes() {
       {.what = "application", .more = {"--set", "application=store"}},
       {.what = "deploy_to", .more = {"--set", "deploy_to=@DEPLOY_TO@/inner"}},
       {.what = "keep_releases", .more = {"--set", "keep_releases=1"}, .before = 2},
+      {.what = "limit_rate", .words = {"plan", "production"}, .more = {"--set", "limit_rate=5MB"}},
       {.what = "user", .more = {"--set", "user=nobody-that-exists"}},
       {.what = "become_password", .without = told("") + "secrets: {x: {env: PROBE}}\n",
        .with = told("") + "secrets: {x: {env: PROBE}}\nbecome_password: x\n"},
@@ -66,6 +67,7 @@ std::vector<Probe> value_probes() {
       {.what = "source.archive", .with = "source: {archive: other.tar}\n"},
       {.what = "source.sha256", .without = "source: {archive: other.tar}\n",
        .with = "source: {archive: other.tar, sha256: " + std::string(64, '0') + "}\n"},
+      {.what = "source.strip", .without = "source: {archive: other.tar}\n", .with = "source: {archive: other.tar, strip: 1}\n"},
       {.what = "transfer", .more = {"--set", "transfer=tarball"}, .before = 1},
       {.what = "reuse", .more = {"--set", "reuse=link"}, .before = 1},
       {.what = "shared.directories", .with = "shared: {directories: [log]}\n"},
@@ -149,7 +151,7 @@ void check(const std::vector<Probe>& probes) {
   World world({.hosts = 2});
   world.write_app("1");
   world.environment = {"PROBE=long enough"};
-  REQUIRE(run_program({"tar", "-C", (world.site() / "app").string(), "-cf", (world.site() / "other.tar").string(), "VERSION"}).status == 0);
+  REQUIRE(run_program({"tar", "-C", (world.site() / "app").string(), "-cf", (world.site() / "other.tar").string(), "VERSION", "pages"}).status == 0);
   const auto filled = [&](std::string text) {
     return replaced(replaced(std::move(text), "@DEPLOY_TO@", world.deploy_to()), "@MEET@", (world / "meet").string());
   };

@@ -23,6 +23,7 @@ std::vector<Probe> probes() {
       {.what = "--exclude", .more = {"--exclude", "*.2"}},
       {.what = "--revision", .more = {"--revision", "v7"}},
       {.what = "--dry-run", .more = {"--dry-run"}},
+      {.what = "--limit-rate", .words = {"plan", "production"}, .more = {"--limit-rate", "5MB"}},
       {.what = "--keep", .words = {"prune", "production"}, .more = {"--keep", "1"}, .before = 3},
       {.what = "--message", .words = {"lock", "production"}, .more = {"--message", "so"}, .before = 1},
       {.what = "--timeout", .words = {"run", "production", "--timeout", "60s", "--", "sleep 3"},

@@ -1,5 +1,6 @@
 #include <filesystem>
 
+#include "integration/tools.h"
 #include "integration/whole_life.h"
 #include "support/catch.h"
 #include "support/farm.h"
@@ -10,21 +11,6 @@ using namespace kirikae::test;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
-
-// A folder for PATH that has everything but what matches a pattern of `case`.
-void tools_without(const TempDir& folder, const std::string& missing) {
-  const std::string text = "cd \"$1\" && for f in /usr/bin/* /bin/*; do case ${f##*/} in " + missing +
-                           ") ;; *) echo \"$f\" ;; esac; done | xargs ln -sf -t .";
-  REQUIRE(run_program({"/bin/sh", "-c", text, "sh", folder.path().string()}).status == 0);
-}
-
-// The second host of two has these in its PATH from now on, and nothing else.
-void give_second_host(const World& world, const TempDir& tools) {
-  world.write("../enter",
-              "#!/bin/sh\nhost=${SSH_CONNECTION#* * }\nhost=${host% *}\nexec 9<" + (world / "hosts").string() +
-                  "/\"$host\"\n[ \"$host\" != 127.0.0.2 ] || PATH=" + tools.path().string() + "\nexec /bin/sh \"$@\"\n",
-              0755);
-}
 
 void with_login_shell(const std::string& program, const std::string& words) {
   if (!installed(program)) {
@@ -58,10 +44,7 @@ TEST_CASE("rc files that print, that wait for input and that fail disturb nothin
 TEST_CASE("a host that has nothing but busybox is deployed to") {
   if (!installed("busybox")) return;
   const TempDir applets;
-  REQUIRE(run_program({"/bin/sh", "-c",
-                       "for a in busybox $(busybox --list); do ln -s \"$(command -v busybox)\" \"$1/$a\"; done", "sh",
-                       applets.path().string()})
-              .status == 0);
+  tools_of_busybox(applets);
   World world({.hosts = 2, .login_shell = "busybox ash", .path = applets.path().string()});
   whole_life(world);
 }

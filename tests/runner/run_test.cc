@@ -249,6 +249,20 @@ TEST_CASE("each step of a row has its own limit in time: a switch a short one, t
   CHECK(world.was_told(0, "prune"));
 }
 
+TEST_CASE("under a limit of the rate an upload has as much more time as a host's share of it takes") {
+  UsualWorld world(2);
+  world.request.recipe.hooks.clear();
+  std::filesystem::resize_file(world.folder.write("app/zeros", ""), 3'600'000);  // next to nothing when it is packed
+  world.request.recipe.limit_rate = 2000;
+  CHECK(world.deploy().outcome == Outcome::done);
+  for (const auto& call : world.hosts[0]->calls()) {
+    if (call.name != "receive") continue;
+    CHECK(call.deadline.left() > std::chrono::minutes(110));
+    CHECK(call.deadline.left() < std::chrono::minutes(130));
+  }
+  CHECK(world.was_told(0, "receive"));
+}
+
 TEST_CASE("a step before which the lock was lost is told so; a task's own status 9 is its own") {
   UsualWorld world(1);
   const bool lost = GENERATE(true, false);

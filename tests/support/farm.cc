@@ -86,8 +86,8 @@ void Running::signal(int number) const {
   if (pid_ > 0) ::kill(pid_, number);
 }
 
-Ran Running::wait() {
-  if (!eventually([&] { return has_ended(); }, std::chrono::minutes(3))) signal(SIGABRT);
+Ran Running::wait(std::chrono::seconds patience) {
+  if (!eventually([&] { return has_ended(); }, patience)) signal(SIGABRT);
   int raw = 0;
   rusage usage{};
   ::wait4(std::exchange(pid_, -1), &raw, 0, &usage);

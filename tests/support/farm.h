@@ -15,6 +15,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -53,7 +54,7 @@ class Running {
   [[nodiscard]] pid_t pid() const { return pid_; }
   [[nodiscard]] bool has_ended() const;
   void signal(int number) const;
-  Ran wait();  // three minutes at most; then it is killed, and the status says so
+  Ran wait(std::chrono::seconds patience = std::chrono::minutes(3));  // then it is killed, and the status says so
 
  private:
   pid_t pid_;

@@ -11,6 +11,7 @@
 #include "support/process.h"
 #include "support/temp_dir.h"
 #include "transfer/archive_names.h"
+#include "transfer/archives.h"
 #include "transfer/packing.h"
 
 using namespace kirikae;
@@ -20,57 +21,10 @@ namespace fs = std::filesystem;
 
 namespace {
 
-struct Item {
-  std::string path;
-  std::string content = {};  // of a file
-  unsigned mode = 0644;
-  unsigned type = AE_IFREG;
-  std::string link = {};  // target: of a symlink, or of a hard link where type is AE_IFREG
-};
-
-// Writes just what it is told, however hostile. `how` is the archive's suffix.
-std::string make_archive(const std::string& path, const std::string& how, const std::vector<Item>& items) {
-  archive* out = archive_write_new();
-  if (how == "zip") {
-    archive_write_set_format_zip(out);
-  } else if (how == "pax") {
-    archive_write_set_format_pax(out);
-  } else {
-    archive_write_set_format_gnutar(out);
-  }
-  if (how == "tar.gz") archive_write_add_filter_gzip(out);
-  if (how == "tar.bz2") archive_write_add_filter_bzip2(out);
-  if (how == "tar.xz") archive_write_add_filter_xz(out);
-  if (how == "tar.zst") archive_write_add_filter_zstd(out);
-  REQUIRE(archive_write_open_filename(out, path.c_str()) == ARCHIVE_OK);
-  for (const auto& item : items) {
-    archive_entry* entry = archive_entry_new();
-    archive_entry_copy_pathname(entry, item.path.c_str());
-    archive_entry_set_filetype(entry, item.type);
-    archive_entry_set_perm(entry, static_cast<__LA_MODE_T>(item.mode));
-    archive_entry_set_mtime(entry, 1'700'000'000, 0);
-    archive_entry_set_size(entry, static_cast<la_int64_t>(item.content.size()));
-    archive_entry_set_uid(entry, 1234);
-    archive_entry_copy_uname(entry, "somebody");
-    if (!item.link.empty() && item.type == AE_IFLNK) archive_entry_copy_symlink(entry, item.link.c_str());
-    if (!item.link.empty() && item.type == AE_IFREG) archive_entry_copy_hardlink(entry, item.link.c_str());
-    REQUIRE(archive_write_header(out, entry) >= ARCHIVE_WARN);  // a pax name that is no ASCII
-    if (!item.content.empty()) REQUIRE(archive_write_data(out, item.content.data(), item.content.size()) > 0);
-    archive_entry_free(entry);
-  }
-  REQUIRE(archive_write_close(out) == ARCHIVE_OK);
-  archive_write_free(out);
-  return path;
-}
-
 std::string file_sha256(const std::string& path) {
   std::ifstream file(path, std::ios::binary);
   return to_hex(sha256_bytes(std::string(std::istreambuf_iterator<char>(file), {})));
 }
-
-Item soft_link(const std::string& path, const std::string& target) { return {path, "", 0777, AE_IFLNK, target}; }
-Item folder_item(const std::string& path, unsigned mode = 0755) { return {path, "", mode, AE_IFDIR, ""}; }
-Item hard_link(const std::string& path, const std::string& target) { return {path, "", 0644, AE_IFREG, target}; }
 
 std::string file_line(unsigned mode, const std::string& content) {
   return fmt::format("file {:o} of {} at 1700000000", mode, to_hex(sha256_bytes(content)));
@@ -246,25 +200,69 @@ TEST_CASE("an archive's names are kept byte for byte") {
   for (const auto& name : names) CHECK(tree.count(name) == 1);
 }
 
-TEST_CASE("an archive of more entries than the limit is refused", "[slow]") {
+TEST_CASE("strip takes leading parts off every name, of hard links' targets too, and leaves out what has no more") {
   const TempDir folder;
-  archive* out = archive_write_new();
-  archive_write_set_format_gnutar(out);
-  archive_write_add_filter_zstd(out);
-  const auto path = folder / "many.tar.zst";
-  REQUIRE(archive_write_open_filename(out, path.c_str()) == ARCHIVE_OK);
-  archive_entry* entry = archive_entry_new();
-  for (int i = 0; i <= 2'000'000; ++i) {
-    archive_entry_clear(entry);
-    archive_entry_copy_pathname(entry, std::to_string(i).c_str());
-    archive_entry_set_filetype(entry, AE_IFREG);
-    archive_entry_set_size(entry, 0);
-    REQUIRE(archive_write_header(out, entry) == ARCHIVE_OK);
+  const std::vector<Item> items{folder_item("./"),
+                                {"README", "beside"},
+                                folder_item("shop-1.2/", 0700),
+                                {"shop-1.2/lib/code", "x"},
+                                hard_link("shop-1.2/bin", "./shop-1.2/lib/code"),
+                                soft_link("./shop-1.2/lib/link", "../shop-1.2/lib"),
+                                {"other//top", "y", 0600}};
+  const auto tree_of = [&](const std::string& how, int strip) {
+    const auto packed = pack_all(archive_source(make_archive(folder / ("a." + how), how, items), {}, strip), Encoding::none, folder / "cache");
+    REQUIRE(packed);
+    const auto out = folder / fmt::format("{}-{}", how, strip);
+    unpack(packed->bytes, Encoding::none, "tar", out);
+    if (strip == 1) CHECK(fs::equivalent(out + "/bin", out + "/lib/code"));
+    return snapshot(out);
+  };
+  for (const std::string how : {"tar", "pax", "tar.zst"}) {
+    INFO(how);
+    CHECK(tree_of(how, 0).size() == 8);
+    CHECK(tree_of(how, 1) == std::map<std::string, std::string>{{"lib", "directory 755"},
+                                                                {"lib/code", file_line(0644, "x")},
+                                                                {"bin", file_line(0644, "x")},
+                                                                {"lib/link", "link to ../shop-1.2/lib"},
+                                                                {"top", file_line(0600, "y")}});
   }
-  archive_entry_free(entry);
-  archive_write_close(out);
-  archive_write_free(out);
-  const auto summary = transfer::examine(archive_source(path), {});
-  REQUIRE_FALSE(summary);
-  CHECK(to_text(summary.error()) == "archive '" + path + "': it has more than 2000000 entries");
+}
+
+TEST_CASE("what an archive's links and names lead to is judged as they are after strip") {
+  struct Case {
+    int strip;
+    std::vector<Item> items;
+    std::string message;
+  };
+  const std::vector<Case> cases{
+      {1, {soft_link("top/d/a", "../../x")}, "'d/a' is a link to '../../x', which may leave the release\n  pack the archive anew without it"},
+      {1, {{"one/a", "x"}, {"two/a", "x"}}, "'a' is there twice\n  pack the archive anew without it"},
+      {1, {{"top", "x"}, hard_link("top2/a", "top")},
+       "'a' is a hard link to 'top', of which `strip: 1` leaves nothing\n  lower `strip`, or pack the archive anew"},
+      {1, {{"..", "x"}, {"top/a", "x"}}, "'..' climbs with '..'\n  pack the archive anew without it"},
+      {1, {{"/top/a", "x"}}, "'/top/a' is an absolute name\n  pack the archive anew without it"},
+  };
+  const TempDir folder;
+  for (const auto& [strip, items, message] : cases) {
+    const auto path = make_archive(folder / "a.tar", "tar", items);
+    const auto summary = transfer::examine(archive_source(path, {}, strip), {});
+    REQUIRE_FALSE(summary);
+    CHECK(to_text(summary.error()) == "archive '" + path + "': " + message);
+  }
+  const auto path = make_archive(folder / "a.tar", "tar", {folder_item("top"), {"top/a", "x"}, soft_link("b", "/etc")});
+  CHECK(transfer::examine(archive_source(path, {}, 1), {}));  // the link is left out, so it leads nowhere
+  const auto none = transfer::examine(archive_source(path, {}, 2), {});
+  REQUIRE_FALSE(none);
+  CHECK(none.error().code == ErrorCode::recipe);
+  CHECK(to_text(none.error()) == "archive '" + path + "' has nothing to deploy\n  `strip: 2` may be too much for its names");
+}
+
+TEST_CASE("strip counts parts, and no more than there are") {
+  using transfer::ArchiveNames;
+  CHECK(ArchiveNames::stripped("a/b/c", 0) == "a/b/c");
+  CHECK(ArchiveNames::stripped("a/b/c", 1) == "b/c");
+  CHECK(ArchiveNames::stripped("a/b/c", 2) == "c");
+  CHECK(ArchiveNames::stripped("a/b/c", 3).empty());
+  CHECK(ArchiveNames::stripped("a", 100).empty());
+  CHECK(ArchiveNames::stripped("", 1).empty());
 }

@@ -4,8 +4,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <cstdint>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
 #include <sstream>
@@ -26,9 +24,9 @@ recipe::Source directory_source(const std::string& path, std::vector<std::string
   return source;
 }
 
-recipe::Source archive_source(const std::string& path, const std::string& sha256) {
+recipe::Source archive_source(const std::string& path, const std::string& sha256, int strip) {
   recipe::Source source;
-  source.archive = recipe::ArchiveSource{path, sha256};
+  source.archive = recipe::ArchiveSource{path, sha256, strip};
   return source;
 }
 
@@ -120,16 +118,6 @@ std::string difference(const std::string& wanted, const std::string& got, Times 
   for (const auto& [path, what] : is) {
     if (!should.contains(path)) text += fmt::format("{}: {}, not there\n", path, what);
   }
-  return text;
-}
-
-std::string Dice::bytes(std::size_t size) {
-  std::string text(size + 4, '\0');
-  for (std::size_t at = 0; at < size; at += 4) {
-    const std::uint32_t word = engine_();
-    std::memcpy(text.data() + at, &word, 4);
-  }
-  text.resize(size);
   return text;
 }
 

@@ -4,19 +4,19 @@
 #include <cstdint>
 #include <map>
 #include <memory>
-#include <random>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
 #include "recipe/recipe.h"
+#include "support/dice.h"
 #include "transfer/artifact.h"
 
 namespace kirikae::test {
 
 recipe::Source directory_source(const std::string& path, std::vector<std::string> excludes = {});
-recipe::Source archive_source(const std::string& path, const std::string& sha256 = {});
+recipe::Source archive_source(const std::string& path, const std::string& sha256 = {}, int strip = 0);
 
 // All bytes that a reader of `artifact` gives, in reads of at most `piece` bytes; waits for them by poll.
 Result<std::string> read_all(transfer::Artifact& artifact, std::size_t piece = 64 * 1024);
@@ -37,21 +37,5 @@ enum class Times { all, of_files };
 std::map<std::string, std::string> snapshot(const std::string& folder, Times times = Times::of_files);
 // One line for each path that isn't the same in both; empty where the trees are alike.
 std::string difference(const std::string& wanted, const std::string& got, Times times);
-
-// Deterministic numbers; a failing test prints the seed that its own INFO names.
-class Dice {
- public:
-  explicit Dice(unsigned seed) : engine_(seed) {}
-  std::size_t below(std::size_t limit) { return engine_() % limit; }
-  bool one_in(std::size_t chance) { return below(chance) == 0; }
-  template <class T>
-  const T& pick(const std::vector<T>& from) {
-    return from[below(from.size())];
-  }
-  std::string bytes(std::size_t size);
-
- private:
-  std::mt19937 engine_;
-};
 
 }  // namespace kirikae::test

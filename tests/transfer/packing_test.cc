@@ -12,6 +12,7 @@
 #include "core/digest.h"
 #include "support/catch.h"
 #include "support/process.h"
+#include "support/random_tree.h"
 #include "support/temp_dir.h"
 #include "transfer/packing.h"
 
@@ -24,49 +25,6 @@ namespace {
 
 constexpr Encoding encodings[] = {Encoding::zstd, Encoding::gzip, Encoding::none};
 
-void set_time(const std::string& path, std::int64_t seconds) {
-  const timespec times[2] = {{seconds, 0}, {seconds, 0}};
-  REQUIRE(::utimensat(AT_FDCWD, path.c_str(), times, AT_SYMLINK_NOFOLLOW) == 0);
-}
-
-std::string random_name(Dice& dice) {
-  const std::vector<std::string> odd{"a b",     "new\nline",   "quo'te\"s", "back\\slash", "-rf",     "\xff\xfe\x80",
-                                     "ünïcode", "*",           "tab\there", " ",           "...",     "~root",
-                                     "$HOME",   "\x1b[31mred", "a;b|c&d",   "%s%n",        ".hidden", "@LongLink"};
-  if (dice.one_in(3)) return dice.pick(odd) + std::to_string(dice.below(100));
-  if (dice.one_in(8)) return std::string(90 + dice.below(160), static_cast<char>('a' + dice.below(26)));
-  return "f" + std::to_string(dice.below(100'000));
-}
-
-// Times are set on the way up, so that directories keep theirs.
-void grow(Dice& dice, const std::string& folder, int depth, std::vector<std::string>& files) {
-  const std::vector<unsigned> file_modes{0644, 0600, 0755, 0444, 0400, 0777, 0664, 0640};
-  const std::vector<unsigned> folder_modes{0755, 0700, 0777, 0775, 0750, 0711};
-  fs::create_directory(folder);
-  for (std::size_t i = 0, count = dice.below(9); i < count; ++i) {
-    const auto path = folder + '/' + random_name(dice);
-    if (fs::exists(fs::symlink_status(path))) continue;
-    if (depth > 0 && dice.one_in(3)) {
-      grow(dice, path, depth - 1, files);
-      continue;
-    }
-    if (dice.one_in(6)) {
-      const std::vector<std::string> targets{"../x", "/etc/hostname", "missing\nname", std::string(150, 't'), "."};
-      fs::create_symlink(dice.pick(targets), path);
-    } else if (dice.one_in(10) && !files.empty()) {
-      fs::create_hard_link(dice.pick(files), path);
-    } else {
-      const std::vector<std::size_t> sizes{0, 1, 511, 512, 513, 10'000, 300'000};
-      std::ofstream(path, std::ios::binary) << dice.bytes(dice.pick(sizes));
-      REQUIRE(::chmod(path.c_str(), dice.pick(file_modes)) == 0);
-      files.push_back(path);
-    }
-    set_time(path, static_cast<std::int64_t>(dice.below(1'700'000'000)));
-  }
-  REQUIRE(::chmod(folder.c_str(), dice.pick(folder_modes)) == 0);
-  set_time(folder, static_cast<std::int64_t>(dice.below(1'700'000'000)));
-}
-
 }  // namespace
 
 TEST_CASE("random trees come out of GNU tar and busybox tar as they went in") {
@@ -75,8 +33,7 @@ TEST_CASE("random trees come out of GNU tar and busybox tar as they went in") {
     const TempDir folder;
     const std::string source = folder / "source";
     Dice dice(seed);
-    std::vector<std::string> files;
-    grow(dice, source, 4, files);
+    grow_tree(dice, source);
     if (fs::is_empty(source)) continue;
     for (const auto encoding : encodings) {
       const auto packed = pack_all(directory_source(source), encoding, folder / "cache");

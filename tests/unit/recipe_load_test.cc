@@ -164,6 +164,7 @@ TEST_CASE("what a recipe leaves out has its default", "[recipe]") {
   REQUIRE(archive.source.archive);
   CHECK(archive.source.archive->path == "/home/deploy/a.tgz");
   CHECK(archive.source.archive->sha256 == std::string(64, 'a'));
+  CHECK(archive.source.archive->strip == 0);
   CHECK(!archive.source.directory);
 }
 

@@ -1,4 +1,7 @@
 // Every error as a person sees it, whole.
+#include <map>
+
+#include "recipe/rules.h"
 #include "unit/recipe_text.h"
 
 namespace kirikae::recipe {
@@ -107,6 +110,29 @@ deploy.yml:4:16: 'BASH_ENV' is refused: it would change how commands themselves 
 deploy.yml:4:29: 'HOST' is set by the tool for every command
   env: {HOME: x, BASH_ENV: x, HOST: x}
                               ^~~~
+)");
+}
+
+TEST_CASE("a rate is a number of bytes, with a unit or not, and no crumb", "[recipe]") {
+  for (const auto& [text, rate] : std::map<std::string, std::uint64_t>{{"0", 0},         {"1000", 1000},       {"1k", 1000},        {"500kB", 500'000},
+                                                                       {"5M", 5'000'000}, {"5MB", 5'000'000},   {"7mb", 7'000'000},  {"123456B", 123'456},
+                                                                       {"1G", 1'000'000'000}, {"1000GB", 1'000'000'000'000}}) {
+    CAPTURE(text);
+    CHECK(to_rate(text) == rate);
+  }
+  for (const std::string text : {"", "5", "999", "5 MB", "-5M", "1.5M", "5MiB", "5T", "B", "kB", "1001G", "99999999999999999999", "5MBs", "0x10k"}) {
+    CAPTURE(text);
+    CHECK_FALSE(to_rate(text));
+  }
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+limit_rate: 5
+source: {directory: dist}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:3:13: '5' is no rate: bytes per second, from 1k to 1000G, such as 500k or 5MB; 0 for no limit
+  limit_rate: 5
+              ^
 )");
 }
 
@@ -229,6 +255,16 @@ stages: {production: {hosts: [a]}}
         R"(deploy.yml:3:32: 'sha256' does nothing with 'directory'
   source: {directory: a, sha256: 0000000000000000000000000000000000000000000000000000000000000000}
                                  ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
+  remove it
+)");
+  CHECK(errors_of(R"(application: a
+deploy_to: /x
+source: {directory: a, strip: 1}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:3:31: 'strip' does nothing with 'directory'
+  source: {directory: a, strip: 1}
+                                ^
   remove it
 )");
   CHECK(errors_of(R"(application: a

@@ -12,6 +12,7 @@ void check_round_trip(std::string_view text) {
   CHECK(to_yaml(second) == printed);
   CHECK(second.application == first.application);
   CHECK(second.deploy_to == first.deploy_to);
+  CHECK(second.limit_rate == first.limit_rate);
   CHECK(second.vars == first.vars);
   CHECK(second.env == first.env);
   CHECK(second.copied == first.copied);
@@ -96,10 +97,11 @@ TEST_CASE("what is printed loads to the same recipe, whatever is in it", "[recip
 application: "null"
 deploy_to: "/srv/a b: #{x}"
 keep_releases: 3
+limit_rate: 5MB
 user: "de@ploy"
 vars: {a: "yes", b: "1e3", c: "", d: "~", e: "x\ny\n", f: "tab\there \"quoted\" \\ $${plain} $$ \x01", g: " lead", h: "- x", i: "ä 日本", j: "a: b # c"}
 env: {PATH: "/a:/b"}
-source: {archive: "a b.tar", sha256: 0000000000000000000000000000000000000000000000000000000000000000}
+source: {archive: "a b.tar", sha256: 0000000000000000000000000000000000000000000000000000000000000000, strip: 2}
 copied: ["with space", "[odd]", "*star"]
 tasks:
   one: "  leading\n  text\n"
