@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "deploy/run.h"
+#include "deploy/source.h"
 #include "deploy/templates.h"
 #include "plan/preflight.h"
 
@@ -36,7 +37,7 @@ plan::RollbackInput input_of(const Request& request, const std::optional<std::st
 }
 
 // What this machine has to bring, and doesn't.
-std::vector<Error> errors_of(const Result<transfer::SourceSummary>& source,
+std::vector<Error> errors_of(const Result<ExaminedSource>& source,
                              const std::expected<std::vector<plan::TemplateFile>, std::vector<Error>>& templates) {
   std::vector<Error> errors;
   if (!source) errors.push_back(source.error());
@@ -69,21 +70,22 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   Run run(request, with, "deploy");
   // First the tasks of this machine: one of them may make the source.
   if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
-  auto source = transfer::examine(request.recipe.source, with.stop);
+  auto source = examine_source(request, with);
   auto templates = read_templates(request);
   if (!source || !templates) return run.end_early(errors_of(source, templates));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), run.lock(), true);
-  const plan::DeployInput input = input_of(request, with, *source, *std::move(templates), opened);
+  const plan::DeployInput input = input_of(request, with, source->summary, *std::move(templates), opened);
   if (auto problems = problems_of(opened, plan::preflight_deploy(input)); !problems.empty()) {
     return run.end_early(problems, opened.hosts);
   }
+  run.tell(source->taken.remarks);
   run.tell(plan::remarks_before_deploy(input));
   auto plan = plan::build_deploy(input);
   if (!plan) return run.end_early({plan.error()}, opened.hosts);
   auto encoding = encoding_from(plan::encoding_for(opened.hosts));
   if (!encoding) return run.end_early({encoding.error()}, opened.hosts);
-  auto artifact = transfer::pack(request.recipe.source, *encoding, with.cache_folder, with.stop);
+  auto artifact = transfer::pack(source->taken.source, *encoding, with.cache_folder, with.stop);
   if (!artifact) return run.end_early({artifact.error()}, opened.hosts);
   return run.carry_out(*plan, opened, group, artifact->get());
 }
@@ -104,18 +106,19 @@ event::Report rollback(const Request& request, const std::optional<std::string>&
 
 Reading plan_deploy(const Request& request, const Surroundings& with) {
   Run run(request, with, "plan");
-  auto source = transfer::examine(request.recipe.source, with.stop);
+  auto source = examine_source(request, with);
   auto templates = read_templates(request);
   if (!source || !templates) return reading(run.end_early(errors_of(source, templates)));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened.hosts));
-  const plan::DeployInput input = input_of(request, with, *source, *std::move(templates), opened);
+  const plan::DeployInput input = input_of(request, with, source->summary, *std::move(templates), opened);
   auto plan = plan::build_deploy(input);
   if (!plan) return reading(run.end_early({plan.error()}, opened.hosts));
+  run.tell(source->taken.remarks);
   run.tell(plan::remarks_before_deploy(input));
   run.tell(plan::lock_remarks(input.hosts, "deploy", request.recipe.stage));
-  std::string text = plan::to_text(*plan, plan::SourceText{source->files, source->bytes});
+  std::string text = plan::to_text(*plan, plan::SourceText{source->summary.files, source->summary.bytes});
   // The plan stands; what would keep it from being carried out is told with it.
   if (auto problems = plan::preflight_deploy(input); !problems.empty()) {
     return reading(run.end_early(problems, opened.hosts), std::move(text), plan::to_json(*plan));

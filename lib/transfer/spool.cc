@@ -25,17 +25,6 @@ Error folder_error(const std::string& folder, std::string_view what, int number)
   return {ErrorCode::local, fmt::format("cache folder {} {}: {}", shown(folder), what, reason(number)), cache_hint};
 }
 
-// mkdir -p, 0700 for each folder that was missing.
-Result<void> make_folder(const std::string& folder) {
-  if (::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  const auto slash = folder.find_last_of('/');
-  if (errno == ENOENT && slash != std::string::npos && slash > 0) {
-    TRY(make_folder(folder.substr(0, slash)));
-    if (::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) return {};
-  }
-  return std::unexpected(folder_error(folder, "can't be made", errno));
-}
-
 Result<Fd> unnamed_file(const std::string& folder) {
   Fd file(::open(folder.c_str(), O_TMPFILE | O_RDWR | O_CLOEXEC | O_EXCL, 0600));
   if (file.valid()) return file;
@@ -53,8 +42,18 @@ std::string megabytes(std::uint64_t bytes) { return fmt::format("{} MB", (bytes 
 
 }  // namespace
 
+Result<void> make_cache_folder(const std::string& folder) {
+  if (::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  const auto slash = folder.find_last_of('/');
+  if (errno == ENOENT && slash != std::string::npos && slash > 0) {
+    TRY(make_cache_folder(folder.substr(0, slash)));
+    if (::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST) return {};
+  }
+  return std::unexpected(folder_error(folder, "can't be made", errno));
+}
+
 Result<std::shared_ptr<Spool>> Spool::open(const std::string& folder, std::uint64_t room) {
-  TRY(make_folder(folder));
+  TRY(make_cache_folder(folder));
   TRY_ASSIGN(Fd file, unnamed_file(folder));
   struct statvfs space = {};
   if (::fstatvfs(file.get(), &space) == 0 && space.f_blocks > 0) {
@@ -69,6 +68,8 @@ Result<std::shared_ptr<Spool>> Spool::open(const std::string& folder, std::uint6
   }
   return std::make_shared<Spool>(std::move(file), folder);
 }
+
+std::string Spool::path() const { return fmt::format("/dev/fd/{}", file_.get()); }
 
 Result<void> Spool::append(std::string_view bytes) {
   digest_.update(bytes);
