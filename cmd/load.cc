@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <tuple>
 #include <utility>
 
 #include "core/shell_quote.h"
@@ -13,6 +14,7 @@
 #include "local.h"
 #include "prompts.h"
 #include "recipe/load.h"
+#include "recipe/rules.h"
 
 namespace kirikae::cmd {
 namespace {
@@ -83,6 +85,25 @@ std::string command_of(const Options& options, const recipe::Recipe& recipe) {
   return command;
 }
 
+// Which commit of a git source is meant; of other sources `--revision` is a text for REVISION, which only a deploy writes.
+Result<void> choose_revision(const Options& options, recipe::Source& source) {
+  using Kind = recipe::GitSource::Kind;
+  for (const auto& [name, value, kind] : {std::tuple{"revision", options.revision, Kind::any}, {"branch", options.branch, Kind::branch},
+                                          {"tag", options.tag, Kind::tag}}) {
+    if (value.empty()) continue;
+    if (source.git) {
+      if (auto wrong = recipe::revision_rule(value); !wrong.empty()) return std::unexpected(Error(ErrorCode::usage, fmt::format("'--{}': {}", name, wrong)));
+      source.git->revision = value;
+      source.git->kind = kind;
+      continue;
+    }
+    if (kind == Kind::any && (options.verb == Verb::deploy || options.verb == Verb::plan)) continue;
+    return std::unexpected(Error(ErrorCode::usage, fmt::format("'--{}' chooses a commit, and the recipe's source is no git repository", name),
+                                 "`source: {git: .}` makes it one"));
+  }
+  return {};
+}
+
 }  // namespace
 
 std::expected<deploy::Request, Errors> load_request(const Options& options, const std::stop_token& stop) {
@@ -112,7 +133,8 @@ std::expected<deploy::Request, Errors> load_request(const Options& options, cons
   request.recipe = *std::move(recipe);
   request.secret_answers = std::move(answers->secrets);
   request.hosts = *std::move(selected);
-  request.revision = options.revision;
+  if (auto chosen = choose_revision(options, request.recipe.source); !chosen) return std::unexpected(Errors{std::move(chosen).error()});
+  if (!request.recipe.source.git) request.revision = options.revision;
   request.operator_name = operator_name();
   request.job_url = job_url();
   request.lock_wait = options.lock_wait;

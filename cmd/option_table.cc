@@ -23,6 +23,8 @@ const std::vector<Verb> reading_recipe = [] {
   return verbs;
 }();
 
+const std::vector<Verb> taking_source = {Verb::deploy, Verb::plan, Verb::check, Verb::diff};
+
 }  // namespace
 
 std::span<const VerbRow> verb_rows() {
@@ -73,8 +75,10 @@ std::span<const OptionRow> option_rows() {
       OptionRow{"--revision",
                 "TEXT",
                 "Release",
-                {Verb::deploy, Verb::plan},
-                {"what is recorded as the revision (default: the", "source's git commit, or the archive's checksum)"}},
+                taking_source,
+                {"the branch, tag or commit of a git source; of others,", "what is recorded (default: the commit of the directory,", "or the archive's checksum)"}},
+      OptionRow{"--branch", "NAME", "Release", taking_source, {"of a git source: this branch, whatever else has its name"}},
+      OptionRow{"--tag", "NAME", "Release", taking_source, {"of a git source: this tag"}},
       OptionRow{
           "-n,--dry-run", "", "Running", {Verb::deploy, Verb::rollback, Verb::prune}, {"print what would change, change nothing"}},
       OptionRow{"--lock-wait",

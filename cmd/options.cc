@@ -292,6 +292,8 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
   TRY(take_sets(parsed, options.sets));
   TRY(take_value(parsed, "to", options.to));
   TRY(take_value(parsed, "revision", options.revision));
+  TRY(take_value(parsed, "branch", options.branch));
+  TRY(take_value(parsed, "tag", options.tag));
   TRY(take_output(parsed, options.output));
   TRY(take_duration(parsed, "lock-wait", options.lock_wait));
   TRY(take_limit_rate(parsed, options.sets));
@@ -315,8 +317,13 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
                                    {"replace", &options.replace}}) {
     *into = parsed.flags.find(name)->second;
   }
-  for (const auto& [one, other] : {std::pair{"follow", "no-follow"}, {"quiet", "verbose"}}) {
-    if (parsed.flags.find(one)->second && parsed.flags.find(other)->second) {
+  const auto is_given = [&](const char* name) {
+    const auto flag = parsed.flags.find(name);
+    return flag == parsed.flags.end() ? !parsed.values.find(name)->second.empty() : flag->second;
+  };
+  for (const auto& [one, other] :
+       {std::pair{"follow", "no-follow"}, {"quiet", "verbose"}, {"revision", "branch"}, {"revision", "tag"}, {"branch", "tag"}}) {
+    if (is_given(one) && is_given(other)) {
       return std::unexpected(usage_error(fmt::format("'--{}' and '--{}' exclude each other", one, other)));
     }
   }

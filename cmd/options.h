@@ -30,7 +30,7 @@ struct Options {
   std::vector<std::string> hosts, roles, exclude;
   std::vector<std::string> sets;  // key=value
   std::string to;
-  std::string revision;
+  std::string revision, branch, tag;  // one of them at most
   std::chrono::seconds lock_wait{0};
   bool despite_freeze = false;
   std::string message;   // of lock

@@ -36,6 +36,8 @@ Need need_of(const Options& options) {
   }
 }
 
+bool looks_at_source(Verb verb) { return verb == Verb::check || verb == Verb::diff; }
+
 // What --set says, of a prompt whose answer is no var.
 std::optional<std::string> given(const Options& options, const std::string& name) {
   std::optional<std::string> value;
@@ -117,7 +119,7 @@ std::expected<Answers, Errors> answers_to(const recipe::Recipe& recipe, const Op
   Errors errors;
   const bool can_ask = ui::can_ask();
   for (const recipe::Prompt& prompt : recipe.prompts) {
-    if (need == Need::none && !recipe.incomplete) break;
+    if (need == Need::none && !recipe.incomplete && !(recipe.source_waits && looks_at_source(options.verb))) break;
     if (prompt.secret && need != Need::all) continue;
     if (prompt.answered) {
       if (prompt.secret) answers.secrets.emplace(prompt.name, Secret(given(options, prompt.name).value_or("")));

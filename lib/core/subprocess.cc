@@ -73,13 +73,14 @@ Result<Fd> input_file(std::string_view input) {
   return above_standard(std::move(file));
 }
 
-std::vector<std::string> merged_environment(const std::map<std::string, std::string>& added) {
+std::vector<std::string> environment_of(const SubprocessCall& call) {
   std::vector<std::string> merged;
   for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
     const std::string_view text = *entry;
-    if (!added.contains(std::string(text.substr(0, text.find('='))))) merged.emplace_back(text);
+    const std::string name(text.substr(0, text.find('=')));
+    if (!call.environment.contains(name) && std::ranges::find(call.left_out, name) == call.left_out.end()) merged.emplace_back(text);
   }
-  for (const auto& [name, value] : added) merged.push_back(fmt::format("{}={}", name, value));
+  for (const auto& [name, value] : call.environment) merged.push_back(fmt::format("{}={}", name, value));
   return merged;
 }
 
@@ -213,7 +214,7 @@ Result<Running> start(const SubprocessCall& call) {
   if (call.argv.empty()) return std::unexpected(Error(ErrorCode::internal, "a program without a name"));
   TRY_ASSIGN(const std::string program, find_program(call));
   auto arguments = call.argv;
-  auto environment = merged_environment(call.environment);
+  auto environment = environment_of(call);
   const auto argument_pointers = pointers(arguments);
   const auto environment_pointers = pointers(environment);
   TRY_ASSIGN(const Fd in, input_file(call.input));

@@ -1,4 +1,4 @@
-// Runs a program of this machine: local tasks, and git for the revision.
+// Runs a program of this machine: local tasks, and git.
 #pragma once
 
 #include <functional>
@@ -17,6 +17,7 @@ struct SubprocessCall {
   std::vector<std::string> argv;                   // argv[0] is looked up in PATH
   std::string folder;                              // working directory; empty: ours
   std::map<std::string, std::string> environment;  // added to ours
+  std::vector<std::string> left_out{};             // variables of ours that it doesn't get
   std::string input;                               // its standard input, whole
   Deadline deadline = Deadline::never();
   std::stop_token stop;

@@ -7,6 +7,7 @@
 
 #include "core/fold.h"
 #include "deploy/run.h"
+#include "deploy/source.h"
 #include "deploy/templates.h"
 #include "plan/preflight.h"
 #include "transfer/artifact.h"
@@ -61,18 +62,20 @@ Reading check(const Request& request, const Surroundings& with) {
   Run run(request, with, "check");
   std::vector<Error> problems;
   std::vector<plan::Remark> remarks;
-  auto source = transfer::examine(request.recipe.source, with.stop);
+  auto source = examine_source(request, with);
   if (!source && may_be_made(request) && source.error().code == ErrorCode::recipe) {
     remarks.push_back({"", "the source isn't there: a before_connect task may make it, which a check doesn't run, so that the room for it "
                            "is not checked"});
   } else if (!source) {
     problems.push_back(source.error());
+  } else {
+    remarks = source->taken.remarks;
   }
   look_at_templates(request, problems, remarks);
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const auto answered = opened.answered();
-  const auto summary = source ? *source : transfer::SourceSummary{};
+  const auto summary = source ? source->summary : transfer::SourceSummary{};
   const plan::DeployInput input{request.recipe, answered,      with.unix_now(), request.revision,
                                 summary.files,  summary.bytes, request.operator_name};
   for (Error& error : opened.all_errors()) problems.push_back(std::move(error));

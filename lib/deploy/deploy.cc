@@ -5,9 +5,9 @@
 
 #include "deploy/payloads.h"
 #include "deploy/run.h"
+#include "deploy/source.h"
 #include "deploy/templates.h"
 #include "plan/preflight.h"
-#include "transfer/listing.h"
 
 namespace kirikae::deploy {
 namespace {
@@ -32,7 +32,7 @@ plan::RollbackInput input_of(const Request& request, const std::optional<std::st
 }
 
 // What this machine has to bring, and doesn't.
-std::vector<Error> errors_of(const Result<transfer::Listing>& source,
+std::vector<Error> errors_of(const Result<ListedSource>& source,
                              const std::expected<std::vector<plan::TemplateFile>, std::vector<Error>>& templates) {
   std::vector<Error> errors;
   if (!source) errors.push_back(source.error());
@@ -65,20 +65,21 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   Run run(request, with, "deploy");
   // First the tasks of this machine: one of them may make the source.
   if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
-  auto source = transfer::list_source(request.recipe.source, with.cache_folder, with.stop);
+  auto source = list_taken_source(request, with);
   auto templates = read_templates(request);
   if (!source || !templates) return run.end_early(errors_of(source, templates));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), run.lock(), true);
-  const plan::DeployInput input = input_of(request, with, *source, *std::move(templates), opened,
-                                           source_files(request.recipe, *source, opened, with, group));
+  const plan::DeployInput input = input_of(request, with, source->listing, *std::move(templates), opened,
+                                           source_files(request.recipe, source->listing, opened, with, group));
   if (auto problems = problems_of(opened, plan::preflight_deploy(input)); !problems.empty()) {
     return run.end_early(problems, opened.hosts);
   }
+  run.tell(source->taken.remarks);
   run.tell(plan::remarks_before_deploy(input));
   auto plan = plan::build_deploy(input);
   if (!plan) return run.end_early({plan.error()}, opened.hosts);
-  PackedPayloads payloads(request.recipe, input.source, with);
+  PackedPayloads payloads(source->taken.source, request.recipe, input.source, with);
   if (auto packed = payloads.pack(*plan); !packed) return run.end_early({packed.error()}, opened.hosts);
   return run.carry_out(*plan, opened, group, &payloads);
 }
@@ -99,19 +100,20 @@ event::Report rollback(const Request& request, const std::optional<std::string>&
 
 Reading plan_deploy(const Request& request, const Surroundings& with) {
   Run run(request, with, "plan");
-  auto source = transfer::list_source(request.recipe.source, with.cache_folder, with.stop);
+  auto source = list_taken_source(request, with);
   auto templates = read_templates(request);
   if (!source || !templates) return reading(run.end_early(errors_of(source, templates)));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened.hosts));
-  const plan::DeployInput input = input_of(request, with, *source, *std::move(templates), opened,
-                                           source_files(request.recipe, *source, opened, with, group));
+  const plan::DeployInput input = input_of(request, with, source->listing, *std::move(templates), opened,
+                                           source_files(request.recipe, source->listing, opened, with, group));
   auto plan = plan::build_deploy(input);
   if (!plan) return reading(run.end_early({plan.error()}, opened.hosts));
+  run.tell(source->taken.remarks);
   run.tell(plan::remarks_before_deploy(input));
   run.tell(plan::lock_remarks(input.hosts, "deploy", request.recipe.stage));
-  std::string text = plan::to_text(*plan, plan::SourceText{source->summary.files, source->summary.bytes});
+  std::string text = plan::to_text(*plan, plan::SourceText{source->listing.summary.files, source->listing.summary.bytes});
   // The plan stands; what would keep it from being carried out is told with it.
   if (auto problems = plan::preflight_deploy(input); !problems.empty()) {
     return reading(run.end_early(problems, opened.hosts), std::move(text), plan::to_json(*plan));

@@ -9,6 +9,7 @@
 #include "core/digest.h"
 #include "core/fold.h"
 #include "deploy/ask.h"
+#include "deploy/source.h"
 #include "transfer/listing.h"
 
 namespace kirikae::deploy {
@@ -101,23 +102,38 @@ class LiveTrees {
   std::map<std::string, Group> groups_;
 };
 
+// Hosts of a group have the same files under the same release's name, and so one revision.
+Result<void> add_commits(std::vector<plan::LiveTree>& groups, const std::vector<plan::HostFacts>& hosts, const TakenSource& source, const std::stop_token& stop) {
+  for (plan::LiveTree& group : groups) {
+    const auto host = std::ranges::find(hosts, group.hosts.front(), [](const plan::HostFacts& each) { return each.host.name; });
+    const auto live = std::ranges::find(host->facts.releases, group.live, &release::ReleaseOnHost::id);
+    if (live == host->facts.releases.end()) continue;
+    TRY_ASSIGN(group.commits, commits_since(live->revision, source, stop));
+  }
+  return {};
+}
+
 }  // namespace
 
 Reading diff(const Request& request, bool exit_code, const Surroundings& with) {
   Run run(request, with, "diff");
-  auto listed = transfer::list_source(request.recipe.source, with.cache_folder, with.stop);
+  const auto taken = take_source(request, with);
+  if (!taken) return {run.end_early({taken.error()}), {}};
+  auto listed = transfer::list_source(taken->source, with.cache_folder, with.stop);
   if (!listed) return {run.end_early({listed.error()}), {}};
   const Tree source = plan::comparable(request.recipe, tree_of(*std::move(listed)));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const release::Layout layout(request.recipe.deploy_to);
+  run.tell(taken->remarks);
   LiveTrees trees;
   const auto question = [&](const plan::HostFacts& host) { return host::tree(layout, host.facts.live, host.facts); };
   ask_all(opened, run, with, group, question, 600s, longest_answer, [&](std::size_t i, const std::string& answer) -> Result<void> {
     TRY_ASSIGN(Tree tree, release::parse_tree(answer));
     return trees.add(i, opened.hosts[i].facts.live, plan::comparable(request.recipe, std::move(tree)));
   });
-  const auto groups = trees.all(opened.hosts);
+  auto groups = trees.all(opened.hosts);
+  if (auto added = add_commits(groups, opened.hosts, *taken, with.stop); !added) return {run.end_early({added.error()}, opened.hosts), {}};
   const plan::Difference difference = plan::difference(request.recipe, source, groups);
   if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), difference.text, plan::diff_json(difference)};
   const bool fail = exit_code && difference.differs;

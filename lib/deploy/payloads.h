@@ -24,8 +24,8 @@ plan::SourceFiles source_files(const recipe::Recipe& recipe, const transfer::Lis
 class PackedPayloads : public runner::Payloads {
  public:
   // All of them outlive it.
-  PackedPayloads(const recipe::Recipe& recipe, const plan::SourceFiles& files, const Surroundings& with)
-      : source_(recipe.source), files_(files), with_(with), limit_(transfer::rate_limit(recipe.limit_rate)) {}
+  PackedPayloads(const recipe::Source& source, const recipe::Recipe& recipe, const plan::SourceFiles& files, const Surroundings& with)
+      : source_(source), files_(files), with_(with), limit_(transfer::rate_limit(recipe.limit_rate)) {}
   // Begins to pack what the plan's hosts are sent: once for all that build on the same files.
   Result<void> pack(const plan::Plan& plan);
 

@@ -86,18 +86,26 @@ Object object_of(const Change& change) {
   return object;
 }
 
+Object object_of(const Commits& commits) {
+  Object listed = Object::array();
+  for (const auto& [sha, subject] : commits.listed) listed.push_back({{"commit", sha}, {"subject", subject}});
+  return {{"from", commits.from}, {"to", commits.to}, {"ahead", commits.ahead}, {"behind", commits.behind}, {"listed", std::move(listed)}};
+}
+
 Object object_of(const GroupChanges& group) {
   constexpr std::size_t most = 20000;  // changes; the counts are of all
   Object changes = Object::array();
   for (std::size_t i = 0; i < std::min(group.changes.size(), most); ++i) changes.push_back(object_of(group.changes[i]));
-  return {{"hosts", group.hosts},
-          {"live", group.live},
-          {"added", group.added},
-          {"removed", group.removed},
-          {"changed", group.changed},
-          {"unreadable", group.unreadable},
-          {"omitted", group.changes.size() - std::min(group.changes.size(), most)},
-          {"changes", std::move(changes)}};
+  Object object = {{"hosts", group.hosts},
+                   {"live", group.live},
+                   {"added", group.added},
+                   {"removed", group.removed},
+                   {"changed", group.changed},
+                   {"unreadable", group.unreadable},
+                   {"omitted", group.changes.size() - std::min(group.changes.size(), most)},
+                   {"changes", std::move(changes)}};
+  if (group.commits) object["commits"] = object_of(*group.commits);
+  return object;
 }
 
 template <class Item>

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "core/fold.h"
+#include "plan/columns.h"
 
 namespace kirikae::plan {
 namespace {
@@ -127,6 +128,20 @@ std::string line_of(const Change& change) {
   return line;
 }
 
+std::string commits_text(const Commits& commits) {
+  const auto counted = [](std::size_t count) { return fmt::format("{} commit{}", count, count == 1 ? "" : "s"); };
+  const std::string from = short_revision(commits.from), to = short_revision(commits.to);
+  if (commits.ahead == 0 && commits.behind == 0) return fmt::format("  the same commit, {}\n", to);
+  std::string text = fmt::format("  from {} to {}: ", from, to);
+  if (commits.ahead == 0) return text + counted(commits.behind) + " back\n";
+  text += counted(commits.ahead);
+  if (commits.behind != 0) text += fmt::format(", and {} of what is live left out", counted(commits.behind));
+  text += '\n';
+  for (const auto& [sha, subject] : commits.listed) text += fmt::format("    {} {}\n", short_revision(sha), shown(subject));
+  if (commits.ahead > commits.listed.size()) text += fmt::format("    ... and {} more\n", commits.ahead - commits.listed.size());
+  return text;
+}
+
 std::string group_text(const recipe::Recipe& recipe, const GroupChanges& changes) {
   std::string text;
   for (std::size_t i = 0; i < std::min(changes.changes.size(), most_lines); ++i) text += "  " + line_of(changes.changes[i]) + '\n';
@@ -177,12 +192,14 @@ Difference difference(const recipe::Recipe& recipe, const Tree& source, const st
     GroupChanges& changes = all.groups.emplace_back(compare(group.tree, source));
     changes.hosts = group.hosts;
     changes.live = group.live;
+    changes.commits = group.commits;
     if (group.live.empty()) {
       all.text += fmt::format("{}: no release is live\n  all {} file{} would be added\n", where, changes.added, changes.added == 1 ? "" : "s");
       all.differs = true;
       continue;
     }
     all.text += fmt::format("{}: live is {}\n", where, group.live);
+    if (group.commits) all.text += commits_text(*group.commits);
     all.text += changes.changes.empty() ? std::string("  no difference\n") : group_text(recipe, changes);
     all.differs = all.differs || !changes.changes.empty();
   }

@@ -15,11 +15,23 @@ namespace kirikae::plan {
 // folders that only lead to them, and REVISION.
 release::Tree comparable(const recipe::Recipe& recipe, release::Tree tree);
 
+// What a repository has between the commit that is live and the next one.
+struct Commits {
+  std::string from, to;  // whole names
+  std::size_t ahead = 0;   // commits of the next one that the live one hasn't
+  std::size_t behind = 0;  // and the other way round
+  struct Commit {
+    std::string sha, subject;
+  };
+  std::vector<Commit> listed{};  // of those ahead, newest first: the first of them, where there are many
+};
+
 // Hosts whose live releases hold the same.
 struct LiveTree {
   std::vector<std::string> hosts;
   std::string live;    // empty: none
   release::Tree tree;  // comparable()
+  std::optional<Commits> commits{};  // where both are commits
 };
 // One path that isn't the same on both sides.
 struct Change {
@@ -34,6 +46,7 @@ struct Change {
 struct GroupChanges {
   std::vector<std::string> hosts{};
   std::string live{};
+  std::optional<Commits> commits{};
   std::vector<Change> changes{};  // by path
   std::size_t added = 0, removed = 0, changed = 0, unreadable = 0;
 };

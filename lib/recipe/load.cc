@@ -122,6 +122,7 @@ class Loader {
       const Node* value = stage.tree.find(name);
       if (value != nullptr && has_unknown(*value)) stage.recipe.incomplete = true;
     }
+    if (const Node* source = stage.tree.find("source")) stage.recipe.source_waits = has_unknown(*source);
     return stage;
   }
 

@@ -169,6 +169,11 @@ class Parser {
                      [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c; });
       source.archive = ArchiveSource{local_path(text(map, "archive")), sha256, number(map, "strip", key_at("source.strip"))};
     }
+    if (const Node* git = map.find("git"); git != nullptr && git->kind == Kind::map) {
+      const Node* repository = scalar(*git, "repository");
+      const std::string where = repository == nullptr ? "." : repository->text;
+      source.git = GitSource{is_remote(where) ? where : local_path(where), text(*git, "revision"), {}};
+    }
     return source;
   }
 

@@ -25,6 +25,11 @@ std::set<std::string> passwords_of(const Recipe& recipe) {
   return names;
 }
 
+bool is_remote(std::string_view repository) {
+  // `name@host:path` is one, too: a colon before any slash.
+  return repository.find("://") != std::string_view::npos || repository.find(':') < repository.find('/');
+}
+
 std::vector<std::string> files_to_bring(const Recipe& recipe) {
   std::vector<std::string> files;
   for (const auto& file : recipe.shared.files) {

@@ -73,10 +73,18 @@ struct ArchiveSource {
   std::string sha256;  // 64 lower-case hex digits, or empty
   int strip = 0;       // how many leading parts of each name are taken off
 };
-struct Source {
-  std::optional<DirectorySource> directory;  // exactly one of the two is set
-  std::optional<ArchiveSource> archive;
+struct GitSource {
+  std::string repository;  // absolute path of this machine, or a URL that git takes
+  std::string revision;    // branch, tag or commit; empty: HEAD, of a URL its default branch
+  enum class Kind { any, branch, tag } kind = Kind::any;  // of `revision`, where the command line says it
 };
+struct Source {
+  std::optional<DirectorySource> directory;  // exactly one of the three is set
+  std::optional<ArchiveSource> archive;
+  std::optional<GitSource> git;
+};
+// Whether `repository` names one that git fetches from, as git tells that from a path.
+bool is_remote(std::string_view repository);
 
 // Relative to shared/ and to the release alike; normalised: no leading or trailing slash, no `.`, `..` or empty part.
 struct Shared {
@@ -128,6 +136,7 @@ struct Recipe {
   std::vector<Prompt> prompts;                  // in the recipe's order; what was answered is in vars too, unless it is secret
   // A value that says which hosts there are, or what is where on them, waits for an answer: no verb can do without.
   bool incomplete = false;
+  bool source_waits = false;  // one that says what is deployed does
   Source source;
   bool delta = true;         // files that a host has are not sent
   bool reuse_links = false;  // they are linked, not copied

@@ -27,6 +27,8 @@ std::string inner_path_rule(std::string_view value);    // relative, no `..`: st
 std::string payload_path_rule(std::string_view value);  // the same, and none of our own names in a release
 std::string log_path_rule(std::string_view value);      // absolute, or as inner_path_rule
 std::string local_path_rule(std::string_view value);    // a path of the operator's machine
+std::string repository_rule(std::string_view value);    // a path of the operator's machine, or a URL that git fetches from
+std::string revision_rule(std::string_view value);      // a branch, tag or commit
 std::string pattern_rule(std::string_view value);       // one line of a .gitignore
 std::string sha256_rule(std::string_view value);
 std::string transfer_rule(std::string_view value);   // delta or tarball

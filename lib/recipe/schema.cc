@@ -7,45 +7,13 @@
 
 #include "recipe/schema_hooks.h"
 #include "recipe/schema_secrets.h"
+#include "recipe/schema_source.h"
 #include "recipe/schema_ssh.h"
 
 namespace kirikae::recipe {
 namespace {
 
 constexpr Key var_keys[] = {{.name = "*", .type = Type::text}};
-
-constexpr Key source_keys[] = {
-    {.name = "directory",
-     .type = Type::text,
-     .summary = "A directory of this machine, relative to the recipe's folder. It is packed as it stands, file modes "
-                "and symlinks kept; what was a hole in a file is zeros.",
-     .example = "directory: dist",
-     .rule = local_path_rule},
-    {.name = "exclude",
-     .type = Type::texts,
-     .summary = "With 'directory': what stays here, as patterns of .gitignore, the last match wins.",
-     .example = "exclude: [\".git/\", \"*.map\", \"!keep.map\"]",
-     .rule = pattern_rule},
-    {.name = "archive",
-     .type = Type::text,
-     .summary = "An archive of this machine (tar, plain or compressed, or zip), relative to the recipe's folder. It may unpack to 1 GiB, or to "
-                "200 times its own size.",
-     .example = "archive: build/shop.tar.gz",
-     .rule = local_path_rule},
-    {.name = "sha256",
-     .type = Type::text,
-     .summary = "With 'archive': its SHA-256. Where the file has another one, nothing is sent.",
-     .example = "sha256: 2c26b46b68ffc68ff99b453c1d30413413422d706483bfa0f98a5e886266e7ae",
-     .rule = sha256_rule},
-    {.name = "strip",
-     .type = Type::number,
-     .fallback = "0",
-     .summary = "With 'archive': how many leading parts of its names are taken off, as by tar's --strip-components (a leading './' is none). "
-                "What has no more parts is left out.",
-     .example = "strip: 1",
-     .least = 0,
-     .most = 100},
-};
 
 constexpr Key shared_keys[] = {
     {.name = "directories",
@@ -244,7 +212,7 @@ constexpr Key root_keys[] = {
      .keys = prompt_key},
     {.name = "source",
      .type = Type::section,
-     .summary = "What is deployed: 'directory' or 'archive', one of the two.",
+     .summary = "What is deployed: 'directory', 'archive' or 'git', one of the three.",
      .example = "source: {directory: dist}",
      .required = true,
      .keys = source_keys},

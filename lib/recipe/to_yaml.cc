@@ -126,6 +126,12 @@ void write_source(Writer& out, const Source& source) {
     if (!source.archive->sha256.empty()) out.line("sha256", double_quoted(source.archive->sha256));
     if (source.archive->strip != 0) out.line("strip", std::to_string(source.archive->strip));
   }
+  if (source.git) {
+    out.open("git");
+    out.line("repository", value(source.git->repository));
+    if (!source.git->revision.empty()) out.line("revision", value(source.git->revision));
+    out.close();
+  }
   out.close();
 }
 

@@ -58,19 +58,20 @@ class Validator {
   void source() {
     const Node* source = tree_.find("source");
     if (source == nullptr || source->kind != Kind::map) return;
-    const Node* directory = source->find("directory");
-    const Node* archive = source->find("archive");
-    if (directory == nullptr && archive == nullptr) {
-      note(source->place, "'source' has neither 'directory' nor 'archive'", "such as `directory: dist`");
-    } else if (directory != nullptr && archive != nullptr) {
-      note(archive->place, "'source' has both 'directory' and 'archive'",
-           "keep one; a stage takes the other away by `directory: null`");
-    } else if (const Node* exclude = source->find("exclude"); exclude != nullptr && archive != nullptr) {
-      note(exclude->place, "'exclude' does nothing with 'archive'", "remove it");
-    } else if (const Node* sha256 = source->find("sha256"); sha256 != nullptr && directory != nullptr) {
-      note(sha256->place, "'sha256' does nothing with 'directory'", "remove it");
-    } else if (const Node* strip = source->find("strip"); strip != nullptr && directory != nullptr) {
-      note(strip->place, "'strip' does nothing with 'directory'", "remove it");
+    std::vector<std::string> kinds;
+    for (const std::string kind : {"directory", "archive", "git"}) {
+      if (source->find(kind) != nullptr) kinds.push_back(kind);
+    }
+    if (kinds.empty()) return note(source->place, "'source' has neither 'directory' nor 'archive' nor 'git'", "such as `directory: dist`");
+    if (kinds.size() > 1) {
+      return note(source->find(kinds[1])->place, fmt::format("'source' has both '{}' and '{}'", kinds[0], kinds[1]),
+                  fmt::format("keep one; a stage takes the other away by `{}: null`", kinds[0]));
+    }
+    for (const auto& [name, belongs_to] : {std::pair{"exclude", "directory"}, {"sha256", "archive"}, {"strip", "archive"}}) {
+      const Node* more = source->find(name);
+      if (more == nullptr || kinds[0] == belongs_to) continue;
+      note(more->place, fmt::format("'{}' does nothing with '{}'", name, kinds[0]),
+           kinds[0] == "git" && belongs_to == std::string_view("directory") ? "remove it; `export-ignore` in .gitattributes leaves files out" : "remove it");
     }
   }
 
@@ -205,7 +206,7 @@ class Validator {
     if (scene_.has_home) return;
     const Node* source = tree_.find("source");
     const Node* ssh = tree_.find("ssh");
-    std::vector<const Node*> lists = {child(source, "directory"), child(source, "archive"), child(ssh, "known_hosts_file"),
+    std::vector<const Node*> lists = {child(source, "directory"), child(source, "archive"), child(child(source, "git"), "repository"), child(ssh, "known_hosts_file"),
                                       child(ssh, "identity")};
     if (const Node* secrets = tree_.find("secrets")) {
       for (const auto& entry : secrets->entries) lists.push_back(entry.value.find("file"));

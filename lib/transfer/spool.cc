@@ -43,8 +43,13 @@ std::string megabytes(std::uint64_t bytes) { return fmt::format("{} MB", (bytes 
 
 }  // namespace
 
-Result<std::shared_ptr<Spool>> Spool::open(const std::string& folder, std::uint64_t room) {
+Result<void> make_cache_folder(const std::string& folder) {
   if (!make_private_folder(folder)) return std::unexpected(folder_error(folder, "can't be made", errno));
+  return {};
+}
+
+Result<std::shared_ptr<Spool>> Spool::open(const std::string& folder, std::uint64_t room) {
+  TRY(make_cache_folder(folder));
   TRY_ASSIGN(Fd file, unnamed_file(folder));
   struct statvfs space = {};
   if (::fstatvfs(file.get(), &space) == 0 && space.f_blocks > 0) {
@@ -59,6 +64,8 @@ Result<std::shared_ptr<Spool>> Spool::open(const std::string& folder, std::uint6
   }
   return std::make_shared<Spool>(std::move(file), folder);
 }
+
+std::string Spool::path() const { return fmt::format("/dev/fd/{}", file_.get()); }
 
 Result<void> Spool::append(std::string_view bytes) {
   digest_.update(bytes);

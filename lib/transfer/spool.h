@@ -18,6 +18,9 @@
 
 namespace kirikae::transfer {
 
+// mkdir -p, 0700 for each folder that was missing. Error (local): it can't be made.
+Result<void> make_cache_folder(const std::string& folder);
+
 class Spool {
  public:
   // A 0600 file without a name in `folder`, which is made (0700) where it is missing; `room` bytes must be free there.
@@ -25,6 +28,9 @@ class Spool {
   static Result<std::shared_ptr<Spool>> open(const std::string& folder, std::uint64_t room);
 
   Spool(Fd file, std::string folder) : file_(std::move(file)), folder_(std::move(folder)) {}
+
+  // A name that opens the file once more, as long as this lives: for what reads files by name.
+  [[nodiscard]] std::string path() const;
 
   // The writer's thread only. Error (local): the file system is full, or fails. SIGXFSZ must be blocked or ignored.
   Result<void> append(std::string_view bytes);

@@ -68,7 +68,7 @@ void try_input(std::string_view input) {
        "the stage that was loaded is one of them");
   must(loaded->deploy_to.starts_with("/") && loaded->deploy_to.size() > 1, "a recipe that loads says where to");
   must(!loaded->hosts.empty(), "a recipe that loads has hosts");
-  must(loaded->source.directory.has_value() != loaded->source.archive.has_value(),
+  must(int{loaded->source.directory.has_value()} + int{loaded->source.archive.has_value()} + int{loaded->source.git.has_value()} == 1,
        "a recipe that loads has one source");
   const auto printed = recipe::to_yaml(*loaded);
   const auto again = recipe::load_recipe(printed, "deploy.yml", "/srv/project", "production", {}, surroundings);

@@ -5,6 +5,7 @@
 #include "recipe/recipe.h"
 #include "recipe/schema.h"
 #include "support/catch.h"
+#include "support/git_repo.h"
 #include "support/process.h"
 
 using namespace kirikae::test;
@@ -70,6 +71,8 @@ std::vector<Probe> value_probes() {
       {.what = "source.strip", .without = "source: {archive: other.tar}\n", .with = "source: {archive: other.tar, strip: 1}\n"},
       {.what = "transfer", .more = {"--set", "transfer=tarball"}, .before = 1},
       {.what = "reuse", .more = {"--set", "reuse=link"}, .before = 1},
+      {.what = "source.git.repository", .without = "source: {git: one}\n", .with = "source: {git: other}\n"},
+      {.what = "source.git.revision", .without = "source: {git: one}\n", .with = "source: {git: {repository: one, revision: v1}}\n"},
       {.what = "shared.directories", .with = "shared: {directories: [log]}\n"},
       {.what = "shared.files", .with = "shared: {files: [.env]}\n"},
       {.what = "copied", .without = "tasks: {make: 'echo once >>made'}\nhooks: {build: make}\n",
@@ -151,6 +154,14 @@ void check(const std::vector<Probe>& probes) {
   World world({.hosts = 2});
   world.write_app("1");
   world.environment = {"PROBE=long enough"};
+  for (const std::string name : {"one", "other"}) {
+    const GitRepo repo(world.site() / name);
+    repo.write("file", name);
+    repo.commit("One");
+    repo.git({"tag", "v1"});
+    repo.write("file", name + " later");
+    repo.commit("Two");
+  }
   REQUIRE(run_program({"tar", "-C", (world.site() / "app").string(), "-cf", (world.site() / "other.tar").string(), "VERSION", "pages"}).status == 0);
   const auto filled = [&](std::string text) {
     return replaced(replaced(std::move(text), "@DEPLOY_TO@", world.deploy_to()), "@MEET@", (world / "meet").string());

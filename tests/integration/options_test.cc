@@ -6,6 +6,7 @@
 #include "probe.h"
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/git_repo.h"
 #include "support/process.h"
 
 using namespace kirikae::test;
@@ -22,6 +23,8 @@ std::vector<Probe> probes() {
       {.what = "--roles", .more = {"--roles", "app"}},
       {.what = "--exclude", .more = {"--exclude", "*.2"}},
       {.what = "--revision", .more = {"--revision", "v7"}},
+      {.what = "--branch", .without = "source: {git: one}\n", .more = {"--branch", "other"}},
+      {.what = "--tag", .without = "source: {git: one}\n", .more = {"--tag", "v1"}},
       {.what = "--dry-run", .more = {"--dry-run"}},
       {.what = "--limit-rate", .words = {"plan", "production"}, .more = {"--limit-rate", "5MB"}},
       {.what = "--keep", .words = {"prune", "production"}, .more = {"--keep", "1"}, .before = 3},
@@ -78,6 +81,13 @@ TEST_CASE("every option makes a difference") {
   World world({.hosts = 2});
   world.write_app("1");
   world.write("other.yml", "application: other\ndeploy_to: /srv/other\nsource: {directory: app}\nstages: {production: {hosts: [127.0.0.9]}}\n");
+  const GitRepo repo(world.site() / "one");
+  repo.write("file", "1");
+  repo.commit("One");
+  repo.git({"tag", "v1"});
+  repo.git({"branch", "other"});
+  repo.write("file", "2");
+  repo.commit("Two");
   for (const Probe& probe : probes()) {
     CAPTURE(probe.what);
     CHECK_FALSE(difference(world, probe).empty());

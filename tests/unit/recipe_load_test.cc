@@ -168,6 +168,24 @@ TEST_CASE("what a recipe leaves out has its default", "[recipe]") {
   CHECK(!archive.source.directory);
 }
 
+TEST_CASE("a git source is a folder of this machine, or a URL that is left as it is", "[recipe]") {
+  const auto git_of = [](const std::string& git) {
+    const Recipe recipe = load("application: a\ndeploy_to: /a\nsource: {git: " + git + "}\nstages: {production: {hosts: h}}\n");
+    REQUIRE(recipe.source.git);
+    CHECK((!recipe.source.directory && !recipe.source.archive));
+    return *recipe.source.git;
+  };
+  CHECK(git_of("{}").repository == "/srv/project");
+  CHECK(git_of("{revision: v1}").repository == "/srv/project");
+  CHECK(git_of("{revision: v1}").revision == "v1");
+  CHECK(git_of("../shop").repository == "/srv/project/../shop");
+  CHECK(git_of("{repository: ~/shop}").repository == "/home/deploy/shop");
+  CHECK(git_of("{repository: a/b:c}").repository == "/srv/project/a/b:c");
+  for (const std::string url : {"ssh://git@h:22/shop.git", "https://h/shop", "file:///srv/git/shop.git", "git@h:shop.git", "h:~/shop.git"}) {
+    CHECK(git_of("{repository: \"" + url + "\"}").repository == url);
+  }
+}
+
 TEST_CASE("sections that hold nothing are as good as none", "[recipe]") {
   const Recipe recipe =
       load(std::string(minimal) + "vars:\nenv: ~\nshared:\ntasks: {}\nhooks:\nssh: null\ncopied: []\nuser:\n");

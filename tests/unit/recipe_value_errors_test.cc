@@ -226,13 +226,13 @@ deploy.yml:4:34: 'a b' is no stage's name: letters, digits and - _ .
 )");
 }
 
-TEST_CASE("a source is a directory or an archive, with what belongs to it", "[recipe]") {
+TEST_CASE("a source is a directory, an archive or a commit, with what belongs to it", "[recipe]") {
   CHECK(errors_of(R"(application: a
 deploy_to: /x
 source: {}
 stages: {production: {hosts: [a]}}
 )") ==
-        R"(deploy.yml:3:9: 'source' has neither 'directory' nor 'archive'
+        R"(deploy.yml:3:9: 'source' has neither 'directory' nor 'archive' nor 'git'
   source: {}
           ^
   such as `directory: dist`
@@ -295,6 +295,21 @@ stages: {production: {hosts: [a]}}
   source: {directory: ~bob/x}
                       ^~~~~~
 )");
+  const auto error_of = [](const std::string& source) {
+    const std::string text = errors_of("application: a\ndeploy_to: /x\nsource: {" + source + "}\nstages: {production: {hosts: [a]}}\n");
+    return text.substr(0, text.find('\n'));
+  };
+  CHECK(error_of("directory: a, git: {}") == "deploy.yml:3:29: 'source' has both 'directory' and 'git'");
+  CHECK(error_of("git: {}, exclude: [b]") == "deploy.yml:3:28: 'exclude' does nothing with 'git'");
+  CHECK(error_of("git: {revision: --output=x}") == "deploy.yml:3:26: '--output=x' begins with '-', as no branch, tag or commit does");
+  CHECK(error_of("git: --upload-pack=x") == "deploy.yml:3:15: '--upload-pack=x' begins with '-'");
+  CHECK(error_of("git: \"https://a:b@h/x\"") ==
+        "deploy.yml:3:15: a URL with a password in it would be shown: leave that to a credential helper of git");
+  for (const std::string url : {"ext::sh -c x", "ext::sh", "fd::17/x", "ftp://h/x", "ssh://-oProxyCommand=x/y", "ssh://a@-x/y", "a@-oProxyCommand=x:y", "-x:y"}) {
+    CAPTURE(url);
+    CHECK(error_of("git: \"" + url + "\"") == "deploy.yml:3:15: '" + url +
+                                                 "' is no URL that is fetched from: those with ssh://, https://, http://, git:// and file:// are, and name@host:path");
+  }
 }
 
 TEST_CASE("a command may not be empty, nor leave the release", "[recipe]") {

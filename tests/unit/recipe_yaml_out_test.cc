@@ -17,6 +17,8 @@ void check_round_trip(std::string_view text) {
   CHECK(second.env == first.env);
   CHECK(second.copied == first.copied);
   CHECK(second.hooks == first.hooks);
+  CHECK(second.source.git.has_value() == first.source.git.has_value());
+  if (first.source.git) CHECK((second.source.git->repository == first.source.git->repository && second.source.git->revision == first.source.git->revision));
   CHECK(second.ssh.known_hosts == first.ssh.known_hosts);
   CHECK(second.ssh.accept_new == first.ssh.accept_new);
   REQUIRE(second.tasks.size() == first.tasks.size());
@@ -118,6 +120,13 @@ stages:
   production:
     hosts: [{address: "a[01-03]", roles: [x, y], primary: false, port: 23, user: u, transport: auto, vars: {w: "10", v: "${application}"}}, "[fe80::1%eth0]:22"]
 )");
+  check_round_trip(R"(
+application: a
+deploy_to: /a
+source: {git: {repository: "deploy@git.example.com:shop $${x}.git", revision: "feature/#1: $${y}"}}
+stages: {production: {hosts: [h]}}
+)");
+  check_round_trip("application: a\ndeploy_to: /a\nsource: {git: .}\nstages: {production: {hosts: [h]}}\n");
 }
 
 }  // namespace kirikae::recipe

@@ -1,0 +1,44 @@
+#include "deploy/source.h"
+
+#include <utility>
+
+namespace kirikae::deploy {
+
+Result<transfer::SourceSummary> TakenSource::summary(const std::stop_token& stop) const {
+  if (commit) return commit->summary();
+  return transfer::examine(source, stop);
+}
+
+Result<TakenSource> take_source(const Request& request, const Surroundings& with) {
+  const recipe::Source& source = request.recipe.source;
+  if (!source.git) return TakenSource{source};
+  TakenSource taken;
+  TRY_ASSIGN(taken.commit, transfer::take_commit(*source.git, with.cache_folder, with.stop));
+  taken.source = taken.commit->as_archive();
+  for (const std::string& text : taken.commit->remarks) taken.remarks.push_back({"", text});
+  return taken;
+}
+
+Result<ExaminedSource> examine_source(const Request& request, const Surroundings& with) {
+  TRY_ASSIGN(auto taken, take_source(request, with));
+  TRY_ASSIGN(auto summary, taken.summary(with.stop));
+  return ExaminedSource{std::move(taken), std::move(summary)};
+}
+
+Result<ListedSource> list_taken_source(const Request& request, const Surroundings& with) {
+  TRY_ASSIGN(auto taken, take_source(request, with));
+  TRY_ASSIGN(auto listing, transfer::list_source(taken.source, with.cache_folder, with.stop));
+  if (taken.commit) listing.summary.revision = taken.commit->sha;
+  return ListedSource{std::move(taken), std::move(listing)};
+}
+
+Result<std::optional<plan::Commits>> commits_since(const std::string& live, const TakenSource& source, const std::stop_token& stop) {
+  if (!source.commit || live.empty()) return std::nullopt;
+  TRY_ASSIGN(auto range, transfer::commits_since(live, *source.commit, stop));
+  if (!range) return std::nullopt;
+  plan::Commits commits{live, source.commit->sha, range->ahead, range->behind};
+  for (auto& each : range->commits) commits.listed.push_back({std::move(each.sha), std::move(each.subject)});
+  return commits;
+}
+
+}  // namespace kirikae::deploy

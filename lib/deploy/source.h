@@ -1,0 +1,42 @@
+// The source as one run takes it: a commit of a git source is looked up once, for all hosts, and is an archive from then on.
+#pragma once
+
+#include <optional>
+#include <vector>
+
+#include "deploy/deploy.h"
+#include "plan/diff.h"
+#include "transfer/artifact.h"
+#include "transfer/git_source.h"
+#include "transfer/listing.h"
+
+namespace kirikae::deploy {
+
+struct TakenSource {
+  recipe::Source source;  // a directory or an archive
+  std::optional<transfer::GitCommit> commit{};
+  std::vector<plan::Remark> remarks{};
+
+  // As transfer::examine(); a commit has been looked through already.
+  [[nodiscard]] Result<transfer::SourceSummary> summary(const std::stop_token& stop) const;
+};
+// Outlives what reads the source. Errors: as transfer::take_commit().
+Result<TakenSource> take_source(const Request& request, const Surroundings& with);
+
+struct ExaminedSource {
+  TakenSource taken;
+  transfer::SourceSummary summary;
+};
+Result<ExaminedSource> examine_source(const Request& request, const Surroundings& with);
+
+// The same with the sum of every file.
+struct ListedSource {
+  TakenSource taken;
+  transfer::Listing listing;
+};
+Result<ListedSource> list_taken_source(const Request& request, const Surroundings& with);
+
+// The commits between the one that is live, if it is one of the repository, and the one that was taken.
+Result<std::optional<plan::Commits>> commits_since(const std::string& live, const TakenSource& source, const std::stop_token& stop);
+
+}  // namespace kirikae::deploy

@@ -1,0 +1,128 @@
+#include "transfer/git_repository.h"
+
+#include <fcntl.h>
+#include <sys/file.h>
+
+#include <cerrno>
+#include <chrono>
+#include <condition_variable>
+#include <mutex>
+#include <system_error>
+#include <utility>
+
+#include <fmt/format.h>
+
+#include "core/digest.h"
+#include "recipe/recipe.h"
+#include "transfer/entry.h"
+#include "transfer/spool.h"
+
+namespace kirikae::transfer {
+namespace {
+
+using namespace std::chrono_literals;
+
+constexpr auto fetch_patience = 1h;
+constexpr auto look_again = 100ms;  // at a lock that another run has: flock(2) has no wait with an end
+
+Result<Fd> locked(const std::string& path, const std::stop_token& stop) {
+  Fd file(::open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+  if (!file.valid()) {
+    return std::unexpected(Error(ErrorCode::local, fmt::format("{} can't be made: {}", shown(path), std::generic_category().message(errno)),
+                                 "set XDG_CACHE_HOME to a folder that can be written to"));
+  }
+  std::mutex mutex;
+  std::condition_variable_any never;
+  std::unique_lock waiting(mutex);
+  while (::flock(file.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) {
+      return std::unexpected(Error(ErrorCode::local, fmt::format("{} can't be locked: {}", shown(path), std::generic_category().message(errno))));
+    }
+    never.wait_for(waiting, stop, look_again, [] { return false; });
+    if (stop.stop_requested()) return std::unexpected(cancelled_error());
+  }
+  return file;
+}
+
+// The protocols that a URL of a .gitmodules file may use: as git has it, local ones only where the operator has said so.
+Result<std::string> protocols_of_submodules(const Git& git) {
+  TRY_ASSIGN(const auto allowed, git.ask({"config", "--get", "protocol.file.allow"}));
+  return allowed.line() == "always" ? std::string(fetchable) : "git:http:https:ssh";
+}
+
+Result<void> fetch(const Git& git, const std::string& url, const std::vector<std::string>& what) {
+  std::vector<std::string> words = {"fetch", "--quiet", "--prune", "--no-tags", "--no-recurse-submodules", "--no-write-fetch-head", "--", url};
+  words.insert(words.end(), what.begin(), what.end());
+  TRY_ASSIGN(const auto answer, git.ask(std::move(words)));
+  if (answer.ok()) return {};
+  return std::unexpected(Error(ErrorCode::local, fmt::format("{} can't be fetched: {}", shown(url), answer.words),
+                               "in a deploy git asks nobody: a key, an agent or a credential helper has to answer for you; try "
+                               "`git ls-remote` with it"));
+}
+
+}  // namespace
+
+Result<bool> has_commit(const Git& git, const std::string& sha) {
+  TRY_ASSIGN(const auto answer, git.ask({"cat-file", "-e", sha + "^{commit}"}));
+  return answer.ok();
+}
+
+Result<GitRepository> own_repository(const std::string& folder, const std::stop_token& stop) {
+  const std::string name = "repository " + shown(folder);
+  TRY_ASSIGN(const auto found, Git::in_folder(folder, stop).ask({"rev-parse", "--absolute-git-dir"}));
+  if (!found.ok()) {
+    if (found.words.find("not a git repository") != std::string::npos) {
+      return std::unexpected(Error(ErrorCode::recipe, shown(folder) + " is in no git repository",
+                                   "correct `source: git` in the recipe, or deploy it as `source: directory`"));
+    }
+    if (found.words.find("cannot change to") != std::string::npos) {
+      return std::unexpected(Error(ErrorCode::recipe, name + " can't be entered: " + found.words, "correct `source: git` in the recipe"));
+    }
+    return std::unexpected(Error(ErrorCode::local, fmt::format("{} can't be read: {}", name, found.words)));
+  }
+  TRY_ASSIGN(const auto inside, Git::in_folder(folder, stop).ask({"rev-parse", "--is-inside-work-tree"}));
+  GitRepository own{Git::of_commits(found.line(), stop), found.line(), name};
+  if (inside.line() == "true") own.folder = folder;
+  return own;
+}
+
+Result<GitRepository> mirror_of(const std::string& url, const Wanted& wanted, const std::string& cache_folder, const std::stop_token& stop) {
+  const std::string name = "repository " + shown(url);
+  const std::string all = cache_folder + "/git";
+  TRY(make_cache_folder(all));
+  const std::string git_dir = fmt::format("{}/{}.git", all, to_hex(sha256_bytes(url)).substr(0, 32));
+  GitRepository mirror{Git::of(git_dir, stop), git_dir, name};
+  mirror.url = url;
+  TRY_ASSIGN(mirror.lock, locked(git_dir + ".lock", stop));
+  // Of a mirror that is there it changes nothing; a run that died while it made one has left half of it.
+  TRY(make_cache_folder(git_dir));
+  TRY_ASSIGN(const auto made, Git::in_folder(all, stop).ask({"init", "--quiet", "--bare", "--template=", "--", git_dir}));
+  if (!made.ok()) return std::unexpected(Error(ErrorCode::local, fmt::format("{} can't be made: {}", shown(git_dir), made.words)));
+  if (!wanted.sha.empty()) {
+    TRY_ASSIGN(const bool there, has_commit(mirror.git, wanted.sha));
+    if (there) return mirror;
+  }
+  std::string protocols(fetchable);
+  if (!wanted.by_recipe) {
+    TRY_ASSIGN(protocols, protocols_of_submodules(mirror.git));
+  }
+  mirror.git = mirror.git.with(fetch_patience, protocols);
+  TRY(fetch(mirror.git, url, {"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"}));
+  if (!wanted.sha.empty()) {
+    TRY_ASSIGN(const bool there, has_commit(mirror.git, wanted.sha));
+    // One that no branch and no tag leads to: many servers give it all the same. Where not, whoever wants it will say so.
+    auto brought = there ? Result<void>() : fetch(mirror.git, url, {wanted.sha});
+    if (!brought && brought.error().code == ErrorCode::cancelled) return std::unexpected(std::move(brought).error());
+  }
+  return mirror;
+}
+
+Result<std::string> default_branch(const GitRepository& mirror) {
+  TRY_ASSIGN(const auto head, mirror.git.ask({"ls-remote", "--symref", "--", mirror.url, "HEAD"}));
+  constexpr std::string_view start = "ref: refs/heads/";
+  if (!head.ok()) return std::unexpected(Error(ErrorCode::local, fmt::format("{} can't be asked: {}", mirror.name, head.words)));
+  if (!head.text.starts_with(start)) return std::string();
+  return head.text.substr(start.size(), head.text.find_first_of("\t\n") - start.size());
+}
+
+}  // namespace kirikae::transfer
