@@ -6,6 +6,7 @@
 
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/memory.h"
 #include "support/process.h"
 
 using namespace kirikae::test;
@@ -169,7 +170,5 @@ TEST_CASE("a source of 200 MB goes to three hosts within 64 MB of memory, packed
   REQUIRE(ran.status == 0);
   REQUIRE(world.broken_invariants().empty());
   REQUIRE(fs::is_empty(world / "cache/kirikae"));
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  REQUIRE(ran.peak_kilobytes < 64 * 1024 + 3 * 256);
-#endif
+  REQUIRE(ran.peak_kilobytes < memory_limit(64 * 1024 + 3 * 256));
 }
