@@ -196,7 +196,7 @@ InteractiveLogin::Answer InteractiveLogin::hung_up_on_password() {
 }
 
 Result<InteractiveLogin::Answer> InteractiveLogin::ask_for_methods() {
-  // The session's; it loses one when it makes the next. Freeing that here would be wrong for a libssh2 that learns to do so.
+  // The session's, until it is asked again; freed by libssh2, or lost where that is the system's.
   const char* list = nullptr;
   const int code = call_([&] {
     list = libssh2_userauth_list(session_, target_.user.c_str(), static_cast<unsigned int>(target_.user.size()));

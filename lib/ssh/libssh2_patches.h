@@ -1,4 +1,4 @@
-// What third_party/libssh2/ours adds to libssh2: each spares a round trip or two, but for the last, by which hosts can be asked for
+// What third_party/libssh2/ours adds to libssh2: each spares a round trip or two, but for that by which hosts can be asked for
 // certificates (HostKeys::key_types()). A library of the system has none of it.
 #pragma once
 

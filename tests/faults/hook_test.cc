@@ -4,6 +4,7 @@
 
 #include "faults/rig.h"
 #include "support/catch.h"
+#include "support/memory.h"
 #include "support/process.h"
 
 using namespace kirikae::test;
@@ -22,7 +23,7 @@ Ran misbehave(Rig& rig, Rig::Command command, const std::string& mood, const std
   rig.check_releases();
   check_status(rig.world);
   CHECK(ran.status == (mood == "good-daemon" ? 0 : at == "build" ? 1 : 3));
-  CHECK(ran.peak_kilobytes < 100'000);
+  CHECK(ran.peak_kilobytes < memory_limit(100'000));
   return ran;
 }
 

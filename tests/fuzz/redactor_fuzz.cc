@@ -19,13 +19,14 @@ std::string cut(const Redactor& redactor, std::string_view text, std::size_t ste
 
 // The first line is a secret, and so is the second; the rest is text.
 std::vector<std::string> seeds() {
+  using namespace std::string_literals;
   return {
       "hunter2!\ncorrect-horse\nhunter2! and correct-\nhorse",
       "ababab\nbabaab\nabababaabababbabaabab\n\n a b a b a b",
       "%41%42%43\nABCDEF%\n%41%42%43%44%45%46%25%2541%2",
       "\x1b[31mx\n\x1b[0mmKmK\nh\x1b[1;31mu\x1b[Knt\x1b[",
       "secret\nc2VjcmV0\nc2VjcmV0 YzJWamNtVjA= eHNlY3JldA==",
-      std::string("a\0b\xff\x80" "cd\n\0\0\0\0\0\0\n\0\0\0\0\0\0\0", 27),
+      "a\0b\xff\x80" "cd\n\0\0\0\0\0\0\n\0\0\0\0\0\0\0"s,
   };
 }
 

@@ -1,5 +1,6 @@
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/memory.h"
 
 using namespace kirikae::test;
 using Catch::Matchers::ContainsSubstring;
@@ -21,9 +22,7 @@ TEST_CASE("fifty hosts, each with a server of its own, get a release, a second o
     REQUIRE(host.read("current/mark") == host.name() + "\n");
     REQUIRE(host.live() == world.host(0).live());
   }
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  REQUIRE(ran.peak_kilobytes < 64 * 1024 + 50 * 256);
-#endif
+  REQUIRE(ran.peak_kilobytes < memory_limit(64 * 1024 + 50 * 256));
   ran = world.deploy({"rollback", "production"});
   INFO(ran);
   REQUIRE(ran.status == 0);

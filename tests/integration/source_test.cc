@@ -7,6 +7,7 @@
 #include "integration/live_tree.h"
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/memory.h"
 #include "support/process.h"
 
 using namespace kirikae::test;
@@ -157,7 +158,5 @@ TEST_CASE("a source of 200 MB goes to three hosts within 64 MB of memory, packed
   REQUIRE(ran.status == 0);
   REQUIRE(world.broken_invariants().empty());
   REQUIRE(fs::is_empty(world / "cache/kirikae"));
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  REQUIRE(ran.peak_kilobytes < 64 * 1024 + 3 * 256);
-#endif
+  REQUIRE(ran.peak_kilobytes < memory_limit(64 * 1024 + 3 * 256));
 }

@@ -4,6 +4,7 @@
 
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/memory.h"
 #include "support/process.h"
 
 using namespace kirikae::test;
@@ -139,9 +140,7 @@ hooks: {build: chatter}
   INFO(ran);
   REQUIRE(ran.status == 0);
   REQUIRE(world.host(0).version() == "1");
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-  REQUIRE(ran.peak_kilobytes < 64 * 1024);
-#endif
+  REQUIRE(ran.peak_kilobytes < memory_limit(64 * 1024));
 }
 
 TEST_CASE("a task that reads standard input meets its end at once") {

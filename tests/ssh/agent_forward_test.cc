@@ -56,7 +56,6 @@ TEST_CASE("a host has no way to an agent unless that is asked for, and its chann
 }
 
 TEST_CASE("a host may use the agent, many times one after the other and at once, while other steps run") {
-  const KnownLeaks leaks;
   const TempDir folder;
   const RealAgent agent(folder, {key_pair("ed25519", "one")});
   const SshdFixture sshd;

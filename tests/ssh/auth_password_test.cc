@@ -22,7 +22,6 @@ const std::string right = "pass: word'";
 
 // `lines`: of sshd_config. `questions`: words for pam_questions; empty: the shadow file decides there, too.
 struct Server {
-  KnownLeaks leaks;
   TempDir folder;
   SshdFixture sshd;
 

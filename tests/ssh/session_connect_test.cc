@@ -108,7 +108,6 @@ TEST_CASE("a server that accepts and says nothing is a timeout after connect_tim
 }
 
 TEST_CASE("hosts that only take encrypt-then-MAC, only have an RSA key, or only take one cipher are reached") {
-  const KnownLeaks leaks;
   const auto options = GENERATE(values<SshdFixture::Options>({
       {.config = {"Ciphers aes256-ctr", "MACs hmac-sha2-512-etm@openssh.com"}},
       {.config = {"Ciphers aes128-ctr", "MACs hmac-sha2-256-etm@openssh.com"}},

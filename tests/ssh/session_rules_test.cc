@@ -284,7 +284,6 @@ TEST_CASE("windows that are exhausted in both directions open again") {
 }
 
 TEST_CASE("a server that changes keys again and again under load goes unnoticed") {
-  const KnownLeaks leaks;
   const SshdFixture sshd({.config = {"RekeyLimit 4M", "LogLevel DEBUG1"}});
   auto session = log_in(target_for(sshd), settings_for(sshd));
   Echo one(*session, 20'000'000, 3);

@@ -13,22 +13,7 @@
 #include "ssh/socket.h"
 #include "support/ssh_session.h"
 
-#if defined(__SANITIZE_ADDRESS__)
-#include <sanitizer/lsan_interface.h>
-#endif
-
 namespace kirikae::test {
-
-// While it lives, what this thread allocates may leak: libssh2 1.11.1 loses the host key at every change of keys, the MAC's
-// key with a cipher that needs none, its half of an ECDH exchange on a NIST curve, and a list of methods (some 50 bytes) when it is asked
-// for another; a few KB at most.
-#if defined(__SANITIZE_ADDRESS__)
-using KnownLeaks = __lsan::ScopedDisabler;
-#else
-struct KnownLeaks {
-  ~KnownLeaks() {}  // used, though it does nothing
-};
-#endif
 
 inline std::size_t count_of(const std::string& text, const std::string& what) {
   std::size_t count = 0;

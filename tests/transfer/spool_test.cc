@@ -15,6 +15,7 @@
 
 #include "core/digest.h"
 #include "support/catch.h"
+#include "support/memory.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
 #include "transfer/packing.h"
@@ -28,14 +29,6 @@ namespace fs = std::filesystem;
 using std::chrono::steady_clock;
 
 namespace {
-
-bool sanitized() {
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-  return true;
-#else
-  return false;
-#endif
-}
 
 // `megabytes` of bytes that don't compress.
 void write_noise(const std::string& path, int megabytes) {
@@ -98,7 +91,7 @@ TEST_CASE("pack what the environment names", "[.]") {  // run by the next test, 
   }
   REQUIRE(most > 0);
   INFO("needed " << most << " KiB");
-  if (!sanitized()) CHECK(most < 40 * 1024);
+  CHECK(most < memory_limit(40 * 1024));
 }
 
 TEST_CASE("packing 300 MB takes less than 40 MB of memory") {
