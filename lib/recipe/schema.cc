@@ -219,7 +219,7 @@ constexpr Key root_keys[] = {
     {.name = "transfer",
      .type = Type::text,
      .fallback = "delta",
-     .summary = "How a release gets to the hosts. 'delta': only files are sent that the host has in none of its releases, the rest comes from there. "
+     .summary = "How a release gets to the hosts. 'delta': a host takes what is the same from the release it has that saves the most, and is sent the rest. "
                 "'tarball': everything is sent each time.",
      .example = "transfer: tarball",
      .rule = transfer_rule},

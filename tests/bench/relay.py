@@ -1,6 +1,8 @@
-"""A byte relay with a delay each way, in a process of its own; it counts flights: how often the direction of the bytes turns."""
+"""A byte relay with a delay each way, in a process of its own; it counts bytes, and flights: how often the direction of
+the bytes turns."""
 import collections
 import multiprocessing
+import queue
 import select
 import socket
 import time
@@ -12,6 +14,7 @@ class _Link:
         self.queues = (collections.deque(), collections.deque())  # of pieces that came from the client, from the server
         self.last = None
         self.flights = 0
+        self.bytes = 0
         self.over = False
 
     def receive(self, side, due):
@@ -22,13 +25,14 @@ class _Link:
         if data and self.last != side:
             self.last = side
             self.flights += 1
+        self.bytes += len(data)
         self.queues[side].append((due, data))
         return data
 
     def pass_on(self, now):
-        for side, queue in enumerate(self.queues):
-            while queue and queue[0][0] <= now and not self.over:
-                _, data = queue.popleft()
+        for side, pieces in enumerate(self.queues):
+            while pieces and pieces[0][0] <= now and not self.over:
+                _, data = pieces.popleft()
                 try:
                     self.sides[1 - side].sendall(data)
                 except OSError:
@@ -41,7 +45,7 @@ def _serve(listener, target, delay, results):
     poller = select.poll()
     poller.register(listener, select.POLLIN)
     while True:
-        due = [queue[0][0] for link, _ in links.values() for queue in link.queues if queue]
+        due = [pieces[0][0] for link, _ in links.values() for pieces in link.queues if pieces]
         timeout = max(0.0, min(due) - time.monotonic()) * 1000 if due else None
         for number, _ in poller.poll(timeout):
             if number == listener.fileno():
@@ -65,7 +69,7 @@ def _serve(listener, target, delay, results):
                     except KeyError:
                         pass
                     each.close()
-                results.put(link.flights)
+                results.put((link.flights, link.bytes))
 
 
 class Relay:
@@ -79,7 +83,16 @@ class Relay:
 
     def flights(self):
         """Of the connection that ended since: the count of one-way turns."""
-        return self.results.get(timeout=20)
+        return self.results.get(timeout=20)[0]
+
+    def bytes(self):
+        """Of all connections that ended since, both ways, SSH's own ones among them."""
+        total = self.results.get(timeout=20)[1]
+        while True:
+            try:
+                total += self.results.get(timeout=1)[1]
+            except queue.Empty:
+                return total
 
     def stop(self):
         self.process.terminate()

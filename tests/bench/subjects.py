@@ -48,6 +48,30 @@ def write_small_app(folder, files=300, megabytes=5, seed=20261122):
             path.write_text("\n".join(text[at:at + 100] for at in range(0, size, 100))[:size])
 
 
+def write_big_app(folder, files=8000, megabytes=360, seed=20261129):
+    """`big`: about 360 MB in 8,000 files of very different sizes, half of them text; some 200 MB as tar.gz."""
+    dice = random.Random(seed)
+    words = ["".join(dice.choices("abcdefghijklmnopqrstuvwxyz", k=dice.randint(2, 9))) for _ in range(800)]
+    text = " ".join(dice.choices(words, k=400_000)).encode()
+    sizes = [dice.lognormvariate(0, 1.2) for _ in range(files)]
+    scale = megabytes * 1_000_000 / sum(sizes)
+    for i, share in enumerate(sizes):
+        path = folder / f"lib/area{i % 40}/part{i // 40 % 20}/file{i}.dat"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        size = max(64, int(share * scale))
+        begin = dice.randrange(len(text) // 2)
+        path.write_bytes(dice.randbytes(size) if i % 2 else (text[begin:] * (1 + size // (len(text) // 2)))[:size])
+
+
+def next_big_version(folder, number, files=8000):
+    """0.8 MB in 40 files that are new bytes."""
+    (folder / "VERSION").write_text(f"{number}\n")
+    dice = random.Random(number)
+    for i in range(40):
+        at = i * files // 40 + 1
+        (folder / f"lib/area{at % 40}/part{at // 40 % 20}/file{at}.dat").write_bytes(dice.randbytes(20_000))
+
+
 def next_version(folder, number):
     (folder / "VERSION").write_text(f"{number}\n")
     for i in range(0, 60, 6):
@@ -73,11 +97,12 @@ class Subject:
 class Ours(Subject):
     name = "ours"
 
-    def __init__(self, farm, folder, app, program, places=None, bare=False):
+    def __init__(self, farm, folder, app, program, places=None, bare=False, name=None, more=""):
         super().__init__(farm, folder, app)
+        self.name = name or self.name
         self.program = str(program)
         hosts = ", ".join(f'"{address}:{port}"' for address, port in places or self.places)
-        more = "" if bare else ("shared: {directories: [log, uploads], files: [config/settings.ini]}\nkeep_releases: 5\n"
+        more += "" if bare else ("shared: {directories: [log, uploads], files: [config/settings.ini]}\nkeep_releases: 5\n"
                                 "tasks: {restart: {run: 'true'}}\nhooks: {after_publish: restart}\n")
         (self.folder / "deploy.yml").write_text(
             f"application: bench\ndeploy_to: {farm.tree}/{self.name}\nsource: {{directory: {app}}}\nuser: {USER}\n"
@@ -102,6 +127,38 @@ class Ours(Subject):
 
     def rollback(self):
         return run([self.program, "rollback", "production", "--output", "plain"], self.folder, self.env)
+
+
+class Rsync(Subject):
+    """`rsync -az --link-dest` to all hosts at the same time, then the switch on all of them, by one OpenSSH connection for each host."""
+    name = "rsync"
+
+    def __init__(self, farm, folder, app, places=None):
+        super().__init__(farm, folder, app)
+        self.places = places or self.places
+        self.ssh = ["ssh", *farm.ssh_options(), "-o", "Ciphers=aes128-gcm@openssh.com", "-o", "KexAlgorithms=curve25519-sha256", "-o",
+                    "ControlMaster=auto", "-o", f"ControlPath={self.folder}/%h-%p", "-o", "ControlPersist=60"]
+        self.number = 0
+
+    def _everywhere(self, code):
+        """`code` for every host, with its address as $1 and its port as $2."""
+        words = "".join(f"{address}\n{port}\n" for address, port in self.places)
+        (self.folder / "places").write_text(words)
+        return ["xargs", "-a", str(self.folder / "places"), "-P", str(len(self.places)), "-n", "2", "sh", "-c", code, "each"]
+
+    def deploy(self):
+        self.number += 1
+        to = f"{self.farm.tree}/{self.name}"
+        ssh = " ".join(self.ssh)
+        copy = (f'{ssh} -p "$2" "$1" mkdir -p {to}/releases && '
+                f'rsync -az --delete --link-dest={to}/current/ -e "{ssh} -p $2" {self.app}/ "$1:{to}/releases/{self.number}/"')
+        switch = f'{ssh} -p "$2" "$1" "ln -s releases/{self.number} {to}/.next && mv -T {to}/.next {to}/current"'
+        begun = run(self._everywhere(copy), self.folder, self.env)
+        ended = run(self._everywhere(switch), self.folder, self.env)
+        return Cost(begun.seconds + ended.seconds, begun.cpu + ended.cpu, max(begun.peak_kilobytes, ended.peak_kilobytes))
+
+    def close(self):
+        subprocess.run(self._everywhere(" ".join(self.ssh) + ' -p "$2" -O exit "$1"'), env=self.env, stderr=subprocess.DEVNULL, check=False)
 
 
 class Script(Subject):

@@ -132,7 +132,8 @@ for folder in .kirikae/manifests/*; do
   id=${folder##*/}
   [ -d "releases/$id" ] || say "$folder belongs to no release"
   [ "$(cat "$folder/sum")" = "$(sha256sum <"$folder/files" | cut -d ' ' -f 1)" ] || say "$folder is not what its sum says"
-  [ "$(cut -f 1 "$folder/files")" = "$(sort "$folder/files" | cut -f 1)" ] && [ -f "$folder/stats" ] || say "$folder is not whole"
+  [ "$(cut -f 1 "$folder/files")" = "$(sort "$folder/files" | cut -f 1)" ] || say "$folder is not sorted"
+  [ -f "$folder/stats" ] || say "$folder is not whole"
 done
 
 # 5. The logs have whole lines only.

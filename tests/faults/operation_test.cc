@@ -19,7 +19,7 @@ Steps steps_of(Command command, bool alone) {
   const std::string settle_rollback = "kk_guard kk_mark kk_mark kk_log kk_end_rollback";
   const std::string lock = "kk_lock kk_facts", publish = "kk_guard kk_publish", task = "kk_guard kk_task";
   const std::string settle = "kk_guard kk_mark kk_log", prune = "kk_guard kk_prune", seal = "kk_guard kk_seal", unlock = "kk_unlock";
-  const std::string upload = "kk_guard kk_prepare kk_guard kk_receive kk_guard kk_verify kk_link";
+  const std::string upload = "kk_guard kk_prepare kk_guard kk_receive kk_rebuild kk_guard kk_verify kk_link";
   if (command == Command::rollback) {
     if (alone) return {lock, publish + " " + settle_rollback + " " + unlock};
     return {lock, publish, task, settle_rollback};

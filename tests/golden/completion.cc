@@ -75,7 +75,7 @@ TEST_CASE("what may come next on a command line is told, from the recipe and the
       Asked{{"production", "--roles", ""}, "app db"}, Asked{{"production", "--output", "p"}, "plain"},
       Asked{{"production", "--rec"}, "--recipe"}, Asked{{"production", "--recipe", "o"}, ":files"},
       Asked{{"--recipe", "other.yml", "el"}, "elsewhere"}, Asked{{"--recipe=other.yml", "plan", ""}, "elsewhere"},
-      Asked{{"rollback", "production", "--t"}, "--to"}, Asked{{"production", "--t"}, ""},
+      Asked{{"rollback", "production", "--t"}, "--to"}, Asked{{"production", "--t"}, "--tag"},
       Asked{{"logs", "production", "-n", "5", "--no"}, "--no-follow"}, Asked{{"run", "production", "--", "prod"}, ""},
       Asked{{"report", "production", ""}, ""}, Asked{{"report", "--l"}, "--list"}, Asked{{"report", "--fi"}, "--file"},
       Asked{{"report", "-o", "x"}, ":files"}, Asked{{"report", "--out"}, ""},

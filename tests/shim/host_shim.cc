@@ -248,11 +248,12 @@ void pass_step(Client& client, const std::string& header, const std::string& non
   std::istringstream words(header);
   std::string word, id, line, text, functions;
   std::size_t lines = 0;
+  StepLines step;
   words >> word >> id >> lines;
   for (std::size_t i = 0; i < lines; ++i) {
     if (!client.line(line)) return;
     text += line;
-    const std::string function = called_by(line);
+    const std::string function = step.called_by(line);
     if (!function.empty()) functions += (functions.empty() ? "" : " ") + function;
   }
   const Fault fault = count_step(functions);

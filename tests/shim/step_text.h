@@ -19,12 +19,26 @@ struct Fault {
 constexpr std::string_view guard = "kk_guard";
 const std::string hang = "tail -f /dev/null\n";  // never ends by itself
 
-// The host function that a line calls, or empty. Assignments, of which `kk_paths` makes some, and definitions call none.
-inline std::string called_by(const std::string& line) {
-  const auto name = line.substr(0, line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"));
-  const char next = name.size() < line.size() ? line[name.size()] : '\n';
-  return name.starts_with("kk_") && name != "kk_paths" && next != '=' && next != '(' ? name : std::string();
-}
+// The lines of a step, one after the other.
+class StepLines {
+ public:
+  // The host function that the next line calls, or empty. Assignments, of which `kk_paths` makes some, and definitions call none.
+  std::string called_by(const std::string& line) {
+    const auto name = line.substr(0, line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"));
+    const auto rest = line.substr(name.size());
+    const bool is_ours = name.starts_with("kk_");
+    if (depth_ > 0 || (is_ours && rest == "() {")) {
+      // Without blanks in front, as scripts are embedded.
+      if (line.starts_with('}')) --depth_;
+      if (line.ends_with('{')) ++depth_;
+      return {};
+    }
+    return is_ours && name != "kk_paths" && !rest.starts_with('=') && !rest.starts_with('(') ? name : std::string();
+  }
+
+ private:
+  int depth_ = 0;  // of the braces of a definition
+};
 
 // How many host functions the words name, but for guards.
 inline long calls_in(const std::string& words) {
@@ -44,12 +58,13 @@ inline std::string changed_within(const std::string& text, const Fault& fault, c
   std::string all;
   long calls = 0;
   bool is_behind = false;
+  StepLines lines;
   for (std::string line; std::getline(in, line);) {
     if (is_behind && line != ")") {  // a task's subshell becomes the task
       all += suicide;
       is_behind = false;
     }
-    const std::string function = called_by(line);
+    const std::string function = lines.called_by(line);
     if (!function.empty() && function != guard && ++calls == fault.call) {
       if (fault.kind == "inner-fail") all += failure();
       if (fault.kind == "inner-cut") {

@@ -303,6 +303,15 @@ void World::write_app(std::string_view version) const {
   write_manifest();
 }
 
+std::vector<std::string> World::left_in_cache() const {
+  std::vector<std::string> names;
+  for (const auto& entry : std::filesystem::directory_iterator(folder_.path() / "cache/kirikae")) {
+    const std::string name = entry.path().filename();
+    if (name != "lists" && name != "sums") names.push_back(name);
+  }
+  return names;
+}
+
 void World::write_manifest() const {
   shell_output(
       "cd \"$1\" && find . -type f ! -name MANIFEST ! -path './log/*' -print0 | sort -z | xargs -0 sha256sum "

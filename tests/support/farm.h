@@ -153,6 +153,9 @@ class World {
   [[nodiscard]] bool has_broken(std::size_t index) const;
   [[nodiscard]] std::vector<std::string> steps(std::size_t index) const;  // the host functions that each calls
 
+  // What a run has left in the program's cache folder, but for the lists that it keeps there.
+  [[nodiscard]] std::vector<std::string> left_in_cache() const;
+
   // tests/faults/observe.sh on all hosts: an empty text means that every invariant holds.
   // `crashed`: a run has just died, and what it was busy with may lie about.
   [[nodiscard]] std::string broken_invariants(bool crashed = false) const;
