@@ -23,7 +23,8 @@ const std::string hang = "tail -f /dev/null\n";  // never ends by itself
 class StepLines {
  public:
   // The host function that the next line calls, or empty. Assignments, of which `kk_paths` makes some, and definitions call none.
-  std::string called_by(const std::string& line) {
+  std::string called_by(std::string line) {
+    if (line.ends_with('\n')) line.pop_back();
     const auto name = line.substr(0, line.find_first_not_of("abcdefghijklmnopqrstuvwxyz_"));
     const auto rest = line.substr(name.size());
     const bool is_ours = name.starts_with("kk_");
