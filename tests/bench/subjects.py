@@ -64,12 +64,14 @@ def write_big_app(folder, files=8000, megabytes=360, seed=20261129):
 
 
 def next_big_version(folder, number, files=8000):
-    """0.8 MB in 40 files that are new bytes."""
+    """0.8 MB in 40 files of text, all of it new."""
     (folder / "VERSION").write_text(f"{number}\n")
     dice = random.Random(number)
+    words = ["".join(dice.choices("abcdefghijklmnopqrstuvwxyz", k=dice.randint(2, 9))) for _ in range(800)]
     for i in range(40):
-        at = i * files // 40 + 1
-        (folder / f"lib/area{at % 40}/part{at // 40 % 20}/file{at}.dat").write_bytes(dice.randbytes(20_000))
+        at = i * files // 40 // 2 * 2
+        path = folder / f"lib/area{at % 40}/part{at // 40 % 20}/file{at}.dat"
+        path.write_text("\n".join(" ".join(dice.choices(words, k=12)) for _ in range(400))[:20_000])
 
 
 def next_version(folder, number):
