@@ -32,13 +32,15 @@ kk_prune_one() {
   if [ -e "$kk_d" ]; then
     kk_read_record "$kk_release" || :
     [ "$kk_state" = failed ] || kk_change_record failed || return 1
+    # Whole, and before the release: a list is never of a release that isn't there.
+    [ ! -d "$kk_own/manifests/$kk_release" ] || mv "$kk_own/manifests/$kk_release" "$kk_own/tmp/lists.0.$kk_release" || return 1
     mv "$kk_d" "$kk_p" || {
       echo "can't remove release '$kk_release': remove '$kk_d' as its owner" >&2
       return 1
     }
   fi
   rm -f "$kk_states/$kk_release"
-  rm -rf "$kk_own/tmp"/*".$kk_release" "$kk_own/manifests/${kk_release:?}"
+  rm -rf "$kk_own/tmp"/*".$kk_release"
   [ ! -d "$kk_p" ] || kk_delete "$kk_p"
 }
 
