@@ -36,7 +36,7 @@ const std::shared_ptr<const release::Delta>& PayloadChoice::delta_from(const std
 
 Unpack PayloadChoice::unpack_for(const release::Facts& facts, Unpack whole) {
   if (!source_.manifest) return whole;
-  host::Rebuild rebuild{source_.part, release::digest_of(*source_.manifest), {}, {}, source_.link, source_.full};
+  host::Rebuild rebuild{source_.part, digest_, {}, {}, source_.link, source_.full};
   std::uint64_t saved = 0;
   const auto consider = [&](const release::ReleaseOnHost& candidate) {
     if (!source_.delta || !source_.known.contains(candidate.manifest)) return;

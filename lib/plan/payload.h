@@ -25,7 +25,8 @@ struct SourceFiles {
 
 class PayloadChoice {
  public:
-  explicit PayloadChoice(const SourceFiles& source) : source_(source) {}
+  explicit PayloadChoice(const SourceFiles& source)
+      : source_(source), digest_(source.manifest ? release::digest_of(*source.manifest) : std::string()) {}
   // `whole`, which sends everything, for a host: with the release that saves the most bytes, of several the live one or else the newest. Hosts that build on
   // the same files share one Unpack::delta.
   Unpack unpack_for(const release::Facts& facts, Unpack whole);
@@ -34,6 +35,7 @@ class PayloadChoice {
   const std::shared_ptr<const release::Delta>& delta_from(const std::string& digest);
 
   const SourceFiles& source_;
+  const std::string digest_;  // of its list, the same for all hosts
   std::map<std::string, std::shared_ptr<const release::Delta>> deltas_;  // by the base's digest; empty: none
 };
 
