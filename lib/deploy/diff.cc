@@ -25,7 +25,7 @@ constexpr std::size_t most_kept = std::size_t{512} << 20;  // of different trees
 
 Tree tree_of(transfer::Listing source) {
   Tree tree;
-  for (auto& [entry, sha256, linked] : source.entries) {
+  for (auto& [entry, sha256, linked, chunks] : source.entries) {
     TreeEntry each;
     if (entry.kind == transfer::Entry::Kind::directory) each.kind = TreeEntry::Kind::directory;
     if (entry.kind == transfer::Entry::Kind::symlink) each.kind = TreeEntry::Kind::link;

@@ -2,11 +2,13 @@
 
 #include <algorithm>
 #include <chrono>
+#include <functional>
 #include <set>
 
 #include "core/digest.h"
 #include "host/command.h"
 #include "transfer/cache_file.h"
+#include "transfer/chunk_cache.h"
 
 namespace kirikae::deploy {
 namespace {
@@ -45,37 +47,107 @@ bool is_digest(const std::string& text) {
   return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
 }
 
-// The live releases' lists that are not known, each asked of one host.
-void ask_for_lists(const OpenedHosts& opened, const release::Layout& layout, const Surroundings& with, runner::TaskGroup& group,
-                   const Lists& lists, std::map<std::string, Manifest>& known) {
-  std::map<std::string, std::pair<std::size_t, std::string>> wanted;  // host and release, by digest
+// What is asked of one host: something of a release of its own.
+struct Question {
+  std::size_t host = 0;
+  std::string release;
+  std::string digest;  // of the release's list
+};
+
+// Each host at most one, and only such as are there.
+void ask(const std::vector<Question>& questions, const OpenedHosts& opened, const Surroundings& with,
+         runner::TaskGroup& group, const std::function<host::Command(const std::string& release)>& command,
+         const std::function<void(const Question& question, const std::string& answer)>& hear) {
+  std::map<std::size_t, const Question*> by_host;
+  for (const Question& question : questions) {
+    if (!opened.errors[question.host]) by_host.try_emplace(question.host, &question);
+  }
+  std::vector<std::size_t> hosts;
+  for (const auto& [host, question] : by_host) hosts.push_back(host);
+  std::mutex mutex;
+  group.run(hosts, [&](std::size_t host, runner::Station& station) {
+    if (station.lost || !station.transport) return;
+    std::string text;
+    const auto take = [&](ssh::Stream stream, std::string_view bytes) {
+      if (stream == ssh::Stream::out && text.size() <= longest_list) text += bytes;
+    };
+    const Question& question = *by_host.at(host);
+    const auto ended = station.transport->exec(command(question.release), take, {Deadline::in(120s), with.stop});
+    if (!ended || !ended->ok()) return;
+    const std::lock_guard lock(mutex);
+    hear(question, text);
+  });
+}
+
+// The live releases, each list once, of hosts that none of the others is asked of.
+std::vector<Question> live_releases(const OpenedHosts& opened,
+                                    const std::function<bool(const std::string& digest)>& is_wanted) {
+  std::map<std::string, Question> questions;
   for (std::size_t i = 0; i < opened.hosts.size(); ++i) {
     const release::Facts& facts = opened.hosts[i].facts;
     if (opened.errors[i]) continue;
     for (const auto& release : facts.releases) {
-      if (release.id == facts.live && is_digest(release.manifest) && !known.contains(release.manifest)) wanted.try_emplace(release.manifest, i, release.id);
+      if (release.id == facts.live && is_digest(release.manifest) && is_wanted(release.manifest)) {
+        questions.try_emplace(release.manifest, Question{i, release.id, release.manifest});
+      }
     }
   }
-  std::map<std::size_t, std::pair<std::string, std::string>> by_host;
-  for (const auto& [digest, where] : wanted) by_host.try_emplace(where.first, where.second, digest);
-  std::vector<std::size_t> hosts;
-  for (const auto& [host, what] : by_host) hosts.push_back(host);
-  std::mutex mutex;
-  group.run(hosts, [&](std::size_t host, runner::Station& station) {
-    if (station.lost || !station.transport) return;
-    const auto& [id, digest] = by_host.at(host);
-    std::string text;
-    const auto hear = [&](ssh::Stream stream, std::string_view bytes) {
-      if (stream == ssh::Stream::out && text.size() <= longest_list) text += bytes;
-    };
-    const auto ended = station.transport->exec(host::manifest(layout, id), hear, {Deadline::in(120s), with.stop});
-    if (!ended || !ended->ok()) return;
-    auto manifest = read_list(text, digest);
-    if (!manifest) return;
-    lists.keep(digest, text);
-    const std::lock_guard lock(mutex);
-    known[digest] = std::make_shared<const release::Manifest>(*std::move(manifest));
-  });
+  std::vector<Question> all;
+  for (auto& [digest, question] : questions) all.push_back(std::move(question));
+  return all;
+}
+
+// The live releases' lists that are not known.
+void ask_for_lists(const OpenedHosts& opened, const release::Layout& layout, const Surroundings& with,
+                   runner::TaskGroup& group, const Lists& lists, std::map<std::string, Manifest>& known) {
+  ask(
+      live_releases(opened, [&](const std::string& digest) { return !known.contains(digest); }), opened, with, group,
+      [&](const std::string& id) { return host::manifest(layout, id); },
+      [&](const Question& question, const std::string& answer) {
+        auto manifest = read_list(answer, question.digest);
+        if (!manifest) return;
+        lists.keep(question.digest, answer);
+        known[question.digest] = std::make_shared<const release::Manifest>(*std::move(manifest));
+      });
+}
+
+// Adds the chunks of the known releases' large files that the source hasn't: where it has new ones, they may have much in common.
+void add_chunks(const OpenedHosts& opened, const release::Layout& layout, const Surroundings& with,
+                runner::TaskGroup& group, plan::SourceFiles& files) {
+  const transfer::ChunkCache cache(with.cache_folder);
+  const auto large = [](const release::Manifest& manifest, const auto& visit) {
+    for (const auto& [path, file] : manifest) {
+      if (file.size >= release::least_chunked) visit(file.sha256);
+    }
+  };
+  std::set<std::string> there;
+  for (const auto& [digest, manifest] : files.known)
+    large(*manifest, [&](const std::string& sum) { there.insert(sum); });
+  bool any_new = false;
+  large(*files.manifest, [&](const std::string& sum) { any_new = any_new || !there.contains(sum); });
+  if (!any_new) return;
+  for (const std::string& sum : there) {
+    if (files.chunks.contains(sum)) continue;
+    if (auto chunks = cache.find(sum)) files.chunks.emplace(sum, std::move(chunks));
+  }
+  const auto lacks = [&](const std::string& digest) {
+    bool lacking = false;
+    if (const auto known = files.known.find(digest); known != files.known.end()) {
+      large(*known->second, [&](const std::string& sum) { lacking = lacking || !files.chunks.contains(sum); });
+    }
+    return lacking;
+  };
+  ask(
+      live_releases(opened, lacks), opened, with, group,
+      [&](const std::string& id) { return host::chunks(layout, id); },
+      [&](const Question&, const std::string& answer) {
+        auto lists = release::parse_chunks(answer);
+        if (!lists) return;
+        for (auto& [sum, chunks] : *lists) {
+          cache.keep(sum, *chunks);
+          files.chunks.emplace(sum, std::move(chunks));
+        }
+      });
 }
 
 std::vector<std::string> replaced_paths(const recipe::Recipe& recipe) {
@@ -104,8 +176,10 @@ Result<transfer::Encoding> encoding_from(const std::string& name) {
 
 plan::SourceFiles source_files(const recipe::Recipe& recipe, const transfer::Listing& source, const OpenedHosts& opened,
                                const Surroundings& with, runner::TaskGroup& group) {
-  plan::SourceFiles files{source.manifest, {}, part_name(source), replaced_paths(recipe), recipe.delta, recipe.reuse_links, recipe.verify_full};
+  plan::SourceFiles files{source.manifest,        {},           source.chunks,      part_name(source),
+                          replaced_paths(recipe), recipe.delta, recipe.reuse_links, recipe.verify_full};
   const Lists lists(with.cache_folder);
+  const release::Layout layout(recipe.deploy_to);
   if (recipe.delta) {
     std::set<std::string> digests;
     for (const auto& host : opened.hosts) {
@@ -116,7 +190,8 @@ plan::SourceFiles source_files(const recipe::Recipe& recipe, const transfer::Lis
     for (const auto& digest : digests) {
       if (auto manifest = lists.find(digest)) files.known[digest] = std::move(manifest);
     }
-    ask_for_lists(opened, release::Layout(recipe.deploy_to), with, group, lists, files.known);
+    ask_for_lists(opened, layout, with, group, lists, files.known);
+    add_chunks(opened, layout, with, group, files);
   }
   lists.keep(release::digest_of(*source.manifest), release::to_text(*source.manifest));
   lists.prune();

@@ -151,6 +151,14 @@ Command manifest(const release::Layout& layout, const std::string& id) {
   return {"manifest", paths(layout) + shell_assign("kk_release", id) + R"(cat "$kk_own/manifests/$kk_release/files")" + '\n'};
 }
 
+Command chunks(const release::Layout& layout, const std::string& id) {
+  return {
+      "chunks",
+      paths(layout) + shell_assign("kk_release", id) +
+          R"(if [ -f "$kk_own/manifests/$kk_release/chunks" ]; then cat "$kk_own/manifests/$kk_release/chunks"; fi)" +
+          '\n'};
+}
+
 Command verify(const release::Layout& layout, const std::string& id, const std::string& sha256) {
   return {"verify",
           paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_expected", sha256) + call("kk_verify"), true};

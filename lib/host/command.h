@@ -97,6 +97,8 @@ Command receive(const release::Layout& layout, const std::string& id, const std:
                 const Rebuild& rebuild);
 // The list of a release's files: release::parse_manifest.
 Command manifest(const release::Layout& layout, const std::string& id);
+// The chunks of its large files: release::parse_chunks. Nothing where it has none.
+Command chunks(const release::Layout& layout, const std::string& id);
 
 // After the upload: refuses where the stream's sha256, as the host computed and noted it, is not `sha256`.
 Command verify(const release::Layout& layout, const std::string& id, const std::string& sha256);

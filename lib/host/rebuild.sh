@@ -3,8 +3,10 @@
 # time. Travels with the upload's command.
 #
 # .kirikae/manifests/ID/ has: `files`, a line `./PATH<tab>MODE SIZE<tab>SHA256` each, sorted; `stats`, what the file system said of them
-# when they had arrived, `./PATH<tab>MODE SIZE<tab>TIME`, sorted; and `sum`, the sha256 of `files`.
-# kk_part is the folder in the release that has come with it: `removed` and `added`, lines of such lists, and `moved`.
+# when they had arrived, `./PATH<tab>MODE SIZE<tab>TIME`, sorted; `chunks`, where there are large files, a line for each content,
+# `SHA256<tab>CHUNKS`, which only the client reads; and `sum`, the sha256 of `files`.
+# kk_part is the folder in the release that has come with it: `removed` and `added`, lines of such lists, and `moved`; and where there is any use for
+# them, `chunks_added`, `chunks_gone` (what begins the lines) and `patched`.
 # Status 10: the release that was to be taken from isn't what it was; `changed=PATH` says where, `changed=*` that nothing of it can be used.
 
 kk_rebuild() {
@@ -19,6 +21,7 @@ kk_rebuild() {
     kk_reuse
   else
     mv "$kk_lists/added" "$kk_lists/files"
+    [ ! -f "$kk_lists/chunks_added" ] || mv "$kk_lists/chunks_added" "$kk_lists/chunks"
     # Without find and stat as Linux has them, every payload is sent whole.
     kk_stats 2>/dev/null || {
       rm -rf "$kk_lists"
@@ -26,7 +29,7 @@ kk_rebuild() {
     }
   fi
   for kk_d in "$kk_lists"/*; do
-    case ${kk_d##*/} in files | stats) ;; *) set -- "$@" "$kk_d" ;; esac
+    case ${kk_d##*/} in files | stats | chunks) ;; *) set -- "$@" "$kk_d" ;; esac
   done
   [ -d "$kk_own/manifests" ] || mkdir "$kk_own/manifests" || [ -d "$kk_own/manifests" ] || kk_fail "can't make '$kk_own/manifests'"
   # What an earlier attempt has left.
@@ -52,17 +55,29 @@ kk_in_common() {
     sort -m "$kk_lists/kept" "$kk_lists/added" >"$kk_lists/files" ||
     kk_fail "can't work out what release '$kk_release' has in common with '$kk_base': see above"
   kk_digest=$(kk_hash "$kk_hash_tool" <"$kk_lists/files") && kk_sum "$kk_digest" && [ "$kk_s" = "$kk_manifest" ] || kk_again
+  {
+    if [ ! -f "$kk_b/chunks" ]; then
+      :
+    elif [ -f "$kk_lists/chunks_gone" ]; then
+      grep -v -F -f "$kk_lists/chunks_gone" "$kk_b/chunks" >"$kk_lists/chunks" || [ $? = 1 ]
+    else
+      cp "$kk_b/chunks" "$kk_lists/chunks"
+    fi
+  } && { [ ! -f "$kk_lists/chunks_added" ] || cat "$kk_lists/chunks_added" >>"$kk_lists/chunks"; } ||
+    kk_fail "can't keep the list of release '$kk_release' in '$kk_own/tmp': make room on the disk"
 }
 
 kk_reuse() {
   [ ! -s "$kk_lists/names" ] || kk_copy_kept
-  : >"$kk_lists/moved_names"
+  : >"$kk_lists/made"
   [ ! -s "$kk_lists/moved" ] || kk_move
+  [ ! -f "$kk_lists/patched" ] || kk_patch
+  sort "$kk_lists/made" >"$kk_lists/made_names"
   kk_stats || kk_fail "can't list the files of release '$kk_release'"
-  # All that was taken over has to be what it was when it arrived, and what was moved has to have the right sum.
+  # All that was taken over has to be what it was when it arrived, and what was moved or put together has to have the right sum.
   kk_both "$kk_b/stats" "$kk_lists/stats" | cut -f 1 >"$kk_lists/well"
   kk_only_first "$kk_lists/names" "$kk_lists/well" >"$kk_lists/bad"
-  kk_names="$kk_lists/moved_names"
+  kk_names="$kk_lists/made_names"
   if [ "$kk_full" = yes ]; then
     cut -f 1 "$kk_lists/files" >"$kk_lists/all"
     kk_names="$kk_lists/all"
@@ -104,7 +119,28 @@ kk_move() {
       cp -Pp "$kk_from/$kk_f" "$kk_to" && { [ -z "$kk_new_mode" ] || chmod "$kk_new_mode" "$kk_to"; }
     fi || :
   done <"$kk_lists/moved"
-  cut -f 2 "$kk_lists/moved" | sort >"$kk_lists/moved_names"
+  cut -f 2 "$kk_lists/moved" >"$kk_lists/made"
+}
+
+# `patched` has for each file a line COUNT<tab>MODE<tab>PATH, and COUNT lines OFFSET<tab>SIZE<tab>FROM: its pieces, of files of the base, or
+# where FROM is `=`, of what was sent in its place, which has its time. What fails is noticed by the sum.
+kk_patch() {
+  kk_can_skip=no
+  ! dd if=/dev/null iflag=skip_bytes,count_bytes skip=0 count=0 2>/dev/null || kk_can_skip=yes
+  while IFS="$kk_tab" read -r kk_n kk_new_mode kk_to; do
+    while [ "$kk_n" -gt 0 ]; do
+      IFS="$kk_tab" read -r kk_offset kk_size kk_f
+      if [ "$kk_f" = = ]; then kk_f=$kk_to; else kk_f="$kk_from/$kk_f"; fi
+      if [ "$kk_can_skip" = yes ]; then
+        dd if="$kk_f" bs=65536 iflag=skip_bytes,count_bytes skip="$kk_offset" count="$kk_size" 2>/dev/null
+      else
+        tail -c "+$((kk_offset + 1))" "$kk_f" | head -c "$kk_size"
+      fi || :
+      kk_n=$((kk_n - 1))
+    done >"$kk_lists/whole"
+    touch -r "$kk_to" "$kk_lists/whole" && chmod "$kk_new_mode" "$kk_lists/whole" && mv -f "$kk_lists/whole" "$kk_to" || :
+    printf '%s\n' "$kk_to" >>"$kk_lists/made"
+  done <"$kk_lists/patched"
 }
 
 # kk_lists/stats. Names that a line can't hold are in no list.

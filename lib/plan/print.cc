@@ -25,8 +25,13 @@ std::string source_words(const Unpack& unpack, const std::optional<SourceText>& 
                                   unpack.encoding == "none" ? "plain tar" : unpack.encoding,
                                   unpack.limit_rate == 0 ? "" : fmt::format(", at most {} a second to all hosts together", size_text(unpack.limit_rate)));
   if (!unpack.rebuild || unpack.rebuild->base.empty()) return packed;
-  return fmt::format("{}; {} of {} files, {}, {} from {}", packed, unpack.delta->reused.size(), source->files, size_text(unpack.delta->reused_bytes),
-                     unpack.rebuild->link ? "linked" : "copied", unpack.rebuild->base);
+  const release::Delta& delta = *unpack.delta;
+  const bool others = std::any_of(delta.moved.begin(), delta.moved.end(),
+                                  [](const auto& move) { return move.from.starts_with("../"); });
+  return fmt::format("{}; {} of {} files{}, {}, {} from {}{}", packed, delta.reused.size(), source->files,
+                     delta.patched.empty() ? "" : fmt::format(" and parts of {}", delta.patched.size()),
+                     size_text(delta.reused_bytes), unpack.rebuild->link ? "linked" : "copied", unpack.rebuild->base,
+                     others ? " and others" : "");
 }
 
 // What one step changes on its host.

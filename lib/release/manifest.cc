@@ -44,6 +44,66 @@ bool is_inner_path(std::string_view path) {
   }
 }
 
+// Where a content is, and with which mode.
+using Contents = std::unordered_map<std::string_view, std::pair<std::string, unsigned>>;
+
+// The first of each.
+Contents contents_of(const Held& held) {
+  Contents contents;
+  const auto add = [&](const Manifest& manifest, const std::string& before) {
+    for (const auto& [path, file] : manifest) {
+      if (file.size >= least_moved && !held.unusable.contains(before + path))
+        contents.try_emplace(file.sha256, before + path, file.mode);
+    }
+  };
+  add(held.base, {});
+  for (const auto& [id, manifest] : held.others) add(*manifest, "../" + id + '/');
+  return contents;
+}
+
+Paths sums_of_large(const Manifest& manifest) {
+  Paths sums;
+  for (const auto& [path, file] : manifest) {
+    if (file.size >= least_chunked) sums.insert(file.sha256);
+  }
+  return sums;
+}
+
+void add_patches(Delta& delta, const Held& held, const Manifest& next) {
+  std::optional<ChunkIndex> index;
+  for (const auto& [path, file] : next) {
+    const auto chunks = held.chunks->find(file.sha256);
+    if (file.size < least_chunked || delta.reused.contains(path) || chunks == held.chunks->end() ||
+        held.unusable.contains(path))
+      continue;
+    if (!index) {
+      index.emplace();
+      for (const auto& [from, base] : held.base) {
+        const auto known = held.chunks->find(base.sha256);
+        if (base.size >= least_chunked && known != held.chunks->end() && !held.unusable.contains(from))
+          index->add(from, known->second);
+      }
+    }
+    Patch patch = index->patch_for(*chunks->second);
+    if (patch.pieces.empty()) continue;
+    delta.reused_bytes += file.size - patch.sent;
+    delta.patched.emplace(path, std::move(patch));
+  }
+}
+
+void add_chunks(Delta& delta, const Held& held, const Manifest& next) {
+  const Paths before = sums_of_large(held.base);
+  const Paths after = sums_of_large(next);
+  for (const std::string& sum : before) {
+    if (!after.contains(sum)) delta.chunks_gone += sum + '\n';
+  }
+  for (const std::string& sum : after) {
+    const auto chunks = held.chunks->find(sum);
+    if (!before.contains(sum) && chunks != held.chunks->end()) delta.chunks_added += chunks_line(sum, *chunks->second);
+  }
+  add_patches(delta, held, next);
+}
+
 }  // namespace
 
 bool can_be_listed(std::string_view path) {
@@ -87,31 +147,31 @@ Result<Manifest> parse_manifest(std::string_view text) {
   return manifest;
 }
 
-Delta delta_between(const Manifest& base, const Manifest& next, const std::set<std::string, std::less<>>& unusable) {
+Delta delta_between(const Held& held, const Manifest& next) {
   Delta delta;
-  std::unordered_map<std::string_view, const Manifest::value_type*> by_content;  // the first of each
-  for (const auto& each : base) {
+  const Contents contents = contents_of(held);
+  for (const auto& each : held.base) {
     const auto same = next.find(each.first);
-    const bool kept = same != next.end() && same->second == each.second && !unusable.contains(each.first);
-    if (!kept) delta.removed += line_of(each.first, each.second);
-    if (each.second.size >= least_moved && !unusable.contains(each.first)) by_content.try_emplace(each.second.sha256, &each);
+    if (same == next.end() || same->second != each.second || held.unusable.contains(each.first))
+      delta.removed += line_of(each.first, each.second);
   }
   for (const auto& [path, file] : next) {
-    const auto same = base.find(path);
-    const bool in_base = same != base.end() && !unusable.contains(path);
+    const auto same = held.base.find(path);
+    const bool in_base = same != held.base.end() && !held.unusable.contains(path);
     if (in_base && same->second == file) {
       delta.reused.insert(path);
       delta.reused_bytes += file.size;
       continue;
     }
     delta.added += line_of(path, file);
-    const auto found = by_content.find(file.sha256);
-    if (found == by_content.end()) continue;
-    const auto& [from, spec] = *found->second;
-    delta.moved.push_back({from, path, spec.mode == file.mode ? std::nullopt : std::optional(file.mode)});
+    const auto found = contents.find(file.sha256);
+    if (found == contents.end()) continue;
+    const auto& [from, mode] = found->second;
+    delta.moved.push_back({from, path, mode == file.mode ? std::nullopt : std::optional(file.mode)});
     delta.reused.insert(path);
     delta.reused_bytes += file.size;
   }
+  if (held.chunks != nullptr) add_chunks(delta, held, next);
   return delta;
 }
 
@@ -119,6 +179,16 @@ std::string moves_text(const Delta& delta) {
   std::string text;
   for (const auto& move : delta.moved) {
     text += fmt::format("./{}\t./{}\t{}\n", move.from, move.to, move.mode ? fmt::format("{:o}", *move.mode) : "");
+  }
+  return text;
+}
+
+std::string patches_text(const Delta& delta, const Manifest& next) {
+  std::string text;
+  for (const auto& [path, patch] : delta.patched) {
+    text += fmt::format("{}\t{:o}\t./{}\n", patch.pieces.size(), next.at(path).mode, path);
+    for (const Piece& piece : patch.pieces)
+      text += fmt::format("{}\t{}\t{}\n", piece.offset, piece.size, piece.from.empty() ? "=" : "./" + piece.from);
   }
   return text;
 }

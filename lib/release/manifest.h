@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "release/chunks.h"
 
 namespace kirikae::release {
 
@@ -33,20 +34,36 @@ std::string digest_of(const Manifest& manifest);
 // Strict. Error (lost): it is no such text.
 Result<Manifest> parse_manifest(std::string_view text);
 
+using Paths = std::set<std::string, std::less<>>;
+
 // How a host that has a release with the manifest `base` comes to one with the manifest `next`.
 struct Delta {
   struct Move {
-    std::string from, to;
+    std::string from;  // below the base's folder: `PATH`, or `../ID/PATH` of another release
+    std::string to;
     std::optional<unsigned> mode;  // none: that of `from`
   };
   std::string removed, added;  // lines of `base` that aren't in `next`, and the other way round: texts
-  std::vector<Move> moved;     // content that is in the base under another name, or with another mode
-  std::set<std::string, std::less<>> reused;  // paths of `next` that needn't be sent
-  std::uint64_t reused_bytes = 0;
+  std::vector<Move> moved;     // content that is there under another name, or with another mode
+  std::map<std::string, Patch, std::less<>> patched;  // by path of `next`; `from` is a path of `base`
+  std::string chunks_added;        // lines of `next`'s list of chunks that aren't in that of `base`: a text
+  std::string chunks_gone;         // the SHA-256 that begins each line for which it is the other way round
+  Paths reused;                    // paths of `next` that needn't be sent
+  std::uint64_t reused_bytes = 0;  // of these, and of what is patched
 };
-// `unusable`: paths in the base that aren't what its manifest says.
-Delta delta_between(const Manifest& base, const Manifest& next, const std::set<std::string, std::less<>>& unusable = {});
+
+// What a host has, and what is known of it.
+struct Held {
+  const Manifest& base;
+  Paths unusable{};  // files that aren't what their manifest says, as in Move::from
+  std::vector<std::pair<std::string, const Manifest*>> others{};  // releases beside the base, by id
+  const ChunkLists* chunks = nullptr;  // of its files and of the next release's: those that are known
+};
+Delta delta_between(const Held& held, const Manifest& next);
 // `moved` as the host reads it: FROM<tab>TO<tab>MODE a line.
 std::string moves_text(const Delta& delta);
+// `patched` as the host reads it: for each file a line COUNT<tab>MODE<tab>PATH, and for each of its COUNT pieces OFFSET<tab>SIZE<tab>FROM, where FROM
+// may be `=`: what was sent in its place.
+std::string patches_text(const Delta& delta, const Manifest& next);
 
 }  // namespace kirikae::release

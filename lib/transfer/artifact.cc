@@ -103,6 +103,34 @@ class ListedContent : public Content {
   Sha256 sum_;
 };
 
+// Of a file that is patched: those of its pieces that are sent. All of it is read nevertheless, and so looked at.
+class SentPieces : public Content {
+ public:
+  SentPieces(Content& content, const release::Patch& patch) : content_(content), patch_(patch) {}
+  Result<void> open() override { return content_.open(); }
+  Result<std::size_t> read(std::span<char> buffer) override {
+    for (;;) {
+      if (piece_ == patch_.pieces.size()) return content_.read(buffer);  // its end
+      const release::Piece& piece = patch_.pieces[piece_];
+      const auto most = std::min<std::uint64_t>(buffer.size(), piece.size - done_);
+      TRY_ASSIGN(const std::size_t size, content_.read(buffer.first(static_cast<std::size_t>(most))));
+      if (size == 0) return std::unexpected(changed_after_listing("the source"));
+      done_ += size;
+      if (done_ == piece.size) {
+        ++piece_;
+        done_ = 0;
+      }
+      if (piece.from.empty()) return size;
+    }
+  }
+
+ private:
+  Content& content_;
+  const release::Patch& patch_;
+  std::size_t piece_ = 0;
+  std::uint64_t done_ = 0;  // of the piece
+};
+
 Result<void> say(TarWriter& writer, const Part& part, const std::stop_token& stop) {
   const auto add = [&](Entry::Kind kind, const std::string& path, std::string_view text) {
     Entry entry{kind, path, {}, kind == Entry::Kind::directory ? 0700U : 0600U, 0, text.size()};
@@ -112,7 +140,24 @@ Result<void> say(TarWriter& writer, const Part& part, const std::stop_token& sto
   TRY(add(Entry::Kind::directory, part.folder, {}));
   TRY(add(Entry::Kind::file, part.folder + "/removed", part.delta->removed));
   TRY(add(Entry::Kind::file, part.folder + "/added", part.delta->added));
-  return add(Entry::Kind::file, part.folder + "/moved", release::moves_text(*part.delta));
+  TRY(add(Entry::Kind::file, part.folder + "/moved", release::moves_text(*part.delta)));
+  for (const auto& [name, text] :
+       {std::pair("/chunks_added", part.delta->chunks_added), std::pair("/chunks_gone", part.delta->chunks_gone),
+        std::pair("/patched", release::patches_text(*part.delta, *part.manifest))}) {
+    if (!text.empty()) TRY(add(Entry::Kind::file, part.folder + name, text));
+  }
+  return {};
+}
+
+Result<void> add_listed(TarWriter& writer, const Part& part, const Entry& entry, Content& content,
+                        const release::FileSpec& file, const std::stop_token& stop) {
+  ListedContent same(content, entry, file);
+  const auto patch = part.delta->patched.find(entry.path);
+  if (patch == part.delta->patched.end()) return writer.add(entry, same, stop);
+  Entry sent = entry;
+  sent.size = patch->second.sent;
+  SentPieces pieces(same, patch->second);
+  return writer.add(sent, pieces, stop);
 }
 
 Result<void> fill(Spool& spool, const recipe::Source& source, Encoding encoding, const Part& part, const std::stop_token& stop) {
@@ -125,10 +170,7 @@ Result<void> fill(Spool& spool, const recipe::Source& source, Encoding encoding,
     if (is_listed) ++seen;
     if (!is_sent(part, entry)) return {};
     if (entry.kind != Entry::Kind::file || !part.manifest) return writer.add(entry, content, stop);
-    if (is_listed) {
-      ListedContent same(content, entry, listed->second);
-      return writer.add(entry, same, stop);
-    }
+    if (is_listed) return add_listed(writer, part, entry, content, listed->second, stop);
     // An archive has files that are in no list; it can't have changed unnoticed.
     if (source.directory && release::can_be_listed(entry.path)) return std::unexpected(changed_after_listing(shown(entry.path)));
     return writer.add(entry, content, stop);

@@ -15,6 +15,8 @@
 
 #include "core/digest.h"
 #include "transfer/archive_reader.h"
+#include "transfer/chunk_cache.h"
+#include "transfer/chunker.h"
 #include "transfer/revision.h"
 #include "transfer/signals_blocked.h"
 #include "transfer/sum_cache.h"
@@ -23,16 +25,33 @@
 namespace kirikae::transfer {
 namespace {
 
-Result<std::string> sum_of(Content& content, const std::stop_token& stop) {
+// Sets what is found by reading the file.
+Result<void> read_through(Listed& listed, Content& content, const std::stop_token& stop) {
   std::array<char, 64 * 1024> buffer;
   Sha256 sum;
+  std::optional<Chunker> chunker;
+  if (listed.entry.size >= release::least_chunked) chunker.emplace();
   TRY(content.open());
   for (;;) {
     if (stop.stop_requested()) return std::unexpected(cancelled_error());
     TRY_ASSIGN(const std::size_t size, content.read(buffer));
-    if (size == 0) return sum.hex();
+    if (size == 0) break;
     sum.update({buffer.data(), size});
+    if (chunker) chunker->update({buffer.data(), size});
   }
+  listed.sha256 = sum.hex();
+  if (chunker) listed.chunks = std::make_shared<const release::Chunks>(chunker->finish());
+  return {};
+}
+
+// Sets what an earlier run has found of a file that is still the same. Whether all of it was there.
+bool recall(Listed& listed, const struct stat& info, const SumCache& sums, const ChunkCache& chunks) {
+  auto known = sums.find(listed.entry.path, info);
+  if (!known) return false;
+  listed.sha256 = *std::move(known);
+  if (listed.entry.size < release::least_chunked) return true;
+  listed.chunks = chunks.find(listed.sha256);
+  return listed.chunks != nullptr;
 }
 
 // A file of a directory that is to be read after the walk.
@@ -52,12 +71,10 @@ Result<void> read_all(const std::string& folder, const std::vector<Unread>& file
     for (std::size_t i = next++; i < files.size() && !failed; i = next++) {
       Listed& listed = entries[files[i].index];
       const auto content = content_of(folder + '/' + listed.entry.path, files[i].info);
-      auto sum = sum_of(*content, stop);
-      if (sum) {
-        listed.sha256 = *std::move(sum);
-      } else if (!failed.exchange(true)) {
+      auto read = read_through(listed, *content, stop);
+      if (!read && !failed.exchange(true)) {
         const std::lock_guard lock(mutex);
-        error = std::move(sum).error();
+        error = std::move(read).error();
       }
     }
   };
@@ -74,7 +91,8 @@ Result<void> read_all(const std::string& folder, const std::vector<Unread>& file
 
 Result<std::vector<Listed>> list_directory(const recipe::DirectorySource& source, const std::string& cache_folder, const std::stop_token& stop) {
   const auto begun = static_cast<std::int64_t>(std::time(nullptr));
-  SumCache cache = SumCache::load(cache_folder, source.path);
+  SumCache sums = SumCache::load(cache_folder, source.path);
+  const ChunkCache chunks(cache_folder);
   std::vector<Listed> all;
   std::vector<Unread> unread;
   std::vector<Unread> files;
@@ -83,9 +101,8 @@ Result<std::vector<Listed>> list_directory(const recipe::DirectorySource& source
     if (entry.kind == Entry::Kind::file) {
       const struct stat& info = *content.listed();
       files.push_back({all.size(), info});
-      if (auto known = cache.find(entry.path, info)) {
+      if (recall(listed, info, sums, chunks)) {
         TRY(content.open());
-        listed.sha256 = *std::move(known);
       } else {
         unread.push_back(files.back());
       }
@@ -96,8 +113,12 @@ Result<std::vector<Listed>> list_directory(const recipe::DirectorySource& source
   TRY(walk_tree(source, stop, visit));
   TRY(read_all(source.path, unread, all, stop));
   if (unread.empty()) return all;
-  for (const Unread& file : files) cache.put(all[file.index].entry.path, file.info, all[file.index].sha256, begun);
-  cache.save();
+  for (const Unread& file : files) sums.put(all[file.index].entry.path, file.info, all[file.index].sha256, begun);
+  sums.save();
+  for (const Unread& file : unread) {
+    if (all[file.index].chunks) chunks.keep(all[file.index].sha256, *all[file.index].chunks);
+  }
+  chunks.prune();
   return all;
 }
 
@@ -113,7 +134,7 @@ Result<std::vector<Listed>> list_archive(const recipe::ArchiveSource& source, st
       listed = all[at->second];
       listed.entry.path = entry.path;
     } else if (entry.kind == Entry::Kind::file) {
-      TRY_ASSIGN(listed.sha256, sum_of(content, stop));
+      TRY(read_through(listed, content, stop));
     }
     if (listed.entry.kind == Entry::Kind::file) files[entry.path] = all.size();
     all.push_back(std::move(listed));
@@ -154,7 +175,8 @@ Result<Listing> list_source(const recipe::Source& source, const std::string& cac
     return std::unexpected(Error(ErrorCode::internal, "a source that is neither directory nor archive"));
   }
   release::Manifest manifest;
-  for (const auto& [entry, sha256, linked] : listing.entries) {
+  for (const auto& [entry, sha256, linked, chunks] : listing.entries) {
+    if (chunks) listing.chunks.emplace(sha256, chunks);
     if (entry.kind == Entry::Kind::directory) continue;
     ++listing.summary.files;
     listing.summary.bytes += entry.size;

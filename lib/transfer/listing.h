@@ -15,15 +15,17 @@
 namespace kirikae::transfer {
 
 struct Listed {
-  Entry entry;         // a hard link is a file here, as it will be one in the release
-  std::string sha256;  // of a file
-  bool linked = false;  // it is one of several names of a file
+  Entry entry;                                      // a hard link is a file here, as it will be one in the release
+  std::string sha256;                               // of a file
+  bool linked = false;                              // it is one of several names of a file
+  std::shared_ptr<const release::Chunks> chunks{};  // of a large file
 };
 struct Listing {
   std::vector<Listed> entries;  // as the source has them
   SourceSummary summary;        // with a revision in any case: where nothing else is known, the sum of the list
   // The files that may come from another release; those with names that can't be listed, and those with several names, may not.
   std::shared_ptr<const release::Manifest> manifest;
+  release::ChunkLists chunks;  // of its large files
 };
 // Reads every file of which `cache_folder` has no sum from an earlier run, several at the same time. Errors: as examine().
 Result<Listing> list_source(const recipe::Source& source, const std::string& cache_folder, const std::stop_token& stop);

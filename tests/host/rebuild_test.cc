@@ -5,13 +5,18 @@
 #include <fstream>
 #include <set>
 
+#include <fmt/format.h>
+
 #include "core/digest.h"
 #include "host/releases.h"
 #include "release/manifest.h"
 #include "support/catch.h"
+#include "support/noise.h"
 
 namespace kirikae::test {
 namespace {
+
+using Catch::Matchers::ContainsSubstring;
 
 struct File {
   std::string content;
@@ -30,6 +35,38 @@ release::Manifest manifest_of(const Files& files) {
 // Large enough to be moved.
 std::string large(char what) { return std::string(20'000, what); }
 
+// Each of 20,000 bytes, which is as good as any.
+release::Chunks chunks_of(const std::string& content) {
+  release::Chunks chunks;
+  for (std::size_t at = 0; at < content.size(); at += 20'000) {
+    const auto bytes = content.substr(at, 20'000);
+    chunks.push_back({static_cast<std::uint32_t>(bytes.size()),
+                      std::stoull(to_hex(sha256_bytes(bytes)).substr(0, 16), nullptr, 16)});
+  }
+  return chunks;
+}
+
+release::ChunkLists chunks_of(const Files& one, const Files& other) {
+  release::ChunkLists lists;
+  for (const Files* files : {&one, &other}) {
+    for (const auto& [path, file] : *files) {
+      if (file.content.size() < release::least_chunked) continue;
+      lists[to_hex(sha256_bytes(file.content))] = std::make_shared<const release::Chunks>(chunks_of(file.content));
+    }
+  }
+  return lists;
+}
+
+std::string sent_of(const std::string& content, const release::Patch& patch) {
+  std::string sent;
+  std::size_t at = 0;
+  for (const auto& piece : patch.pieces) {
+    if (piece.from.empty()) sent += content.substr(at, piece.size);
+    at += piece.size;
+  }
+  return sent;
+}
+
 struct Way {
   bool link = false, full = false;
   std::set<std::string, std::less<>> unusable{};
@@ -45,19 +82,32 @@ class Rebuilding {
     if (!site.disk.exists("releases/" + id)) REQUIRE(site.control.run(host::prepare(site.layout(), Site::info(id))).status == 0);
     const auto next = manifest_of(files);
     const auto before = base.empty() ? release::Manifest() : manifest_of(files_.at(base));
-    const auto delta = release::delta_between(before, next, way.unusable);
-    std::map<std::string, std::string> sent{{".part/removed", delta.removed}, {".part/added", delta.added}, {".part/moved", moves_text(delta)}};
+    const auto chunks = chunks_of(files, base.empty() ? Files() : files_.at(base));
+    const auto delta = release::delta_between({before, way.unusable, {}, &chunks}, next);
+    std::map<std::string, std::string> sent;
     std::map<std::string, mode_t> modes;
     for (const auto& [path, file] : files) {
       const auto slash = path.find('/');
       if (slash != std::string::npos) sent[path.substr(0, slash + 1)] = {};
       if (delta.reused.contains(path)) continue;
-      sent[path] = file.content;
+      const auto patch = delta.patched.find(path);
+      sent[path] = patch == delta.patched.end() ? file.content : sent_of(file.content, patch->second);
       modes[path] = file.mode;
     }
-    sent_ = sent.size() - 3;
-    host::Rebuild rebuild{".part", release::digest_of(next), base, base.empty() ? "" : release::digest_of(before), way.link, way.full};
-    return send(site.shell, site.disk, host::receive(site.layout(), id, "none", site.facts(), rebuild), tar(sent, modes));
+    sent_ = sent.size();
+    for (const auto& [name, text] : {std::pair("removed", delta.removed), std::pair("added", delta.added),
+                                     std::pair("moved", moves_text(delta))}) {
+      sent[fmt::format(".part/{}", name)] = text;
+    }
+    for (const auto& [name, text] :
+         {std::pair("chunks_added", delta.chunks_added), std::pair("chunks_gone", delta.chunks_gone),
+          std::pair("patched", patches_text(delta, next))}) {
+      if (!text.empty()) sent[fmt::format(".part/{}", name)] = text;
+    }
+    host::Rebuild rebuild{
+        ".part", release::digest_of(next), base, base.empty() ? "" : release::digest_of(before), way.link, way.full};
+    return send(site.shell, site.disk, host::receive(site.layout(), id, "none", site.facts(), rebuild),
+                tar(sent, modes));
   }
   [[nodiscard]] std::size_t sent() const { return sent_; }  // files and folders
 
@@ -77,7 +127,17 @@ class Rebuilding {
       CHECK((site.disk.mode("releases/" + id + "/" + path) & 0777U) == file.mode);
     }
     const auto kept = ".kirikae/manifests/" + id;
-    CHECK(site.disk.list(kept) == std::vector<std::string>{"files", "stats", "sum"});
+    release::ChunkLists chunks;
+    if (site.disk.exists(kept + "/chunks")) {
+      const auto lists = release::parse_chunks(site.disk.read(kept + "/chunks"));
+      REQUIRE(lists);
+      chunks = *lists;
+    }
+    CHECK(chunks.size() == chunks_of(files, {}).size());
+    for (const auto& [sum, list] : chunks_of(files, {})) CHECK(*chunks.at(sum) == *list);
+    auto names = site.disk.list(kept);
+    std::erase(names, "chunks");
+    CHECK(names == std::vector<std::string>{"files", "stats", "sum"});
     CHECK(site.disk.read(kept + "/files") == release::to_text(manifest_of(files)));
     CHECK(site.disk.read(kept + "/sum") == release::digest_of(manifest_of(files)) + "\n");
     CHECK(site.facts().releases.back().manifest == release::digest_of(manifest_of(files)));
@@ -143,6 +203,40 @@ TEST_CASE("what a host has in another release is taken from there, whatever it i
   INFO(ended);
   REQUIRE(ended.status == 0);
   host.check(id3);
+}
+
+TEST_CASE("a large file is put together from pieces of the base's files and of what is sent, and has to have its sum") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Rebuilding host(shell);
+  Files files{{"a large 'file'", {noise(2'000'000, 1), 0640}}, {"another", {noise(1'100'000, 2)}}, {"small", {"s"}}};
+  REQUIRE(host.receive(id1, files).status == 0);
+  host.check(id1);
+  const std::string first = files["a large 'file'"].content;
+  files["a large 'file'"] = {first.substr(100'000, 500'000) + noise(1234, 3) + first.substr(600'000) + noise(70'000, 4),
+                             0750};
+  files["new"] = {noise(5, 5) + files["another"].content};  // nothing in common: these chunks aren't cut by content
+  files["twice"] = {first.substr(0, 20'000) + files["another"].content};
+  SECTION("as they were") {
+    const auto ended = host.receive(id2, files, id1);
+    INFO(ended);
+    REQUIRE(ended.status == 0);
+    host.check(id2);
+    // And on: with chunks that were taken over, and such as go.
+    files.erase("another");
+    REQUIRE(host.receive(id3, files, id2).status == 0);
+    host.check(id3);
+  }
+  SECTION("edited in secret") {
+    host.change_in_secret(id1 + "/another");
+    const auto ended = host.receive(id2, files, id1);
+    INFO(ended);
+    CHECK(ended.status == host::base_changed);
+    CHECK_THAT(ended.out, ContainsSubstring("changed=./twice\n"));
+    CHECK_THAT(ended.out, !ContainsSubstring("changed=./a large"));
+    REQUIRE(host.receive(id2, files, id1, {false, false, {"another", "twice"}}).status == 0);
+    CHECK(host.site.disk.read("releases/" + id2 + "/twice") == files["twice"].content);
+  }
 }
 
 TEST_CASE("what was changed on the host since it was deployed is told, and then comes again") {

@@ -6,6 +6,7 @@
 
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/noise.h"
 
 using namespace kirikae::test;
 using Catch::Matchers::ContainsSubstring;
@@ -13,13 +14,6 @@ using Catch::Matchers::ContainsSubstring;
 namespace {
 
 namespace fs = std::filesystem;
-
-// Bytes that no packing makes smaller.
-std::string noise(std::size_t size, unsigned seed) {
-  std::string bytes(size, '\0');
-  for (char& byte : bytes) byte = static_cast<char>((seed = seed * 1664525U + 1013904223U) >> 24U);
-  return bytes;
-}
 
 // What the table of hosts says was sent to a host: "34.1 kB".
 std::uint64_t sent_bytes(const World& world, const FarmHost& host) {
@@ -135,4 +129,77 @@ TEST_CASE("the plan tells what would be sent, and what comes from where") {
   INFO(ran);
   REQUIRE(ran.status == 0);
   REQUIRE_THAT(ran.out, Catch::Matchers::Matches(R"([\s\S]*upload +\d+ files?, [\d.]+ k?B, packed as \w+; \d+ of \d+ files, 5\d\d\.\d kB, copied from )" + first + R"([\s\S]*)"));
+}
+
+TEST_CASE("of a large file that has changed a little, only the changed parts are sent, be it renamed or not") {
+  World world({.hosts = 2});
+  std::string jar = noise(3'000'000, 8);
+  world.write_app("1");
+  world.write("app/lib/app-1.jar", jar);
+  world.write_manifest();
+  world.write_recipe();
+  REQUIRE(sent_bytes(world, world.host(0)) > 3'000'000);
+  jar.replace(1'000'000, 10, "0123456789");
+  jar.insert(2'000'000, "some more");
+  SECTION("from here") { world.write("app/lib/app-1.jar", jar); }
+  SECTION("from another machine, with another name") {
+    fs::remove_all(world / "cache");
+    fs::remove(world.site() / "app/lib/app-1.jar");
+    world.write("app/lib/app-2.jar", jar);
+  }
+  const std::string name =
+      fs::exists(world.site() / "app/lib/app-2.jar") ? "current/lib/app-2.jar" : "current/lib/app-1.jar";
+  fs::permissions(world.site() / "app" / name.substr(8), fs::perms::owner_all | fs::perms::group_read);
+  world.write_manifest();
+  const Ran plan = world.deploy({"plan", "production"});
+  INFO(plan);
+  REQUIRE_THAT(plan.out, ContainsSubstring("files and parts of 1, "));
+  REQUIRE(sent_bytes(world, world.host(0)) < 120'000);
+  for (const auto& host : world.hosts()) {
+    REQUIRE(host.read(name) == jar);
+    REQUIRE(fs::status(host / name).permissions() == (fs::perms::owner_all | fs::perms::group_read));
+    REQUIRE(fs::last_write_time(host / name) == fs::last_write_time(world.host(0) / name));
+  }
+  REQUIRE(world.broken_invariants() == "");
+}
+
+TEST_CASE("a part of a large file that is not what it was any more is noticed, and the file comes whole") {
+  World world;
+  std::string jar = noise(3'000'000, 8);
+  world.write_app("1");
+  world.write("app/app.jar", jar);
+  world.write_recipe();
+  REQUIRE(world.deploy({"production"}).status == 0);
+  { std::fstream(world.host(0) / "current/app.jar", std::ios::in | std::ios::out) << "edited"; }
+  jar.replace(1'000'000, 10, "0123456789");
+  world.write("app/app.jar", jar);
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE_THAT(ran.err, ContainsSubstring("1 file of release") && ContainsSubstring("is sent again: app.jar"));
+  REQUIRE(world.host(0).read("current/app.jar") == jar);
+}
+
+TEST_CASE("what only an older release has comes from there") {
+  World world;
+  world.write_app("1");
+  world.write("app/data/old", noise(200'000, 1));
+  world.write("app/data/both", noise(300'000, 2));
+  world.write_recipe();
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string oldest = world.host(0).live();
+  fs::remove(world.site() / "app/data/old");
+  world.write("app/data/new", noise(400'000, 3));
+  REQUIRE(world.deploy({"production"}).status == 0);
+  world.write("app/data/old again", noise(200'000, 1));
+  SECTION("as it was") { REQUIRE(sent_bytes(world, world.host(0)) < 20'000); }
+  SECTION("edited since") {
+    world.host(0).write("releases/" + oldest + "/data/old", noise(200'000, 4));
+    const Ran ran = world.deploy({"production"});
+    INFO(ran);
+    REQUIRE(ran.status == 0);
+    REQUIRE_THAT(ran.err, ContainsSubstring("is sent again: data/old again"));
+  }
+  REQUIRE(world.host(0).read("current/data/old again") == noise(200'000, 1));
+  REQUIRE(world.host(0).read("current/data/new") == noise(400'000, 3));
 }

@@ -20,7 +20,8 @@ struct Source {
     list = *transfer::list_source(source, folder / "cache", {});
     auto base = *list.manifest;
     base.at("changed").size = 5;
-    part = {".part", std::make_shared<const release::Delta>(release::delta_between(base, *list.manifest)), list.manifest};
+    part = {".part", std::make_shared<const release::Delta>(release::delta_between({base}, *list.manifest)),
+            list.manifest};
   }
   Result<std::string> packed() {
     auto artifact = transfer::pack(source, Encoding::none, folder / "cache", {}, part);
@@ -44,6 +45,32 @@ TEST_CASE("a part has its own folder first, every folder, and the files that are
   const auto said = run_program({"tar", "-xOf", file, ".part/added"}).output;
   CHECK(said == source.part.delta->added);
   CHECK_THAT(said, ContainsSubstring("./changed\t"));
+}
+
+TEST_CASE("of a file that is patched, the pieces that aren't there are sent in its place, and all of it is looked at") {
+  Source source;
+  const std::string content = "0123456789";
+  source.folder.write("tree/changed", content);
+  source.list = *transfer::list_source(source.source, source.folder / "cache", {});
+  release::Delta delta = release::delta_between({*source.list.manifest}, *source.list.manifest);
+  delta.reused.erase("changed");
+  delta.patched["changed"] = {{{{}, 0, 2}, {"kept", 5, 3}, {{}, 2, 1}, {"changed", 0, 4}}, 3};
+  delta.chunks_gone = "gone\n";
+  source.part = {".part", std::make_shared<const release::Delta>(delta), source.list.manifest};
+  SECTION("as listed") {
+    const auto packed = source.packed();
+    REQUIRE(packed);
+    const auto file = source.folder.write("packed.tar", *packed);
+    const auto print = [&](const std::string& name) { return run_program({"tar", "-xOf", file, name}).output; };
+    CHECK(print("changed") == "015");
+    CHECK(print(".part/patched") == "4\t644\t./changed\n0\t2\t=\n5\t3\t./kept\n2\t1\t=\n0\t4\t./changed\n");
+    CHECK(print(".part/chunks_gone") == "gone\n");
+    CHECK_THAT(run_program({"tar", "-tf", file}).output, !ContainsSubstring("chunks_added"));
+  }
+  SECTION("changed in what is not sent") {
+    source.folder.write("tree/changed", "012345678X");
+    CHECK_THAT(source.packed().error().message, ContainsSubstring("'changed' changed after it was listed"));
+  }
 }
 
 TEST_CASE("a source that changes after it was listed is an error that names what has changed") {

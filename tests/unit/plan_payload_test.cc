@@ -87,6 +87,34 @@ TEST_CASE("hosts that build on the same files share what is sent; a tarball buil
   CHECK(scene.unpack().rebuild->base.empty());
 }
 
+TEST_CASE(
+    "what the base hasn't comes from the host's other releases; hosts that need nothing of these share what is sent") {
+  Scene scene;
+  scene.source.manifest = std::make_shared<const Manifest>(files("abc", 100'000));
+  scene.has(first, files("cx", 100'000));
+  scene.has(second, files("ab", 100'000));
+  CHECK(scene.unpack().delta->reused_bytes == 300'000);
+  SECTION("but not what is replaced there") {
+    scene.source.replaced = {"c"};
+    CHECK(scene.unpack().delta->reused_bytes == 200'000);
+  }
+  SECTION("once it has answered that something isn't what it was, from the base alone") {
+    const Unpack again = unpack_again(scene.source, scene.unpack(), {"c"});
+    CHECK(again.delta->reused == release::Paths{"a", "b"});
+  }
+  SECTION("shared") {
+    PayloadChoice choice(scene.source);
+    const Unpack one = choice.unpack_for(scene.facts, scene.whole);
+    scene.facts.releases.erase(scene.facts.releases.begin());
+    const Unpack other = choice.unpack_for(scene.facts, scene.whole);
+    CHECK(one.delta != other.delta);
+    scene.facts.releases.insert(scene.facts.releases.begin(),
+                                {first, release::State::good, {}, {}, release::digest_of(files("xy", 100'000))});
+    scene.source.known[scene.facts.releases[0].manifest] = std::make_shared<const Manifest>(files("xy", 100'000));
+    CHECK(choice.unpack_for(scene.facts, scene.whole).delta == other.delta);
+  }
+}
+
 TEST_CASE("what is replaced in a release by a link or a template is sent each time, with all that lies in it") {
   Scene scene;
   const release::FileSpec spec{0644, 1000, std::string(64, 'a')};

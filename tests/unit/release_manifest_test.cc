@@ -66,7 +66,7 @@ TEST_CASE("a manifest that a host has made up is refused") {
 TEST_CASE("what is the same under the same name is reused, and only what differs is told") {
   const Manifest base{{"same", file("1")}, {"changed", file("2")}, {"gone", file("3")}};
   const Manifest next{{"same", file("1")}, {"changed", file("2b")}, {"new", file("4")}};
-  const Delta delta = delta_between(base, next);
+  const Delta delta = delta_between({base}, next);
   CHECK(delta.reused == std::set<std::string, std::less<>>{"same"});
   CHECK(delta.reused_bytes == 100'000);
   CHECK(delta.removed == to_text({{"changed", file("2")}, {"gone", file("3")}}));
@@ -76,8 +76,11 @@ TEST_CASE("what is the same under the same name is reused, and only what differs
 
 TEST_CASE("what has moved, and what has another mode, is found by its content; little files are sent") {
   const Manifest base{{"lib/jar", file("big")}, {"tool", file("tool")}, {"small", file("s", 100)}};
-  const Manifest next{{"vendor/jar", file("big")}, {"copy", file("big")}, {"tool", file("tool", 100'000, 0755)}, {"little", file("s", 100)}};
-  const Delta delta = delta_between(base, next);
+  const Manifest next{{"vendor/jar", file("big")},
+                      {"copy", file("big")},
+                      {"tool", file("tool", 100'000, 0755)},
+                      {"little", file("s", 100)}};
+  const Delta delta = delta_between({base}, next);
   CHECK(moves_text(delta) == "./lib/jar\t./copy\t\n./tool\t./tool\t755\n./lib/jar\t./vendor/jar\t\n");
   CHECK(delta.reused == std::set<std::string, std::less<>>{"copy", "tool", "vendor/jar"});
   CHECK(delta.reused_bytes == 300'000);
@@ -88,7 +91,7 @@ TEST_CASE("what has moved, and what has another mode, is found by its content; l
 TEST_CASE("what isn't what it was is neither kept nor moved, and is told as removed and added") {
   const Manifest base{{"a", file("1")}, {"b", file("2")}};
   const Manifest next{{"a", file("1")}, {"b", file("2")}, {"c", file("1")}};
-  const Delta delta = delta_between(base, next, {"a"});
+  const Delta delta = delta_between({base, {"a"}}, next);
   CHECK(delta.reused == std::set<std::string, std::less<>>{"b"});
   CHECK(delta.removed == to_text({{"a", file("1")}}));
   CHECK(delta.added == to_text({{"a", file("1")}, {"c", file("1")}}));
@@ -97,8 +100,66 @@ TEST_CASE("what isn't what it was is neither kept nor moved, and is told as remo
 
 TEST_CASE("a release without a base is all of it") {
   const Manifest next{{"a", file("1")}};
-  const Delta delta = delta_between({}, next);
+  const Delta delta = delta_between({{}}, next);
   CHECK(delta.reused.empty());
   CHECK(delta.removed.empty());
   CHECK(delta.added == to_text(next));
+}
+
+TEST_CASE("what the base hasn't is taken from other releases, the base before these and each in its turn") {
+  const Manifest base{{"a", file("1")}}, other{{"a", file("2")}, {"b", file("1")}, {"c", file("3")}},
+      oldest{{"z", file("3")}, {"y", file("4")}};
+  const Manifest next{
+      {"n1", file("1")}, {"n2", file("2", 100'000, 0755)}, {"n3", file("3")}, {"n4", file("4")}, {"n5", file("5")}};
+  const Delta delta = delta_between({base, {"../older/y"}, {{"other", &other}, {"older", &oldest}}}, next);
+  CHECK(moves_text(delta) == "./a\t./n1\t\n./../other/a\t./n2\t755\n./../other/c\t./n3\t\n");
+  CHECK(delta.reused_bytes == 300'000);
+}
+
+namespace {
+
+// Large files whose chunks are known: of the first, all but one is in the second, too.
+struct Large {
+  const Chunk same{1 << 20, 1};
+  const std::string old = file("old").sha256, changed = file("changed").sha256;
+  ChunkLists chunks{{old, std::make_shared<const Chunks>(Chunks{same, {9, 2}})},
+                    {changed, std::make_shared<const Chunks>(Chunks{{7, 3}, same})}};
+  static FileSpec of(const std::string& content, std::uint64_t size) { return file(content, size); }
+  Manifest base{{"jar", of("old", least_chunked + 9)}};
+  Manifest next{{"jar", of("changed", least_chunked + 7)}};
+};
+
+}  // namespace
+
+TEST_CASE("a large file that has changed is put together from the base's") {
+  Large large;
+  const Delta delta = delta_between({large.base, {}, {}, &large.chunks}, large.next);
+  REQUIRE(delta.patched.contains("jar"));
+  CHECK(delta.reused.empty());
+  CHECK(delta.reused_bytes == least_chunked);
+  CHECK(delta.added == to_text(large.next));
+  CHECK(patches_text(delta, large.next) == "2\t644\t./jar\n0\t7\t=\n0\t1048576\t./jar\n");
+  CHECK(delta.chunks_gone == large.old + '\n');
+  CHECK(delta.chunks_added == chunks_line(large.changed, *large.chunks.at(large.changed)));
+}
+
+TEST_CASE("a large file is sent whole where the base's is none, isn't what it was, or isn't known") {
+  Large large;
+  Paths unusable;
+  SECTION("small") { large.base["jar"].size = least_chunked - 1; }
+  SECTION("edited") { unusable = {"jar"}; }
+  SECTION("unknown") { large.chunks.erase(large.old); }
+  const Delta delta = delta_between({large.base, unusable, {}, &large.chunks}, large.next);
+  CHECK(delta.patched.empty());
+  CHECK(delta.reused_bytes == 0);
+  CHECK(delta.chunks_added == chunks_line(large.changed, *large.chunks.at(large.changed)));
+}
+
+TEST_CASE("the list of chunks stays where the large files do") {
+  Large large;
+  large.next = {{"renamed", large.base.at("jar")}};
+  const Delta delta = delta_between({large.base, {}, {}, &large.chunks}, large.next);
+  CHECK(delta.chunks_gone.empty());
+  CHECK(delta.chunks_added.empty());
+  CHECK(delta.patched.empty());
 }
