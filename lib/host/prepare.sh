@@ -11,7 +11,7 @@ kk_prepare() {
   fi
   # All at once where nothing is in the way.
   [ -d "$kk_states" ] && [ -d "$kk_shared" ] && [ -d "$kk_releases" ] ||
-    mkdir -p "$kk_releases" "$kk_shared" "$kk_own" "$kk_states" 2>/dev/null || :
+    mkdir -p "$kk_releases" "$kk_shared" "$kk_own/manifests" "$kk_states" 2>/dev/null || :
   for kk_d in "$kk_releases" "$kk_shared" "$kk_own" "$kk_states"; do
     [ -d "$kk_d" ] || mkdir -p "$kk_d" || kk_fail "can't make '$kk_d': give '$kk_root' to '$(id -un)'"
   done

@@ -5,8 +5,8 @@
 # .kirikae/manifests/ID/ has: `files`, a line `./PATH<tab>MODE SIZE<tab>SHA256` each, sorted; `stats`, what the file system said of them
 # when they had arrived, `./PATH<tab>MODE SIZE<tab>TIME`, sorted; `chunks`, where there are large files, a line for each content,
 # `SHA256<tab>CHUNKS`, which only the client reads; and `sum`, the sha256 of `files`.
-# kk_part is the folder in the release that has come with it: `removed` and `added`, lines of such lists, and `moved`; and where there is any use for
-# them, `chunks_added`, `chunks_gone` (what begins the lines) and `patched`.
+# kk_part is the folder in the release that has come with it: `files` and `chunks` as they are kept; or where the rest comes from another release, `removed`,
+# `added`, lines of `files`, and `moved`; and where there is any use for them, `chunks_added`, `chunks_gone` (what begins the lines) and `patched`.
 # Status 10: the release that was to be taken from isn't what it was; `changed=PATH` says where, `changed=*` that nothing of it can be used.
 
 kk_rebuild() {
@@ -20,14 +20,13 @@ kk_rebuild() {
     kk_in_common
     kk_reuse
   else
-    mv "$kk_lists/added" "$kk_lists/files"
-    [ ! -f "$kk_lists/chunks_added" ] || mv "$kk_lists/chunks_added" "$kk_lists/chunks"
     # Without find and stat as Linux has them, every payload is sent whole.
     kk_stats 2>/dev/null || {
       rm -rf "$kk_lists"
       return 0
     }
   fi
+  # What was of use on the way.
   for kk_d in "$kk_lists"/*; do
     case ${kk_d##*/} in files | stats | chunks) ;; *) set -- "$@" "$kk_d" ;; esac
   done
@@ -70,9 +69,10 @@ kk_in_common() {
 kk_reuse() {
   [ ! -s "$kk_lists/names" ] || kk_copy_kept
   : >"$kk_lists/made"
+  : >"$kk_lists/made_names"
   [ ! -s "$kk_lists/moved" ] || kk_move
   [ ! -f "$kk_lists/patched" ] || kk_patch
-  sort "$kk_lists/made" >"$kk_lists/made_names"
+  [ ! -s "$kk_lists/made" ] || sort "$kk_lists/made" >"$kk_lists/made_names"
   kk_stats || kk_fail "can't list the files of release '$kk_release'"
   # All that was taken over has to be what it was when it arrived, and what was moved or put together has to have the right sum.
   kk_both "$kk_b/stats" "$kk_lists/stats" | cut -f 1 >"$kk_lists/well"
@@ -146,9 +146,9 @@ kk_patch() {
 # kk_lists/stats. Names that a line can't hold are in no list.
 kk_stats() {
   {
-    find . -type f ! -path '*[[:cntrl:]]*' -printf '%p\t%m %s\t%T@\n' >"$kk_lists/found" 2>/dev/null ||
-      find . -type f ! -path '*[[:cntrl:]]*' -exec stat -c "%n$kk_tab%a %s$kk_tab%y" {} + >"$kk_lists/found"
-  } && sort "$kk_lists/found" >"$kk_lists/stats"
+    find . -type f ! -path '*[[:cntrl:]]*' -printf '%p\t%m %s\t%T@\n' >"$kk_lists/stats" 2>/dev/null ||
+      find . -type f ! -path '*[[:cntrl:]]*' -exec stat -c "%n$kk_tab%a %s$kk_tab%y" {} + >"$kk_lists/stats"
+  } && sort -o "$kk_lists/stats" "$kk_lists/stats"
 }
 
 # PATH<tab>SHA256 of the files that standard input names, each name ended by a NUL.

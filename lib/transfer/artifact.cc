@@ -138,15 +138,19 @@ Result<void> say(TarWriter& writer, const Part& part, const std::stop_token& sto
     return writer.add(entry, content, stop);
   };
   TRY(add(Entry::Kind::directory, part.folder, {}));
-  TRY(add(Entry::Kind::file, part.folder + "/removed", part.delta->removed));
-  TRY(add(Entry::Kind::file, part.folder + "/added", part.delta->added));
-  TRY(add(Entry::Kind::file, part.folder + "/moved", release::moves_text(*part.delta)));
-  for (const auto& [name, text] :
-       {std::pair("/chunks_added", part.delta->chunks_added), std::pair("/chunks_gone", part.delta->chunks_gone),
-        std::pair("/patched", release::patches_text(*part.delta, *part.manifest))}) {
-    if (!text.empty()) TRY(add(Entry::Kind::file, part.folder + name, text));
+  const release::Delta& delta = *part.delta;
+  const auto add_all = [&](std::initializer_list<std::pair<std::string_view, std::string_view>> texts, bool even_empty) -> Result<void> {
+    for (const auto& [name, text] : texts) {
+      if (even_empty || !text.empty()) TRY(add(Entry::Kind::file, fmt::format("{}/{}", part.folder, name), text));
+    }
+    return {};
+  };
+  if (part.whole) {
+    TRY(add_all({{"files", delta.added}}, true));
+    return add_all({{"chunks", delta.chunks_added}}, false);
   }
-  return {};
+  TRY(add_all({{"removed", delta.removed}, {"added", delta.added}, {"moved", release::moves_text(delta)}}, true));
+  return add_all({{"chunks_added", delta.chunks_added}, {"chunks_gone", delta.chunks_gone}, {"patched", release::patches_text(delta, *part.manifest)}}, false);
 }
 
 Result<void> add_listed(TarWriter& writer, const Part& part, const Entry& entry, Content& content,

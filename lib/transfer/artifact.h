@@ -49,6 +49,7 @@ struct Part {
   std::string folder;  // in the stream, for what is said: a name that the source doesn't have
   std::shared_ptr<const release::Delta> delta;
   std::shared_ptr<const release::Manifest> manifest;  // what the source's files were when they were listed
+  bool whole = false;  // there is no release that the rest comes from
 };
 
 // Starts packing in a thread that ends with the artifact. The spool is an unlinked 0600 file in `cache_folder` (made 0700 where

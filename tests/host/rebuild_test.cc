@@ -5,8 +5,6 @@
 #include <fstream>
 #include <set>
 
-#include <fmt/format.h>
-
 #include "core/digest.h"
 #include "host/releases.h"
 #include "release/manifest.h"
@@ -95,14 +93,20 @@ class Rebuilding {
       modes[path] = file.mode;
     }
     sent_ = sent.size();
-    for (const auto& [name, text] : {std::pair("removed", delta.removed), std::pair("added", delta.added),
-                                     std::pair("moved", moves_text(delta))}) {
-      sent[fmt::format(".part/{}", name)] = text;
-    }
-    for (const auto& [name, text] :
-         {std::pair("chunks_added", delta.chunks_added), std::pair("chunks_gone", delta.chunks_gone),
-          std::pair("patched", patches_text(delta, next))}) {
-      if (!text.empty()) sent[fmt::format(".part/{}", name)] = text;
+    const auto tell = [&](const std::string& name, const std::string& text) { sent[".part/" + name] = text; };
+    const auto tell_if_any = [&](const std::string& name, const std::string& text) {
+      if (!text.empty()) tell(name, text);
+    };
+    if (base.empty()) {
+      tell("files", delta.added);
+      tell_if_any("chunks", delta.chunks_added);
+    } else {
+      tell("removed", delta.removed);
+      tell("added", delta.added);
+      tell("moved", moves_text(delta));
+      tell_if_any("chunks_added", delta.chunks_added);
+      tell_if_any("chunks_gone", delta.chunks_gone);
+      tell_if_any("patched", patches_text(delta, next));
     }
     host::Rebuild rebuild{
         ".part", release::digest_of(next), base, base.empty() ? "" : release::digest_of(before), way.link, way.full};
@@ -305,7 +309,7 @@ TEST_CASE("a payload without what was to come with it is an error") {
   Rebuilding host(shell);
   REQUIRE(host.site.control.run(host::prepare(host.site.layout(), Site::info(id1))).status == 0);
   const host::Rebuild rebuild{".other", std::string(64, 'a'), {}, {}, false, false};
-  const auto stream = tar({{".part/removed", ""}, {".part/added", ""}, {".part/moved", ""}, {"x", "1"}});
+  const auto stream = tar({{".part/files", ""}, {"x", "1"}});
   const auto ended = send(shell, host.site.disk, host::receive(host.site.layout(), id1, "none", host.site.facts(), rebuild), stream);
   INFO(ended);
   CHECK(ended.status == 1);

@@ -47,6 +47,17 @@ TEST_CASE("a part has its own folder first, every folder, and the files that are
   CHECK_THAT(said, ContainsSubstring("./changed\t"));
 }
 
+TEST_CASE("where there is no release that the rest comes from, a part has the list as the host keeps it") {
+  Source source;
+  release::Delta delta = release::delta_between({{}}, *source.list.manifest);
+  delta.chunks_added = "chunks\n";
+  source.part = {".part", std::make_shared<const release::Delta>(delta), source.list.manifest, true};
+  const auto file = source.folder.write("packed.tar", *source.packed());
+  CHECK(run_program({"tar", "--quoting-style=escape", "-tf", file}).output == ".part/\n.part/files\n.part/chunks\nchanged\ndir/\ndir/new\\nline\nkept\n");
+  CHECK(run_program({"tar", "-xOf", file, ".part/files"}).output == release::to_text(*source.list.manifest));
+  CHECK(run_program({"tar", "-xOf", file, ".part/chunks"}).output == "chunks\n");
+}
+
 TEST_CASE("of a file that is patched, the pieces that aren't there are sent in its place, and all of it is looked at") {
   Source source;
   const std::string content = "0123456789";
