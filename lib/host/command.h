@@ -24,10 +24,13 @@ struct Command {
   std::string input{};  // lines for its standard input, which is empty otherwise: what may stand in no environment either
 };
 
-// The script, ready to be sent; and the line that starts it, which every login shell passes on unharmed.
-// The protocol spoken from there on is in docs/design.md.
+// The script; and the line that starts what reads it, which every login shell passes on unharmed. It is given packed(), and where it
+// can't unpack that, says `plain_wanted`, forgets what has come behind it, and waits for plain(). The protocol spoken from there on is in docs/design.md.
 std::string_view script();
 std::string start_line();
+std::string packed(std::string_view script);
+std::string plain(std::string_view script);
+inline constexpr std::string_view plain_wanted = "kirikae-plain";
 
 // The same on a channel with a terminal, which is made fit for the script first: nothing may be sent before it has said `terminal_ready`.
 // Standard output and standard error are one there, and standard error's frames are not sent.

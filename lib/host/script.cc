@@ -1,4 +1,7 @@
 #include <fmt/format.h>
+#include <zlib.h>
+
+#include <new>
 
 #include "host/command.h"
 
@@ -13,8 +16,11 @@ namespace {
 // Whatever reads ahead would take the first steps for its own; `sh -s` does. `dd` reads exactly so many bytes in one go where it
 // knows `fullblock` (GNU, busybox), and elsewhere fails before it has read any; then byte by byte.
 constexpr std::string_view read_script =
-    R"(IFS= read -r n; )"
-    R"(K=$(dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$n" 2>/dev/null || echo echo there is no dd); eval "$K"; kk_serve)";
+    R"(kk_r() { IFS= read -r n; dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$n" 2>/dev/null; }; )"
+    R"(K=$(kk_r | gzip -dc 2>/dev/null) || K=; )"
+    R"(case $K in "") echo; echo kirikae-plain; )"
+    R"(while IFS= read -r n; do case $n in kirikae-plain) break ;; esac; done; K=$(kk_r || echo echo there is no dd) ;; esac; )"
+    R"(eval "$K"; kk_serve)";
 
 }  // namespace
 
@@ -29,6 +35,25 @@ std::string_view script() {
   }();
   return whole;
 }
+
+// Some 37 KB would not fit into what TCP sends before the first answer; a third of that does.
+std::string packed(std::string_view script) {
+  z_stream stream{};
+  constexpr int gzip_format = 16;
+  if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, MAX_WBITS + gzip_format, MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) throw std::bad_alloc();
+  std::string bytes(deflateBound(&stream, script.size()), '\0');
+  std::string input(script);
+  stream.next_in = reinterpret_cast<Bytef*>(input.data());
+  stream.avail_in = static_cast<uInt>(input.size());
+  stream.next_out = reinterpret_cast<Bytef*>(bytes.data());
+  stream.avail_out = static_cast<uInt>(bytes.size());
+  deflate(&stream, Z_FINISH);
+  bytes.resize(stream.total_out);
+  deflateEnd(&stream);
+  return fmt::format("{}\n{}", bytes.size(), bytes);
+}
+
+std::string plain(std::string_view script) { return fmt::format("\n{}\n{}\n{}", plain_wanted, script.size(), script); }
 
 std::string start_line() { return "exec /bin/sh -c '" + std::string(read_script) + "'"; }
 

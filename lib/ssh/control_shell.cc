@@ -39,6 +39,18 @@ std::string counted(std::string_view text) {
 
 std::string new_nonce() { return random_hex(16); }
 
+std::string script_for(const ShellChannel& channel) {
+  std::string script(host::script());
+  if (channel.wants_process()) script += fmt::format("echo; echo '{}' $$\n", process_mark);
+  return script;
+}
+
+// The one that nearly every channel is sent.
+const std::string& packed_script() {
+  static const std::string packed = host::packed(host::script());
+  return packed;
+}
+
 }  // namespace
 
 ControlShell::ControlShell(Link& link, std::unique_ptr<ShellChannel> channel, Mode mode)
@@ -46,9 +58,13 @@ ControlShell::ControlShell(Link& link, std::unique_ptr<ShellChannel> channel, Mo
   const std::string nonce = new_nonce();
   out_ = FrameParser(nonce);
   err_ = FrameParser(nonce);
-  std::string script(host::script());
-  if (channel_->wants_process()) script += fmt::format("echo; echo '{}' $$\n", process_mark);
-  queue_ = fmt::format("{}\n{}{} {}\n", script.size(), script, mode == Mode::control ? "control" : "data", nonce);
+  queue_ = channel_->wants_process() ? host::packed(script_for(*channel_)) : packed_script();
+  send(fmt::format("{} {}\n", mode == Mode::control ? "control" : "data", nonce));
+}
+
+void ControlShell::send(std::string_view text) {
+  queue_ += text;
+  if (!hello_) unheard_ += text;
 }
 
 void ControlShell::start_step(std::uint64_t id, const host::Command& command) {
@@ -56,22 +72,22 @@ void ControlShell::start_step(std::uint64_t id, const host::Command& command) {
   begun_ = err_ended_ = false;
   early_.clear();
   status_.reset();
-  if (!command.input.empty()) queue_ += "feed " + counted(command.input);
-  queue_ += fmt::format("{} {} {}", command.ours && mode_ == Mode::control ? "call" : "step", id, counted(command.text));
+  if (!command.input.empty()) send("feed " + counted(command.input));
+  send(fmt::format("{} {} {}", command.ours && mode_ == Mode::control ? "call" : "step", id, counted(command.text)));
 }
 
-void ControlShell::hold(std::string_view text) { queue_ += "hold " + counted(text); }
+void ControlShell::hold(std::string_view text) { send("hold " + counted(text)); }
 
-void ControlShell::cancel_step() { queue_ += fmt::format("cancel {}\n", id_); }
-void ControlShell::ping(std::uint64_t number) { queue_ += fmt::format("ping {}\n", number); }
+void ControlShell::cancel_step() { send(fmt::format("cancel {}\n", id_)); }
+void ControlShell::ping(std::uint64_t number) { send(fmt::format("ping {}\n", number)); }
 
 void ControlShell::quit() {
-  queue_ += "quit\n";
-  eof_wanted_ = true;
+  send("quit\n");
+  eof_wanted_ = quits_ = true;
 }
 
 std::size_t ControlShell::write_payload(std::string_view bytes) {
-  return queue_.empty() && !eof_wanted_ ? channel_->write(bytes) : 0;
+  return hello_ && queue_.empty() && !eof_wanted_ ? channel_->write(bytes) : 0;
 }
 
 // At once: it may be that nothing else happens any more that would wake us.
@@ -83,7 +99,7 @@ void ControlShell::end_payload() {
 void ControlShell::terminate_step() {
   constexpr char interrupt = '\x03';  // as typed: sshd passes on no signals to root's commands
   if (mode_ == Mode::terminal) queue_ += interrupt;
-  eof_wanted_ = term_wanted_ = true;
+  eof_wanted_ = term_wanted_ = quits_ = true;
 }
 
 void ControlShell::write_queue() {
@@ -97,7 +113,7 @@ void ControlShell::write_queue() {
   queue_.erase(0, written);
   if (!queue_.empty()) return;
   if (term_wanted_ && channel_->terminate()) term_wanted_ = false;
-  if (eof_wanted_ && !at_end_ && channel_->send_eof()) eof_wanted_ = false;
+  if (eof_wanted_ && (hello_ || quits_) && !at_end_ && channel_->send_eof()) eof_wanted_ = false;
 }
 
 void ControlShell::pump(const OutputFn& on_output) {
@@ -168,6 +184,7 @@ Result<void> ControlShell::take_frame(Stream stream, const Frame& frame) {
       hello_ = true;
       note_process();
       noise_.clear();
+      unheard_.clear();
       return {};
     case Word::pong:
       pong_ = std::max(pong_, frame.number);
@@ -191,6 +208,11 @@ void ControlShell::note_noise(std::string_view bytes) {
   noise_ += bytes;
   if (!ready_ && noise_.find(host::terminal_ready) != std::string::npos) {
     ready_ = true;
+    write_queue();
+  }
+  if (!plain_ && noise_.find(host::plain_wanted) != std::string::npos) {
+    plain_ = true;
+    queue_ = host::plain(script_for(*channel_)) + unheard_;
     write_queue();
   }
   if (noise_.size() > noise_limit) noise_.erase(0, noise_.size() - noise_limit);

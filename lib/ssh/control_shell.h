@@ -61,6 +61,7 @@ class ControlShell {
   [[nodiscard]] Deadline next_look() const;
 
  private:
+  void send(std::string_view text);
   void write_queue();
   bool read_stream(Stream stream, FrameParser& parser, const FrameParser::Sink& sink);
   Result<void> take_frame(Stream stream, const Frame& frame);
@@ -74,8 +75,11 @@ class ControlShell {
   FrameParser out_;
   FrameParser err_;
   std::string queue_;  // to be written
+  std::string unheard_;  // what was sent behind the script, until the hello: the host may ask for all of it once more
+  bool plain_ = false;   // it has asked
   bool ready_;         // for it
   bool eof_wanted_ = false;
+  bool quits_ = false;
   bool term_wanted_ = false;
 
   bool hello_ = false;

@@ -183,12 +183,17 @@ Control::Control(const Shell& shell, const Disk& disk, const std::string& mode, 
   output_ = std::move(out.read);
   error_ = std::move(err.read);
   const auto script = replaced(std::string(host::script()), "/bin/sh", shell.program);
-  say(std::to_string(script.size()) + "\n" + script + mode + " " + nonce_ + "\n");
+  const auto mode_line = mode + " " + nonce_ + "\n";
+  say(host::packed(script) + mode_line);
   const auto deadline = Deadline::in(std::chrono::seconds(10));
-  const bool hello = wait_for("hello 1");
-  while (hello && err_.find(frame("hello 1")) == std::string::npos && !deadline.passed())
-    read_some(deadline.poll_milliseconds());
-  if (err_.find(frame("hello 1")) == std::string::npos)
+  bool plain = false;
+  const auto said_hello = [this] { return out_.find(frame("hello 1")) != std::string::npos && err_.find(frame("hello 1")) != std::string::npos; };
+  while (!said_hello() && !deadline.passed() && read_some(deadline.poll_milliseconds())) {
+    if (plain || out_.find(host::plain_wanted) == std::string::npos) continue;
+    plain = true;
+    say(host::plain(script) + mode_line);
+  }
+  if (!said_hello())
     throw std::runtime_error(shell.name + " says no hello: " + out_ + err_);
 }
 
