@@ -25,6 +25,11 @@ kk_rebuild() {
       return 0
     }
   fi
+  kk_keep_lists
+}
+
+# kk_lists becomes what is kept of the release: `files` and `stats`, and nothing else that is there.
+kk_keep_lists() {
   for kk_d in "$kk_lists"/*; do
     case ${kk_d##*/} in files | stats) ;; *) set -- "$@" "$kk_d" ;; esac
   done
@@ -67,13 +72,17 @@ kk_reuse() {
     cut -f 1 "$kk_lists/files" >"$kk_lists/all"
     kk_names="$kk_lists/all"
   fi
-  if [ -s "$kk_names" ]; then
-    cut -f 1,3 "$kk_lists/files" >"$kk_lists/wanted"
-    tr '\n' '\0' <"$kk_names" | kk_sums | sort >"$kk_lists/found"
-    kk_both "$kk_lists/wanted" "$kk_lists/found" | cut -f 1 >"$kk_lists/well"
-    kk_only_first "$kk_names" "$kk_lists/well" >>"$kk_lists/bad"
-  fi
+  kk_compare_sums "$kk_names"
   [ ! -s "$kk_lists/bad" ] || kk_again "$kk_lists/bad"
+}
+
+# Those of the names in $1 whose files don't have the sums that kk_lists/files says go to kk_lists/bad.
+kk_compare_sums() {
+  [ -s "$1" ] || return 0
+  cut -f 1,3 "$kk_lists/files" >"$kk_lists/wanted"
+  tr '\n' '\0' <"$1" | kk_sums | sort >"$kk_lists/found"
+  kk_both "$kk_lists/wanted" "$kk_lists/found" | cut -f 1 >"$kk_lists/well"
+  kk_only_first "$1" "$kk_lists/well" >>"$kk_lists/bad"
 }
 
 # The files of kk_lists/names, in folders that are there already. What a program can't do for all of them at once, it is asked to do
