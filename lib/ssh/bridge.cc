@@ -62,6 +62,15 @@ struct Beside {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(size)> bytes{};
 };
 
+msghdr message_of(iovec& where, Beside& beside) {
+  msghdr message{};
+  message.msg_iov = &where;
+  message.msg_iovlen = 1;
+  message.msg_control = beside.bytes.data();
+  message.msg_controllen = beside.bytes.size();
+  return message;
+}
+
 bool is_ours(const Fd& caller) {
   ucred who{};
   socklen_t size = sizeof who;
@@ -178,11 +187,7 @@ bool Bridge::let_in(const Fd& door) {
   std::string text(longest_command, '\0');
   Beside beside;
   iovec where{text.data(), text.size()};
-  msghdr message{};
-  message.msg_iov = &where;
-  message.msg_iovlen = 1;
-  message.msg_control = beside.bytes.data();
-  message.msg_controllen = beside.bytes.size();
+  msghdr message = message_of(where, beside);
   const ssize_t size = ::recvmsg(caller.get(), &message, MSG_CMSG_CLOEXEC);
   const cmsghdr* fds = size > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
   if (fds == nullptr || fds->cmsg_type != SCM_RIGHTS || fds->cmsg_len != CMSG_LEN(Beside::size) || (message.msg_flags & MSG_TRUNC) != 0) return false;
@@ -292,11 +297,7 @@ int carry_over(const std::string& path, const std::vector<std::string>& words) {
   const std::array<int, 2> streams{STDIN_FILENO, STDOUT_FILENO};
   Beside beside;
   iovec where{text.data(), text.size()};
-  msghdr message{};
-  message.msg_iov = &where;
-  message.msg_iovlen = 1;
-  message.msg_control = beside.bytes.data();
-  message.msg_controllen = beside.bytes.size();
+  msghdr message = message_of(where, beside);
   cmsghdr* const fds = CMSG_FIRSTHDR(&message);
   fds->cmsg_level = SOL_SOCKET;
   fds->cmsg_type = SCM_RIGHTS;
