@@ -304,8 +304,6 @@ int carry_over(const std::string& path, const std::vector<std::string>& words) {
   fds->cmsg_len = CMSG_LEN(Beside::size);
   std::memcpy(CMSG_DATA(fds), streams.data(), Beside::size);
   if (::sendmsg(socket.get(), &message, MSG_NOSIGNAL) < 0) return gone;
-  // Their ends are to be seen by those who have them now.
-  for (const int fd : streams) ::close(fd);
   unsigned char status = gone;
   ssize_t n = 0;
   do {

@@ -96,7 +96,7 @@ TEST_CASE("what is missing, or isn't what the list says, is named, and the relea
   CHECK_FALSE(host.site.disk.exists(".kirikae/manifests/" + id1));
 }
 
-TEST_CASE("of what is in the other release too, only what may have been changed there is read, and all with 'verify: full'") {
+TEST_CASE("of what is in the other release too, only what may have been changed there is read, but a full verification reads all") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   ByRsync host(shell);

@@ -87,7 +87,7 @@ TEST_CASE("hosts that build on the same files share what is sent; a tarball buil
   CHECK(scene.unpack().rebuild->base.empty());
 }
 
-TEST_CASE("rsync is led to the live release, and looks at contents once times have deceived it, or at once with 'verify: full'") {
+TEST_CASE("rsync is led to the live release, and looks at contents once times have deceived it, or at once for a full verification") {
   Scene scene;
   scene.has(first, files("ab"));
   scene.source.rsync = scene.source.link = true;
