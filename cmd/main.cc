@@ -9,6 +9,7 @@
 #include <span>
 
 #include "askpass.h"
+#include "bridge.h"
 #include "display.h"
 #include "local.h"
 #include "options.h"
@@ -164,6 +165,7 @@ int main(int argc, char** argv) {
   ::mallopt(M_ARENA_MAX, 1);
 #endif
   if (kirikae::cmd::called_by_ssh(argc)) return kirikae::cmd::answer_ssh(argv[1]);
+  if (kirikae::cmd::called_by_rsync()) return kirikae::cmd::carry_for_rsync({argv, static_cast<std::size_t>(argc)});
   try {
     return kirikae::cmd::run(argc, argv);
   } catch (const std::exception& error) {

@@ -116,7 +116,7 @@ auto with_surroundings(const Call& call, bool reading, deploy::Request request, 
     return agreed(call, what, question);
   };
   auto ended = work(request, deploy::Surroundings{
-      .connector = *connector, .events = display.sink(), .unix_now = now, .cache_folder = *std::move(cache), .stop = call.stop, .confirm = confirm, .keys = connector.get()});
+      .connector = *connector, .events = display.sink(), .unix_now = now, .cache_folder = *std::move(cache), .stop = call.stop, .confirm = confirm, .keys = connector.get(), .program = own_program()});
   if constexpr (std::is_same_v<decltype(ended), deploy::Reading>) display.answer(ended.text, ended.json);
   return ended;
 }

@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "core/fold.h"
+#include "deploy/rsync.h"
 #include "deploy/run.h"
 #include "deploy/source.h"
 #include "deploy/templates.h"
@@ -72,6 +73,7 @@ Reading check(const Request& request, const Surroundings& with) {
     remarks = source->taken.remarks;
   }
   look_at_templates(request, problems, remarks);
+  if (auto none = missing_rsync(request.recipe)) problems.push_back(*std::move(none));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const auto answered = opened.answered();

@@ -4,6 +4,7 @@
 #include <iterator>
 
 #include "deploy/payloads.h"
+#include "deploy/rsync.h"
 #include "deploy/run.h"
 #include "deploy/source.h"
 #include "deploy/templates.h"
@@ -33,8 +34,10 @@ plan::RollbackInput input_of(const Request& request, const std::optional<std::st
 
 // What this machine has to bring, and doesn't.
 std::vector<Error> errors_of(const Result<ListedSource>& source,
-                             const std::expected<std::vector<plan::TemplateFile>, std::vector<Error>>& templates) {
+                             const std::expected<std::vector<plan::TemplateFile>, std::vector<Error>>& templates,
+                             const std::optional<Error>& no_rsync) {
   std::vector<Error> errors;
+  if (no_rsync) errors.push_back(*no_rsync);
   if (!source) errors.push_back(source.error());
   if (!templates) errors.insert(errors.end(), templates.error().begin(), templates.error().end());
   return errors;
@@ -67,7 +70,8 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
   auto source = list_taken_source(request, with);
   auto templates = read_templates(request);
-  if (!source || !templates) return run.end_early(errors_of(source, templates));
+  const auto no_rsync = missing_rsync(request.recipe);
+  if (!source || !templates || no_rsync) return run.end_early(errors_of(source, templates, no_rsync));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), run.lock(), true);
   const plan::DeployInput input = input_of(request, with, source->listing, *std::move(templates), opened,
@@ -79,7 +83,7 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   run.tell(plan::remarks_before_deploy(input));
   auto plan = plan::build_deploy(input);
   if (!plan) return run.end_early({plan.error()}, opened.hosts);
-  PackedPayloads payloads(source->taken.source, request.recipe, input.source, with);
+  PackedPayloads payloads(*source, request.recipe, input.source, with);
   if (auto packed = payloads.pack(*plan); !packed) return run.end_early({packed.error()}, opened.hosts);
   return run.carry_out(*plan, opened, group, &payloads);
 }
@@ -102,7 +106,8 @@ Reading plan_deploy(const Request& request, const Surroundings& with) {
   Run run(request, with, "plan");
   auto source = list_taken_source(request, with);
   auto templates = read_templates(request);
-  if (!source || !templates) return reading(run.end_early(errors_of(source, templates)));
+  const auto no_rsync = missing_rsync(request.recipe);
+  if (!source || !templates || no_rsync) return reading(run.end_early(errors_of(source, templates, no_rsync)));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened.hosts));

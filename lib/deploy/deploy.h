@@ -45,6 +45,7 @@ struct Surroundings {
   // Asks before something that is hard to take back: what it is, and the question. Errors: usage (nobody can be asked), cancelled.
   std::function<Result<void>(const std::string& what, const std::string& question)> confirm{};
   ssh::KeyTrust* keys = nullptr;  // trust() needs it
+  std::string program{};          // this one's path; empty: it isn't known
 };
 
 event::Report deploy(const Request& request, const Surroundings& with);

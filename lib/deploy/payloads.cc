@@ -176,11 +176,12 @@ Result<transfer::Encoding> encoding_from(const std::string& name) {
 
 plan::SourceFiles source_files(const recipe::Recipe& recipe, const transfer::Listing& source, const OpenedHosts& opened,
                                const Surroundings& with, runner::TaskGroup& group) {
-  plan::SourceFiles files{source.manifest,        {},           source.chunks,      part_name(source),
-                          replaced_paths(recipe), recipe.delta, recipe.reuse_links, recipe.verify_full};
+  using recipe::Transfer;
+  plan::SourceFiles files{source.manifest, {}, source.chunks, part_name(source), replaced_paths(recipe), recipe.transfer == Transfer::delta,
+                          recipe.reuse_links, recipe.verify_full, recipe.transfer == Transfer::rsync};
   const Lists lists(with.cache_folder);
   const release::Layout layout(recipe.deploy_to);
-  if (recipe.delta) {
+  if (files.delta) {
     std::set<std::string> digests;
     for (const auto& host : opened.hosts) {
       for (const auto& release : host.facts.releases) {
@@ -199,6 +200,7 @@ plan::SourceFiles source_files(const recipe::Recipe& recipe, const transfer::Lis
 }
 
 Result<void> PackedPayloads::pack(const plan::Plan& plan) {
+  if (rsync_) return {};
   by_host_.resize(plan.hosts.size());
   std::map<const release::Delta*, std::shared_ptr<transfer::Artifact>> packed;
   for (const plan::Round& round : plan.rounds) {
@@ -232,6 +234,7 @@ transfer::Artifact& PackedPayloads::of(std::size_t host) {
 
 Result<plan::Unpack> PackedPayloads::again(std::size_t host, const plan::Unpack& before, const std::vector<std::string>& changed) {
   plan::Unpack other = plan::unpack_again(files_, before, changed);
+  if (rsync_) return other;
   TRY_ASSIGN(auto artifact, pack(other));
   const std::lock_guard lock(mutex_);
   by_host_.at(host) = std::move(artifact);

@@ -4,10 +4,13 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "deploy/deploy.h"
 #include "deploy/hosts.h"
+#include "deploy/rsync.h"
+#include "deploy/source.h"
 #include "plan/plan.h"
 #include "runner/payloads.h"
 #include "transfer/artifact.h"
@@ -24,12 +27,14 @@ plan::SourceFiles source_files(const recipe::Recipe& recipe, const transfer::Lis
 class PackedPayloads : public runner::Payloads {
  public:
   // All of them outlive it.
-  PackedPayloads(const recipe::Source& source, const recipe::Recipe& recipe, const plan::SourceFiles& files, const Surroundings& with)
-      : source_(source), files_(files), with_(with), limit_(transfer::rate_limit(recipe.limit_rate)) {}
-  // Begins to pack what the plan's hosts are sent: once for all that build on the same files.
+  PackedPayloads(const ListedSource& source, const recipe::Recipe& recipe, const plan::SourceFiles& files, const Surroundings& with)
+      : source_(source.taken.source), files_(files), with_(with), limit_(transfer::rate_limit(recipe.limit_rate)),
+        rsync_(rsync_source(recipe, source.listing, with.program, limit_)) {}
+  // Unless rsync sends it, begins to pack what the plan's hosts are sent: once for all that build on the same files.
   Result<void> pack(const plan::Plan& plan);
 
   transfer::Artifact& of(std::size_t host) override;
+  [[nodiscard]] const runner::RsyncSource* rsync() const override { return rsync_ ? &*rsync_ : nullptr; }
   Result<plan::Unpack> again(std::size_t host, const plan::Unpack& before, const std::vector<std::string>& changed) override;
 
  private:
@@ -39,6 +44,7 @@ class PackedPayloads : public runner::Payloads {
   const plan::SourceFiles& files_;
   const Surroundings& with_;
   const std::shared_ptr<transfer::RateLimit> limit_;
+  const std::optional<runner::RsyncSource> rsync_;
   std::mutex mutex_;
   std::vector<std::shared_ptr<transfer::Artifact>> by_host_;
 };

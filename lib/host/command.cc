@@ -147,6 +147,14 @@ Command receive(const release::Layout& layout, const std::string& id, const std:
   return command;
 }
 
+Command rsync(const release::Layout& layout, const std::string& id, const release::Facts& facts, const Rsync& rsync, std::size_t size,
+              const std::vector<std::string>& words) {
+  return {"rsync", std::string(embedded_script("rebuild")) + std::string(embedded_script("rsync")) + paths(layout) +
+                       shell_assign("kk_release", id) + shell_assign("kk_hash_tool", facts.hash) + shell_assign("kk_size", std::to_string(size)) +
+                       shell_assign("kk_begin", rsync_begins) + shell_assign("kk_manifest", rsync.manifest) + shell_assign("kk_base", rsync.base) +
+                       shell_assign("kk_full", rsync.full ? "yes" : "no") + call("kk_rsync", words), true};
+}
+
 Command manifest(const release::Layout& layout, const std::string& id) {
   return {"manifest", paths(layout) + shell_assign("kk_release", id) + R"(cat "$kk_own/manifests/$kk_release/files")" + '\n'};
 }

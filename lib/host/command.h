@@ -98,6 +98,20 @@ struct Rebuild {
 inline constexpr int base_changed = 10;
 Command receive(const release::Layout& layout, const std::string& id, const std::string& encoding, const release::Facts& facts,
                 const Rebuild& rebuild);
+// A payload that comes by rsync (lib/host/rsync.sh).
+struct Rsync {
+  std::string manifest{}; // the digest of the release's list of files
+  std::string base{};     // the release beside it that has the rest; empty: none has
+  bool link = false;      // by hard links instead of copies
+  bool full = false;      // compare all sums
+  bool checksum = false;  // rsync looks at contents, not at times and sizes
+};
+// For the data channel: reads the list, `size` bytes, prints `rsync_begins`, and runs `words`: rsync as it wants to be called. Status
+// `base_changed`: standard error has lines `changed=PATH`.
+inline constexpr std::string_view rsync_begins = "kirikae-rsync";
+Command rsync(const release::Layout& layout, const std::string& id, const release::Facts& facts, const Rsync& rsync, std::size_t size,
+              const std::vector<std::string>& words);
+
 // The list of a release's files: release::parse_manifest.
 Command manifest(const release::Layout& layout, const std::string& id);
 // The chunks of its large files: release::parse_chunks. Nothing where it has none.

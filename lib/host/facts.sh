@@ -160,7 +160,7 @@ kk_column() {
 }
 
 kk_facts_tools() {
-  for kk_d in zstd gzip setsid sudo; do
+  for kk_d in zstd gzip setsid sudo rsync; do
     ! command -v "$kk_d" >/dev/null || echo "$kk_d=yes"
   done
   for kk_d in mkfifo mktemp readlink sync; do

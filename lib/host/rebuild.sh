@@ -26,7 +26,11 @@ kk_rebuild() {
       return 0
     }
   fi
-  # What was of use on the way.
+  kk_keep_lists
+}
+
+# kk_lists becomes what is kept of the release: `files`, `stats` and `chunks`, and nothing else that is there.
+kk_keep_lists() {
   for kk_d in "$kk_lists"/*; do
     case ${kk_d##*/} in files | stats | chunks) ;; *) set -- "$@" "$kk_d" ;; esac
   done
@@ -72,6 +76,7 @@ kk_reuse() {
   : >"$kk_lists/made_names"
   [ ! -s "$kk_lists/moved" ] || kk_move
   [ ! -f "$kk_lists/patched" ] || kk_patch
+  [ "$kk_how" != link ] || kk_unshare || kk_fail "can't copy what release '$kk_base' has of shared folders: make room on the disk"
   [ ! -s "$kk_lists/made" ] || sort "$kk_lists/made" >"$kk_lists/made_names"
   kk_stats || kk_fail "can't list the files of release '$kk_release'"
   # All that was taken over has to be what it was when it arrived, and what was moved or put together has to have the right sum.
@@ -82,13 +87,17 @@ kk_reuse() {
     cut -f 1 "$kk_lists/files" >"$kk_lists/all"
     kk_names="$kk_lists/all"
   fi
-  if [ -s "$kk_names" ]; then
-    cut -f 1,3 "$kk_lists/files" >"$kk_lists/wanted"
-    tr '\n' '\0' <"$kk_names" | kk_sums | sort >"$kk_lists/found"
-    kk_both "$kk_lists/wanted" "$kk_lists/found" | cut -f 1 >"$kk_lists/well"
-    kk_only_first "$kk_names" "$kk_lists/well" >>"$kk_lists/bad"
-  fi
+  kk_compare_sums "$kk_names"
   [ ! -s "$kk_lists/bad" ] || kk_again "$kk_lists/bad"
+}
+
+# Those of the names in $1 whose files don't have the sums that kk_lists/files says go to kk_lists/bad.
+kk_compare_sums() {
+  [ -s "$1" ] || return 0
+  cut -f 1,3 "$kk_lists/files" >"$kk_lists/wanted"
+  tr '\n' '\0' <"$1" | kk_sums | sort >"$kk_lists/found"
+  kk_both "$kk_lists/wanted" "$kk_lists/found" | cut -f 1 >"$kk_lists/well"
+  kk_only_first "$1" "$kk_lists/well" >>"$kk_lists/bad"
 }
 
 # The files of kk_lists/names, in folders that are there already. What a program can't do for all of them at once, it is asked to do
@@ -108,6 +117,17 @@ kk_copy_kept() {
       $kk_cp "$@" "$0" 2>/dev/null && exit
       for kk_f; do [ -e "$0/$kk_f" ] || cp -Pp "$kk_f" "$0/$kk_f" 2>/dev/null; done' "$kk_releases/$kk_release"
   ) || :
+}
+
+# cp and rsync also look behind links of the other release, as into shared folders. What they have linked there is nobody's release.
+kk_unshare() {
+  # shellcheck disable=SC2016
+  (cd "$kk_releases/$kk_base" && find . -type l -exec /bin/sh -c '
+    for kk_f; do
+      if [ -L "$0/$kk_f" ] || [ ! -d "$0/$kk_f" ]; then continue; fi
+      find "$0/$kk_f" -type f -links +1 -print0
+    done' "$kk_releases/$kk_release" {} +) | xargs -0 /bin/sh -c '
+    for kk_f; do cp -p "$kk_f" "$0" && mv -f "$0" "$kk_f" || exit; done' "$kk_lists/copy"
 }
 
 # `moved` has lines FROM<tab>TO<tab>MODE; no mode: as it is.

@@ -2,12 +2,7 @@
 # The payload: a tar stream on standard input, hashed as it comes, unpacked into the release.
 
 kk_receive() {
-  kk_need_preparing
-  kk_note="$kk_own/tmp/sum.$kk_release"
-  cd "$kk_releases/$kk_release" || kk_fail "can't enter '$kk_releases/$kk_release'"
-  # What an earlier attempt has left.
-  [ ! -e "$kk_note" ] || rm -f "$kk_note"
-  kk_empty || find . ! -name . -prune -exec rm -rf {} + || kk_fail "can't empty '$kk_releases/$kk_release'"
+  kk_enter
   # Private, as that folder is; of this shell, since another connection's may not have ended yet.
   kk_pipe="$kk_own/tmp/pipe.$$.$kk_release"
   kk_found="$kk_own/tmp/hash.$$.$kk_release"
@@ -46,6 +41,15 @@ kk_receive() {
     kk_fail "can't drop the special modes in '$kk_releases/$kk_release'"
   printf '%s\n' "$kk_s" >"$kk_note" || kk_fail "can't write '$kk_note': make room on the disk"
   echo "sha256=$kk_s"
+}
+
+# Into the release's folder, where nothing is that an earlier attempt has left.
+kk_enter() {
+  kk_need_preparing
+  kk_note="$kk_own/tmp/sum.$kk_release"
+  cd "$kk_releases/$kk_release" || kk_fail "can't enter '$kk_releases/$kk_release'"
+  [ ! -e "$kk_note" ] || rm -f "$kk_note"
+  kk_empty || find . ! -name . -prune -exec rm -rf {} + || kk_fail "can't empty '$kk_releases/$kk_release'"
 }
 
 # Whether the current folder has nothing in it.

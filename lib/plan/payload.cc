@@ -69,6 +69,10 @@ const PayloadChoice::SharedDelta& PayloadChoice::delta_with_others(const release
 
 Unpack PayloadChoice::unpack_for(const release::Facts& facts, Unpack whole) {
   if (!source_.manifest) return whole;
+  if (source_.rsync) {
+    whole.rsync = host::Rsync{digest_, facts.live, source_.link, source_.full, source_.full};
+    return whole;
+  }
   host::Rebuild rebuild{source_.part, digest_, {}, {}, source_.link, source_.full};
   std::uint64_t saved = 0;
   const auto consider = [&](const release::ReleaseOnHost& candidate) {
@@ -90,6 +94,10 @@ Unpack PayloadChoice::unpack_for(const release::Facts& facts, Unpack whole) {
 }
 
 Unpack unpack_again(const SourceFiles& source, Unpack before, const std::vector<std::string>& changed) {
+  if (before.rsync) {
+    before.rsync->checksum = true;
+    return before;
+  }
   Paths unusable(changed.begin(), changed.end());
   if (unusable.contains("*")) before.rebuild->base = before.rebuild->base_manifest = std::string();
   for (const auto& move : before.delta->moved) {

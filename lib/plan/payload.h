@@ -22,6 +22,7 @@ struct SourceFiles {
   bool delta = true;   // false: everything is sent all the same
   bool link = false;   // what a host has is linked, not copied
   bool full = false;   // and its sums are compared
+  bool rsync = false;  // rsync sends it, and finds out itself what a host has
 };
 
 class PayloadChoice {
@@ -43,7 +44,8 @@ class PayloadChoice {
   std::map<std::string, SharedDelta> with_others_;  // by that of the base and what else is known
 };
 
-// `before` again, for a host that has answered `changed`: paths that are not what its release's list says, or `*`.
+// `before` again, for a host that has answered `changed`: paths that are not what its release's list says, or `*`. By rsync, which then
+// looks at contents.
 Unpack unpack_again(const SourceFiles& source, Unpack before, const std::vector<std::string>& changed);
 
 }  // namespace kirikae::plan

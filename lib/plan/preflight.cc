@@ -114,6 +114,9 @@ std::vector<Error> preflight_deploy(const DeployInput& input) {
     const release::Facts& facts = host.facts;
     for (const auto& problem : facts.problems) problems.push_back(on_host(host, problem));
     for (const auto& problem : facts.payload_problems) problems.push_back(on_host(host, problem));
+    if (input.recipe.transfer == recipe::Transfer::rsync && !facts.rsync) {
+      problems.push_back(on_host(host, "there is no 'rsync' here, which 'transfer: rsync' needs: install it, or set 'transfer: delta'"));
+    }
     if (facts.current_is_directory) {
       problems.push_back(on_host(host, fmt::format("'{}' is a real directory, not a link, so no release can be switched there",
                                                    layout.current()),
@@ -148,7 +151,7 @@ std::vector<Error> preflight_rollback(const RollbackInput& input) {
 
 std::vector<Remark> remarks_before_deploy(const DeployInput& input) {
   std::vector<Remark> remarks;
-  if (input.recipe.delta && input.recipe.reuse_links) {
+  if (input.recipe.transfer != recipe::Transfer::tarball && input.recipe.reuse_links) {
     remarks.push_back({{}, "'reuse: link' makes releases share their files: whatever writes into one changes the live release, too, and a rollback does not take that back"});
   }
   for (const HostFacts& host : input.hosts) {

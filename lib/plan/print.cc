@@ -20,10 +20,13 @@ std::string row(std::string_view label, const std::string& text) { return fmt::f
 std::string listed(const std::vector<std::string>& words) { return fmt::format("{}", fmt::join(words, ", ")); }
 
 std::string source_words(const Unpack& unpack, const std::optional<SourceText>& source) {
-  if (!source) return "as " + unpack.encoding;
-  const auto packed = fmt::format("{} file{}, {}, packed as {}{}", unpack.files, unpack.files == 1 ? "" : "s", size_text(unpack.bytes),
-                                  unpack.encoding == "none" ? "plain tar" : unpack.encoding,
+  if (!source) return unpack.rsync ? "by rsync" : "as " + unpack.encoding;
+  const std::string how = unpack.rsync ? "by rsync" : "packed as " + (unpack.encoding == "none" ? "plain tar" : unpack.encoding);
+  const auto packed = fmt::format("{} file{}, {}, {}{}", unpack.files, unpack.files == 1 ? "" : "s", size_text(unpack.bytes), how,
                                   unpack.limit_rate == 0 ? "" : fmt::format(", at most {} a second to all hosts together", size_text(unpack.limit_rate)));
+  if (unpack.rsync && !unpack.rsync->base.empty()) {
+    return fmt::format("{}; what is the same is {} from {}", packed, unpack.rsync->link ? "linked" : "copied", unpack.rsync->base);
+  }
   if (!unpack.rebuild || unpack.rebuild->base.empty()) return packed;
   const release::Delta& delta = *unpack.delta;
   const bool others = std::any_of(delta.moved.begin(), delta.moved.end(),

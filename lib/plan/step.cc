@@ -26,7 +26,7 @@ host::Command joined(std::string name, const std::vector<host::Command>& command
 std::string name_of(const Step& step) {
   return std::visit(Overloaded{
                         [](const Prepare&) -> std::string { return "prepare"; },
-                        [](const Unpack&) -> std::string { return "unpack"; },
+                        [](const Unpack& s) -> std::string { return s.rsync ? "rsync" : "unpack"; },
                         [](const Link&) -> std::string { return "link"; },
                         [](const PlaceTemplate& s) -> std::string { return "template " + s.file.spec.to; },
                         [](const RunTask& task) -> std::string { return "task " + task.task; },
@@ -44,6 +44,7 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
       Overloaded{
           [&](const Prepare& s) { return host::prepare(layout, s.info); },
           [&](const Unpack& s) {
+            if (s.rsync) return host::rsync(layout, s.id, facts, *s.rsync, values.list_size, values.rsync);
             return s.rebuild ? host::receive(layout, s.id, s.encoding, facts, *s.rebuild) : host::receive(layout, s.id, s.encoding, facts);
           },
           [&](const Link& s) {

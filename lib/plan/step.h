@@ -32,6 +32,7 @@ struct Unpack {  // the payload, over a data channel
   std::uint64_t hosts = 1;       // that share it
   std::optional<host::Rebuild> rebuild{};  // none: the payload is all there is
   std::shared_ptr<const release::Delta> delta{};  // with `rebuild`: what the payload leaves out, and says instead
+  std::optional<host::Rsync> rsync{};  // it is no stream that was packed, but what rsync says
 };
 struct Link {  // the payload's checksum compared, then shared paths, copied paths, REVISION
   host::ReleaseInfo info;
@@ -86,6 +87,8 @@ struct RunValues {
   std::string sha256;    // of the packed payload
   std::string revision;  // for REVISION
   const SecretSet* secrets = nullptr;  // for the commands' environment; they are no part of a plan
+  std::vector<std::string> rsync{};  // how rsync wants to be called on the host
+  std::size_t list_size = 0;         // bytes of the list that goes before it
 };
 
 // The shell text of a step for one host.

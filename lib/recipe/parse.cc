@@ -31,8 +31,9 @@ class Parser {
     if (const Node* given = tree.find("prompts")) prompts(*given, recipe);
     if (const Node* given = tree.find("secrets")) secrets(*given, recipe);
     if (const Node* given = tree.find("source")) recipe.source = source(*given);
-    recipe.delta = text(tree, "transfer") != "tarball";
-    recipe.reuse_links = text(tree, "reuse") == "link";
+    const std::string transfer = text(tree, "transfer"), reuse = text(tree, "reuse");
+    recipe.transfer = transfer == "rsync" ? Transfer::rsync : transfer == "tarball" ? Transfer::tarball : Transfer::delta;
+    recipe.reuse_links = reuse == "link" || (reuse.empty() && transfer == "rsync");
     recipe.verify_full = text(tree, "verify") == "full";
     if (const Node* given = tree.find("shared")) {
       recipe.shared = {paths(*given, "directories"), paths(*given, "files")};

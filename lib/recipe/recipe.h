@@ -119,6 +119,8 @@ struct HostEntry {
   Span span;
 };
 
+enum class Transfer { delta, tarball, rsync };
+
 struct Recipe {
   std::string file;    // path of the recipe, as it was found
   std::string folder;  // absolute; relative local paths start here
@@ -138,8 +140,8 @@ struct Recipe {
   bool incomplete = false;
   bool source_waits = false;  // one that says what is deployed does
   Source source;
-  bool delta = true;         // files that a host has are not sent
-  bool reuse_links = false;  // they are linked, not copied
+  Transfer transfer = Transfer::delta;
+  bool reuse_links = false;  // files that a host has are linked, not copied
   bool verify_full = false;  // and their sums are compared
   Shared shared;
   std::vector<Template> templates;

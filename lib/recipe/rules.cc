@@ -212,8 +212,8 @@ std::string sha256_rule(std::string_view value) {
 }
 
 std::string transfer_rule(std::string_view value) {
-  if (value == "delta" || value == "tarball") return {};
-  return fmt::format("{} is no way to send a release: delta or tarball is", in_quotes(value));
+  if (value == "delta" || value == "tarball" || value == "rsync") return {};
+  return fmt::format("{} is no way to send a release: delta, tarball or rsync is", in_quotes(value));
 }
 
 std::string reuse_rule(std::string_view value) {

@@ -31,7 +31,7 @@ std::string repository_rule(std::string_view value);    // a path of the operato
 std::string revision_rule(std::string_view value);      // a branch, tag or commit
 std::string pattern_rule(std::string_view value);       // one line of a .gitignore
 std::string sha256_rule(std::string_view value);
-std::string transfer_rule(std::string_view value);   // delta or tarball
+std::string transfer_rule(std::string_view value);   // delta, tarball or rsync
 std::string reuse_rule(std::string_view value);      // copy or link
 std::string verify_rule(std::string_view value);     // quick or full
 std::string transport_rule(std::string_view value);  // libssh2, openssh or auto

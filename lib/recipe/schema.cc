@@ -220,12 +220,13 @@ constexpr Key root_keys[] = {
      .type = Type::text,
      .fallback = "delta",
      .summary = "How a release gets to the hosts. 'delta': a host takes what is the same from the release it has that saves the most, and is sent the rest. "
-                "'tarball': everything is sent each time.",
+                "'tarball': everything is sent each time. 'rsync': by the rsync of this machine and that of the hosts, through the connection that is there; "
+                "what is the same comes from the live release, and of a file that has changed only the parts that have. For a 'directory'.",
      .example = "transfer: tarball",
      .rule = transfer_rule},
     {.name = "reuse",
      .type = Type::text,
-     .fallback = "copy",
+     .fallback = "copy; with 'transfer: rsync', link",
      .summary = "How files are taken over from another release. 'copy': as copies, which share their blocks where the file system can. 'link': as hard "
                 "links, at once and without room on the disk; but what writes into a file of one release then changes the others, the live one too.",
      .example = "reuse: link",

@@ -246,7 +246,9 @@ std::string to_yaml(const Recipe& recipe) {
   write_prompts(out, recipe);
   write_secrets(out, recipe.secrets);
   write_source(out, recipe.source);
-  out.line("transfer", recipe.delta ? "delta" : "tarball");
+  out.line("transfer", recipe.transfer == Transfer::rsync     ? "rsync"
+                       : recipe.transfer == Transfer::tarball ? "tarball"
+                                                              : "delta");
   out.line("reuse", recipe.reuse_links ? "link" : "copy");
   out.line("verify", recipe.verify_full ? "full" : "quick");
   if (!recipe.shared.directories.empty() || !recipe.shared.files.empty()) {

@@ -73,6 +73,10 @@ class Validator {
       note(more->place, fmt::format("'{}' does nothing with '{}'", name, kinds[0]),
            kinds[0] == "git" && belongs_to == std::string_view("directory") ? "remove it; `export-ignore` in .gitattributes leaves files out" : "remove it");
     }
+    if (const Node* transfer = tree_.find("transfer"); recipe_.transfer == Transfer::rsync && kinds[0] != "directory") {
+      note(transfer->place, fmt::format("rsync sends a directory, and 'source' is {}", kinds[0] == "git" ? "a git commit" : "an archive"),
+           "set `transfer: delta`, or build into a folder and deploy that");
+    }
   }
 
   void secrets() {

@@ -140,6 +140,8 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
     facts.setsid = value == "yes";
   } else if (key == "sudo") {
     facts.sudo = value == "yes";
+  } else if (key == "rsync") {
+    facts.rsync = value == "yes";
   } else if (key == "sync_fs") {
     facts.sync_file_system = value == "yes";
   } else if (key == "clock") {

@@ -59,6 +59,7 @@ struct Facts {
   bool gzip = false;
   bool setsid = false;
   bool sudo = false;
+  bool rsync = false;
   bool sync_file_system = false;     // `sync -f` works
   // On the file system of deploy_to; as it is here: the host does not say (df in a chroot).
   std::uint64_t free_kilobytes = UINT64_MAX;

@@ -187,7 +187,8 @@ void Runner::run_steps(const plan::Stretch::Host& work, bool last, Station& stat
       values.sha256 = *std::move(sum);
     }
     const bool unpacks = std::any_of(row.begin(), row.end(), is<plan::Unpack>);
-    const StepContext context{plan_, unpacks ? &payloads_->of(work.host) : nullptr, values, emit_, stop_};
+    const RsyncSource* const rsync = unpacks ? payloads_->rsync() : nullptr;
+    const StepContext context{plan_, unpacks && rsync == nullptr ? &payloads_->of(work.host) : nullptr, rsync, values, emit_, stop_};
     auto failed = exec_row(context, host, *station.transport,
                            {row, last && steps.empty(), [&](std::size_t index) { ended(row[index].phase); }}, run);
     if (!failed) continue;
@@ -214,11 +215,15 @@ void Runner::run_steps(const plan::Stretch::Host& work, bool last, Station& stat
 Result<plan::Step> Runner::another_payload(std::size_t index, const plan::Unpack& before, const std::vector<std::string>& changed) {
   const std::string& name = plan_.hosts[index].host.name;
   const bool nothing = std::find(changed.begin(), changed.end(), "*") != changed.end();
+  const auto shown = fmt::format("{}{}", fmt::join(std::span(changed).first(std::min<std::size_t>(changed.size(), 3)), ", "), changed.size() > 3 ? " …" : "");
+  if (before.rsync) {
+    warn(name, fmt::format("what rsync took for the same by time and size is not the same: {}: it compares contents now", shown));
+    return payloads_->again(index, before, changed);
+  }
   warn(name, nothing ? fmt::format("release {} can't be built upon, since too much of it has changed: everything is sent", before.rebuild->base)
-                     : fmt::format("{} file{} of release {} {} changed since it was deployed, and {} sent again: {}{}", changed.size(),
+                     : fmt::format("{} file{} of release {} {} changed since it was deployed, and {} sent again: {}", changed.size(),
                                    changed.size() == 1 ? "" : "s", before.rebuild->base, changed.size() == 1 ? "has" : "have",
-                                   changed.size() == 1 ? "is" : "are", fmt::join(std::span(changed).first(std::min<std::size_t>(changed.size(), 3)), ", "),
-                                   changed.size() > 3 ? " …" : ""));
+                                   changed.size() == 1 ? "is" : "are", shown));
   TRY_ASSIGN(auto other, payloads_->again(index, before, changed));
   return other;
 }
@@ -228,10 +233,13 @@ std::size_t Runner::row_size(std::span<const plan::StretchStep> steps, std::size
   std::size_t size = 0;
   const plan::Unpack* upload = nullptr;
   for (const auto& each : steps) {
+    // Everything else on its channel is rsync's, and it has ended well when it has done so on both sides.
+    const auto* payload = std::get_if<plan::Unpack>(each.step);
+    if (payload != nullptr && payload->rsync) return std::max<std::size_t>(size, 1);
     if (size > 0 && (is<plan::RunTask>(steps.front()) || is<plan::RunTask>(each) || is<plan::Publish>(each))) break;
     // With the sum that the host has to find.
     if (upload != nullptr && (!is_short(each) || (upload->bytes > soon_packed && payloads_->of(host).total() == 0))) break;
-    if (upload == nullptr) upload = std::get_if<plan::Unpack>(each.step);
+    if (upload == nullptr) upload = payload;
     ++size;
   }
   return size;
@@ -239,6 +247,7 @@ std::size_t Runner::row_size(std::span<const plan::StretchStep> steps, std::size
 
 // On the host's own thread. The host hears from us meanwhile: it frees the lock of a client that is silent for a minute.
 Result<std::string> Runner::await_payload_sum(std::size_t host, Station& station) const {
+  if (const RsyncSource* rsync = payloads_->rsync()) return rsync->digest;
   transfer::Artifact& artifact = payloads_->of(host);
   const auto packed = std::make_shared<Waker>();
   if (!artifact.has_ended(packed)) TRY(station.transport->idle(*packed));
@@ -284,7 +293,7 @@ void Runner::write(const std::vector<std::size_t>& hosts, const std::function<ho
 }
 
 void Runner::run_failed_hooks() {
-  const StepContext context{plan_, nullptr, values_, emit_, {}};
+  const StepContext context{plan_, nullptr, nullptr, values_, emit_, {}};
   for (const plan::Round& round : plan_.failed) {
     if (round.local) {
       auto done = exec_local(limited(*round.local), round.phase, values_, emit_, {});

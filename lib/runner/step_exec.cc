@@ -8,6 +8,7 @@
 
 #include "core/subprocess.h"
 #include "runner/masked_lines.h"
+#include "runner/rsync_send.h"
 
 namespace kirikae::runner {
 namespace {
@@ -90,7 +91,7 @@ class Listener {
     return fmt::format("{}", fmt::join(last_err_.empty() ? last_out_ : last_err_, "\n  "));
   }
   [[nodiscard]] bool lock_lost() const { return lock_lost_; }
-  // What an unpack says of the release it builds on (lib/host/rebuild.sh).
+  // What an unpack says of the release it builds on (lib/host/rebuild.sh, rsync.sh).
   std::vector<std::string>& changed() { return changed_; }
 
  private:
@@ -99,7 +100,7 @@ class Listener {
       lock_lost_ = true;
       return;
     }
-    if (channel == event::Channel::out && !show_ && line.starts_with(changed_key) && changed_.size() <= most_changed) {
+    if (!show_ && line.starts_with(changed_key) && changed_.size() <= most_changed) {
       const auto path = std::string_view(line).substr(changed_key.size());
       changed_.emplace_back(path.starts_with("./") ? path.substr(2) : path);
       return;
@@ -123,6 +124,12 @@ class Listener {
 Error ended_badly(const std::string& name, int status, const std::string& signal, const std::string& words) {
   const std::string how = signal.empty() ? fmt::format("ended with status {}", status) : "was ended by signal " + signal;
   return {ErrorCode::remote, fmt::format("{} {}{}", name, how, words.empty() ? "" : ":\n  " + words)};
+}
+
+// It was sent as it is, whatever the host has, and came to something else.
+Error changed_meanwhile(const std::string& name, const std::vector<std::string>& paths) {
+  return {ErrorCode::local, fmt::format("{}: changed after it was listed: {}", name, fmt::join(std::span(paths).first(std::min(paths.size(), kept_lines)), ", ")),
+          "let the build finish before you deploy, or exclude what is always written to"};
 }
 
 // lib/host/lock.sh. A task may end with the same status by itself.
@@ -155,19 +162,21 @@ void note_end(const Step& step, const ssh::Exit& ended, HostRun& run) {
 // At most ten a second for each host: a fast line would drown the terminal.
 class ProgressReporter {
  public:
-  ProgressReporter(const Emitter& emit, std::string host, transfer::Artifact& artifact)
+  // Null: nobody knows how much it will be.
+  ProgressReporter(const Emitter& emit, std::string host, const transfer::Artifact* artifact)
       : emit_(emit), host_(std::move(host)), artifact_(artifact) {}
   void operator()(std::uint64_t sent) {
     const double now = emit_.seconds();
-    if (now - last_ < 0.1 && sent != artifact_.total()) return;
+    const std::uint64_t total = artifact_ == nullptr ? 0 : artifact_->total();
+    if (now - last_ < 0.1 && sent != total) return;
     last_ = now;
-    emit_(event::Progress{host_, sent, artifact_.total()});
+    emit_(event::Progress{host_, sent, total});
   }
 
  private:
   const Emitter& emit_;
   std::string host_;
-  transfer::Artifact& artifact_;
+  const transfer::Artifact* artifact_;
   double last_ = -1;
 };
 
@@ -182,29 +191,53 @@ class RowRun {
   }
 
   std::optional<RowFailure> carry_out(ssh::Transport& transport) {
-    const ssh::Row commands = commands_of_row();
-    const auto hear = [this](ssh::Stream stream, std::string_view bytes) { listener_->hear(stream == ssh::Stream::err, bytes); };
     const auto unpack = std::find_if(row_.steps.begin(), row_.steps.end(),
                                      [](const auto& each) { return std::holds_alternative<plan::Unpack>(*each.step); });
     Result<ssh::Exit> ended = [&] {
-      if (unpack == row_.steps.end()) return transport.exec_row(commands, hear, wait_);
-      ProgressReporter report(context_.emit, host_.host.name, *context_.artifact);
+      plan::RunValues values = context_.values;
+      values.secrets = context_.emit.secrets();
+      const auto hear = [this](ssh::Stream stream, std::string_view bytes) { listener_->hear(stream == ssh::Stream::err, bytes); };
+      if (unpack == row_.steps.end()) return transport.exec_row(commands_of_row(values), hear, wait_);
+      const auto index = static_cast<std::size_t>(unpack - row_.steps.begin());
+      if (context_.rsync != nullptr) return send_by_rsync(transport, std::move(values), index);
       const auto reader = context_.artifact->reader();
-      const auto sent = [&](std::uint64_t bytes) {
-        run_.bytes = bytes;
-        report(bytes);
-      };
-      return transport.send_row(commands, {static_cast<std::size_t>(unpack - row_.steps.begin()), *reader, sent}, hear, wait_);
+      return transport.send_row(commands_of_row(values), {index, *reader, reporter()}, hear, wait_);
     }();
     return end(ended, transport);
   }
 
  private:
-  ssh::Row commands_of_row() {
+  Result<ssh::Exit> send_by_rsync(ssh::Transport& transport, plan::RunValues values, std::size_t index) {
+    TRY_ASSIGN(auto rsync, RsyncSend::start(*context_.rsync, std::get<plan::Unpack>(*row_.steps[index].step), wait_));
+    values.rsync = rsync.words();
+    values.list_size = context_.rsync->list.size();
+    const auto other = [this](std::string_view bytes) { listener_->hear(false, bytes); };
+    const auto hear = [&](ssh::Stream stream, std::string_view bytes) {
+      if (stream == ssh::Stream::err) return listener_->hear(true, bytes);
+      rsync.hear(bytes, other);
+    };
+    const auto data = rsync.data();
+    TRY_ASSIGN(const ssh::Exit ended, transport.send_row(commands_of_row(values), {index, *data, reporter()}, hear, wait_));
+    const auto here = rsync.end(ended.status);
+    listener_->hear(true, here.words);
+    if (ended.ok() && here.well) context_.emit(event::Progress{host_.host.name, run_.bytes, run_.bytes});  // only now is it known
+    // A file that rsync has not found here is missing there.
+    const bool failed_here = !here.well && (ended.ok() || ended.status == host::base_changed);
+    if (!failed_here) return ended;
+    listener_->end();
+    return std::unexpected(Error(ErrorCode::local, "it failed:\n  " + listener_->last_words()));
+  }
+
+  std::function<void(std::uint64_t)> reporter() {
+    return [this, report = ProgressReporter(context_.emit, host_.host.name, context_.artifact)](std::uint64_t bytes) mutable {
+      run_.bytes = bytes;
+      report(bytes);
+    };
+  }
+
+  ssh::Row commands_of_row(const plan::RunValues& values) {
     ssh::Row row;
     const auto& token = host_.facts.lock_token;
-    plan::RunValues values = context_.values;
-    values.secrets = context_.emit.secrets();
     for (const auto& each : row_.steps) {
       auto command = plan::command_for(*each.step, context_.plan.layout, host_.facts, values);
       if (!token.empty()) command.text = host::guard(context_.plan.layout, token) + command.text;
@@ -254,8 +287,8 @@ class RowRun {
 
   bool needs_another_payload(const Step& step, const Result<ssh::Exit>& ended) {
     const auto* unpack = std::get_if<plan::Unpack>(&step);
-    return unpack != nullptr && unpack->rebuild && !unpack->rebuild->base.empty() && ended && ended->signal.empty() &&
-           ended->status == host::base_changed && !listener_->changed().empty();
+    if (unpack == nullptr || !ended || !ended->signal.empty() || ended->status != host::base_changed || listener_->changed().empty()) return false;
+    return unpack->rsync ? !unpack->rsync->checksum : unpack->rebuild && !unpack->rebuild->base.empty();
   }
 
   std::optional<RowFailure> end(Result<ssh::Exit>& ended, ssh::Transport& transport) {
@@ -286,7 +319,10 @@ class RowRun {
       note_end(step, *ended, run_);
       const std::string words = listener_->last_words();
       const bool fenced = listener_->lock_lost() && ended->status == lock_lost_status;
-      error = (fenced ? lock_lost(name, words) : ended_badly(name, ended->status, ended->signal, words)).on(host_.host.name);
+      error = (fenced                          ? lock_lost(name, words)
+               : listener_->changed().empty() ? ended_badly(name, ended->status, ended->signal, words)
+                                               : changed_meanwhile(name, listener_->changed()))
+                  .on(host_.host.name);
     } else {
       error = std::move(ended).error().with_context(name).on(host_.host.name);
     }

@@ -10,14 +10,15 @@
 #include "plan/stretch.h"
 #include "runner/emitter.h"
 #include "runner/host_run.h"
+#include "runner/payloads.h"
 #include "ssh/transport.h"
-#include "transfer/artifact.h"
 
 namespace kirikae::runner {
 
 struct StepContext {
   const plan::Plan& plan;
-  transfer::Artifact* artifact;  // of this host; null: nothing is sent
+  transfer::Artifact* artifact;  // of this host; null: nothing is sent, or by rsync
+  const RsyncSource* rsync;      // null: by the artifact
   const plan::RunValues& values;
   const Emitter& emit;
   std::stop_token stop;

@@ -94,7 +94,7 @@ void Runner::undo_round(const plan::Round& round, const Reconnect& reconnect) {
 // done twice.
 Result<void> Runner::undo_step(std::size_t index, const plan::Step& step, Station& station, const Reconnect& reconnect) {
   const plan::PlannedHost& host = plan_.hosts[index];
-  const StepContext context{plan_, nullptr, values_, emit_, {}};
+  const StepContext context{plan_, nullptr, nullptr, values_, emit_, {}};
   HostRun scratch = state_.hosts[index];
   scratch.foreign = false;
   Result<void> done = std::unexpected(Error(ErrorCode::lost, "the connection was lost").on(host.host.name));

@@ -115,6 +115,11 @@ class LimitedArtifact : public Artifact {
 
 std::shared_ptr<RateLimit> rate_limit(std::uint64_t rate) { return rate == 0 ? nullptr : std::make_shared<RateLimit>(rate); }
 
+std::unique_ptr<ByteSource> limited(std::unique_ptr<ByteSource> reader, std::shared_ptr<RateLimit> limit) {
+  if (!limit) return reader;
+  return std::make_unique<LimitedReader>(std::move(reader), std::move(limit));
+}
+
 std::shared_ptr<Artifact> limited(std::shared_ptr<Artifact> artifact, std::shared_ptr<RateLimit> limit) {
   if (!limit) return artifact;
   return std::make_shared<LimitedArtifact>(std::move(artifact), std::move(limit));

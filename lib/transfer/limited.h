@@ -13,6 +13,7 @@ namespace kirikae::transfer {
 class RateLimit;
 // `rate`: bytes per second of packed streams; 0: null, which limits nothing.
 std::shared_ptr<RateLimit> rate_limit(std::uint64_t rate);
+std::unique_ptr<ByteSource> limited(std::unique_ptr<ByteSource> reader, std::shared_ptr<RateLimit> limit);
 std::shared_ptr<Artifact> limited(std::shared_ptr<Artifact> artifact, std::shared_ptr<RateLimit> limit);
 
 }  // namespace kirikae::transfer

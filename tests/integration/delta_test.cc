@@ -118,6 +118,19 @@ TEST_CASE("'reuse: link' shares files between releases and says what that means;
   REQUIRE(world.host(0).read("current/data/b") == noise(200'000, 2));
 }
 
+TEST_CASE("'reuse: link' never shares a file with a folder that was shared and is a part of the release again") {
+  World world;
+  world.write_app("1");
+  world.write("app/log/seed", noise(30'000, 1));
+  world.write_recipe("shared: {directories: [log]}\n");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  REQUIRE(world.host(0).read("shared/log/seed") == noise(30'000, 1));
+  world.write_recipe("reuse: link\n");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  REQUIRE(world.host(0).read("current/log/seed") == noise(30'000, 1));
+  REQUIRE_FALSE(fs::equivalent(world.host(0) / "current/log/seed", world.host(0) / "shared/log/seed"));
+}
+
 TEST_CASE("the plan tells what would be sent, and what comes from where") {
   World world;
   write_large_app(world, "1");

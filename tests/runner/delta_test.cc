@@ -86,7 +86,7 @@ TEST_CASE("a list that isn't what the host says it is, or that can't be had, is 
 TEST_CASE("with 'transfer: tarball' everything is sent, and no list is asked for") {
   DeltaWorld world(1);
   world.without_compression();
-  world.request.recipe.delta = false;
+  world.request.recipe.transfer = recipe::Transfer::tarball;
   REQUIRE(world.deploy().outcome == event::Outcome::done);
   CHECK(world.sent(0) == std::vector<std::string>{"index.html same "});
   CHECK_FALSE(world.was_told(0, "manifest"));

@@ -115,6 +115,25 @@ TEST_CASE(
   }
 }
 
+TEST_CASE("rsync is led to the live release, and looks at contents once times have deceived it, or at once for a full verification") {
+  Scene scene;
+  scene.has(first, files("ab"));
+  scene.source.rsync = scene.source.link = true;
+  CHECK(scene.unpack().rsync->base.empty());
+  scene.facts.live = first;
+  const Unpack unpack = scene.unpack();
+  REQUIRE(unpack.rsync);
+  CHECK_FALSE(unpack.rebuild);
+  CHECK(unpack.rsync->base == first);
+  CHECK(unpack.rsync->link);
+  CHECK(unpack.rsync->manifest == release::digest_of(*scene.source.manifest));
+  CHECK_FALSE(unpack.rsync->checksum);
+  CHECK(unpack_again(scene.source, unpack, {"a"}).rsync->checksum);
+  scene.source.full = true;
+  CHECK(scene.unpack().rsync->full);
+  CHECK(scene.unpack().rsync->checksum);
+}
+
 TEST_CASE("what is replaced in a release by a link or a template is sent each time, with all that lies in it") {
   Scene scene;
   const release::FileSpec spec{0644, 1000, std::string(64, 'a')};

@@ -334,6 +334,41 @@ deploy.yml:4:72: '/y' must be relative, without a '/' at its start
 )");
 }
 
+TEST_CASE("what sends a release is one of three words, and rsync sends directories", "[recipe]") {
+  CHECK(errors_of(R"(application: a
+deploy_to: /srv/x
+source: {archive: d.tar}
+transfer: rsync
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:11: rsync sends a directory, and 'source' is an archive
+  transfer: rsync
+            ^~~~~
+  set `transfer: delta`, or build into a folder and deploy that
+)");
+  CHECK(errors_of(R"(application: a
+deploy_to: /srv/x
+source: {git: .}
+transfer: rsync
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:11: rsync sends a directory, and 'source' is a git commit
+  transfer: rsync
+            ^~~~~
+  set `transfer: delta`, or build into a folder and deploy that
+)");
+  CHECK(errors_of(R"(application: a
+deploy_to: /srv/x
+source: {directory: d}
+transfer: scp
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:11: 'scp' is no way to send a release: delta, tarball or rsync is
+  transfer: scp
+            ^~~
+)");
+}
+
 TEST_CASE("what carries sessions is one of three words, for all hosts and for one", "[recipe]") {
   CHECK(errors_of(R"(application: a
 deploy_to: /srv/x
