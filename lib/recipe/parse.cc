@@ -34,6 +34,7 @@ class Parser {
     recipe.delta = text(tree, "transfer") != "tarball";
     recipe.reuse_links = text(tree, "reuse") == "link";
     recipe.verify_full = text(tree, "verify") == "full";
+    if (scalar(tree, "compression") != nullptr) recipe.compression = text(tree, "compression");
     if (const Node* given = tree.find("shared")) {
       recipe.shared = {paths(*given, "directories"), paths(*given, "files")};
     }

@@ -141,6 +141,7 @@ struct Recipe {
   bool delta = true;         // files that a host has are not sent
   bool reuse_links = false;  // they are linked, not copied
   bool verify_full = false;  // and their sums are compared
+  std::string compression = "auto";  // that, "zstd", "gzip" or "none"
   Shared shared;
   std::vector<Template> templates;
   std::vector<std::string> copied;  // taken over from the live release before the build hooks; normalised like Shared
