@@ -59,6 +59,28 @@ TEST_CASE("a release arrives whole by each way to compress it, and the run says 
   CHECK(world.broken_invariants().empty());
 }
 
+// Where a block of a MiB begins and ends, and a third of the way, it is looked at; what is elsewhere is found by the compressor alone.
+TEST_CASE("by itself a run stores what looks packed already, and asked for an encoding it compresses all the same") {
+  constexpr std::size_t block = std::size_t{1} << 20, zeros = 160'000;
+  World world;
+  world.write_app("1");
+  Dice dice(3);
+  std::string noise = dice.bytes(10 * block);
+  for (std::size_t at = 2 * block; at < noise.size(); at += block) noise.replace(at + 450'000, zeros, zeros, '\0');
+  world.write("app/noise", noise);
+  world.write_manifest();
+  const auto bytes_by = [&](const std::string& compression) {
+    const Ran ran = world.deploy({"production", "--output", "json", "--set", "compression=" + compression, "--set", "transfer=tarball"});
+    INFO(ran);
+    REQUIRE(ran.status == 0);
+    CHECK(changed_on_the_way(world.site() / "app", world.host(0)) == "");
+    return sent(ran).at(0);
+  };
+  CHECK(bytes_by("auto") > noise.size());
+  CHECK(bytes_by("zstd") < noise.size() - 7 * zeros);
+  CHECK(bytes_by("gzip") < noise.size() - 7 * zeros);
+}
+
 TEST_CASE("a source of many blocks arrives whole, whatever of it is stored for a fast line") {
   World world({.hosts = 2});
   write_source(world, 48 * megabyte);
