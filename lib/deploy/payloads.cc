@@ -223,7 +223,7 @@ Result<std::shared_ptr<transfer::Artifact>> PackedPayloads::pack(const plan::Unp
   TRY_ASSIGN(const auto encoding, encoding_from(unpack.encoding));
   transfer::Part part;
   if (unpack.rebuild) part = {unpack.rebuild->part, unpack.delta, files_.manifest, unpack.rebuild->base.empty()};
-  TRY_ASSIGN(auto artifact, transfer::pack(source_, encoding, with_.cache_folder, with_.stop, std::move(part)));
+  TRY_ASSIGN(auto artifact, transfer::pack(source_, {encoding, unpack.adaptive}, with_.cache_folder, with_.stop, std::move(part)));
   return transfer::limited(std::move(artifact), limit_);
 }
 

@@ -80,7 +80,6 @@ std::vector<Step> template_steps(const DeployInput& input, const TaskScene& scen
 Result<void> add_preparing(const DeployInput& input, Plan& plan) {
   const recipe::Recipe& recipe = input.recipe;
   TaskScene scene{recipe, plan.layout, plan.action, plan.release, plan.hosts, TaskScene::Place::live_or_home};
-  const std::string encoding = encoding_for(input.hosts);
   const auto hooks = [&](HookPoint point, Phase phase) -> Result<void> {
     TRY_ASSIGN(auto rounds, hook_rounds(scene, point, phase));
     append(plan.rounds, std::move(rounds));
@@ -89,9 +88,11 @@ Result<void> add_preparing(const DeployInput& input, Plan& plan) {
   TRY(hooks(HookPoint::after_connect, Phase::connect));
   TRY(hooks(HookPoint::before_upload, Phase::upload));
   PayloadChoice payloads(input.source);
+  Unpack whole{plan.release, encoding_for(recipe, input.hosts), input.bytes, input.files, recipe.limit_rate, plan.hosts.size()};
+  whole.adaptive = recipe.compression == "auto";
   plan.rounds.push_back(everywhere(Phase::upload, plan, [&](const PlannedHost& host) {
     return std::vector<Step>{Prepare{info_of(plan, host, input.operator_name)},
-                             payloads.unpack_for(host.facts, {plan.release, encoding, input.bytes, input.files, recipe.limit_rate, plan.hosts.size()})};
+                             payloads.unpack_for(host.facts, whole)};
   }));
   scene.place = TaskScene::Place::release;
   TRY(hooks(HookPoint::after_upload, Phase::upload));
@@ -143,7 +144,8 @@ Result<void> add_publishing(const DeployInput& input, Plan& plan) {
 
 }  // namespace
 
-std::string encoding_for(const std::vector<HostFacts>& hosts) {
+std::string encoding_for(const recipe::Recipe& recipe, const std::vector<HostFacts>& hosts) {
+  if (recipe.compression != "auto") return recipe.compression;
   if (std::all_of(hosts.begin(), hosts.end(), [](const HostFacts& h) { return h.facts.zstd; })) return "zstd";
   if (std::all_of(hosts.begin(), hosts.end(), [](const HostFacts& h) { return h.facts.gzip; })) return "gzip";
   return "none";

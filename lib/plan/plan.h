@@ -95,8 +95,8 @@ Result<Plan> build_rollback(const RollbackInput& input);
 // The rounds of Plan::undo, for a plan that has its hosts and release.
 Result<std::vector<Round>> build_undo(const recipe::Recipe& recipe, const Plan& plan, std::int64_t now, const std::string& operator_name);
 
-// The best packing that all hosts can unpack: zstd | gzip | none.
-std::string encoding_for(const std::vector<HostFacts>& hosts);
+// What the recipe asks for, or the best packing that all hosts can unpack: zstd | gzip | none.
+std::string encoding_for(const recipe::Recipe& recipe, const std::vector<HostFacts>& hosts);
 
 // The plan as `deploy plan` prints it: hosts with the same changes are one paragraph.
 struct SourceText {

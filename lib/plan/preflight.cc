@@ -47,6 +47,13 @@ bool any_has_zstd(const DeployInput& input) {
   return std::any_of(input.hosts.begin(), input.hosts.end(), [](const HostFacts& host) { return host.facts.zstd; });
 }
 
+void add_packing_problem(const DeployInput& input, const HostFacts& host, std::vector<Error>& problems) {
+  const std::string& compression = input.recipe.compression;
+  if ((compression != "zstd" || host.facts.zstd) && (compression != "gzip" || host.facts.gzip)) return;
+  problems.push_back(on_host(host, fmt::format("there is no '{0}' here, which 'compression: {0}' needs", compression),
+                             "install it, or let 'compression: auto' choose what all hosts can unpack"));
+}
+
 void add_room_problems(const DeployInput& input, const HostFacts& host, const release::Layout& layout, std::vector<Error>& problems) {
   const release::Facts& facts = host.facts;
   const std::uint64_t need_kilobytes = input.bytes / 1024 + input.bytes / 10240 + 1024;  // a tenth, and a MiB, for blocks and records
@@ -128,6 +135,7 @@ std::vector<Error> preflight_deploy(const DeployInput& input) {
                             fmt::join(facts.missing_files, ", ")),
           fmt::format("put {} into '{}' on the host", facts.missing_files.size() == 1 ? "it" : "them", layout.shared())));
     }
+    add_packing_problem(input, host, problems);
     add_room_problems(input, host, layout, problems);
     if (const auto ahead = clock_ahead(facts); std::abs(ahead) > clock_refused) {
       problems.push_back(on_host(host, clock_text(ahead), "set the wrong one of the two, and let NTP keep it"));
@@ -177,6 +185,7 @@ std::vector<Remark> lock_remarks(const std::vector<HostFacts>& hosts, const std:
 
 std::vector<Remark> remarks_of_check(const DeployInput& input) {
   std::vector<Remark> remarks = remarks_before_deploy(input);
+  const bool chosen_by_hosts = input.recipe.compression == "auto";
   const bool zstd = any_has_zstd(input);
   for (const HostFacts& host : input.hosts) {
     const release::Facts& facts = host.facts;
@@ -185,9 +194,9 @@ std::vector<Remark> remarks_of_check(const DeployInput& input) {
       remark(fmt::format("a dead run has left its lock, {}: the next run takes it over", release::to_text(*facts.stale_lock)));
     }
     add_lock_remarks(host, "deploy", input.recipe.stage, remarks);
-    if (!facts.zstd && !facts.gzip) {
+    if (chosen_by_hosts && !facts.zstd && !facts.gzip) {
       remark("there is neither 'zstd' nor 'gzip' here: the payload travels uncompressed to all hosts");
-    } else if (!facts.zstd && zstd) {
+    } else if (chosen_by_hosts && !facts.zstd && zstd) {
       remark("there is no 'zstd' here: the payload travels as gzip to all hosts");
     }
     if (!facts.setsid) {

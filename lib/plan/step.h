@@ -32,6 +32,7 @@ struct Unpack {  // the payload, over a data channel
   std::uint64_t hosts = 1;       // that share it
   std::optional<host::Rebuild> rebuild{};  // none: the payload is all there is
   std::shared_ptr<const release::Delta> delta{};  // with `rebuild`: what the payload leaves out, and says instead
+  bool adaptive = false;  // what isn't worth it goes uncompressed within the encoding
   std::optional<host::Rsync> rsync{};  // it is no stream that was packed, but what rsync says
 };
 struct Link {  // the payload's checksum compared, then shared paths, copied paths, REVISION

@@ -35,6 +35,7 @@ class Parser {
     recipe.transfer = transfer == "rsync" ? Transfer::rsync : transfer == "tarball" ? Transfer::tarball : Transfer::delta;
     recipe.reuse_links = reuse == "link" || (reuse.empty() && transfer == "rsync");
     recipe.verify_full = text(tree, "verify") == "full";
+    if (scalar(tree, "compression") != nullptr) recipe.compression = text(tree, "compression");
     if (const Node* given = tree.find("shared")) {
       recipe.shared = {paths(*given, "directories"), paths(*given, "files")};
     }

@@ -143,6 +143,7 @@ struct Recipe {
   Transfer transfer = Transfer::delta;
   bool reuse_links = false;  // files that a host has are linked, not copied
   bool verify_full = false;  // and their sums are compared
+  std::string compression = "auto";  // that, "zstd", "gzip" or "none"
   Shared shared;
   std::vector<Template> templates;
   std::vector<std::string> copied;  // taken over from the live release before the build hooks; normalised like Shared

@@ -226,6 +226,11 @@ std::string verify_rule(std::string_view value) {
   return fmt::format("{} is neither quick nor full", in_quotes(value));
 }
 
+std::string compression_rule(std::string_view value) {
+  if (value == "auto" || value == "zstd" || value == "gzip" || value == "none") return {};
+  return fmt::format("{} is no way to compress a release: auto, zstd, gzip or none is", in_quotes(value));
+}
+
 std::string transport_rule(std::string_view value) {
   if (value == "libssh2" || value == "openssh" || value == "auto") return {};
   return fmt::format("{} carries no sessions: libssh2, openssh or auto does", in_quotes(value));

@@ -34,6 +34,7 @@ std::string sha256_rule(std::string_view value);
 std::string transfer_rule(std::string_view value);   // delta, tarball or rsync
 std::string reuse_rule(std::string_view value);      // copy or link
 std::string verify_rule(std::string_view value);     // quick or full
+std::string compression_rule(std::string_view value);  // auto, zstd, gzip or none
 std::string transport_rule(std::string_view value);  // libssh2, openssh or auto
 std::string known_hosts_rule(std::string_view value);  // strict or accept-new
 std::string rate_rule(std::string_view value);

@@ -238,6 +238,14 @@ constexpr Key root_keys[] = {
                 "every file's SHA-256, which reads all of the release. What is sent is always compared by SHA-256.",
      .example = "verify: full",
      .rule = verify_rule},
+    {.name = "compression",
+     .type = Type::text,
+     .fallback = "auto",
+     .summary = "What packed releases travel as. 'auto': zstd, else gzip, else a plain tar, the first that all selected hosts can unpack; what can't be made "
+                "smaller goes as it is, and so does some of the rest where the line is faster than the compressor. 'zstd', 'gzip': that for all of it, and "
+                "a host that lacks it is refused before anything is changed. 'none': a plain tar.",
+     .example = "compression: gzip",
+     .rule = compression_rule},
     {.name = "shared",
      .type = Type::section,
      .summary = "What outlives releases: it lies in <deploy_to>/shared and is linked into every release.",

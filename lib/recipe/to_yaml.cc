@@ -251,6 +251,7 @@ std::string to_yaml(const Recipe& recipe) {
                                                               : "delta");
   out.line("reuse", recipe.reuse_links ? "link" : "copy");
   out.line("verify", recipe.verify_full ? "full" : "quick");
+  out.line("compression", recipe.compression);
   if (!recipe.shared.directories.empty() || !recipe.shared.files.empty()) {
     out.open("shared");
     out.lists("directories", recipe.shared.directories);

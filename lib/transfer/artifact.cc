@@ -12,6 +12,7 @@
 #include <fmt/format.h>
 #include "core/digest.h"
 #include "transfer/archive_reader.h"
+#include "transfer/demand.h"
 #include "transfer/entry.h"
 #include "transfer/revision.h"
 #include "transfer/signals_blocked.h"
@@ -164,8 +165,7 @@ Result<void> add_listed(TarWriter& writer, const Part& part, const Entry& entry,
   return writer.add(sent, pieces, stop);
 }
 
-Result<void> fill(Spool& spool, const recipe::Source& source, Encoding encoding, const Part& part, const std::stop_token& stop) {
-  TRY_ASSIGN(TarWriter writer, TarWriter::open(spool, encoding));
+Result<void> fill(TarWriter writer, const recipe::Source& source, const Part& part, const std::stop_token& stop) {
   if (part.delta) TRY(say(writer, part, stop));
   std::size_t seen = 0;  // of the listed files
   const auto visit = [&](const Entry& entry, Content& content) -> Result<void> {
@@ -187,13 +187,14 @@ Result<void> fill(Spool& spool, const recipe::Source& source, Encoding encoding,
 
 class PackedArtifact : public Artifact, public std::enable_shared_from_this<PackedArtifact> {
  public:
-  PackedArtifact(std::shared_ptr<Spool> spool, const recipe::Source& source, Encoding encoding, Part part,
+  PackedArtifact(std::shared_ptr<Spool> spool, const recipe::Source& source, Packing packing, Part part,
                  const std::stop_token& stop)
       : spool_(std::move(spool)) {
     const AllSignalsBlocked blocked;
-    packing_ = std::jthread([to = spool_, source, encoding, part = std::move(part)](const std::stop_token& token) {
+    packing_ = std::jthread([to = spool_, demand = demand_, source, packing, part = std::move(part)](const std::stop_token& token) {
       try {
-        if (auto packed = fill(*to, source, encoding, part, token); packed) {
+        auto writer = TarWriter::open(*to, packing, [demand] { return demand->ran_dry(); });
+        if (auto packed = writer ? fill(*std::move(writer), source, part, token) : std::unexpected(writer.error()); packed) {
           to->finish();
         } else {
           to->fail(std::move(packed).error());
@@ -211,13 +212,21 @@ class PackedArtifact : public Artifact, public std::enable_shared_from_this<Pack
 
   std::unique_ptr<ByteSource> reader() override {
     struct Reader : ByteSource {
-      explicit Reader(std::shared_ptr<PackedArtifact> from) : artifact(std::move(from)) {}
+      explicit Reader(std::shared_ptr<PackedArtifact> from) : artifact(std::move(from)), id(artifact->demand_->join()) {}
+      Reader(const Reader&) = delete;
+      Reader& operator=(const Reader&) = delete;
+      Reader(Reader&&) = delete;
+      Reader& operator=(Reader&&) = delete;
+      ~Reader() override { artifact->demand_->leave(id); }
       Result<Piece> read(std::span<char> buffer, const std::shared_ptr<Waker>& waker) override {
         auto piece = artifact->spool_->read_at(offset, buffer, waker);
-        if (piece) offset += piece->size;
+        if (!piece) return piece;
+        artifact->demand_->note(id, piece->state == Piece::State::later);
+        offset += piece->size;
         return piece;
       }
       std::shared_ptr<PackedArtifact> artifact;
+      Demand::Id id;
       std::uint64_t offset = 0;
     };
     return std::make_unique<Reader>(shared_from_this());
@@ -228,6 +237,7 @@ class PackedArtifact : public Artifact, public std::enable_shared_from_this<Pack
 
  private:
   std::shared_ptr<Spool> spool_;
+  std::shared_ptr<Demand> demand_ = std::make_shared<Demand>();
   std::jthread packing_;
   std::optional<std::stop_callback<std::function<void()>>> on_stop_;  // goes first: it uses the other two
 };
@@ -254,11 +264,11 @@ Result<SourceSummary> examine(const recipe::Source& source, const std::stop_toke
   return summary;
 }
 
-Result<std::shared_ptr<Artifact>> pack(const recipe::Source& source, Encoding encoding, const std::string& cache_folder,
+Result<std::shared_ptr<Artifact>> pack(const recipe::Source& source, Packing packing, const std::string& cache_folder,
                                        const std::stop_token& stop, Part part) {
-  TRY_ASSIGN(const std::uint64_t room, least_room(source, encoding, part, stop));
+  TRY_ASSIGN(const std::uint64_t room, least_room(source, packing.encoding, part, stop));
   TRY_ASSIGN(auto spool, Spool::open(cache_folder, room));
-  return std::make_shared<PackedArtifact>(std::move(spool), source, encoding, std::move(part), stop);
+  return std::make_shared<PackedArtifact>(std::move(spool), source, packing, std::move(part), stop);
 }
 
 }  // namespace kirikae::transfer

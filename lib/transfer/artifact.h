@@ -16,6 +16,12 @@ namespace kirikae::transfer {
 enum class Encoding { zstd, gzip, none };
 std::string_view name_of(Encoding encoding);
 
+struct Packing {
+  Packing(Encoding by, bool adapts = false) : encoding(by), adaptive(adapts) {}  // NOLINT(google-explicit-constructor)
+  Encoding encoding;
+  bool adaptive;  // what can't be made smaller goes as it is, and more of it where readers are faster than the compressor
+};
+
 // Immutable once published; read by every host's thread at its own pace.
 class Artifact {
  public:
@@ -54,7 +60,7 @@ struct Part {
 
 // Starts packing in a thread that ends with the artifact. The spool is an unlinked 0600 file in `cache_folder` (made 0700 where
 // missing). Error (local): no room, folder not writable. Without a part all of the source is sent, and nothing else.
-Result<std::shared_ptr<Artifact>> pack(const recipe::Source& source, Encoding encoding, const std::string& cache_folder,
+Result<std::shared_ptr<Artifact>> pack(const recipe::Source& source, Packing packing, const std::string& cache_folder,
                                        const std::stop_token& stop, Part part = {});
 
 }  // namespace kirikae::transfer

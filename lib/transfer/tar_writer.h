@@ -1,6 +1,7 @@
 // TarWriter: writes entries as a tar stream, compressed, into a spool. The same entries give the same bytes.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <stop_token>
 
@@ -15,7 +16,8 @@ namespace kirikae::transfer {
 // and group are 0 and nameless, times are whole seconds from 1970 to 2242.
 class TarWriter {
  public:
-  static Result<TarWriter> open(Spool& spool, Encoding encoding);
+  // `ran_dry`: as for Compressor; of an adaptive packing.
+  static Result<TarWriter> open(Spool& spool, Packing packing, std::function<bool()> ran_dry = {});
   TarWriter(TarWriter&&) noexcept;
   TarWriter& operator=(TarWriter&&) noexcept;
   TarWriter(const TarWriter&) = delete;

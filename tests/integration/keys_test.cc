@@ -71,6 +71,7 @@ std::vector<Probe> value_probes() {
       {.what = "source.strip", .without = "source: {archive: other.tar}\n", .with = "source: {archive: other.tar, strip: 1}\n"},
       {.what = "transfer", .more = {"--set", "transfer=tarball"}, .before = 1},
       {.what = "reuse", .more = {"--set", "reuse=link"}, .before = 1},
+      {.what = "compression", .words = {"plan", "production"}, .more = {"--set", "compression=none"}},
       {.what = "source.git.repository", .without = "source: {git: one}\n", .with = "source: {git: other}\n"},
       {.what = "source.git.revision", .without = "source: {git: one}\n", .with = "source: {git: {repository: one, revision: v1}}\n"},
       {.what = "shared.directories", .with = "shared: {directories: [log]}\n"},

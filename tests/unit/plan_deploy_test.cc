@@ -170,10 +170,33 @@ TEST_CASE("preflight lists all problems of all hosts") {
 TEST_CASE("one host without zstd makes the payload gzip for all, one without both makes it a plain tar") {
   auto old = a_host("app2", {"app"});
   old.facts.zstd = false;
-  CHECK(plan::encoding_for({a_host("app1", {"app"}), a_host("app3", {"app"})}) == "zstd");
-  CHECK(plan::encoding_for({a_host("app1", {"app"}), old}) == "gzip");
+  auto recipe = shop_recipe();
+  CHECK(plan::encoding_for(recipe, {a_host("app1", {"app"}), a_host("app3", {"app"})}) == "zstd");
+  CHECK(plan::encoding_for(recipe, {a_host("app1", {"app"}), old}) == "gzip");
   old.facts.gzip = false;
-  CHECK(plan::encoding_for({a_host("app1", {"app"}), old}) == "none");
+  CHECK(plan::encoding_for(recipe, {a_host("app1", {"app"}), old}) == "none");
+}
+
+TEST_CASE("what a recipe has packed by name is packed by that alone, and by no other on any host") {
+  auto recipe = shop_recipe();
+  const auto upload = [&] {
+    const auto plan = plan::build_deploy(input_for(recipe, {a_host("app1", {"app"}), a_host("db1", {"db"})}));
+    REQUIRE(plan);
+    for (const auto& round : plan->rounds) {
+      for (const auto& work : round.hosts) {
+        for (const auto& step : work.steps) {
+          if (const auto* unpack = std::get_if<plan::Unpack>(&step)) return *unpack;
+        }
+      }
+    }
+    throw std::runtime_error("no upload");
+  };
+  CHECK((upload().encoding == "zstd" && upload().adaptive));
+  for (const std::string compression : {"zstd", "gzip", "none"}) {
+    CAPTURE(compression);
+    recipe.compression = compression;
+    CHECK((upload().encoding == compression && !upload().adaptive));
+  }
 }
 
 TEST_CASE("a host that does not say how much room it has is not refused for it") {

@@ -132,6 +132,26 @@ TEST_CASE("a check remarks what dead runs have left, whose locks there are, and 
   CHECK(plan::preflight_deploy(input).empty());
 }
 
+TEST_CASE("a host that can't unpack what the recipe asks for by name is a problem, and no remark") {
+  auto recipe = shop_recipe();
+  const auto app1 = a_host("app1", {"app"});
+  auto old = a_host("app2", {"app"}), bare = a_host("app3", {"app"});
+  old.facts.zstd = false;
+  bare.facts.zstd = bare.facts.gzip = false;
+  const auto problems = [&](const std::string& compression) {
+    recipe.compression = compression;
+    const auto input = input_for(recipe, {app1, old, bare});
+    if (compression != "auto") CHECK(plan::remarks_of_check(input).empty());
+    return text_of(plan::preflight_deploy(input));
+  };
+  const std::string hint = "\n  install it, or let 'compression: auto' choose what all hosts can unpack\n";
+  CHECK(problems("auto").empty());
+  CHECK(problems("none").empty());
+  CHECK(problems("zstd") == "[app2] there is no 'zstd' here, which 'compression: zstd' needs" + hint +
+                                "[app3] there is no 'zstd' here, which 'compression: zstd' needs" + hint);
+  CHECK(problems("gzip") == "[app3] there is no 'gzip' here, which 'compression: gzip' needs" + hint);
+}
+
 TEST_CASE("what commands will see is told once for hosts that are alike") {
   const auto recipe = shop_recipe();
   auto app1 = a_host("app1", {"app"});

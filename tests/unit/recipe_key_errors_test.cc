@@ -100,7 +100,7 @@ stages: {production: {hosts: [a]}}
         R"(deploy.yml:4:1: unknown key 'source_code'
   source_code: x
   ^~~~~~~~~~~
-  known here: application, deploy_to, keep_releases, limit_rate, user, become_password, confirm, vars, env, secrets, prompts, source, transfer, reuse, verify, shared, templates, copied, logs, tasks, hooks, ssh, stages
+  known here: application, deploy_to, keep_releases, limit_rate, user, become_password, confirm, vars, env, secrets, prompts, source, transfer, reuse, verify, compression, shared, templates, copied, logs, tasks, hooks, ssh, stages
 deploy.yml:5:10: unknown key 'templates'
   shared: {templates: x}
            ^~~~~~~~~

@@ -136,6 +136,19 @@ stages: {production: {hosts: [a]}}
 )");
 }
 
+TEST_CASE("a release is compressed by what is known, or not at all", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+compression: xz
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:14: 'xz' is no way to compress a release: auto, zstd, gzip or none is
+  compression: xz
+               ^~
+)");
+}
+
 TEST_CASE("a shared or copied path stays inside, and is none of our own names", "[recipe]") {
   CHECK(errors_of(R"(application: shop
 deploy_to: /srv/shop

@@ -13,6 +13,7 @@ void check_round_trip(std::string_view text) {
   CHECK(second.application == first.application);
   CHECK(second.deploy_to == first.deploy_to);
   CHECK(second.limit_rate == first.limit_rate);
+  CHECK(second.compression == first.compression);
   CHECK(second.vars == first.vars);
   CHECK(second.env == first.env);
   CHECK(second.copied == first.copied);
@@ -69,6 +70,7 @@ source:
 transfer: delta
 reuse: copy
 verify: quick
+compression: auto
 shared:
   files: [".env"]
 tasks:
@@ -100,6 +102,7 @@ application: "null"
 deploy_to: "/srv/a b: #{x}"
 keep_releases: 3
 limit_rate: 5MB
+compression: gzip
 user: "de@ploy"
 vars: {a: "yes", b: "1e3", c: "", d: "~", e: "x\ny\n", f: "tab\there \"quoted\" \\ $${plain} $$ \x01", g: " lead", h: "- x", i: "ä 日本", j: "a: b # c"}
 env: {PATH: "/a:/b"}
