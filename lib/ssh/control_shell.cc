@@ -210,8 +210,9 @@ void ControlShell::note_noise(std::string_view bytes) {
     ready_ = true;
     write_queue();
   }
-  if (!plain_ && noise_.find(host::plain_wanted) != std::string::npos) {
+  if (const auto at = plain_ ? std::string::npos : noise_.find(host::plain_wanted); at != std::string::npos) {
     plain_ = true;
+    noise_.erase(at, host::plain_wanted.size());
     queue_ = host::plain(script_for(*channel_)) + unheard_;
     write_queue();
   }

@@ -307,7 +307,7 @@ std::vector<std::string> World::left_in_cache() const {
   std::vector<std::string> names;
   for (const auto& entry : std::filesystem::directory_iterator(folder_.path() / "cache/kirikae")) {
     const std::string name = entry.path().filename();
-    if (name != "lists" && name != "sums") names.push_back(name);
+    if (name != "chunks" && name != "lists" && name != "sums") names.push_back(name);
   }
   return names;
 }
