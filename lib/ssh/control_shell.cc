@@ -87,7 +87,7 @@ void ControlShell::quit() {
 }
 
 std::size_t ControlShell::write_payload(std::string_view bytes) {
-  return hello_ && queue_.empty() && !eof_wanted_ ? channel_->write(bytes) : 0;
+  return (hello_ || will_unpack_) && queue_.empty() && !eof_wanted_ ? channel_->write(bytes) : 0;
 }
 
 // At once: it may be that nothing else happens any more that would wake us.
@@ -113,7 +113,7 @@ void ControlShell::write_queue() {
   queue_.erase(0, written);
   if (!queue_.empty()) return;
   if (term_wanted_ && channel_->terminate()) term_wanted_ = false;
-  if (eof_wanted_ && (hello_ || quits_) && !at_end_ && channel_->send_eof()) eof_wanted_ = false;
+  if (eof_wanted_ && (hello_ || will_unpack_ || quits_) && !at_end_ && channel_->send_eof()) eof_wanted_ = false;
 }
 
 void ControlShell::pump(const OutputFn& on_output) {

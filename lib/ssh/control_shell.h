@@ -37,6 +37,10 @@ class ControlShell {
   void ping(std::uint64_t number);
   void quit();  // also ends the input
 
+  // Whether the host has unpacked the script; and, of one whose other shell has, that this need not be waited for.
+  [[nodiscard]] bool has_unpacked() const { return hello_ && !plain_; }
+  void will_unpack() { will_unpack_ = true; }
+
   // The step's input (data mode): how much of `bytes` was taken; what was not comes again with the next call.
   std::size_t write_payload(std::string_view bytes);
   [[nodiscard]] std::size_t unconfirmed() const { return channel_->unconfirmed(); }
@@ -77,6 +81,7 @@ class ControlShell {
   std::string queue_;  // to be written
   std::string unheard_;  // what was sent behind the script, until the hello: the host may ask for all of it once more
   bool plain_ = false;   // it has asked
+  bool will_unpack_ = false;
   bool ready_;         // for it
   bool eof_wanted_ = false;
   bool quits_ = false;

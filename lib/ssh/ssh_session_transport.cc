@@ -108,6 +108,7 @@ Result<Exit> SshSessionTransport::send(const host::Command& command, ByteSource&
   TRY(ready_for(command, wait));
   TRY_ASSIGN(auto beside, shell_beside(ControlShell::Mode::data, command.name, wait));
   ControlShell& shell = beside.shell;
+  if (control_->has_unpacked()) shell.will_unpack();
   shell.start_step(1, command);
   Upload upload(data, on_sent, shell.link().payload_limit());
   return follow(shell, &upload, command, on_output, wait);
