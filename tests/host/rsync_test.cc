@@ -120,7 +120,7 @@ TEST_CASE("what rsync has linked from behind a link of the other release, as in 
   REQUIRE(host.receive(id1, files, {{"log/", ""}, {"log/one\ntwo", "1\n"}, {"log/a", "2\n"}, {"pages/", ""}, {"pages/a", "3\n"}}).status != -1);
   const auto& disk = host.site.disk;
   fs::rename(disk.path("releases/" + id1 + "/log"), disk.path("shared/log"));
-  fs::create_symlink("../../shared/log", disk.path("releases/" + id1 + "/log"));
+  fs::create_symlink(disk.path("shared/log"), disk.path("releases/" + id1 + "/log"));
   fs::create_symlink("nowhere", disk.path("releases/" + id1 + "/broken"));
   const auto ended = host.receive(id2, {{"log/a", "2\n"}, {"pages/a", "3\n"}}, {}, {{}, id1, true},
                                   {"/bin/sh", "-c", "cat >/dev/null; mkdir log pages; for f in log/* pages/*; do :; done; for f in ../" + id1 + "/log/* ../" + id1 +
