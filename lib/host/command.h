@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstdint>
 #include <map>
 #include <optional>
 #include <string>
@@ -24,9 +25,10 @@ struct Command {
   std::string input{};  // lines for its standard input, which is empty otherwise: what may stand in no environment either
 };
 
-// The script; and the line that starts what reads it, which every login shell passes on unharmed. It is given packed(), and where it
-// can't unpack that, says `plain_wanted`, forgets what has come behind it, and waits for plain(). The protocol spoken from there on is in docs/design.md.
-std::string_view script();
+// The script for the control shell, and the one for the others, which run one command each; and the line that starts what reads it, which every
+// login shell passes on unharmed. It is given packed(), and where it can't unpack that, says `plain_wanted`, forgets what has come behind it, and waits for plain(). The protocol spoken from there on is in docs/design.md.
+std::string_view control_script();
+std::string_view data_script();
 std::string start_line();
 std::string packed(std::string_view script);
 std::string plain(std::string_view script);
@@ -81,9 +83,9 @@ struct ReleaseInfo {
 Command prepare(const release::Layout& layout, const ReleaseInfo& info);
 
 // For the data channel: unpacks the tar stream on standard input, `encoding` zstd | gzip | none, into the release. Prints
-// `sha256=<64 hex digits>` of the stream as received, hashed on the host.
+// `sha256=<64 hex digits>` of the stream as received, hashed on the host. `bytes`: about so many it is.
 Command receive(const release::Layout& layout, const std::string& id, const std::string& encoding,
-                const release::Facts& facts);
+                const release::Facts& facts, std::uint64_t bytes = UINT64_MAX);
 
 // What a release's files come from besides the upload (lib/host/rebuild.sh).
 struct Rebuild {
@@ -97,7 +99,7 @@ struct Rebuild {
 // `receive`, and then the rest of the release. Status `base_changed`: the output has lines `changed=PATH`, or `changed=*`.
 inline constexpr int base_changed = 10;
 Command receive(const release::Layout& layout, const std::string& id, const std::string& encoding, const release::Facts& facts,
-                const Rebuild& rebuild);
+                const Rebuild& rebuild, std::uint64_t bytes = UINT64_MAX);
 // A payload that comes by rsync (lib/host/rsync.sh).
 struct Rsync {
   std::string manifest{}; // the digest of the release's list of files

@@ -97,15 +97,20 @@ kk_read_record() {
   done <"$kk_states/$1"
 }
 
+# The record of kk_release, with state $1, to the file $2, which isn't there yet.
+kk_put_record() {
+  (
+    umask 022
+    set -C
+    printf 'state %s\nrevision %s\nby %s\nprevious %s\n' "$1" "$kk_revision" "$kk_by" "$kk_previous" >"$2"
+  )
+}
+
 # Writes the record of kk_release anew, with state $1; $2: a path whose file system has to be on disk before.
 kk_write_record() {
   kk_file="$kk_own/tmp/state.$kk_release.$$"
   [ ! -e "$kk_file" ] && [ ! -L "$kk_file" ] || rm -f "$kk_file"
-  (
-    umask 022
-    set -C
-    printf 'state %s\nrevision %s\nby %s\nprevious %s\n' "$1" "$kk_revision" "$kk_by" "$kk_previous" >"$kk_file"
-  ) && kk_sync_record "${2-}" && mv -f "$kk_file" "$kk_states/$kk_release" && return
+  kk_put_record "$1" "$kk_file" && kk_sync_record "${2-}" && mv -f "$kk_file" "$kk_states/$kk_release" && return
   rm -f "$kk_file"
   echo "can't record release '$kk_release' as $1 in '$kk_states': check its owner and the room on the disk" >&2
   return 1
@@ -183,4 +188,24 @@ kk_need_preparing() {
   kk_read_record "$kk_release" || kk_fail "release '$kk_release' has no record in '$kk_states': prepare it first"
   [ "$kk_state" = preparing ] ||
     kk_fail "release '$kk_release' is $kk_state, so it isn't changed any more: deploy a new release"
+}
+
+# kk_text: the next kk_n lines of standard input.
+kk_read_text() {
+  kk_text=
+  while [ "$kk_n" -gt 0 ]; do
+    IFS= read -r kk_line || exit 2
+    kk_text="$kk_text$kk_line$kk_nl"
+    kk_n=$((kk_n - 1))
+  done
+}
+
+# In the step's own shell.
+kk_step() {
+  echo "p $$" >&6
+  exec 6>&-
+  kk_text=$KIRIKAE_STEP
+  kk_shell=$KIRIKAE_SHELL
+  unset KIRIKAE_SCRIPT KIRIKAE_STEP KIRIKAE_SHELL
+  set -e
 }

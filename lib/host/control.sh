@@ -11,19 +11,6 @@
 #   w G N    worker G has ended with status N
 # So the order of things is the order of lines, and only the main loop writes frames.
 
-# A frame in one write(2): it may stand in the midst of a step's output. bash writes line by line; printenv doesn't.
-kk_frame() {
-  if [ -n "${BASH_VERSION-}" ] && [ -n "$kk_id" ]; then
-    kk_f="$kk_nl$kk_nonce $1" printenv kk_f && return
-  fi
-  printf '\n%s %s\n' "$kk_nonce" "$1"
-}
-
-# ksh says 256 + n for a signal.
-kk_status() {
-  if [ "$1" -gt 255 ]; then kk_st=$((128 + ($1 & 127))); else kk_st=$1; fi
-}
-
 # An unnamed pipe that this shell can write and read.
 kk_pipe() {
   if kk_here_pipe 6; then
@@ -35,51 +22,6 @@ kk_pipe() {
   kk_made=$?
   rm -rf "$kk_t"
   return "$kk_made"
-}
-
-# What start_line() calls once it has the script in K.
-kk_serve() {
-  # Whatever a login shell's rc file says: we must get into what we make, and nobody else may write there unless a group shares it.
-  umask u+rwx,o-w
-  kk_id=''
-  IFS=' ' read -r kk_mode kk_nonce || exit 2
-  case $kk_nonce in '' | *[!0-9a-f]*) exit 2 ;; esac
-  case $kk_mode in
-    control) kk_control ;;
-    data) kk_data ;;
-    *) exit 2 ;;
-  esac
-}
-
-# kk_text: the next kk_n lines of standard input.
-kk_read_text() {
-  kk_text=
-  while [ "$kk_n" -gt 0 ]; do
-    IFS= read -r kk_line || exit 2
-    kk_text="$kk_text$kk_line$kk_nl"
-    kk_n=$((kk_n - 1))
-  done
-}
-
-kk_data() {
-  kk_frame 'hello 1' >&2
-  kk_frame 'hello 1'
-  IFS=' ' read -r kk_word kk_id kk_n || exit 2
-  [ "$kk_word" = step ] || exit 2
-  case $kk_id in '' | *[!0-9]*) exit 2 ;; esac
-  case $kk_n in '' | *[!0-9]*) exit 2 ;; esac
-  kk_read_text
-  kk_frame "begin $kk_id"
-  (
-    unset K kk_nonce
-    set -e
-    eval "$kk_text"
-  )
-  kk_status $?
-  exec </dev/null
-  kk_frame "end $kk_id $kk_st"
-  kk_frame "end $kk_id" >&2
-  exit 0
 }
 
 # Its own process, since reading the client must never wait for anything else.
@@ -247,6 +189,32 @@ kk_start() {
   fi
 }
 
+# Our own functions need no new shell each: a worker, which has read the script once, has a subshell for every step. It leads a process
+# group of its own, so that a step can be ended with all that it has started; then the next step has a new worker.
+kk_work() {
+  # A text that a pipe may not take at once would have to be waited for.
+  [ -n "$kk_setsid" ] && [ "${#kk_text}" -lt 30000 ] || return 1
+  if [ -z "$kk_worker" ]; then
+    kk_here_pipe 7 || return 1
+    exec 7<>/proc/self/fd/7
+    kk_generation=$((kk_generation + 1))
+    kk_keep_worker &
+  fi
+  kk_leader=$kk_worker
+  kk_working=y
+  kk_put "$kk_lines$kk_nl$kk_text" >&7
+}
+
+kk_keep_worker() {
+  exec 5>&2 2>/dev/null 8</proc/self/fd/7 7>&-
+  # shellcheck disable=SC2016
+  KIRIKAE_SCRIPT=$kk_base_script$kk_call_script KIRIKAE_SHELL=$kk_shell "$kk_setsid" /bin/sh -c 'eval "$KIRIKAE_SCRIPT"; kk_worker' \
+    <&8 2>&5 6>&6 5>&- 8<&- &
+  exec 8<&-
+  wait $!
+  echo "w $kk_generation $?" >&6
+}
+
 # Relays stand between the step and the channel, so that a daemon left behind by the step can be cut off.
 kk_supervise() {
   exec 8<&0
@@ -268,20 +236,10 @@ kk_lead() {
   # of itself when `set -e` ends that.
   exec 7>&2 2>/dev/null
   # shellcheck disable=SC2086,SC2016
-  KIRIKAE_SCRIPT=$K KIRIKAE_STEP=$kk_text KIRIKAE_SHELL=$kk_shell $kk_prefix /bin/sh -c 'eval "$KIRIKAE_SCRIPT"; kk_step; eval "$kk_text"' \
+  KIRIKAE_SCRIPT=$kk_base_script${kk_ours:+$kk_call_script} KIRIKAE_STEP=$kk_text KIRIKAE_SHELL=$kk_shell $kk_prefix /bin/sh -c 'eval "$KIRIKAE_SCRIPT"; kk_step; eval "$kk_text"' \
     <&8 2>&7 6>&6 7>&- 8<&- &
   wait $!
   echo "x $?" >&6
-}
-
-# In the step's own shell.
-kk_step() {
-  echo "p $$" >&6
-  exec 6>&-
-  kk_text=$KIRIKAE_STEP
-  kk_shell=$KIRIKAE_SHELL
-  unset KIRIKAE_SCRIPT KIRIKAE_STEP KIRIKAE_SHELL
-  set -e
 }
 
 kk_timer() {

@@ -135,11 +135,6 @@ EOF
   case $kk_i in '' | *[!0-9]*) ;; *) echo "free_inodes=$kk_i" ;; esac
 }
 
-# The command that a person with the rights needs; paths with a quote are left to that person.
-kk_install() {
-  case $kk_root in *\'*) ;; *) printf ': run sudo install -d -o %s %s' "$(id -un)" "'$kk_root'" ;; esac
-}
-
 # kk_free: the column before the one in percent, on df's last line.
 kk_column() {
   kk_free=
@@ -177,9 +172,11 @@ kk_facts_tools() {
   # It may have more tools than names.
   [ -n "$kk_v" ] || ! busybox sha256sum </dev/null >/dev/null 2>&1 || kk_v=busybox
   if [ -n "$kk_v" ]; then echo "hash=$kk_v"; else kk_payload_problem "no tool computes sha-256 here: install openssl"; fi
+  # Its start takes far less time than openssl's.
+  [ "$kk_v" != openssl ] || ! command -v sha256sum >/dev/null || echo small_hash=sha256sum
   # One answer for all of GNU's tools: coreutils are one package. sync -f came later than df's --output: kk_sync_all knows.
   [ "$kk_system:$kk_gnu" != Linux:yes ] || {
-    printf '%s\n' sync_fs=yes mv=T
+    printf '%s\n' gnu=yes sync_fs=yes mv=T
     return
   }
   # Not tried out: that would flush a busy host's disks.

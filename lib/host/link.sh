@@ -1,6 +1,16 @@
 # shellcheck shell=sh
 # What a release doesn't bring itself: shared directories and files, paths taken over from the release before, REVISION.
 
+# The sum that kk_receive has noted.
+kk_verify() {
+  kk_need_preparing
+  kk_s=
+  { read -r kk_s <"$kk_own/tmp/sum.$kk_release"; } 2>/dev/null ||
+    kk_fail "the payload of release '$kk_release' has not arrived whole: deploy again"
+  [ "$kk_s" = "$kk_expected" ] ||
+    kk_fail "the payload of release '$kk_release' arrived changed (sha256 $kk_s, sent $kk_expected): deploy again"
+}
+
 # Arguments: kk_directories shared directories (ancestors before what lies in them), kk_files shared files, copied paths.
 kk_link() {
   kk_need_preparing

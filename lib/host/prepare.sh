@@ -20,8 +20,8 @@ kk_prepare() {
   if [ -e "$kk_releases/$kk_release" ] || [ -L "$kk_releases/$kk_release" ]; then
     kk_fail "release '$kk_release' is already in '$kk_releases': deploy again under a new one"
   fi
-  # The record first: a folder without one would pass for another tool's.
-  kk_write_record preparing || exit 1
+  # The record first: a folder without one would pass for another tool's. Half of it is one of an unfinished release, too.
+  kk_put_record preparing "$kk_states/$kk_release" 2>/dev/null || kk_write_record preparing || exit 1
   mkdir "$kk_releases/$kk_release" || kk_fail "can't make the folder of release '$kk_release' in '$kk_releases'"
 }
 
@@ -32,4 +32,9 @@ kk_sweep() {
   done
   [ -e "$kk_d" ] || return 0
   (cd "$kk_own/tmp" && find . ! -name . -prune -mtime +1 -exec rm -rf {} +) || :
+}
+
+# The command that a person with the rights needs; paths with a quote are left to that person.
+kk_install() {
+  case $kk_root in *\'*) ;; *) printf ': run sudo install -d -o %s %s' "$(id -un)" "'$kk_root'" ;; esac
 }

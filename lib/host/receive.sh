@@ -7,7 +7,7 @@ kk_receive() {
   kk_pipe="$kk_own/tmp/pipe.$$.$kk_release"
   kk_found="$kk_own/tmp/hash.$$.$kk_release"
   mkfifo "$kk_pipe" || kk_fail "can't make a pipe in '$kk_own/tmp': check its owner and the room on the disk"
-  { kk_digest=$(kk_hash "$kk_hash_tool" <"$kk_pipe") && kk_sum "$kk_digest" && printf '%s\n' "$kk_s" >"$kk_found"; } &
+  { kk_digest=$(kk_hash "$kk_stream_hash" <"$kk_pipe") && kk_sum "$kk_digest" && printf '%s\n' "$kk_s" >"$kk_found"; } &
   kk_hasher=$!
   # Every stage says that it went well, since a pipe only tells of the last. What follows tar's end mark must be read, too: there is
   # no line of it, mostly.
@@ -36,7 +36,7 @@ kk_receive() {
     esac
   done
   [ "$kk_hashed" = 0 ] && [ -n "$kk_s" ] ||
-    kk_fail "the payload of release '$kk_release' could not be hashed by $kk_hash_tool"
+    kk_fail "the payload of release '$kk_release' could not be hashed by $kk_stream_hash"
   find . ! -name . ! -type l \( -perm -4000 -o -perm -2000 -o -perm -1000 \) -exec chmod u-s,g-s,-t {} + ||
     kk_fail "can't drop the special modes in '$kk_releases/$kk_release'"
   printf '%s\n' "$kk_s" >"$kk_note" || kk_fail "can't write '$kk_note': make room on the disk"
@@ -67,13 +67,4 @@ kk_decode() {
     none) cat ;;
     *) kk_fail "unknown encoding '$kk_encoding'" ;;
   esac
-}
-
-kk_verify() {
-  kk_need_preparing
-  kk_s=
-  { read -r kk_s <"$kk_own/tmp/sum.$kk_release"; } 2>/dev/null ||
-    kk_fail "the payload of release '$kk_release' has not arrived whole: deploy again"
-  [ "$kk_s" = "$kk_expected" ] ||
-    kk_fail "the payload of release '$kk_release' arrived changed (sha256 $kk_s, sent $kk_expected): deploy again"
 }

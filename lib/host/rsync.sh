@@ -1,6 +1,6 @@
 # shellcheck shell=sh
 # The payload by rsync. Standard input has kk_size bytes, the list of the release's files (rebuild.sh), and then what rsync says on the
-# operator's machine. Travels with the upload's command, behind rebuild.sh.
+# operator's machine. Travels with the upload's command.
 # Status 10: files are not what the list says; `changed=PATH` on standard error says which.
 
 # $@: rsync as it wants to be called here.

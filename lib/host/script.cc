@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <initializer_list>
 #include <new>
 
+#include "core/shell_quote.h"
 #include "host/command.h"
 
 namespace kirikae::host {
@@ -22,21 +24,33 @@ constexpr std::string_view read_script =
     R"(while IFS= read -r n; do case $n in kirikae-plain) break ;; esac; done; K=$(kk_r || echo echo there is no dd) ;; esac; )"
     R"(eval "$K"; kk_serve)";
 
+std::string embedded(std::initializer_list<std::string_view> names) {
+  std::string text;
+  for (const auto name : names) text += embedded_script(name);
+  return text;
+}
+
+// What every step may call, a recipe's task as well.
+std::string base() { return path_function() + embedded({"fail", "common", "guard"}); }
+
 }  // namespace
 
-std::string_view script() {
+std::string_view control_script() {
   static const std::string whole = [] {
-    std::string text = path_function();
-    for (const auto* name :
-         {"fail", "common", "lock", "control", "worker", "facts", "prepare", "receive", "link", "template", "seal", "publish", "log", "prune"}) {
-      text += embedded_script(name);
-    }
-    return text;
+    // Texts that it hands on, so that no shell has to read more than it needs.
+    return shell_assign("kk_base_script", base()) +
+           shell_assign("kk_call_script", embedded({"worker", "lock", "facts", "prepare", "link", "seal", "publish", "log", "prune"})) +
+           "eval \"$kk_base_script\"\n" + embedded({"serve", "control"});
   }();
   return whole;
 }
 
-// Some 37 KB would not fit into what TCP sends before the first answer; a third of that does.
+std::string_view data_script() {
+  static const std::string whole = base() + embedded({"serve", "prepare", "receive", "rebuild", "link", "seal"});
+  return whole;
+}
+
+// Some 30 KB would not fit into what TCP sends before the first answer; a third of that does.
 std::string packed(std::string_view script) {
   z_stream stream{};
   constexpr int gzip_format = 16;

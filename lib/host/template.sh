@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# A file that was made from a template: put in place whole, in the release or in shared/.
+# A file that was made from a template: put in place whole, in the release or in shared/. Travels with its command.
 
 # kk_place release | shared, kk_to its path there, kk_mode, kk_content.
 kk_template() {

@@ -45,7 +45,8 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
           [&](const Prepare& s) { return host::prepare(layout, s.info); },
           [&](const Unpack& s) {
             if (s.rsync) return host::rsync(layout, s.id, facts, *s.rsync, values.list_size, values.rsync);
-            return s.rebuild ? host::receive(layout, s.id, s.encoding, facts, *s.rebuild) : host::receive(layout, s.id, s.encoding, facts);
+            return s.rebuild ? host::receive(layout, s.id, s.encoding, facts, *s.rebuild, s.bytes)
+                             : host::receive(layout, s.id, s.encoding, facts, s.bytes);
           },
           [&](const Link& s) {
             return joined("link", {host::verify(layout, s.info.id, values.sha256),

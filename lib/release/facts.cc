@@ -130,6 +130,10 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
     facts.mv = value;
   } else if (key == "hash") {
     facts.hash = value;
+  } else if (key == "small_hash") {
+    facts.small_hash = value;
+  } else if (key == "gnu") {
+    facts.gnu = value == "yes";
   } else if (key == "system") {
     facts.system = value;
   } else if (key == "zstd") {

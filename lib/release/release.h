@@ -55,6 +55,8 @@ struct Facts {
   std::string
       mv;  // how to replace a link: "T" (GNU, busybox), "h" (BSD), "perl" or "python3"; empty: no way (a problem)
   std::string hash;  // openssl | sha256sum | shasum | sha256 | busybox; empty: none (a problem)
+  std::string small_hash;  // what starts quicker than `hash`, for little data; empty: nothing does
+  bool gnu = false;        // it has GNU's coreutils
   bool zstd = false;
   bool gzip = false;
   bool setsid = false;

@@ -39,16 +39,20 @@ std::string counted(std::string_view text) {
 
 std::string new_nonce() { return random_hex(16); }
 
-std::string script_for(const ShellChannel& channel) {
-  std::string script(host::script());
+std::string_view script_for(ControlShell::Mode mode) {
+  return mode == ControlShell::Mode::control ? host::control_script() : host::data_script();
+}
+
+std::string script_for(const ShellChannel& channel, ControlShell::Mode mode) {
+  std::string script(script_for(mode));
   if (channel.wants_process()) script += fmt::format("echo; echo '{}' $$\n", process_mark);
   return script;
 }
 
-// The one that nearly every channel is sent.
-const std::string& packed_script() {
-  static const std::string packed = host::packed(host::script());
-  return packed;
+// Those that nearly every channel is sent.
+const std::string& packed_script(ControlShell::Mode mode) {
+  static const std::string control = host::packed(host::control_script()), data = host::packed(host::data_script());
+  return mode == ControlShell::Mode::control ? control : data;
 }
 
 }  // namespace
@@ -58,7 +62,7 @@ ControlShell::ControlShell(Link& link, std::unique_ptr<ShellChannel> channel, Mo
   const std::string nonce = new_nonce();
   out_ = FrameParser(nonce);
   err_ = FrameParser(nonce);
-  queue_ = channel_->wants_process() ? host::packed(script_for(*channel_)) : packed_script();
+  queue_ = channel_->wants_process() ? host::packed(script_for(*channel_, mode)) : packed_script(mode);
   send(fmt::format("{} {}\n", mode == Mode::control ? "control" : "data", nonce));
 }
 
@@ -213,7 +217,7 @@ void ControlShell::note_noise(std::string_view bytes) {
   if (const auto at = plain_ ? std::string::npos : noise_.find(host::plain_wanted); at != std::string::npos) {
     plain_ = true;
     noise_.erase(at, host::plain_wanted.size());
-    queue_ = host::plain(script_for(*channel_)) + unheard_;
+    queue_ = host::plain(script_for(*channel_, mode_)) + unheard_;
     write_queue();
   }
   if (noise_.size() > noise_limit) noise_.erase(0, noise_.size() - noise_limit);

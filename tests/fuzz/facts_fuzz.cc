@@ -10,7 +10,7 @@ std::vector<std::string> seeds() {
       "facts=1\nclock=1795311000\nsystem=Linux\nlive=20261122013000\n"
       "release=20261120013000 good\nrevision=a1b2c3\nby=ann@laptop\nrelease=20261121013000 bad\n"
       "release=20261122013000 good\nrelease=20261122023000 failed\nrelease=20261122033000 -\n"
-      "mv=T\nhash=openssl\nzstd=yes\ngzip=yes\nsetsid=yes\nsudo=yes\nsync_fs=yes\nfree_kilobytes=1234567\nfree_inodes=999\nfacts="
+      "mv=T\nhash=openssl\nsmall_hash=sha256sum\ngnu=yes\nzstd=yes\ngzip=yes\nsetsid=yes\nsudo=yes\nsync_fs=yes\nfree_kilobytes=1234567\nfree_inodes=999\nfacts="
       "end\n",
       "facts=1\nclock=1\ntarget=../elsewhere\nmissing=config/a%0Ab.yml\nproblem=no room\nfacts=end\n",
       "facts=1\nclock=1\ncurrent=directory\nrelease=20261120013000 ready\nby=x\nfacts=end\n",

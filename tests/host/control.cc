@@ -182,7 +182,7 @@ Control::Control(const Shell& shell, const Disk& disk, const std::string& mode, 
   input_ = std::move(in.write);
   output_ = std::move(out.read);
   error_ = std::move(err.read);
-  const auto script = replaced(std::string(host::script()), "/bin/sh", shell.program);
+  const auto script = replaced(std::string(mode == "control" ? host::control_script() : host::data_script()), "/bin/sh", shell.program);
   const auto mode_line = mode + " " + nonce_ + "\n";
   say(host::packed(script) + mode_line);
   const auto deadline = Deadline::in(std::chrono::seconds(10));

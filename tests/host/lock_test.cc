@@ -27,7 +27,7 @@ struct Client {
 
   Ended lock(bool despite_freeze = false, const std::string& before = {}) const {
     hold(token);
-    return control->run(before + host::lock(disk.layout(), info(token), despite_freeze).text);
+    return control->run(before + host::lock(disk.layout(), info(token), despite_freeze).text, true);
   }
   void hold(const std::string& of) const {
     const std::string text = host::hold(disk.layout(), of);
@@ -143,7 +143,7 @@ TEST_CASE("Who takes a dead holder's lock over may die, too; of two who find tha
     ::kill(holder_of(disk), SIGKILL);
     dead.control->wait();
     const Client taker(shell, disk, "aa.0");
-    taker.lock(false, at_removal_of(".kirikae/lock", "kill -KILL \"$kk_shell\" $$; exit"));
+    taker.lock(false, at_removal_of(".kirikae/lock", "kill -KILL \"$kk_shell\" -$$; exit"));
     taker.control->wait();
   }
   REQUIRE(disk.list(".kirikae/tmp").size() == 2);  // what it took the lock over with, and its own lock

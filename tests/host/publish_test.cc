@@ -172,14 +172,14 @@ TEST_CASE("A switch that can't be read back is not told as one that has changed 
   const auto current = one.site.disk.path("current");
   const std::string meanwhile = "mv() { command mv \"$@\" && rm '" + current + "' && ln -s elsewhere '" + current + "'; }\n";
   const std::string broken = "readlink() { return 1; }\n";
-  auto ended = one.site.control.run(meanwhile + broken + publish.text);
+  auto ended = one.site.control.run(meanwhile + broken + publish.text, true);
   INFO(ended);
   CHECK(ended.status == 5);
   CHECK(ended.err == "can't read the link '" + current + "'\nso it is not known whether '" + current + "' has changed: look at it\n");
   CHECK(one.site.disk.link("current") == "elsewhere");
   // It can be read.
   unlink(current.c_str());
-  ended = one.site.control.run(meanwhile + host::publish(one.site.layout(), id2, one.facts, std::nullopt).text);
+  ended = one.site.control.run(meanwhile + host::publish(one.site.layout(), id2, one.facts, std::nullopt).text, true);
   INFO(ended);
   CHECK(ended.status == 5);
   CHECK(ended.err == "'" + current + "' has changed and is now 'elsewhere', not 'releases/" + id2 + "': look who else writes to '" +
@@ -192,10 +192,10 @@ TEST_CASE("What is live is found, and switched, without a program that reads lin
   Switching one(shell);
   REQUIRE(one.publish(id1).status == 0);
   const std::string broken = "readlink() { case $1 in /proc/*) command readlink \"$1\" ;; *) return 1 ;; esac; }\n";
-  auto ended = one.site.control.run(broken + host::publish(one.site.layout(), id2, one.facts, id1).text);
+  auto ended = one.site.control.run(broken + host::publish(one.site.layout(), id2, one.facts, id1).text, true);
   INFO(ended);
   CHECK(ended.status == 0);
-  ended = one.site.control.run(broken + host::facts(one.site.layout(), {}).text);
+  ended = one.site.control.run(broken + host::facts(one.site.layout(), {}).text, true);
   CHECK(ended.out.find("\nlive=" + id2 + "\n") != std::string::npos);
   // Another name of it is none of its own.
   one.site.disk.make_link(id2, "srv/app/releases/" + id3);

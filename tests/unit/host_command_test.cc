@@ -51,6 +51,21 @@ TEST_CASE("Publish tells apart whatever is live, a release, and none") {
             "kk_wanted='releases/7'\nkk_mv='h'\nkk_expect='20261121013000'\nkk_unpublish\n"));
 }
 
+TEST_CASE("A small payload is hashed by what starts quickly, where there is such a tool") {
+  release::Facts facts;
+  facts.hash = "openssl";
+  const auto hashed_by = [&](std::uint64_t bytes) {
+    const auto text = receive(layout, "20261122013000", "zstd", facts, bytes).text;
+    const auto at = text.find("kk_stream_hash=");
+    return text.substr(at, text.find('\n', at) - at);
+  };
+  CHECK(hashed_by(999) == "kk_stream_hash='openssl'");
+  facts.small_hash = "sha256sum";
+  CHECK(hashed_by(999) == "kk_stream_hash='sha256sum'");
+  CHECK(hashed_by(999'999'999) == "kk_stream_hash='openssl'");
+  CHECK(has(receive(layout, "20261122013000", "zstd", facts), "kk_stream_hash='openssl'"));
+}
+
 TEST_CASE("A missing file's name is told twice: as it is, and as the answer has it") {
   CHECK(has(facts(layout, {"a\n%.yml", "b"}), "kk_facts 'a\n%.yml' 'a%0A%25.yml' 'b' 'b'\n"));
 }
@@ -59,10 +74,12 @@ TEST_CASE("A line of the log can't become two") {
   CHECK(has(log(layout, "{\"a\":1}\n{\"b\":2}", ""), "kk_json='{\"a\":1}'\n"));
 }
 
-TEST_CASE("The script is small, and the line that starts it has nothing that a login shell would change") {
-  CHECK(script().size() > 1000);
-  CHECK(script().size() < 37 * 1024);
-  CHECK(script().find('\0') == std::string_view::npos);
+TEST_CASE("The scripts are small, and the line that starts them has nothing that a login shell would change") {
+  for (const auto script : {control_script(), data_script()}) {
+    CHECK(script.size() > 1000);
+    CHECK(script.size() < 37 * 1024);
+    CHECK(script.find('\0') == std::string_view::npos);
+  }
   for (const auto& line : {start_line(), terminal_line()}) {
     // Inside of single quotes only newline, ! (csh) and \ (fish) are special.
     CHECK(line.find_first_of("\n!\\") == std::string::npos);

@@ -15,7 +15,7 @@ TEST_CASE("A host's answer is read whole, and unknown keys are ignored") {
       answer("system=Linux\nlive=20261122013000\nrelease=20261122013000 good\nrevision=a1b2=c3 x\nby=ann@laptop\n"
              "release=20261121013000 -\nrelease=20261120013000 bad\nrevision=\n"
              "missing=config/a b.yml\nmissing=100%25%0A.txt\nproblem='/srv' is not writable\nfrom_the_future=yes\n"
-             "free_kilobytes=18446744073709551615\nfree_inodes=77\nzstd=yes\ngzip=yes\nsetsid=yes\nsudo=yes\nhash=openssl\nsync_"
+             "free_kilobytes=18446744073709551615\nfree_inodes=77\nzstd=yes\ngzip=yes\nsetsid=yes\nsudo=yes\nhash=openssl\nsmall_hash=sha256sum\ngnu=yes\nsync_"
              "fs=yes\nmv=T\n"));
   REQUIRE(facts);
   CHECK(facts->clock == 1795311000);
@@ -34,6 +34,8 @@ TEST_CASE("A host's answer is read whole, and unknown keys are ignored") {
   CHECK(facts->free_inodes == 77);
   CHECK((facts->zstd && facts->gzip && facts->setsid && facts->sudo && facts->sync_file_system));
   CHECK(facts->hash == "openssl");
+  CHECK(facts->small_hash == "sha256sum");
+  CHECK(facts->gnu);
   CHECK(facts->mv == "T");
   CHECK_FALSE(facts->current_is_directory);
 }
