@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "ssh/libssh2_patches.h"
 #include "ssh/wire.h"
 
 namespace kirikae::ssh {
@@ -33,16 +34,17 @@ bool brings_own_mac(std::string_view cipher) {
 
 }  // namespace
 
-// Ciphers and MACs by what a gigabyte costs this program: libssh2 hands them to the crypto library in pieces of 16 bytes, so
-// that AES-GCM, the fastest elsewhere, comes last.
+// Ciphers and MACs by what a gigabyte costs this program. A libssh2 of the system hands them to the crypto library in pieces of 16 bytes, so
+// that AES-GCM, the fastest otherwise, comes last.
 Algorithms offered_algorithms(const std::vector<std::string>& host_key_types) {
   Algorithms offer;
   offer.kex =
       "curve25519-sha256,curve25519-sha256@libssh.org,ecdh-sha2-nistp256,ecdh-sha2-nistp384,ecdh-sha2-nistp521,"
       "diffie-hellman-group14-sha256,diffie-hellman-group16-sha512,diffie-hellman-group18-sha512,"
       "diffie-hellman-group-exchange-sha256";
-  offer.cipher =
-      "chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr,aes192-ctr,aes128-gcm@openssh.com,aes256-gcm@openssh.com";
+  constexpr std::string_view gcm = "aes128-gcm@openssh.com,aes256-gcm@openssh.com";
+  constexpr std::string_view others = "chacha20-poly1305@openssh.com,aes128-ctr,aes256-ctr,aes192-ctr";
+  offer.cipher = fmt::format("{},{}", libssh2_is_patched ? gcm : others, libssh2_is_patched ? others : gcm);
   offer.mac = "hmac-sha2-256-etm@openssh.com,hmac-sha2-256,hmac-sha2-512-etm@openssh.com,hmac-sha2-512";
   std::vector<std::string> names = host_key_types;
   for (const char* name : {"ssh-ed25519", "ecdsa-sha2-nistp256", "ecdsa-sha2-nistp384", "ecdsa-sha2-nistp521",
