@@ -10,8 +10,9 @@ import time
 ROOT = os.geteuid() == 0
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 USER = pwd.getpwuid(os.geteuid()).pw_name
-# Where each host has its tree: the same path on all of them, as real hosts have it.
-TREE = "/srv/kirikae-bench"
+# Where each host has its tree: the same path on all of them, as real hosts have it. Another bench that ends removes its own one alone:
+# with the folder the mounts over it go, in all namespaces.
+TREE = f"/srv/kirikae-bench.{os.getpid()}"
 
 CONFIG = """ListenAddress {address}:{port}
 HostKey {folder}/host_key
@@ -27,6 +28,7 @@ KbdInteractiveAuthentication no
 PermitRootLogin prohibit-password
 MaxStartups 200:30:400
 MaxSessions 20
+Subsystem sftp internal-sftp
 """
 
 
@@ -40,23 +42,22 @@ class Farm:
     """Each host's sshd sees its own folder as TREE by a mount namespace, which only root can make; without root there is one
     host, and its tree lies in the farm's folder."""
 
-    def __init__(self, folder, count, addresses=None, inside=None):
-        """`addresses`: of the hosts, where their sshds are started `inside` a network namespace (words put before their commands)."""
+    def __init__(self, folder, count, wire=None):
+        """`wire`: the hosts are on the far side of it, and the client is on the near one."""
         if count > 1 and not ROOT:
             raise SystemExit("bench: more than one host needs root, for their mount namespaces")
         self.folder = pathlib.Path(folder)
         self.home = self.folder / "home"
         self.home.mkdir(parents=True)
-        self.inside = inside or []
+        self.at_client, self.at_server = (wire.at_client, wire.at_server) if wire else (list, list)
         self.port = free_port("127.0.0.1")
-        self.addresses = addresses or [f"127.9.{i // 250}.{i % 250 + 1}" for i in range(count)]
+        self.addresses = wire.addresses(count) if wire else [f"127.9.{i // 250}.{i % 250 + 1}" for i in range(count)]
         self.tree = TREE if ROOT else str(self.folder / "hosts/0")
         self.processes = []
         for name in ("host_key", "key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / name], check=True)
         if ROOT:
             pathlib.Path("/run/sshd").mkdir(exist_ok=True)
-            self.made_tree = not os.path.isdir(TREE)
             os.makedirs(TREE, exist_ok=True)
         self.trust([(address, self.port) for address in self.addresses])
         for index, address in enumerate(self.addresses):
@@ -88,7 +89,7 @@ class Farm:
             enter = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
             argv = ["unshare", "-m", "sh", "-c", enter, "enter", self.host_folder(index), TREE, *argv]
         (self.folder / f"log.{index}").touch()
-        self.processes.append(subprocess.Popen([*self.inside, *argv], stdin=subprocess.DEVNULL))
+        self.processes.append(subprocess.Popen(self.at_server(argv), stdin=subprocess.DEVNULL))
 
     def _wait(self, index):
         until = time.monotonic() + 60
@@ -106,18 +107,32 @@ class Farm:
     def ssh_options(self):
         """For OpenSSH's client: this farm's keys, and nothing of the user's own settings."""
         return ["-F", "none", "-i", str(self.folder / "key"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o",
-                f"UserKnownHostsFile={self.folder}/known_hosts", "-o", "GlobalKnownHostsFile=/dev/null", "-l", USER]
+                f"UserKnownHostsFile={self.folder}/known_hosts", "-o", "GlobalKnownHostsFile=/dev/null", "-o", f"User={USER}"]
+
+    def cpu(self):
+        """The processor time that all hosts have spent so far: sshd and everything that ran under it. Waits for sessions to end."""
+        ticks = 0
+        until = time.monotonic() + 60
+        for process in self.processes:
+            proc = pathlib.Path(f"/proc/{process.pid}")
+            while (proc / f"task/{process.pid}/children").read_text():
+                if time.monotonic() > until:
+                    raise SystemExit("bench: a session on a host doesn't end")
+                time.sleep(0.01)
+            ticks += sum(int(word) for word in (proc / "stat").read_text().rsplit(")", 1)[1].split()[11:15])
+        return ticks / os.sysconf("SC_CLK_TCK")
 
     def stop(self):
-        """Returns the processor time that all hosts have spent: sshd and everything that ran under it."""
-        seconds = 0.0
         for process in self.processes:
             process.terminate()
         for process in self.processes:
-            _, _, usage = os.wait4(process.pid, 0)
-            process.returncode = 0
-            seconds += usage.ru_utime + usage.ru_stime
+            process.wait()
         self.processes = []
-        if ROOT and self.made_tree:
+        if ROOT:
             os.rmdir(TREE)
-        return seconds
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()

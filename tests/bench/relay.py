@@ -97,3 +97,9 @@ class Relay:
     def stop(self):
         self.process.terminate()
         self.process.join()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.stop()

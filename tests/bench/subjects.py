@@ -4,13 +4,15 @@ import json
 import os
 import pathlib
 import random
-import resource
+import shutil
 import subprocess
 import time
 
 from farm import USER
 
 HERE = pathlib.Path(__file__).resolve().parent
+# OpenSSH's quickest algorithms, where a machine has instructions for AES; its defaults cost more.
+FASTEST = ["-o", "Ciphers=aes128-gcm@openssh.com", "-o", "KexAlgorithms=curve25519-sha256"]
 
 
 class Cost:
@@ -88,6 +90,12 @@ class Subject:
         self.env = {"PATH": os.environ["PATH"], "HOME": str(self.folder), "USER": "bench", "LANG": "C.UTF-8"}
         self.places = [(address, farm.port) for address in farm.addresses]
 
+    def prepare(self):
+        """Before a push that is the first: the client remembers no earlier one."""
+
+    def run(self, argv):
+        return run(self.farm.at_client(argv), self.folder, self.env)
+
     def share(self):
         """The shared file that every host has before its first deploy, as a host of a real application would."""
         for index in range(len(self.farm.addresses)):
@@ -115,31 +123,36 @@ class Ours(Subject):
         """The words of a command on the hosts."""
         return [self.program, "run", "production", "--output", "json", "--", "true"]
 
+    def events(self, name):
+        """Of the last run, where that had JSON as its output: the events of this name."""
+        events = [json.loads(line) for line in (self.folder / "last.log").read_text().splitlines() if line.startswith("{")]
+        return [event for event in events if event["event"] == name]
+
     def until_accepted(self, begun):
         """Seconds from the begin of the last run_true() until the last host had accepted its first command: the login as such."""
-        ends = []
-        for line in (self.folder / "last.log").read_text().splitlines():
-            event = json.loads(line)
-            if event["event"] == "step_finished" and event["step"] == "connect":
-                ends.append(datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp())
+        ends = [datetime.datetime.fromisoformat(event["time"].replace("Z", "+00:00")).timestamp()
+                for event in self.events("step_finished") if event["step"] == "connect"]
         return max(ends) - begun
 
-    def deploy(self):
-        return run([self.program, "production", "--output", "plain"], self.folder, self.env)
+    def deploy(self, output="plain"):
+        return self.run([self.program, "production", "--output", output])
 
     def rollback(self):
-        return run([self.program, "rollback", "production", "--output", "plain"], self.folder, self.env)
+        return self.run([self.program, "rollback", "production", "--output", "plain"])
+
+    def prepare(self):
+        shutil.rmtree(self.folder / ".cache", ignore_errors=True)
 
 
 class Rsync(Subject):
-    """`rsync -az --link-dest` to all hosts at the same time, then the switch on all of them, by one OpenSSH connection for each host."""
+    """`rsync -az --link-dest` to all hosts at the same time, then the switch on all of them, by one new OpenSSH connection for each host."""
     name = "rsync"
 
     def __init__(self, farm, folder, app, places=None):
         super().__init__(farm, folder, app)
         self.places = places or self.places
-        self.ssh = ["ssh", *farm.ssh_options(), "-o", "Ciphers=aes128-gcm@openssh.com", "-o", "KexAlgorithms=curve25519-sha256", "-o",
-                    "ControlMaster=auto", "-o", f"ControlPath={self.folder}/%h-%p", "-o", "ControlPersist=60"]
+        self.ssh = ["ssh", *farm.ssh_options(), *FASTEST, "-o", "ControlMaster=auto", "-o", f"ControlPath={self.folder}/%h-%p", "-o",
+                    "ControlPersist=60"]
         self.number = 0
 
     def _everywhere(self, code):
@@ -155,11 +168,13 @@ class Rsync(Subject):
         copy = (f'{ssh} -p "$2" "$1" mkdir -p {to}/releases && '
                 f'rsync -az --delete --link-dest={to}/current/ -e "{ssh} -p $2" {self.app}/ "$1:{to}/releases/{self.number}/"')
         switch = f'{ssh} -p "$2" "$1" "ln -s releases/{self.number} {to}/.next && mv -T {to}/.next {to}/current"'
-        begun = run(self._everywhere(copy), self.folder, self.env)
-        ended = run(self._everywhere(switch), self.folder, self.env)
+        try:
+            begun, ended = self.run(self._everywhere(copy)), self.run(self._everywhere(switch))
+        finally:
+            self._close()
         return Cost(begun.seconds + ended.seconds, begun.cpu + ended.cpu, max(begun.peak_kilobytes, ended.peak_kilobytes))
 
-    def close(self):
+    def _close(self):
         subprocess.run(self._everywhere(" ".join(self.ssh) + ' -p "$2" -O exit "$1"'), env=self.env, stderr=subprocess.DEVNULL, check=False)
 
 
@@ -174,12 +189,12 @@ class Script(Subject):
                  f"ControlPath {self.folder}/%n", "ControlPersist 60", f"Port {farm.port}", "LogLevel ERROR"]
         config = ["Host *"] + [f"  {word}" for word in words]
         for flag, value in zip(options[2::2], options[3::2]):
-            config.append({"-i": f"  IdentityFile {value}", "-l": f"  User {value}"}.get(flag, "  " + value.replace("=", " ", 1)))
+            config.append(f"  IdentityFile {value}" if flag == "-i" else "  " + value.replace("=", " ", 1))
         (self.folder / "ssh_config").write_text("\n".join(config) + "\n")
         (self.folder / "hosts").write_text("\n".join(farm.addresses) + "\n")
 
     def _run(self, what):
-        return run([str(HERE / "expert"), what, self.folder, self.app, f"{self.farm.tree}/{self.name}"], self.folder, self.env)
+        return self.run([str(HERE / "expert"), what, self.folder, self.app, f"{self.farm.tree}/{self.name}"])
 
     def deploy(self):
         return self._run("deploy")
@@ -224,12 +239,7 @@ class Capistrano(Subject):
         subprocess.run(["cp", "-R", f"{self.app}/.", self.repository], check=True)
         self._git("-C", str(self.repository), "add", "-A")
         self._git("-C", str(self.repository), "commit", "-qm", "next", "--allow-empty")
-        return run(["cap", "production", "deploy"], self.folder, self.env)
+        return self.run(["cap", "production", "deploy"])
 
     def rollback(self):
-        return run(["cap", "production", "deploy:rollback"], self.folder, self.env)
-
-
-def usage_of_children():
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
+        return self.run(["cap", "production", "deploy:rollback"])
