@@ -1,6 +1,5 @@
 """OpenSSH's own ways to get files to a host, to measure against: they make no release, check no sum and switch nothing."""
-from report import middle
-from subjects import FASTEST, Subject, run
+from subjects import FASTEST, Subject
 
 
 class Copy(Subject):

@@ -89,7 +89,7 @@ class Farm:
             enter = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
             argv = ["unshare", "-m", "sh", "-c", enter, "enter", self.host_folder(index), TREE, *argv]
         (self.folder / f"log.{index}").touch()
-        self.processes.append(subprocess.Popen(self.at_server(argv), stdin=subprocess.DEVNULL))
+        self.processes.append(subprocess.Popen(self.at_server(argv), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
 
     def _wait(self, index):
         until = time.monotonic() + 60
@@ -109,20 +109,28 @@ class Farm:
         return ["-F", "none", "-i", str(self.folder / "key"), "-o", "IdentitiesOnly=yes", "-o", "BatchMode=yes", "-o",
                 f"UserKnownHostsFile={self.folder}/known_hosts", "-o", "GlobalKnownHostsFile=/dev/null", "-o", f"User={USER}"]
 
-    def cpu(self):
-        """The processor time that all hosts have spent so far: sshd and everything that ran under it. Waits for sessions to end."""
-        ticks = 0
+    def _settled(self):
+        """Whether all sessions end within a while. A client doesn't wait for its hosts' farewell."""
         until = time.monotonic() + 60
         for process in self.processes:
-            proc = pathlib.Path(f"/proc/{process.pid}")
-            while (proc / f"task/{process.pid}/children").read_text():
+            while pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text():
                 if time.monotonic() > until:
-                    raise SystemExit("bench: a session on a host doesn't end")
+                    return False
                 time.sleep(0.01)
-            ticks += sum(int(word) for word in (proc / "stat").read_text().rsplit(")", 1)[1].split()[11:15])
+        return True
+
+    def cpu(self):
+        """The processor time that all hosts have spent so far: sshd and everything that ran under it."""
+        if not self._settled():
+            raise SystemExit("bench: a session on a host doesn't end")
+        ticks = 0
+        for process in self.processes:
+            fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
+            ticks += sum(int(word) for word in fields[11:15])
         return ticks / os.sysconf("SC_CLK_TCK")
 
     def stop(self):
+        self._settled()  # else a session whose line is taken away would wait for it
         for process in self.processes:
             process.terminate()
         for process in self.processes:

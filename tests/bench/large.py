@@ -2,7 +2,6 @@
 import multiprocessing
 import random
 import resource
-import shutil
 import statistics
 import subprocess
 
@@ -49,6 +48,17 @@ def bytes_of_next_version(folder, farm, app, files, args):
         return counted[2], counted[3]
 
 
+def deployed(subject):
+    """What a deploy costs, and the processor time that the hosts spend on it."""
+    before = subject.farm.cpu()
+    cost = subject.deploy()
+    return cost, subject.farm.cpu() - before
+
+
+def middle_of_hosts(measured):
+    return statistics.median(seconds for _, seconds in measured)
+
+
 def next_versions(title, folder, farm, app, files, args):
     """First push, then next versions, in turn with rsync's."""
     rsync = Rsync(farm, folder / "rsync", app)
@@ -60,13 +70,14 @@ def next_versions(title, folder, farm, app, files, args):
     for number in range(args.runs):
         next_big_version(app, number, files)
         for subject in subjects:
-            costs[subject.name].append(subject.deploy())
+            costs[subject.name].append(deployed(subject))
     rows = []
+    theirs = middle([cost for cost, _ in costs["rsync"]])
     for name, what in (("rsync", "rsync -az --link-dest"), ("copy", "ours, copies"), ("link", "ours, hard links")):
-        each = costs[name]
-        rows.append([what, f"{first[name].seconds:.2f}", f"{middle(each):.2f}", f"{middle(each) / middle(costs['rsync']):.2f}",
-                     "" if name == "rsync" else "0.33", f"{middle(each, 'cpu'):.2f}"])
-    table(title, ["what", "first, s", "next version, s", "of rsync", "goal", "client CPU, next"], rows)
+        each = [cost for cost, _ in costs[name]]
+        rows.append([what, f"{first[name].seconds:.2f}", f"{middle(each):.2f}", f"{middle(each) / theirs:.2f}",
+                     "" if name == "rsync" else "0.33", f"{middle(each, 'cpu'):.2f}", f"{middle_of_hosts(costs[name]):.2f}"])
+    table(title, ["what", "first, s", "next version, s", "of rsync", "goal", "client CPU, next", "hosts' CPU, next"], rows)
 
 
 def part_big(folder, args):
@@ -81,12 +92,10 @@ def part_big(folder, args):
 
 
 def cold(subject):
-    """The cost of a push to hosts that have nothing, by a client that remembers nothing, and what the hosts have spent."""
+    """The same of a push to hosts that have nothing, by a client that remembers nothing."""
     subject.farm.empty()
     subject.prepare()
-    before = subject.farm.cpu()
-    cost = subject.deploy()
-    return cost, subject.farm.cpu() - before
+    return deployed(subject)
 
 
 def part_cold(folder, args):
@@ -103,10 +112,10 @@ def part_cold(folder, args):
                 costs[name].append(cold(subject))
     rows, base = [], None
     for name, each in costs.items():
-        ends, hosts = [cost for cost, _ in each], statistics.median(seconds for _, seconds in each)
+        ends = [cost for cost, _ in each]
         base = base or middle(ends)
         rows.append([name, f"{middle(ends):.2f}", f"{middle(ends) / base:.2f}", "1.00" if name == "ours" else "", f"{middle(ends, 'cpu'):.2f}",
-                     f"{hosts:.2f}"])
+                     f"{middle_of_hosts(each):.2f}"])
     table("one host, large application, nothing there, no delay", ["what", "seconds", "of tar cz", "goal", "client CPU, s", "host CPU, s"], rows)
 
 
@@ -155,18 +164,16 @@ def part_uplink(folder, args):
     for megabits in (1000, 250):
         with Wire(0, megabits * 1_000_000) as wire, Farm(folder / f"farm{megabits}", count, wire) as farm:
             ours = Ours(farm, folder / f"ours{megabits}", app, args.program, bare=True)
-            seconds, lines, host_seconds = [], [], []
+            costs, lines = [], []
             for _ in range(args.runs):
                 before = wire.sent()
-                cost, hosts = cold(ours)
-                seconds.append(cost.seconds)
+                costs.append(cold(ours))
                 lines.append(wire.sent() - before)
-                host_seconds.append(hosts)
             farm.empty()
-        taken, line = statistics.median(seconds), statistics.median(lines)
+        taken, line = middle([cost for cost, _ in costs]), statistics.median(lines)
         per_second = megabits * 125_000
         rows.append([str(megabits), f"{taken:.2f}", f"{line / 1e6:.0f}", f"{line / per_second:.2f}", f"{taken * per_second / line:.2f}",
-                     "1.15" if megabits == 1000 else "", f"{taken * per_second / (count * packed_size(app)):.2f}", f"{statistics.median(host_seconds):.2f}"])
+                     "1.15" if megabits == 1000 else "", f"{taken * per_second / (count * packed_size(app)):.2f}", f"{middle_of_hosts(costs):.2f}"])
     table(f"{count} hosts, large application, nothing there, one uplink for all",
           ["Mbit/s", "seconds", "MB over it", "the uplink's time for these, s", "ratio", "goal", "of its time for tar and zstd -3", "hosts' CPU, s"], rows)
 
@@ -221,7 +228,7 @@ def part_memory(folder, args):
 
 def part_hundred(folder, args):
     count = 2 if args.tiny else 100
-    if lacks("hundred") or not args.tiny and lacks_room("hundred", folder, 4):
+    if lacks("hundred") or not args.tiny and lacks_room("hundred", folder, 4, 2_700_000):
         return
     app, files = big_app(folder, args)
     with Farm(folder / "farm", count) as farm:
@@ -255,3 +262,5 @@ def copy_host(source, target):
 
 PARTS = {"big": part_big, "cold": part_cold, "far": part_far, "uplink": part_uplink, "cpu": part_cpu, "hundred": part_hundred,
          "memory": part_memory}
+# Too much to be measured without being asked for, and for a machine's memory.
+ON_DISK = {"memory"}

@@ -37,8 +37,11 @@ def lacks(part, *needed):
     return bool(missing)
 
 
-def lacks_room(part, folder, gigabytes):
-    free = shutil.disk_usage(folder).free / 1e9
-    if free < gigabytes:
-        print(f"\n{part}: left out, it needs {gigabytes} GB in {folder.parent}, where {free:.0f} are free")
-    return free < gigabytes
+def lacks_room(part, folder, gigabytes, names=0):
+    """The same for `folder`'s file system: `names` are files and links, which each take one of tmpfs' inodes."""
+    at = os.statvfs(folder)
+    free = at.f_bavail * at.f_frsize / 1e9
+    lacks_names = 0 < at.f_files and at.f_favail < names
+    if free < gigabytes or lacks_names:
+        print(f"\n{part}: left out, it needs {gigabytes} GB and {names} inodes in {folder.parent}: {free:.0f} GB and {at.f_favail} are free")
+    return free < gigabytes or lacks_names
