@@ -217,10 +217,10 @@ def part_memory(folder, args):
     app, _ = big_app(folder, args, FILES * 1000 // 360, 1000)
     with Farm(folder / "farm", count) as farm:
         ours = Ours(farm, folder / "ours", app, args.program, bare=True)
+        own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
         cost = ours.deploy("json")
         sent = sum(host["bytes"] for host in ours.events("run_finished")[0]["hosts"])
         farm.empty()
-    own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     table("client's memory at most, nothing there, no delay; one run",
           ["hosts", "MB of payload sent", "seconds", "memory, MB", "goal", "less than this isn't seen, MB"],
           [[str(count), f"{sent / 1e6:.0f}", f"{cost.seconds:.1f}", f"{cost.peak_kilobytes * 1024 / 1e6:.0f}", "96", f"{own * 1024 / 1e6:.0f}"]])
