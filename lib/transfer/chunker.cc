@@ -31,15 +31,21 @@ constexpr std::array<std::uint64_t, 256> gear = [] {
 void Chunker::update(std::string_view bytes) {
   while (!bytes.empty()) {
     std::size_t taken = 0;
-    bool at_cut = false;
+    std::uint64_t hash = hash_;
+    // The bytes up to a chunk's size of `to`, or to where the hash has zeros in all places of `cuts`.
+    const auto look = [&](std::size_t to, std::uint64_t cuts) {
+      const std::size_t end = to <= size_ ? 0 : std::min(bytes.size(), to - size_);
+      while (taken < end) {
+        hash = (hash << 1U) + gear[static_cast<unsigned char>(bytes[taken++])];
+        if ((hash & cuts) == 0) return true;
+      }
+      return false;
+    };
     // Where no cut may be, nothing need be looked at but the 64 bytes that the hash at the first place of one depends on.
     if (size_ + 64 < least) taken = std::min(bytes.size(), least - 64 - size_);
-    const std::size_t end = std::min(bytes.size(), most - size_);
-    while (taken < end && !at_cut) {
-      hash_ = (hash_ << 1U) + gear[static_cast<unsigned char>(bytes[taken++])];
-      const std::size_t size = size_ + taken;
-      at_cut = size >= least && (hash_ & (size < mean ? before_mean : behind_mean)) == 0;
-    }
+    while (size_ + taken + 1 < least && taken < bytes.size()) hash = (hash << 1U) + gear[static_cast<unsigned char>(bytes[taken++])];
+    const bool at_cut = look(mean - 1, before_mean) || look(most, behind_mean);
+    hash_ = hash;
     sum_.update(bytes.substr(0, taken));
     size_ += taken;
     bytes.remove_prefix(taken);

@@ -110,8 +110,9 @@ class Rebuilding {
     }
     host::Rebuild rebuild{
         ".part", release::digest_of(next), base, base.empty() ? "" : release::digest_of(before), way.link, way.full};
-    return send(site.shell, site.disk, host::receive(site.layout(), id, "none", site.facts(), rebuild),
-                tar(sent, modes));
+    auto command = host::receive(site.layout(), id, "none", site.facts(), rebuild);
+    command.text.insert(0, before_text);
+    return send(site.shell, site.disk, command, tar(sent, modes));
   }
   [[nodiscard]] std::size_t sent() const { return sent_; }  // files and folders
 
@@ -165,6 +166,7 @@ class Rebuilding {
   }
 
   Site site;
+  std::string before_text;  // runs before the upload's command
 
  private:
   std::map<std::string, Files> files_;
@@ -207,6 +209,25 @@ TEST_CASE("what a host has in another release is taken from there, whatever it i
   INFO(ended);
   REQUIRE(ended.status == 0);
   host.check(id3);
+}
+
+TEST_CASE("hard links are made by perl, and by cp where that fails") {
+  const auto shell = shells().front();
+  Rebuilding host(shell);
+  REQUIRE(host.receive(id1, one).status == 0);
+  const auto calls = host.site.disk.temporary() + "/calls";
+  const std::string does = GENERATE("command perl \"$@\"", "return 1");
+  host.before_text = "perl() { echo \"$*\" >>'" + calls + "'; " + does + "; }\n";
+  const auto ended = host.receive(id2, one, id1, {.link = true});
+  INFO(ended);
+  CHECK(ended.status == 0);
+  host.check(id2);
+  for (const auto& [path, file] : one) {
+    if (path != "new\nline") CHECK(host.inode(id1 + "/" + path) == host.inode(id2 + "/" + path));
+  }
+  const auto called = host.site.disk.read("../../tmp/calls");
+  CHECK(called.find("link $_") != std::string::npos);
+  CHECK(std::ranges::count(called, '\n') == 1);
 }
 
 TEST_CASE("a large file is put together from pieces of the base's files and of what is sent, and has to have its sum") {
