@@ -20,6 +20,7 @@
 #include "ssh/libssh2_error.h"
 #include "ssh/libssh2_patches.h"
 #include "ssh/printable.h"
+#include "ssh/round_trip.h"
 #include "ssh/socket.h"
 #include "ssh/stop_wakes.h"
 #include "ssh/wire.h"
@@ -239,8 +240,12 @@ std::size_t Session::payload_limit() const {
   constexpr std::size_t least = 256 * 1024;
   constexpr std::size_t per_millisecond = 100'000;
   // Others may confirm what they take later than that, and would wait for us as we for them.
-  if (!is_openssh() || !round_trip_) return std::numeric_limits<std::size_t>::max();
-  return std::max(least, per_millisecond * static_cast<std::size_t>(std::chrono::ceil<milliseconds>(*round_trip_).count()));
+  if (!is_openssh()) return std::numeric_limits<std::size_t>::max();
+  // Where many log in at once, their answers take far longer than the line.
+  const auto kernels = shortest_round_trip(socket_.get());
+  if (!kernels && !round_trip_) return std::numeric_limits<std::size_t>::max();
+  const auto line = kernels ? std::chrono::ceil<milliseconds>(*kernels) : std::chrono::ceil<milliseconds>(*round_trip_);
+  return std::max(least, per_millisecond * static_cast<std::size_t>(line.count()));
 }
 
 // The answer to what was `asked` then has come, with the last bytes at the latest.

@@ -17,6 +17,9 @@ constexpr std::size_t kept_capacity = 128 * 1024;  // a buffer that grew beyond 
 
 }  // namespace
 
+Tunnel::Tunnel(Session& session, Channel channel, Fd socket)
+    : session_(session), channel_(std::move(channel)), socket_(std::move(socket)), ahead_(session.payload_limit()) {}
+
 void Tunnel::notice(unsigned events) {
   if ((events & (EPOLLIN | EPOLLRDHUP | EPOLLHUP | EPOLLERR)) != 0) readable_ = true;
   if ((events & (EPOLLOUT | EPOLLHUP | EPOLLERR)) != 0) writable_ = true;
@@ -40,8 +43,9 @@ bool Tunnel::step() {
 bool Tunnel::send_up() {
   if (!session_.may_write()) return false;
   // Where nobody holds the other end, the last words go if they can go at once.
-  if (!gone_ && channel_.unconfirmed() >= session_.payload_limit()) return false;
+  if (!gone_ && !ahead_.may_send(sent_, channel_.unconfirmed(), Deadline::Clock::now())) return false;
   const auto n = channel_.write(up_);
+  sent_ += n;
   up_.erase(0, n);
   if (n == 0 && gone_) over_ = true;
   return n > 0;

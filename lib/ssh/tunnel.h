@@ -2,10 +2,12 @@
 // keeps is bounded: 32 KiB on the way up, twice the channel's window on the way down.
 #pragma once
 
+#include <cstdint>
 #include <string>
 
 #include "core/fd.h"
 #include "ssh/channel.h"
+#include "ssh/send_ahead.h"
 
 namespace kirikae::ssh {
 
@@ -14,8 +16,7 @@ class Session;
 class Tunnel {
  public:
   // `socket` doesn't block.
-  Tunnel(Session& session, Channel channel, Fd socket)
-      : session_(session), channel_(std::move(channel)), socket_(std::move(socket)) {}
+  Tunnel(Session& session, Channel channel, Fd socket);
 
   // Takes what has come for any channel of the session off the network; once in a round. False: this one's channel is closed, and
   // can't.
@@ -44,6 +45,8 @@ class Tunnel {
   std::string up_;     // read from the socket, not yet taken by the channel
   std::string down_;   // read from the channel, not yet taken by the socket
   bool up_ended_ = false, told_end_up_ = false;
+  SendAhead ahead_;
+  std::uint64_t sent_ = 0;  // up
   bool told_end_down_ = false;
   bool over_ = false;
 };

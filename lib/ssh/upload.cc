@@ -9,7 +9,7 @@ constexpr std::size_t per_round = 1u << 20;
 }  // namespace
 
 Upload::Upload(ByteSource& source, const std::function<void(std::uint64_t)>& on_sent, std::size_t limit)
-    : source_(source), on_sent_(on_sent), limit_(limit), buffer_(buffer_size) {}
+    : source_(source), on_sent_(on_sent), ahead_(limit), buffer_(buffer_size) {}
 
 Result<void> Upload::pump(ControlShell& shell, const Link& link) {
   again_ = false;
@@ -24,7 +24,7 @@ Result<void> Upload::pump(ControlShell& shell, const Link& link) {
 
 Result<void> Upload::write(ControlShell& shell, const Link& link) {
   const auto until = sent_ + per_round;
-  while (!ended_ && link.may_write() && sent_ < until && shell.unconfirmed() < limit_) {
+  while (!ended_ && link.may_write() && sent_ < until && ahead_.may_send(sent_, shell.unconfirmed(), Deadline::Clock::now())) {
     if (at_ == size_) {
       TRY_ASSIGN(const auto piece, source_.read(buffer_, link.waker()));
       if (piece.state == ByteSource::Piece::State::later) return {};

@@ -8,12 +8,13 @@
 #include "core/byte_source.h"
 #include "ssh/control_shell.h"
 #include "ssh/link.h"
+#include "ssh/send_ahead.h"
 
 namespace kirikae::ssh {
 
 class Upload {
  public:
-  // At most `limit` bytes are on their way; `on_sent` is told the bytes sent so far. Both outlive it.
+  // At most `limit` bytes are on their way, more where that helps; `on_sent` is told the bytes sent so far. Both outlive it.
   Upload(ByteSource& source, const std::function<void(std::uint64_t)>& on_sent, std::size_t limit);
 
   // As much as goes now. Error: the source's.
@@ -26,7 +27,7 @@ class Upload {
 
   ByteSource& source_;
   const std::function<void(std::uint64_t)>& on_sent_;
-  const std::size_t limit_;
+  SendAhead ahead_;
   std::vector<char> buffer_;
   std::size_t at_ = 0;
   std::size_t size_ = 0;

@@ -59,7 +59,7 @@ std::string all_of(ByteSource& data) {
 TEST_CASE("a program gets its command: the words come over, what it says and what it hears, and the status") {
   const TempDir folder;
   const std::string heard = folder / "heard";
-  const auto bridge = started("{ cat \"$2\"; echo more; } | \"$1\" host 'one word' '' '$(two)' >" + heard + "; s=$?; echo an error >&2; exit $s", "first\n");
+  const auto bridge = started("exec 3<\"$2\"; { cat <&3; echo more; } | \"$1\" host 'one word' '' '$(two)' >" + heard + "; s=$?; echo an error >&2; exit $s", "first\n");
   CHECK(bridge->command() == std::vector<std::string>{"one word", "", "$(two)"});
   const auto data = bridge->data();
   CHECK(all_of(*data) == "first\nwhat is in the file\nmore\n");

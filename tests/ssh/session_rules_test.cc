@@ -164,7 +164,7 @@ TEST_CASE("a writer that was held up is told when it may go on, though that is s
   sshd.resume();
 }
 
-TEST_CASE("a payload runs ahead of what a near host takes by a little, and of a far one's by all that its window has room for") {
+TEST_CASE("a payload runs ahead of what a near host takes by a little, however long its answers take") {
   const SshdFixture sshd;
   Relay relay(sshd.address(), sshd.port());
   const TempDir folder;
@@ -188,13 +188,10 @@ TEST_CASE("a payload runs ahead of what a near host takes by a little, and of a 
     CHECK(sent == 8'000'000);
     return early;
   };
-  // A machine that is busy may pass for one that is far away.
-  std::uint64_t near = ahead(sshd.port(), 256 * 1024);
-  for (int i = 0; i < 4 && near > 1'000'000; ++i) near = std::min(near, ahead(sshd.port(), 256 * 1024));
+  relay.delay(GENERATE(0ms, 20ms));
+  const std::uint64_t near = ahead(relay.port(), 256 * 1024);
   CHECK(near >= 256 * 1024);
-  CHECK(near <= 1'000'000);
-  relay.delay(50ms);
-  CHECK(ahead(relay.port(), 1'500'001) > 1'500'000);
+  CHECK(near <= 400'000);
 }
 
 TEST_CASE("what one channel's read takes off the socket for another one is noticed before anybody sleeps") {
