@@ -22,8 +22,8 @@ std::vector<Error> on_all(OpenedHosts& opened, const Run& run, const Surrounding
                           const TakeAnswer& take) {
   const host::Command log = host::log(layout, plan::json_line(entry), {});
   const auto both = [&](const plan::HostFacts& host) {
-    const host::Command own = command(host.facts);
-    return host::Command{own.name, own.text + (logged(host.facts) ? log.text : std::string())};
+    host::Command own = command(host.facts);
+    return logged(host.facts) ? host::joined(own.name, {own, log}) : own;
   };
   constexpr std::size_t longest_answer = 64 * 1024;
   ask_all(opened, run, with, group, both, 60s, longest_answer, take);

@@ -81,6 +81,15 @@ std::string percent_encoded(std::string_view name) {
 
 }  // namespace
 
+Command joined(std::string name, const std::vector<Command>& commands) {
+  Command all{std::move(name), {}, true};
+  for (const auto& command : commands) {
+    all.text += command.text;
+    all.ours = all.ours && command.ours;
+  }
+  return all;
+}
+
 std::string path_function() {
   const release::Layout layout("$1");
   std::string text = "kk_paths() {\n";
@@ -193,10 +202,10 @@ Command place_template(const release::Layout& layout, const std::string& id, con
   const std::string octal = {'0', digits[mode >> 6U & 7U], digits[mode >> 3U & 7U], digits[mode & 7U]};
   return {"template " + to, std::string(embedded_script("template")) + paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_to", to) +
                                 shell_assign("kk_place", shared ? "shared" : "release") + shell_assign("kk_mode", octal) +
-                                shell_assign("kk_content", content) + call("kk_template")};
+                                shell_assign("kk_content", content) + call("kk_template"), true};
 }
 
-Command failure(std::string name, std::string_view message) { return {std::move(name), call("kk_fail", {std::string(message)})}; }
+Command failure(std::string name, std::string_view message) { return {std::move(name), call("kk_fail", {std::string(message)}), true}; }
 
 Command task(const std::string& name, const std::string& run, const std::string& folder,
              const std::map<std::string, std::string>& environment, const SecretSet* secrets) {

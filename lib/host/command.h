@@ -20,10 +20,14 @@ namespace kirikae::host {
 struct Command {
   std::string name;  // for messages: "facts", "publish", "task migrate"
   std::string text;
-  bool ours = false;  // it runs functions of the script and nothing else, which leave no process behind
+  // It runs functions of the script and nothing else, which leave no process behind. Any other text finds of them only what every step may call.
+  bool ours = false;
   bool terminal = false;  // it needs one: a channel of its own, whose streams are one; without `input`
   std::string input{};  // lines for its standard input, which is empty otherwise: what may stand in no environment either
 };
+
+// Several in one round trip; the first that fails ends the step.
+Command joined(std::string name, const std::vector<Command>& commands);
 
 // The script for the control shell, and the one for the others, which run one command each; and the line that starts what reads it, which every
 // login shell passes on unharmed. It is given packed(), and where it can't unpack that, says `plain_wanted`, forgets what has come behind it, and waits for plain(). The protocol spoken from there on is in docs/design.md.

@@ -13,14 +13,6 @@ host::ReleaseInfo with_revision(host::ReleaseInfo info, const RunValues& values)
   return info;
 }
 
-// Several host functions in one round trip; the first that fails ends the step.
-host::Command joined(std::string name, const std::vector<host::Command>& commands) {
-  host::Command all{std::move(name), {}, true};
-  for (const auto& command : commands) all.text += command.text;
-  for (const auto& command : commands) all.ours = all.ours && command.ours;
-  return all;
-}
-
 }  // namespace
 
 std::string name_of(const Step& step) {
@@ -49,8 +41,8 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
                              : host::receive(layout, s.id, s.encoding, facts, s.bytes);
           },
           [&](const Link& s) {
-            return joined("link", {host::verify(layout, s.info.id, values.sha256),
-                                   host::link(layout, with_revision(s.info, values), s.directories, s.files, s.copied)});
+            return host::joined("link", {host::verify(layout, s.info.id, values.sha256),
+                                         host::link(layout, with_revision(s.info, values), s.directories, s.files, s.copied)});
           },
           [&](const PlaceTemplate& s) {
             auto environment = s.environment;
@@ -83,7 +75,7 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
             commands.push_back(host::log(layout, json_line(entry), revisions_line(entry)));
             // Last: until then the next rollback does it again.
             if (entry.action == "rollback") commands.push_back(host::end_rollback(layout));
-            return joined("settle", commands);
+            return host::joined("settle", commands);
           },
           [&](const Prune& s) { return host::prune(layout, s.ids); },
       },

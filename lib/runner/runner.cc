@@ -262,8 +262,8 @@ void Runner::mark_failed(const std::string& json_line) {
   }
   write(prepared,
         [&](const plan::PlannedHost& host) {
-          return host::Command{"mark failed", host::mark(plan_.layout, plan_.release, release::State::failed, host.facts).text +
-                                                  host::log(plan_.layout, json_line, {}).text};
+          return host::joined("mark failed", {host::mark(plan_.layout, plan_.release, release::State::failed, host.facts),
+                                              host::log(plan_.layout, json_line, {})});
         },
         "the failed release could not be marked; the next deploy removes it all the same");
 }

@@ -51,6 +51,17 @@ TEST_CASE("Publish tells apart whatever is live, a release, and none") {
             "kk_wanted='releases/7'\nkk_mv='h'\nkk_expect='20261121013000'\nkk_unpublish\n"));
 }
 
+TEST_CASE("What calls our functions says so, or it would not find them; a recipe's command doesn't") {
+  const auto log_line = log(layout, "{}", "");
+  const auto command = task("migrate", "true", "/srv/app", {});
+  CHECK(place_template(layout, "20261122013000", "x", false, 0644, "x").ours);
+  CHECK(failure("template x", "no").ours);
+  CHECK(joined("both", {log_line, mark(layout, "20261122013000", release::State::failed, {})}).ours);
+  CHECK_FALSE(command.ours);
+  CHECK_FALSE(joined("both", {log_line, command}).ours);
+  CHECK(joined("both", {log_line, command}).text == log_line.text + command.text);
+}
+
 TEST_CASE("A small payload is hashed by what starts quickly, where there is such a tool") {
   release::Facts facts;
   facts.hash = "openssl";
