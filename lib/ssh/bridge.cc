@@ -219,11 +219,9 @@ void Bridge::hear(std::string_view bytes) {
 std::optional<Bridge::End> Bridge::finish(int status) {
   {
     const std::lock_guard lock(mutex_);
-    host_ended_ = true;
+    status_ = status;
   }
   wake_->wake();
-  const char said = static_cast<char>(status);
-  ::send(caller_.get(), &said, 1, MSG_NOSIGNAL);
   for (const auto until = Deadline::in(end_limit); !child_.end();) {
     if (until.passed()) return std::nullopt;
     pollfd exit{child_.exit_fd(), POLLIN, 0};
@@ -239,9 +237,9 @@ void Bridge::copy(const std::stop_token& stop) {
     std::array<pollfd, 4> fds{{{wake_->fd(), POLLIN, 0}, {-1, POLLIN, 0}, {-1, POLLOUT, 0}, {-1, POLLIN, 0}}};
     {
       const std::lock_guard lock(mutex_);
-      if (host_ended_ && from_host_.empty()) to_program_.reset();
+      if (status_ && from_host_.empty() && caller_.valid()) say_status();
       // Whoever waits for the host's end has no use for more.
-      if (host_ended_ || to_host_.size() - taken_ < ahead) fds[1].fd = from_program_.get();
+      if (status_ || to_host_.size() - taken_ < ahead) fds[1].fd = from_program_.get();
       if (!from_host_.empty()) fds[2].fd = to_program_.get();
       fds[3].fd = errors_.get();
     }
@@ -254,13 +252,21 @@ void Bridge::copy(const std::stop_token& stop) {
   }
 }
 
+// The program has got all that the host has said: as ssh does, which ends behind that.
+void Bridge::say_status() {
+  to_program_.reset();
+  const char said = static_cast<char>(*status_);
+  ::send(caller_.get(), &said, 1, MSG_NOSIGNAL);
+  caller_.reset();
+}
+
 void Bridge::read_program() {
   std::array<char, piece> buffer;
   const ssize_t n = ::read(from_program_.get(), buffer.data(), buffer.size());
   if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (n <= 0) {
     from_program_.reset();
-  } else if (!host_ended_) {
+  } else if (!status_) {
     to_host_.append(buffer.data(), static_cast<std::size_t>(n));
   }
   if (const auto reader = std::exchange(reader_, nullptr)) reader->wake();

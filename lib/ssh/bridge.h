@@ -62,6 +62,7 @@ class Bridge {
   Result<void> await_call(const Fd& door, const Wait& wait);
   [[nodiscard]] bool let_in(const Fd& door);
   void copy(const std::stop_token& stop);
+  void say_status();
   void read_program();
   void write_program();
   void read_errors();
@@ -78,7 +79,7 @@ class Bridge {
   std::size_t taken_ = 0;  // of to_host_
   std::shared_ptr<Waker> reader_;  // waits for more
   std::string from_host_;
-  bool host_ended_ = false;
+  std::optional<int> status_;  // of the host's command, once that has ended
   bool too_much_ = false;  // has come from the host, and the program doesn't read it
   std::string words_;
 
