@@ -10,6 +10,7 @@
 #include <optional>
 #include <string>
 
+#include "core/digest.h"
 #include "ssh/key_builder.h"
 #include "ssh/wire.h"
 
@@ -22,6 +23,8 @@ constexpr std::size_t ed25519_key_size = 32;
 constexpr int least_rsa_bits = 1024;   // as OpenSSH
 constexpr int most_rsa_bits = 16'384;  // OpenSSL's limit
 constexpr std::string_view ecdsa = "ecdsa-sha2-";
+constexpr std::string_view sk_ed25519 = "sk-ssh-ed25519@openssh.com";
+constexpr std::string_view sk_ecdsa = "sk-ecdsa-sha2-nistp256@openssh.com";
 
 const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
@@ -103,6 +106,22 @@ Verdict verify_ecdsa(const Curve& curve, WireReader fields, std::string_view dat
   return der ? verify(ecdsa_key(curve, fields), curve.digest(), data, *der) : Verdict::wrong;
 }
 
+// A security key signs not the data but four things about it (OpenSSH's PROTOCOL.u2f); the flags and the counter are `behind` the bytes.
+Verdict verify_security_key(std::string_view type, std::string_view fields, std::string_view data, std::string_view bytes, WireReader behind) {
+  const bool ed25519 = type == sk_ed25519;
+  WireReader reader(fields);
+  const bool has_key = reader.string() && (ed25519 || reader.string());
+  const WireReader key(fields.substr(0, fields.size() - reader.rest().size()));
+  const auto application = has_key ? reader.string() : std::nullopt;
+  const auto flags = behind.byte();
+  const auto counter = behind.number();
+  if (!application || !reader.rest().empty() || !flags || !counter || !behind.rest().empty()) return Verdict::wrong;
+  std::string about = sha256_bytes(*application) + static_cast<char>(*flags);
+  append_number(about, *counter);
+  about += sha256_bytes(data);
+  return ed25519 ? verify(ed25519_key(key), nullptr, about, bytes) : verify_ecdsa(*curve_of_ssh("nistp256"), key, about, bytes);
+}
+
 }  // namespace
 
 Verdict check_signature(std::string_view key, std::string_view data, std::string_view signature) {
@@ -113,10 +132,13 @@ Verdict check_signature(std::string_view key, std::string_view data, std::string
   const auto bytes = reader.string();
   if (!type || !algorithm || !bytes) return Verdict::wrong;
   const Curve* curve = type->starts_with(ecdsa) ? curve_of_ssh(type->substr(ecdsa.size())) : nullptr;
-  const bool known = type == "ssh-ed25519" || type == "ssh-rsa" || curve != nullptr;
+  const bool security_key = type == sk_ed25519 || type == sk_ecdsa;
+  const bool known = type == "ssh-ed25519" || type == "ssh-rsa" || curve != nullptr || security_key;
   if (!known) return Verdict::not_taken;
-  // Behind the bytes there is nothing, and but for RSA an algorithm is called as the key's type.
-  if (!reader.rest().empty() || (type != "ssh-rsa" && algorithm != type)) return Verdict::wrong;
+  // But for RSA an algorithm is called as the key's type, and but for security keys there is nothing behind the bytes.
+  if (type != "ssh-rsa" && algorithm != type) return Verdict::wrong;
+  if (security_key) return verify_security_key(*type, fields.rest(), data, *bytes, reader);
+  if (!reader.rest().empty()) return Verdict::wrong;
   if (type == "ssh-rsa") return verify_rsa(rsa_key(fields), *algorithm, data, *bytes);
   if (curve != nullptr) return verify_ecdsa(*curve, fields, data, *bytes);
   return verify(ed25519_key(fields), nullptr, data, *bytes);

@@ -3,6 +3,7 @@
 
 #include "ssh/host_certificate_support.h"
 #include "ssh/host_keys.h"
+#include "ssh/key_file.h"
 #include "ssh/libssh2_patches.h"
 #include "ssh/private_key.h"
 #include "support/catch.h"
@@ -36,6 +37,37 @@ class Authority {
 
  private:
   PrivateKey key_;
+};
+
+// What a security key does, done by a key of a file: nobody can tell by the signatures.
+class SecurityKey {
+ public:
+  explicit SecurityKey(const std::string& file) : key_(*(*KeyFile::read(file))->open("")), plain_(key_type(key_.public_blob())) {
+    append_string(blob_, plain_ == "ssh-ed25519" ? "sk-ssh-ed25519@openssh.com" : "sk-ecdsa-sha2-nistp256@openssh.com");
+    WireReader fields(key_.public_blob());
+    fields.string();
+    blob_ += fields.rest();
+    append_string(blob_, application);
+  }
+  [[nodiscard]] const std::string& blob() const { return blob_; }
+  [[nodiscard]] std::string sign(std::string_view data) const {
+    std::string about = sha256_bytes(application) + touched + counter + sha256_bytes(data);
+    std::string signature;
+    append_string(signature, key_type(blob_));
+    append_string(signature, *key_.sign(about, plain_));
+    return signature + touched + counter;
+  }
+  [[nodiscard]] std::string certify(Claims claims) const {
+    claims.authority = blob();
+    if (!claims.sign) claims.sign = [this](std::string_view data) { return sign(data); };
+    return blob_of(claims);
+  }
+  [[nodiscard]] std::string line() const { return key_type(blob_) + " " + to_base64(blob_); }
+
+ private:
+  inline static const std::string application = "ssh:", touched = "\x01", counter = "seen";
+  PrivateKey key_;
+  std::string plain_, blob_;
 };
 
 CertificateTrouble trouble_of(const std::string& blob, std::string_view name = "web1", std::string_view signatures = {}) {
@@ -112,9 +144,37 @@ TEST_CASE("an authority signs as ssh_config allows it, and never by SHA-1, DSA o
     return trouble_of(authority.certify({.authority = packed({type, "x"}), .sign = [&](std::string_view) { return packed({type, "x"}); }})).text;
   };
   CHECK(named("ssh-dss") == "is signed by 'ssh-dss' with 'ssh-dss', which is not taken here");
-  CHECK(named("sk-ssh-ed25519@openssh.com").ends_with("which is not taken here"));
+  CHECK(named("webauthn-sk-ecdsa-sha2-nistp256@openssh.com").ends_with("which is not taken here"));
   const std::string small = blob_of(certify(host, make_pair(folder, "rsa 1024", "small"), {"-h", "-n", "web1"}));
   CHECK(trouble_of(small).text == "");  // as OpenSSH, which takes no less
+}
+
+TEST_CASE("an authority in a security key vouches as any other, by what ssh-keygen takes for its signature, too") {
+  const TempDir folder;
+  const std::string kind = GENERATE("ed25519", "ecdsa 256");
+  CAPTURE(kind);
+  const SecurityKey authority(make_pair(folder, kind, "authority"));
+  const std::string blob = authority.certify({});
+  const HostKeys keys = HostKeys::load({folder.write("known_hosts", "@cert-authority web1 " + authority.line() + "\n")});
+  CHECK(keys.verify("web1", 22, blob));
+  CHECK(trouble_of(blob, "web1", "sk-*").text == "");
+  CHECK(trouble_of(blob, "web1", "ssh-ed25519,ecdsa-*").text.ends_with("CASignatureAlgorithms of ssh_config doesn't allow"));
+  const auto others_take = [&](const std::string& bytes) {
+    return run_program({"ssh-keygen", "-L", "-f", folder.write("cert.pub", Claims().type + " " + to_base64(bytes) + "\n")}).status == 0;
+  };
+  CHECK(others_take(blob));
+  const std::string other = authority.certify({.sign = [&](std::string_view data) { return authority.sign(std::string(data) + "x"); }});
+  CHECK_FALSE(others_take(other));
+  CHECK(trouble_of(other).text == "is no proof: its signature is not that of the authority which it names");
+  // Its flags and its counter are signed, too.
+  for (std::size_t at = 0; at < blob.size(); ++at) {
+    std::string changed = blob;
+    changed[at] = static_cast<char>(changed[at] ^ 1);
+    CAPTURE(at);
+    REQUIRE_FALSE(keys.verify("web1", 22, changed));
+    REQUIRE_FALSE(keys.verify("web1", 22, blob.substr(0, at)));
+  }
+  CHECK_FALSE(keys.verify("web1", 22, authority.certify({.sign = [&](std::string_view data) { return authority.sign(data) + "x"; }})));
 }
 
 TEST_CASE("what is malformed, or not signed by whom it names, is no proof at all") {
