@@ -1,5 +1,6 @@
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <atomic>
 #include <mutex>
 #include <optional>
@@ -87,6 +88,8 @@ class SshConnector final : public RealConnector {
   Result<Attempt> try_to_get_in(const Way& way, const Tell& tell, const Wait& wait);
   [[nodiscard]] Carrier carrier_of(const Target& target) const;
   Result<std::unique_ptr<Session>> jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait);
+  // Whether libssh2 could not do what one of these asks for.
+  bool lead_beyond(const std::vector<Hop>& jumps);
   // One connection up to the login. Error: whatever a further try doesn't change.
   Result<Try> log_in(const Way& way, const Tell& tell, const Wait& wait, Attempt& attempt);
   Result<std::unique_ptr<Session>> open(const Way& way, const Wait& wait);
@@ -101,6 +104,8 @@ class SshConnector final : public RealConnector {
   Routes routes_;
   std::mutex warning_;
   std::set<std::string> missing_agents_;  // that a warning was given of
+  std::mutex jumping_;
+  std::vector<Hop> beyond_;  // what libssh2 has met on the way and can't do
   Authenticator authenticator_;
   LoginSlots slots_;
   JumpHosts jump_hosts_;  // last: its threads use all the others
@@ -152,8 +157,8 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
     TRY_ASSIGN(auto login, openssh_.log_in(target, way.stops, tell, wait));
     transport = std::move(login.transport);
     if (transport) return Try::in;
-    last = Error(ErrorCode::connect, login.refusal).on(target.name);
-    return Try::refused;
+    last = std::move(login.why);
+    return login.greeted ? Try::broke : Try::refused;
   }
   for (const Beyond& beyond : host.beyond) {
     if (!beyond.needed) continue;
@@ -168,7 +173,13 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   }
   tell(std::string("connecting") + (once_more ? " once more" : "") + (host.jumps.empty() ? "" : " through '" + host.jumps.back().name + "'"));
   const Deadline direct = Deadline::in(host.connect_timeout);
-  TRY_ASSIGN(session, open(way, wait));
+  auto opened = open(way, wait);
+  if (!opened && opened.error().code == ErrorCode::connect && lead_beyond(host.jumps)) {
+    last = std::move(opened).error();
+    return Try::unlike;
+  }
+  if (!opened) return std::unexpected(std::move(opened).error());
+  session = *std::move(opened);
   const bool is_direct = host.jumps.empty() && host.proxy_command.empty();
   const Wait connecting{wait.deadline.tightened(is_direct ? direct : Deadline::in(host.connect_timeout)), wait.stop};
   const auto handshake = session->handshake(*offer, connecting, early_handshakes_);
@@ -226,7 +237,7 @@ Result<SshConnector::Attempt> SshConnector::get_in(const Way& way, const Tell& t
   TRY_ASSIGN(Attempt attempt, try_to_get_in(way, tell, wait));
   if (attempt.session || attempt.transport) return attempt;
   Error error = std::move(attempt.last);
-  if (way.goal != Goal::key) {
+  if (way.goal != Goal::key || lead_beyond(way.host.jumps)) {
     error.hint += ", or " + std::string(openssh_advice);
   } else {
     error.hint = fmt::format("ssh-keyscan may have what it takes: compare the key that it shows, and add the line to {}: ssh-keyscan -p {} {}",
@@ -299,8 +310,16 @@ void SshConnector::forward_agent(const Way& way, Session& session) {
 
 Result<std::unique_ptr<Session>> SshConnector::jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait) {
   TRY_ASSIGN(Route route, routes_.to_jump(hop, before, wait));
-  TRY_ASSIGN(Attempt attempt, get_in({std::move(route), Goal::jump}, [](std::string_view) {}, wait));
-  return std::move(attempt.session);
+  TRY_ASSIGN(Attempt attempt, try_to_get_in({std::move(route), Goal::jump}, [](std::string_view) {}, wait));
+  if (attempt.session) return std::move(attempt.session);
+  const std::scoped_lock lock(jumping_);
+  beyond_.push_back(hop);
+  return std::unexpected(std::move(attempt.last));
+}
+
+bool SshConnector::lead_beyond(const std::vector<Hop>& jumps) {
+  const std::scoped_lock lock(jumping_);
+  return std::ranges::any_of(jumps, [&](const Hop& hop) { return std::ranges::find(beyond_, hop) != beyond_.end(); });
 }
 
 Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& wanted, const Tell& tell_wanted, const Wait& wait) {
@@ -314,7 +333,7 @@ Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& wanted, c
   }
   TRY_ASSIGN(Attempt attempt, carrier == Carrier::automatic ? try_to_get_in(way, tell, wait) : get_in(way, tell, wait));
   if (!attempt.session && !attempt.transport) {
-    if (settings_.warn) settings_.warn(wanted.name, "carried by the system's ssh: " + attempt.last.message);
+    if (settings_.warn) settings_.warn(wanted.name, "carried by the system's ssh: " + message_of(attempt.last));
     TRY_ASSIGN(way.stops, routes_.openssh_stops(way, wanted, wait));
     TRY_ASSIGN(attempt, get_in(way, tell, wait));
   }

@@ -44,8 +44,7 @@ Error failure(const Target& target, const OpensshLog& log, const std::string& no
 }
 
 bool was_closed(const OpensshLog& log) {
-  return !log.greeted && (log.complaint.find("Connection closed by") != std::string::npos ||
-                          log.complaint.find("Connection reset by") != std::string::npos);
+  return log.complaint.find("Connection closed by") != std::string::npos || log.complaint.find("Connection reset by") != std::string::npos;
 }
 
 // Where no ssh_config is read, the settings are all that there is.
@@ -140,8 +139,10 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
   if (!greeting && log.logged_in) return std::unexpected(greeting.error());
   if (!greeting) {
     const bool direct = stops.size() == 1 && host.proxy_command.empty();
-    if (direct && was_closed(log)) return Ended{nullptr, log.complaint};
-    return std::unexpected(failure(target, log, transport->noise(), settings_.trust_command).on(target.name));
+    if (!log.greeted && direct && was_closed(log)) return Ended{nullptr, Error(ErrorCode::connect, log.complaint).on(target.name)};
+    Error error = failure(target, log, transport->noise(), settings_.trust_command).on(target.name);
+    if (log.greeted && was_closed(log)) return Ended{nullptr, std::move(error), true};
+    return std::unexpected(std::move(error));
   }
   if (!log.not_kept.empty()) {
     return std::unexpected(Error(ErrorCode::host_key, fmt::format("the new host key of '{}' can't be kept: ssh says '{}'", target.name, log.not_kept),
@@ -149,7 +150,7 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
                                .on(target.name));
   }
   if (!log.new_key.empty() && settings_.warn) settings_.warn(target.name, "ssh: " + log.new_key);
-  return Ended{std::move(transport), {}};
+  return Ended{std::move(transport)};
 }
 
 }  // namespace kirikae::ssh

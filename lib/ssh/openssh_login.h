@@ -22,8 +22,9 @@ class OpensshLogin {
   explicit OpensshLogin(const Settings& settings) : settings_(settings) {}
 
   struct Ended {
-    std::unique_ptr<Transport> transport;  // null: the host has closed the connection before the login
-    std::string refusal;                   // then, ssh's words
+    std::unique_ptr<Transport> transport;  // null: the connection was closed before the login was through
+    Error why{};                           // then
+    bool greeted = false;                  // likewise: the host had said that it is there, so it takes logins
   };
   // One connection, up to the hello of the control shell. `target` with the address and port that ssh_config has.
   // Errors: connect, host_key, auth, timeout, cancelled, lost, local (there is no ssh).

@@ -5,6 +5,7 @@
 #include <cstdlib>
 #include <cstring>
 #include <filesystem>
+#include <fstream>
 #include <string>
 #include <thread>
 #include <vector>
@@ -70,6 +71,31 @@ TEST_CASE("a host that libssh2 shares nothing with is reached by ssh, or by itse
   CHECK(step(*open_session(target_for(sshd), settings), "echo here").out == "here\n");
   CHECK(warned.starts_with("web1: carried by the system's ssh: 'web1' (127.0.0.1 port "));
   CHECK(warned.find("for key exchange: it offers 'sntrup761x25519-sha512@openssh.com") != std::string::npos);
+}
+
+TEST_CASE("a host behind a jump host that libssh2 shares nothing with is reached by ssh likewise, through a chain, too") {
+  const SshdFixture gate({.config = {only_post_quantum}});
+  const SshdFixture sshd({.addresses = {"127.0.0.1", "127.0.0.2"}});
+  const auto block = [](const std::string& name, const std::string& address, const SshdFixture& on, const std::string& jump) {
+    return "Host " + name + "\n  HostName " + address + "\n  Port " + std::to_string(on.port()) + "\n" + jump;
+  };
+  const std::string by = GENERATE("gate", "inner");  // the latter is reached by the former
+  const std::string text = block("gate", gate.address(), gate, "") + block("inner", "127.0.0.2", sshd, "  ProxyJump gate\n") +
+                           block("web1", "127.0.0.1", sshd, "  ProxyJump " + by + "\n");
+  std::ofstream(sshd.known_hosts(), std::ios::app) << gate.known_hosts_lines(gate.address(), gate.port());
+  const ssh::Target target{"web1", "web1", sshd.port(), SshdFixture::user()};
+  const auto refused = error_of(target, configured(sshd, text, Carrier::libssh2));
+  INFO(to_text(refused));
+  CHECK(refused.code == ErrorCode::connect);
+  CHECK(message_of(refused).find("jump host 'gate'") != std::string::npos);
+  const auto advice = refused.hint.find("have the system's ssh carry the run");
+  CHECK((advice != std::string::npos && refused.hint.find("have the system's ssh", advice + 1) == std::string::npos));
+  auto settings = configured(sshd, text, Carrier::automatic);
+  std::string warned;
+  settings.warn = [&](const std::string& host, const std::string& said) { warned += host + ": " + said; };
+  CHECK(step(*open_session(target, settings), "echo here").out == "here\n");
+  CHECK(warned.starts_with("web1: carried by the system's ssh: jump host '" + by + "'"));
+  CHECK(warned.find("it offers 'sntrup761x25519-sha512@openssh.com") != std::string::npos);
 }
 
 TEST_CASE("each host has its own carrier; one host is the same by either") {
@@ -183,6 +209,22 @@ TEST_CASE("a host that takes no more logins is tried again by ssh, too") {
   relay.refuse(2);
   CHECK(open_session(target, settings_for(sshd, Carrier::openssh)));
   CHECK(relay.connections() == 3);
+}
+
+TEST_CASE("a connection that breaks in ssh's login is made once more, and no more often") {
+  const SshdFixture sshd;
+  Relay relay(sshd.address(), sshd.port());
+  const auto target = target_for(sshd, relay.port());
+  const std::uint64_t after = GENERATE(200, 1500);  // behind the greeting; in the key exchange
+  relay.cut_next(1, after);
+  CHECK(open_session(target, settings_for(sshd, Carrier::openssh)));
+  CHECK(relay.connections() == 2);
+  relay.cut_next(3, after);
+  const auto error = error_of(target, settings_for(sshd, Carrier::openssh));
+  INFO(to_text(error));
+  CHECK(error.code == ErrorCode::connect);
+  CHECK(error.message.find("Connection reset by 127.0.0.1") != std::string::npos);
+  CHECK(relay.connections() == 4);
 }
 
 TEST_CASE("a login by ssh can be stopped") {
