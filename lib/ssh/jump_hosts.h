@@ -1,8 +1,8 @@
 // JumpHosts: the ways to hosts behind jump hosts. Each jump host is logged in on once in a run, whatever is behind it, by a thread
 // that then carries the bytes of all these hosts. Any thread.
 //
-// A second login on the same jump host is made only where the first is held up: there is one channel opening at a time in a session, and
-// one to a host that is down may take minutes. A login through which nothing has gone for a while is ended.
+// A channel to a host that is down may take a jump host minutes: where a login is held up by such ones, a second one is made on the same
+// jump host. A login through which nothing has gone for a while is ended.
 #pragma once
 
 #include <chrono>

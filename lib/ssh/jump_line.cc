@@ -15,6 +15,7 @@
 
 #include "core/shell_quote.h"
 #include "ssh/libssh2_error.h"
+#include "ssh/libssh2_patches.h"
 #include "ssh/printable.h"
 #include "ssh/session.h"
 #include "ssh/socket.h"
@@ -29,9 +30,12 @@ using std::chrono::milliseconds;
 
 constexpr unsigned window = 1024 * 1024;  // what a host may send before we have read it
 constexpr unsigned packet = 32'768;
-// libssh2 opens one channel at a time in a session, and a jump host may try for minutes to reach a host that is down. Who waits behind
-// that for so long takes another line.
+// A jump host may try for minutes to reach a host that is down. Who waits behind such ones for so long takes another line.
 constexpr milliseconds patience{2000};
+// So many channels are asked for at the same time; with each answer one more, since then the jump host keeps up. OpenSSH's says nothing to
+// anybody while it looks up a name, which may take ten seconds where its name server is silent, and would soon count as lost. A libssh2
+// without our patches opens one channel at a time in a session.
+constexpr std::size_t first_most = libssh2_is_patched ? 4 : 1;
 constexpr milliseconds look_again{500};
 
 // RFC 4254, section 7.2.
@@ -83,11 +87,15 @@ void Way::lose(const std::string& why) {
 
 // What the thread has while it serves.
 struct JumpLine::Round {
-  explicit Round(Session& on) : session(on), events(::epoll_create1(EPOLL_CLOEXEC)) {}
+  explicit Round(Session& on) : session(on), events(::epoll_create1(EPOLL_CLOEXEC)) { open_many_channels(session.raw()); }
   ~Round() {
-    if (pending != nullptr) session.retire(pending);
+    for (const auto& one : opening) session.retire(one.channel);
   }
 
+  struct Opening {
+    Requested request;
+    LIBSSH2_CHANNEL* channel;
+  };
   struct Carried {
     std::unique_ptr<Tunnel> tunnel;
     std::shared_ptr<Way> way;
@@ -104,20 +112,22 @@ struct JumpLine::Round {
     }
   }
 
-  // libssh2's code; `again` while there is no answer.
-  int open(const Target& target) {
-    if (message.empty()) message = direct_tcpip(target);
-    pending = ::libssh2_channel_open_ex(session.raw(), "direct-tcpip", 12, window, packet, message.data(),
-                                        static_cast<unsigned>(message.size()));
-    const int code = pending != nullptr ? 0 : ::libssh2_session_last_errno(session.raw());
+  // Asks for a channel for `next`, which is empty then. libssh2's code; LIBSSH2_ERROR_EAGAIN while that is not done.
+  int ask() {
+    if (message.empty()) message = direct_tcpip(next->target);
+    LIBSSH2_CHANNEL* channel = ::libssh2_channel_open_ex(session.raw(), "direct-tcpip", 12, window, packet, message.data(),
+                                                         static_cast<unsigned>(message.size()));
+    const int code = channel != nullptr ? 0 : ::libssh2_session_last_errno(session.raw());
     if (code != LIBSSH2_ERROR_EAGAIN) message.clear();
+    if (channel == nullptr) return code;
     // A connection has no stderr; if there came any, nobody would read it, and the channel would never be at its end.
-    if (code == 0) ::libssh2_channel_handle_extended_data2(pending, LIBSSH2_CHANNEL_EXTENDED_DATA_IGNORE);
-    return code;
+    ::libssh2_channel_handle_extended_data2(channel, LIBSSH2_CHANNEL_EXTENDED_DATA_IGNORE);
+    opening.push_back({std::exchange(next, nullptr), channel});
+    return 0;
   }
 
-  Result<Passage> carry(const Target& target) {
-    Channel channel(session, std::exchange(pending, nullptr));
+  Result<Passage> carry(const Target& target, LIBSSH2_CHANNEL* opened) {
+    Channel channel(session, opened);
     std::array<int, 2> ends{};
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, ends.data()) != 0) {
       return std::unexpected(
@@ -158,8 +168,10 @@ struct JumpLine::Round {
   std::vector<Carried> carried;
   bool pulled = false;  // in the last step
   std::size_t first = 0;
-  std::string message;  // of the channel that is being opened
-  LIBSSH2_CHANNEL* pending = nullptr;
+  Requested next;       // for which a channel is being asked for
+  std::string message;  // likewise
+  std::vector<Opening> opening;
+  std::size_t most = first_most;  // that may be in `opening`
 };
 
 JumpLine::JumpLine(std::string name, LogIn log_in, milliseconds linger)
@@ -232,8 +244,13 @@ JumpLine::Requested JumpLine::next_request() {
   auto request = std::move(queue_.front());
   queue_.pop_front();
   request->stage = Stage::opening;
-  held_up_at_ = Deadline::in(patience);
   return request;
+}
+
+// From now on, unless there is an answer.
+void JumpLine::hold_up() {
+  const std::scoped_lock lock(mutex_);
+  if (!held_up_at_) held_up_at_ = Deadline::in(patience);
 }
 
 void JumpLine::settle(const Requested& request, Result<std::optional<Passage>> outcome) {
@@ -281,42 +298,75 @@ void JumpLine::run() {
   over_ = true;
 }
 
+// Asks for a channel for the next one who waits. True: somebody else may have a turn.
+bool JumpLine::ask(Round& round) {
+  if (!round.next && round.opening.size() < round.most) round.next = next_request();
+  if (round.opening.size() + (round.next ? 1 : 0) >= round.most) hold_up();
+  if (!round.next) return false;
+  const int code = round.ask();
+  if (code == LIBSSH2_ERROR_EAGAIN) return false;
+  if (code == 0) return true;
+  if (is_lost(code)) {
+    round.session.fail(code);
+    return false;
+  }
+  const Requested request = std::exchange(round.next, nullptr);
+  settle(request, std::unexpected(refusal(name_, round.session, request->target)));
+  return true;
+}
+
+// True: there is more to do at once.
+bool JumpLine::take_opened(Round& round) {
+  bool any = false;
+  for (std::size_t i = 0; i < round.opening.size() && !round.session.lost();) {
+    const auto [request, channel] = round.opening[i];
+    const int code = channel_opened(channel);
+    if (code == LIBSSH2_ERROR_EAGAIN) {
+      ++i;
+      continue;
+    }
+    if (is_lost(code)) {
+      round.session.fail(code);
+      break;
+    }
+    round.opening.erase(round.opening.begin() + static_cast<std::ptrdiff_t>(i));
+    if (libssh2_is_patched) ++round.most;
+    any = true;
+    if (code != 0) {
+      settle(request, std::unexpected(refusal(name_, round.session, request->target)));
+      round.session.retire(channel);
+    } else if (auto passage = round.carry(request->target, channel)) {
+      settle(request, *std::move(passage));
+    } else {
+      settle(request, std::unexpected(std::move(passage).error()));
+    }
+  }
+  return any;
+}
+
+// Whether nobody waits any more for what is being opened, and nothing else goes through.
+bool JumpLine::in_vain(const Round& round) {
+  if (!round.carried.empty()) return false;
+  const std::scoped_lock lock(mutex_);
+  return (!round.next || round.next->given_up) && std::ranges::all_of(round.opening, [](const auto& one) { return one.request->given_up; });
+}
+
 void JumpLine::serve(Session& session) {
   const StopWakes wakes(stop_.get_token(), *session.waker());
   Round round(session);
-  Requested opening;
   auto unused_at = Deadline::in(linger_);
   while (!session.lost() && !stop_.stop_requested()) {
     round.look();
-    if (!opening) opening = next_request();
-    bool more = false;
-    if (opening) {
-      const int code = round.open(opening->target);
-      if (code == 0) {
-        auto passage = round.carry(opening->target);
-        settle(opening, passage ? Result<std::optional<Passage>>(std::move(*passage))
-                                : std::unexpected(std::move(passage).error()));
-      } else if (code != LIBSSH2_ERROR_EAGAIN && !is_lost(code)) {
-        settle(opening, std::unexpected(refusal(name_, session, opening->target)));
-      } else if (code != LIBSSH2_ERROR_EAGAIN) {
-        session.fail(code);
-      }
-      if (code != LIBSSH2_ERROR_EAGAIN && !session.lost()) {
-        opening.reset();
-        more = true;  // the next one
-      }
-    }
+    bool more = ask(round);
+    more = take_opened(round) || more;
     more = round.step() || more;
     if (session.lost()) break;
-    const bool used = opening || !round.carried.empty();
+    const bool opens = round.next || !round.opening.empty();
+    const bool used = opens || !round.carried.empty();
     if (used) unused_at = Deadline::in(linger_);
-    const bool in_vain = opening && round.carried.empty() && [&] {
-      const std::scoped_lock lock(mutex_);
-      return opening->given_up;
-    }();
-    if (end_if_unused(in_vain || unused_at.passed())) break;
+    if (end_if_unused((opens && in_vain(round)) || unused_at.passed())) break;
     const auto until = more ? Deadline::in({}) : used ? Deadline::never() : unused_at;
-    if (opening || round.pulled || more || session.is_retiring()) {
+    if (opens || round.pulled || more || session.is_retiring()) {
       session.wait(until, round.events.get());
     } else {
       // Without a channel nothing takes bytes off the network, and a poll that looks there would not sleep.
@@ -328,11 +378,13 @@ void JumpLine::serve(Session& session) {
   const std::string why = session.lost() ? fmt::format("the jump host '{}' was lost: {}", name_, session.loss())
                                          : fmt::format("the connection to the jump host '{}' was closed", name_);
   for (const auto& one : round.carried) one.way->lose(why);
-  if (opening) {
-    settle(opening, std::unexpected(Error(ErrorCode::lost,
-                                          fmt::format("can't connect to {}: {}", place_of(opening->target), why),
+  std::vector<Requested> lost;
+  if (round.next) lost.push_back(round.next);
+  for (const auto& one : round.opening) lost.push_back(one.request);
+  for (const auto& request : lost) {
+    settle(request, std::unexpected(Error(ErrorCode::lost, fmt::format("can't connect to {}: {}", place_of(request->target), why),
                                           "check the jump host and run the same command again")
-                                        .on(opening->target.name)));
+                                        .on(request->target.name)));
   }
   end(std::nullopt);
 }

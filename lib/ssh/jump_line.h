@@ -75,7 +75,11 @@ class JumpLine {
   struct Round;
 
   void run();
+  void hold_up();
   void serve(Session& session);
+  bool ask(Round& round);
+  bool take_opened(Round& round);
+  bool in_vain(const Round& round);
   bool end_if_unused(bool held_up);
   Requested next_request();
   void settle(const Requested& request, Result<std::optional<Passage>> outcome);
@@ -92,7 +96,7 @@ class JumpLine {
   State state_ = State::logging_in;
   std::optional<Error> failure_;  // of the login
   std::deque<Requested> queue_;
-  std::optional<Deadline> held_up_at_;  // while a channel is being opened: when that has taken too long for others
+  std::optional<Deadline> held_up_at_;  // while no more channels may be asked for: when that has taken too long
   std::shared_ptr<Waker> waker_;        // the session's
 
   std::atomic<bool> over_ = false;

@@ -2,14 +2,19 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <atomic>
+#include <optional>
 #include <thread>
 #include <utility>
 #include <vector>
 
 #include "ssh/jump_support.h"
+#include "ssh/libssh2_patches.h"
 #include "support/catch.h"
 #include "support/process.h"
 #include "support/relay.h"
+#include "support/skip.h"
+#include "support/small_server.h"
 
 using namespace kirikae;
 using namespace kirikae::test;
@@ -134,7 +139,57 @@ TEST_CASE("what a host sends and nobody reads waits at the jump host, not in mem
   CHECK(taken > 4'000'000);
 }
 
-TEST_CASE("a host that doesn't answer the jump host times out alone, and others go another way") {
+TEST_CASE("hosts behind a jump host don't wait for each other's channels") {
+  if (is_skipped(!ssh::libssh2_is_patched, "this libssh2 opens one channel at a time")) return;
+  constexpr int hosts = 20;
+  std::optional<SshdFixture> openssh;
+  std::optional<SmallServer> dropbear;
+  if (GENERATE(false, true)) {
+    if (is_skipped(!can_replace_files() || !SmallServer::is_installed(SmallServer::Kind::dropbear), "dropbear needs root, and its package")) return;
+    dropbear.emplace(SmallServer::Options{});
+  } else {
+    openssh.emplace();
+  }
+  Relay relay("127.0.0.1", dropbear ? dropbear->port() : openssh->port());
+  Network network({{"bastion", {"bastion", "127.0.0.1", relay.port(), SshdFixture::user()}}});
+  sockaddr_in name{};
+  const Fd silent = listening(2 * hosts, name);
+  const auto passage = [&] { return network.jump_hosts().connect(by({"bastion"}), {"db", "127.0.0.1", ntohs(name.sin_port), ""}, within(60s)); };
+  const auto first = passage();
+  REQUIRE(first);
+  relay.delay(250ms);
+  const int before = relay.turns();
+  std::atomic<int> through = 0;
+  {
+    std::vector<std::jthread> threads;
+    for (int i = 0; i < hosts; ++i) {
+      threads.emplace_back([&] { through += passage() ? 1 : 0; });
+    }
+  }
+  CHECK(through == hosts);
+  CHECK(relay.turns() - before < hosts);  // one after the other they are two each
+}
+
+TEST_CASE("hosts that don't answer the jump host hold up no other host for long") {
+  const SshdFixture bastion;
+  const SshdFixture hosts;
+  const DeadHost dead;
+  Network network({{"bastion", named("bastion", bastion)}});
+  std::vector<std::jthread> waiting;
+  std::vector<Error> errors(4);
+  for (Error& error : errors) {
+    waiting.emplace_back([&] { error = error_of(network.log_in(dead.target("db"), {"bastion"}, within(12s))); });
+  }
+  REQUIRE(eventually([&] { return network.jump_hosts().logins() > 0; }));
+  auto session = network.log_in(named("db5", hosts), {"bastion"}, within(10s));
+  INFO((session ? "" : to_text(session.error())));
+  REQUIRE(session);
+  CHECK(output_of(**session, "echo hello") == "hello\n");
+  waiting.clear();
+  for (const Error& error : errors) CHECK(error.code == ErrorCode::timeout);
+}
+
+TEST_CASE("a host that doesn't answer the jump host times out alone, and others go beside it or another way") {
   const SshdFixture bastion({.config = {"LogLevel DEBUG1"}});
   const SshdFixture hosts;
   const DeadHost dead;
@@ -144,7 +199,7 @@ TEST_CASE("a host that doesn't answer the jump host times out alone, and others 
   std::jthread waits([&] { error = error_of(network.log_in(dead.target("db1"), {"bastion"}, within(12s))); });
   const std::string asked =
       "originator 127.0.0.1 port 65535, target 127.0.0.1 port " + std::to_string(dead.target("").port);
-  // Behind it in the same session it would have to wait all that time.
+  // Behind it in the same session it would have to wait all that time, where channels are opened one after the other.
   const auto started = Deadline::Clock::now();
   REQUIRE(eventually([&] { return bastion.log().find(asked) != std::string::npos; }));
   auto session = network.log_in(named("db2", hosts), {"bastion"}, within(10s));
@@ -157,4 +212,5 @@ TEST_CASE("a host that doesn't answer the jump host times out alone, and others 
   CHECK(error.code == ErrorCode::timeout);
   CHECK(error.message.starts_with("jump host 'bastion' did not reach 'db1' (127.0.0.1 port "));
   CHECK(error.message.ends_with(" in 12 s"));
+  CHECK(network.jump_hosts().logins() == (ssh::libssh2_is_patched ? 1 : 2));
 }
