@@ -83,6 +83,7 @@ std::string host_keys_json(const std::vector<HostKeyView>& views) {
   for (const HostKeyView& view : views) {
     Object object = {{"host", view.host}, {"jump", view.jump}, {"state", state_of(view)}, {"key", object_of(view.key)}};
     if (!view.file.empty()) object["file"] = view.file;
+    if (!view.certificate.empty()) object["certificate"] = view.certificate;
     object["others"] = Object::array();
     for (const KeyName& other : view.others) object["others"].push_back(object_of(other));
     hosts.push_back(std::move(object));

@@ -69,14 +69,22 @@ void add_room_problems(const DeployInput& input, const HostFacts& host, const re
   }
 }
 
+bool in_deploys(recipe::HookPoint point) { return point != recipe::HookPoint::after_rollback; }
+
+bool in_rollbacks(recipe::HookPoint point) {
+  using enum recipe::HookPoint;
+  return point == before_publish || point == after_publish || point == failed || point == after_rollback;
+}
+
 // Also where tasks run only once something has failed: then it is too late to install it.
-void add_sudo_problems(const DeployInput& input, std::vector<Error>& problems) {
+template <class Input>
+void add_sudo_problems(const Input& input, bool (*is_run)(recipe::HookPoint), std::vector<Error>& problems) {
   std::vector<PlannedHost> hosts;
   for (const HostFacts& host : input.hosts) hosts.push_back({host.host, host.facts});
   std::map<std::size_t, std::vector<std::string>> lacking;
   for (const auto& [name, task] : input.recipe.tasks) {
     const bool runs = std::ranges::any_of(input.recipe.hooks, [&](const auto& hook) {
-      return hook.first != recipe::HookPoint::after_rollback && std::ranges::find(hook.second, task.name) != hook.second.end();
+      return is_run(hook.first) && std::ranges::find(hook.second, task.name) != hook.second.end();
     });
     if (task.become.empty() || !runs) continue;
     for (const std::size_t i : hosts_of(task, hosts)) {
@@ -141,7 +149,7 @@ std::vector<Error> preflight_deploy(const DeployInput& input) {
       problems.push_back(on_host(host, clock_text(ahead), "set the wrong one of the two, and let NTP keep it"));
     }
   }
-  add_sudo_problems(input, problems);
+  add_sudo_problems(input, in_deploys, problems);
   return problems;
 }
 
@@ -154,6 +162,7 @@ std::vector<Error> preflight_rollback(const RollbackInput& input) {
     }
     for (const auto& problem : host.facts.problems) problems.push_back(on_host(host, problem));
   }
+  add_sudo_problems(input, in_rollbacks, problems);
   return problems;
 }
 

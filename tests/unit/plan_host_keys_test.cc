@@ -47,6 +47,10 @@ TEST_CASE("the same as data has each host by itself", "[plan]") {
   CHECK(hosts[3] ==
         nlohmann::json::parse(R"({"host": "gate", "jump": true, "state": "added", "file": "/k", "others": [],
                                               "key": {"type": "ed25519", "fingerprint": "SHA256:one"}})"));
+  auto expired = views().back();
+  expired.certificate = "has expired";
+  CHECK(nlohmann::json::parse(host_keys_json({expired}))["hosts"][0]["certificate"] == "has expired");
+  CHECK_FALSE(hosts[7].contains("certificate"));
   CHECK(hosts[4]["others"][0] ==
         nlohmann::json::parse(R"({"type": "rsa", "fingerprint": "SHA256:two", "place": "/k:3"})"));
 }

@@ -73,7 +73,7 @@ TEST_CASE("what keeps a payload away keeps no rollback away") {
         "[app1] '/srv/shop' is not writable for 'deploy': give it to that user\n");
 }
 
-TEST_CASE("a host without sudo is a problem where a task of the deploy becomes another user, and nowhere else") {
+TEST_CASE("a host without sudo is a problem where a task of the deploy or the rollback becomes another user, and nowhere else") {
   auto recipe = shop_recipe();
   const auto app1 = a_host("app1", {"app"}), app2 = a_host("app2", {"app"}), db = a_host("db1", {"db"});
   auto with_sudo = app2;
@@ -97,7 +97,9 @@ TEST_CASE("a host without sudo is a problem where a task of the deploy becomes a
   CHECK(problems({app1, app2, db}) ==
         "[app1] there is no 'sudo' here, which 'become' of the tasks 'migrate_as_owner', 'reload' needs: install it\n"
         "[app2] there is no 'sudo' here, which 'become' of the task 'reload' needs: install it\n");
-  CHECK(text_of(plan::preflight_rollback({recipe, {app1, app2, db}, now, std::nullopt, "ann@laptop"})).empty());
+  task("build_as_owner", recipe::HookPoint::build);
+  CHECK(text_of(plan::preflight_rollback({recipe, {with_sudo, app1, db}, now, std::nullopt, "ann@laptop"})) ==
+        "[app1] there is no 'sudo' here, which 'become' of the tasks 'after_a_rollback', 'reload' needs: install it\n");
 }
 
 TEST_CASE("a check remarks what dead runs have left, whose locks there are, and the tools that would be better to have") {
