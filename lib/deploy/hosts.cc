@@ -68,8 +68,7 @@ void ask_facts(Opening& opening, std::size_t i, runner::Station& station) {
     std::string& text = stream == ssh::Stream::out ? answer : complaint;
     if (text.size() < longest_facts) text += bytes;
   };
-  const recipe::Recipe& recipe = opening.request.recipe;
-  const auto command = host::facts(release::Layout(recipe.deploy_to), recipe::files_to_bring(recipe));
+  const auto command = facts_of(opening.request.recipe);
   const std::int64_t asked = opening.with.unix_now();
   auto ended = station.transport->exec(command, hear, {Deadline::in(60s), opening.with.stop});
   if (!ended) return opening.fail(i, std::move(ended).error());

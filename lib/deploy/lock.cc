@@ -18,12 +18,16 @@ constexpr int same_run_status = 8;
 
 std::string token_of(const LockWish& wish, std::size_t index) { return fmt::format("{}.{:x}", wish.token, index); }
 
+host::Command facts_of(const recipe::Recipe& recipe) {
+  return host::facts(release::Layout(recipe.deploy_to), recipe::files_to_bring(recipe), recipe.transfer != recipe::Transfer::rsync);
+}
+
 Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size_t index, std::int64_t now, ssh::Transport& transport,
                          std::stop_token stop) {
   const release::Layout layout(request.recipe.deploy_to);
   const std::string token = token_of(wish, index);
   const host::LockInfo info{token, request.hosts[index].name, request.operator_name, plan::time_text(now), wish.what, request.job_url};
-  host::Command command = host::facts(layout, recipe::files_to_bring(request.recipe));
+  host::Command command = facts_of(request.recipe);
   command.text = host::lock(layout, info, wish.despite_freeze).text + command.text;
   std::string answer, complaint;
   const auto hear = [&](ssh::Stream stream, std::string_view bytes) {

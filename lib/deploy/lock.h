@@ -22,6 +22,9 @@ struct LockWish {
 // The token under which the run has host `index` of its request.
 std::string token_of(const LockWish& wish, std::size_t index);
 
+// What a host is asked about itself.
+host::Command facts_of(const recipe::Recipe& recipe);
+
 struct LockTry {
   std::optional<release::LockRefusal> refusal;  // none: it is ours, or it can't be made there
   std::string facts;                            // the answer, for release::parse_facts

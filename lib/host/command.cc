@@ -107,13 +107,13 @@ std::string path_function() {
   return text + "}\n";
 }
 
-Command facts(const release::Layout& layout, const std::vector<std::string>& shared_files) {
+Command facts(const release::Layout& layout, const std::vector<std::string>& shared_files, bool unpacks) {
   std::vector<std::string> arguments;
   for (const auto& file : shared_files) {
     arguments.push_back(file);
     arguments.push_back(percent_encoded(file));
   }
-  return {"facts", paths(layout) + call("kk_facts", arguments), true};
+  return {"facts", paths(layout) + (unpacks ? "" : shell_assign("kk_unpackers", "")) + call("kk_facts", arguments), true};
 }
 
 Command lock(const release::Layout& layout, const LockInfo& info, bool despite_freeze) {

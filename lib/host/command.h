@@ -48,8 +48,8 @@ inline constexpr std::string_view terminal_ready = "kirikae-terminal";
 std::string interactive_line(const release::Layout& layout);
 
 // Reads everything: tools, room, clock, `current`, releases and their states, missing shared files. Changes nothing: a host
-// that was never deployed to stays untouched. Output: release::parse_facts.
-Command facts(const release::Layout& layout, const std::vector<std::string>& shared_files);
+// that was never deployed to stays untouched. `unpacks`: what unpacks payloads has to be there. Output: release::parse_facts.
+Command facts(const release::Layout& layout, const std::vector<std::string>& shared_files, bool unpacks = true);
 
 // Who takes the run lock, or freezes. All texts are one line.
 struct LockInfo {

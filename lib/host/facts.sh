@@ -161,7 +161,7 @@ kk_facts_tools() {
   for kk_d in mkfifo mktemp readlink sync; do
     command -v "$kk_d" >/dev/null || kk_problem "there is no '$kk_d' here: install it"
   done
-  for kk_d in tar tee find chmod; do
+  for kk_d in ${kk_unpackers-tar tee} find chmod; do
     command -v "$kk_d" >/dev/null || kk_payload_problem "there is no '$kk_d' here: install it"
   done
   # Not tried out, since that costs as much as a small payload. One that doesn't work fails the upload.

@@ -11,7 +11,17 @@ kk_prune() {
   for kk_release; do
     if kk_prune_one; then echo "removed=$kk_release"; else kk_failed=1; fi
   done
+  kk_forget
   return "$kk_failed"
+}
+
+# Records and lists of releases that somebody has removed by hand: under the lock none is being made.
+kk_forget() {
+  for kk_d in "$kk_states"/* "$kk_own/manifests"/*; do
+    kk_i=${kk_d##*/}
+    kk_is_id "$kk_i" && [ ! -e "$kk_releases/$kk_i" ] && [ ! -L "$kk_releases/$kk_i" ] || continue
+    rm -rf "$kk_d"
+  done
 }
 
 kk_prune_one() {

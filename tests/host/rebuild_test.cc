@@ -2,6 +2,7 @@
 #include <fcntl.h>
 #include <sys/stat.h>
 
+#include <filesystem>
 #include <fstream>
 #include <set>
 
@@ -344,6 +345,20 @@ TEST_CASE("a release that is pruned takes its list with it") {
   REQUIRE(host.receive(id1, one).status == 0);
   REQUIRE(host.site.control.run(host::prune(host.site.layout(), {id1})).status == 0);
   CHECK(host.site.disk.list(".kirikae/manifests").empty());
+}
+
+TEST_CASE("what is known of a release that somebody has removed by hand goes with the next prune, and nothing else does") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Rebuilding host(shell);
+  const Disk& disk = host.site.disk;
+  REQUIRE(host.receive(id1, one).status == 0);
+  REQUIRE(host.receive(id2, one).status == 0);
+  disk.write("srv/app/.kirikae/releases/notes", "mine\n", 0600);
+  std::filesystem::remove_all(disk.path("releases/" + id1));
+  REQUIRE(host.site.control.run(host::prune(host.site.layout(), {})).status == 0);
+  CHECK(disk.list(".kirikae/manifests") == std::vector<std::string>{id2});
+  CHECK(disk.list(".kirikae/releases") == std::vector<std::string>{id2, "notes"});
 }
 
 }  // namespace kirikae::test

@@ -329,6 +329,22 @@ TEST_CASE("where rsync is missing, here or on a host, check and deploy say so be
   CHECK(world.deploy({"check", "production"}).status == 0);
 }
 
+TEST_CASE("a host that can't unpack takes releases by rsync, and by rsync alone") {
+  TempDir tools;
+  tools_without(tools, "tar|tee");
+  World world({.hosts = 2});
+  world.write_app("1");
+  world.write_recipe(by_rsync);
+  give_second_host(world, tools);
+  deploy_well(world);
+  change_version(world, "2");
+  deploy_well(world);
+  const Ran ran = world.deploy({"production", "--set", "transfer=delta"});
+  INFO(ran);
+  REQUIRE(ran.status == 1);
+  CHECK_THAT(ran.err, ContainsSubstring("[127.0.0.2] there is no 'tar' here: install it"));
+}
+
 TEST_CASE("rsync keeps to the rate of the hosts together, and what it has sent is told") {
   constexpr std::uint64_t size = 1'000'000;
   World world({.hosts = 2});

@@ -1,6 +1,9 @@
 // Hosts by the names that ssh_config has for them, and the ways to them that it knows.
 #include <fmt/format.h>
 
+#include <filesystem>
+
+#include "integration/live_tree.h"
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
@@ -103,6 +106,29 @@ TEST_CASE("hosts behind a jump host are reached over one login on it") {
   CHECK(logins_on(world, 0) == 1);
   CHECK(logins_on(world, 3) == 1);
   REQUIRE(world.deploy({"rollback", "production"}).status == 1);  // there is nothing to go back to
+}
+
+TEST_CASE("a release goes by rsync to hosts behind a jump host, too, and the next one shares with it what is the same") {
+  World world({.hosts = 3, .own_servers = true});
+  const std::string transport = GENERATE("libssh2", "openssh");
+  world.write_app("1");
+  std::string config;
+  for (std::size_t i = 0; i < 3; ++i) config += block_of(world, i, i == 0 ? "" : "  ProxyJump web1\n");
+  world.write("ssh_config", config);
+  write_recipe(world, "[web2, web3]", "transfer: rsync\n");
+  for (const std::string version : {"1", "2"}) {
+    world.write("app/VERSION", version);
+    world.write_manifest();
+    const Ran ran = world.deploy({"production", "--set", "ssh.transport=" + transport});
+    INFO(ran);
+    REQUIRE(ran.status == 0);
+    for (std::size_t i = 1; i < 3; ++i) CHECK(changed_on_the_way(world.site() / "app", world.host(i)) == "");
+  }
+  for (std::size_t i = 1; i < 3; ++i) {
+    const FarmHost& host = world.host(i);
+    CHECK(std::filesystem::hard_link_count(host.tree() / "releases" / host.live() / "bin/serve") == 2);
+  }
+  CHECK(world.host(0).untouched());
 }
 
 TEST_CASE("a chain of jump hosts is gone through in its order, each with its own key and user") {
