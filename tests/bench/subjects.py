@@ -145,7 +145,8 @@ class Ours(Subject):
 
 
 class Rsync(Subject):
-    """`rsync -az --link-dest` to all hosts at the same time, then the switch on all of them, by one new OpenSSH connection for each host."""
+    """`rsync -az --link-dest` to all hosts at the same time, then on all of them the switch, and away with the release before the last, by one
+    new OpenSSH connection for each host."""
     name = "rsync"
 
     def __init__(self, farm, folder, app, places=None):
@@ -167,7 +168,8 @@ class Rsync(Subject):
         ssh = " ".join(self.ssh)
         copy = (f'{ssh} -p "$2" "$1" mkdir -p {to}/releases && '
                 f'rsync -az --delete --link-dest={to}/current/ -e "{ssh} -p $2" {self.app}/ "$1:{to}/releases/{self.number}/"')
-        switch = f'{ssh} -p "$2" "$1" "ln -s releases/{self.number} {to}/.next && mv -T {to}/.next {to}/current"'
+        switch = (f'{ssh} -p "$2" "$1" "ln -s releases/{self.number} {to}/.next && mv -T {to}/.next {to}/current && '
+                  f'rm -rf {to}/releases/{self.number - 2}"')
         try:
             begun, ended = self.run(self._everywhere(copy)), self.run(self._everywhere(switch))
         finally:

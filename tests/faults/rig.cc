@@ -19,7 +19,7 @@ const char* const recipe_without_hooks = "keep_releases: 1\nshared: {directories
 
 const char* const recipe = R"(keep_releases: 2
 shared: {directories: [log]}
-vars: {mood: calm, at: nowhere, bad_host: none, limit: 5m}
+vars: {mood: calm, at: nowhere, bad_host: none, limit: 5m, loud: 50000000}
 tasks:
   build: {run: 'echo "$RELEASE" >built; exec sh bin/hook build', timeout: "${limit}"}
   restart: {run: 'echo "$RELEASE" >"$SHARED_PATH/running"; exec sh bin/hook after_publish', timeout: "${limit}"}
@@ -44,7 +44,7 @@ case $mood in
   deaf) trap "" TERM INT HUP; while :; do sleep 1; done ;;
   signal) kill -KILL $$ ;;
   fail) exit 3 ;;
-  noisy) head -c 50000000 /dev/zero | tr "\\0" x; yes "$(printf %0200d 7)" | head -c 50000000 >&2; exit 3 ;;
+  noisy) head -c "$loud" /dev/zero | tr "\\0" x; yes "$(printf %0200d 7)" | head -c "$loud" >&2; exit 3 ;;
   daemon) sleep 60 & echo $! >"$SHARED_PATH/daemon"; exit 3 ;;
   good-daemon) sleep 60 & echo $! >"$SHARED_PATH/daemon" ;;
   slow) sleep 0.5 ;;

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <chrono>
 #include <csignal>
+#include <cstdio>
 #include <cstdlib>
 #include <functional>
 #include <map>
@@ -33,6 +34,7 @@ class Pty {
     slave_ = Fd(::open(::ptsname(master_.get()),
                        O_RDWR | O_NOCTTY | O_CLOEXEC));  // ours keeps the settings readable after the child's end
     ::ioctl(slave_.get(), TIOCSWINSZ, &size);
+    std::fflush(nullptr);  // or the child says at its end what the test has not said yet
     pid_ = ::fork();
     if (pid_ != 0) return;
     ::setsid();

@@ -93,7 +93,7 @@ TEST_CASE("a command is there after three round trips") {
   if (!ssh::libssh2_is_patched) return;
   const SshdFixture sshd;
   Relay relay(sshd.address(), sshd.port());
-  relay.delay(120ms);
+  relay.delay(300ms);
   open_session(target_for(sshd, relay.port()), settings_for(sshd))->close();
   CHECK(relay.turns() <= 6);
 }
