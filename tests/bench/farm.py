@@ -1,12 +1,16 @@
 """Hosts for the bench: a real sshd of its own for each, on loopback, with one client key and one host key for all."""
+import json
 import os
 import pathlib
 import pwd
 import shutil
 import socket
+import signal
 import subprocess
+import sys
 import time
 
+HERE = pathlib.Path(__file__).resolve().parent
 ROOT = os.geteuid() == 0
 SSHD = shutil.which("sshd", path=os.environ.get("PATH", "") + ":/usr/sbin:/sbin")
 USER = pwd.getpwuid(os.geteuid()).pw_name
@@ -32,6 +36,24 @@ Subsystem sftp internal-sftp
 """
 
 
+def children(pid):
+    return [int(word) for word in pathlib.Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def alive(pid):
+    try:
+        return pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()[0] != "Z"
+    except FileNotFoundError:
+        return False
+
+
+def times(pid):
+    """User and system time of a process in seconds, and those of its children that it has taken note of."""
+    fields = pathlib.Path(f"/proc/{pid}/stat").read_text().rsplit(")", 1)[1].split()
+    own, waited_for = ((int(fields[at]) + int(fields[at + 1])) / os.sysconf("SC_CLK_TCK") for at in (11, 13))
+    return own, waited_for
+
+
 def free_port(address):
     with socket.socket() as probe:
         probe.bind((address, 0))
@@ -53,15 +75,17 @@ class Farm:
         self.port = free_port("127.0.0.1")
         self.addresses = wire.addresses(count) if wire else [f"127.9.{i // 250}.{i % 250 + 1}" for i in range(count)]
         self.tree = TREE if ROOT else str(self.folder / "hosts/0")
-        self.processes = []
+        self.servers = []  # process ids
         for name in ("host_key", "key"):
             subprocess.run(["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-f", self.folder / name], check=True)
         if ROOT:
             pathlib.Path("/run/sshd").mkdir(exist_ok=True)
             os.makedirs(TREE, exist_ok=True)
         self.trust([(address, self.port) for address in self.addresses])
+        self.reaper = subprocess.Popen([sys.executable, HERE / "reaper.py"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         for index, address in enumerate(self.addresses):
             self._start(index, address)
+        self.reaper.stdin.close()
         for index in range(count):
             self._wait(index)
 
@@ -89,12 +113,14 @@ class Farm:
             enter = 'mount --bind "$1" "$2" && shift 2 && exec "$@"'
             argv = ["unshare", "-m", "sh", "-c", enter, "enter", self.host_folder(index), TREE, *argv]
         (self.folder / f"log.{index}").touch()
-        self.processes.append(subprocess.Popen(self.at_server(argv), stdin=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+        self.reaper.stdin.write(json.dumps([str(word) for word in self.at_server(argv)]) + "\n")
+        self.reaper.stdin.flush()
+        self.servers.append(int(self.reaper.stdout.readline()))
 
     def _wait(self, index):
         until = time.monotonic() + 60
         while "Server listening" not in (self.folder / f"log.{index}").read_text():
-            if self.processes[index].poll() is not None or time.monotonic() > until:
+            if not alive(self.servers[index]) or time.monotonic() > until:
                 raise SystemExit(f"bench: sshd did not start: {(self.folder / f'log.{index}').read_text()}")
             time.sleep(0.01)
 
@@ -112,30 +138,30 @@ class Farm:
     def _settled(self):
         """Whether all sessions end within a while. A client doesn't wait for its hosts' farewell."""
         until = time.monotonic() + 60
-        for process in self.processes:
-            while pathlib.Path(f"/proc/{process.pid}/task/{process.pid}/children").read_text():
+        for pid in self.servers:
+            while children(pid):
                 if time.monotonic() > until:
                     return False
                 time.sleep(0.01)
         return True
 
     def cpu(self):
-        """The processor time that all hosts have spent so far: sshd and everything that ran under it."""
+        """The processor time that all hosts have spent so far: sshd, everything that ran under it, and what was left behind there."""
         if not self._settled():
             raise SystemExit("bench: a session on a host doesn't end")
-        ticks = 0
-        for process in self.processes:
-            fields = pathlib.Path(f"/proc/{process.pid}/stat").read_text().rsplit(")", 1)[1].split()
-            ticks += sum(int(word) for word in fields[11:15])
-        return ticks / os.sysconf("SC_CLK_TCK")
+        while True:
+            try:
+                return times(self.reaper.pid)[1] + sum(sum(times(pid)) for pid in children(self.reaper.pid))
+            except FileNotFoundError:  # one has ended meanwhile
+                continue
 
     def stop(self):
         self._settled()  # else a session whose line is taken away would wait for it
-        for process in self.processes:
-            process.terminate()
-        for process in self.processes:
-            process.wait()
-        self.processes = []
+        for pid in self.servers:
+            if alive(pid):
+                os.kill(pid, signal.SIGTERM)
+        self.reaper.wait()
+        self.servers = []
         if ROOT:
             os.rmdir(TREE)
 
