@@ -378,10 +378,15 @@ void JumpLine::serve(Session& session) {
   const std::string why = session.lost() ? fmt::format("the jump host '{}' was lost: {}", name_, session.loss())
                                          : fmt::format("the connection to the jump host '{}' was closed", name_);
   for (const auto& one : round.carried) one.way->lose(why);
-  std::vector<Requested> lost;
-  if (round.next) lost.push_back(round.next);
-  for (const auto& one : round.opening) lost.push_back(one.request);
-  for (const auto& request : lost) {
+  std::vector<Requested> asked;
+  for (const auto& one : round.opening) asked.push_back(one.request);
+  if (round.next) asked.push_back(round.next);
+  // The first one hears of it; the others, of whom their hosts know nothing yet, go by another line, as those do who still queue.
+  for (const auto& request : asked) {
+    if (request != asked.front()) {
+      settle(request, std::nullopt);
+      continue;
+    }
     settle(request, std::unexpected(Error(ErrorCode::lost, fmt::format("can't connect to {}: {}", place_of(request->target), why),
                                           "check the jump host and run the same command again")
                                         .on(request->target.name)));

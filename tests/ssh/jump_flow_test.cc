@@ -2,6 +2,7 @@
 #include <netinet/in.h>
 #include <sys/socket.h>
 
+#include <algorithm>
 #include <atomic>
 #include <optional>
 #include <thread>
@@ -191,6 +192,27 @@ TEST_CASE("hosts that don't answer the jump host hold up no other host for long"
   CHECK(network.jump_hosts().logins() == 2);
   waiting.clear();
   for (const Error& error : errors) CHECK(error.code == ErrorCode::timeout);
+}
+
+TEST_CASE("where a jump host is lost while channels are opened, one host hears of it, and the others go by another login") {
+  if (is_skipped(!ssh::libssh2_is_patched, "this libssh2 opens one channel at a time")) return;
+  const SshdFixture bastion({.config = {"LogLevel DEBUG1"}});
+  Relay relay(bastion.address(), bastion.port());
+  const DeadHost dead;
+  Network network({{"bastion", {"bastion", "127.0.0.1", relay.port(), SshdFixture::user()}}});
+  std::vector<Error> errors(4);
+  {
+    std::vector<std::jthread> waiting;
+    for (Error& error : errors) {
+      waiting.emplace_back([&] { error = error_of(network.log_in(dead.target("db"), {"bastion"}, within(8s))); });
+    }
+    const std::string asked = "target 127.0.0.1 port " + std::to_string(dead.target("").port);
+    REQUIRE(eventually([&] { return count_of(bastion.log(), asked) == errors.size(); }));
+    relay.cut();
+  }
+  CHECK(std::ranges::count(errors, ErrorCode::lost, &Error::code) == 1);
+  CHECK(std::ranges::count(errors, ErrorCode::timeout, &Error::code) == 3);
+  CHECK(network.jump_hosts().logins() == 2);
 }
 
 TEST_CASE("a host that doesn't answer the jump host times out alone, and others go beside it or another way") {
