@@ -71,17 +71,22 @@ kk_in_common() {
 }
 
 kk_reuse() {
-  [ ! -s "$kk_lists/names" ] || kk_copy_kept
   : >"$kk_lists/made"
   : >"$kk_lists/made_names"
   [ ! -s "$kk_lists/moved" ] || kk_move
   [ ! -f "$kk_lists/patched" ] || kk_patch
+  kk_first=no
+  if kk_can_look_first; then
+    kk_stats "$kk_lists/folders" || kk_fail "can't list the files of release '$kk_release'"
+    kk_first=yes
+  fi
+  [ ! -s "$kk_lists/names" ] || kk_copy_kept
   [ "$kk_how" != link ] || kk_unshare || kk_fail "can't copy what release '$kk_base' has of shared folders: make room on the disk"
-  [ ! -s "$kk_lists/made" ] || sort "$kk_lists/made" >"$kk_lists/made_names"
-  kk_stats || kk_fail "can't list the files of release '$kk_release'"
+  if [ "$kk_first" = yes ]; then kk_kept_stats; else kk_stats; fi || kk_fail "can't list the files of release '$kk_release'"
   # All that was taken over has to be what it was when it arrived, and what was moved or put together has to have the right sum.
   kk_both "$kk_b/stats" "$kk_lists/stats" | cut -f 1 >"$kk_lists/well"
   kk_only_first "$kk_lists/names" "$kk_lists/well" >"$kk_lists/bad"
+  [ ! -s "$kk_lists/made" ] || sort "$kk_lists/made" >"$kk_lists/made_names"
   kk_names="$kk_lists/made_names"
   if [ "$kk_full" = yes ]; then
     cut -f 1 "$kk_lists/files" >"$kk_lists/all"
@@ -89,6 +94,20 @@ kk_reuse() {
   fi
   kk_compare_sums "$kk_names"
   [ ! -s "$kk_lists/bad" ] || kk_again "$kk_lists/bad"
+}
+
+# Whether the few files that were sent can be looked at first, and those that are taken over by their names, which takes less time than to
+# walk through all of them: where find and stat are GNU's, and the base's lines end as find's do, with ten digits.
+kk_can_look_first() {
+  [ "$kk_gnu" = yes ] && { IFS= read -r kk_v <"$kk_b/stats"; } 2>/dev/null || return 1
+  case $kk_v in *.?????????0) return 0 ;; esac
+  return 1
+}
+
+# Names that are in order make lines that are.
+kk_kept_stats() {
+  xargs -r -d '\n' -a "$kk_lists/names" stat -c "%n$kk_tab%a %s$kk_tab%.9Y0" >"$kk_lists/kept_stats" 2>/dev/null || :
+  sort -m -o "$kk_lists/stats" "$kk_lists/stats" "$kk_lists/kept_stats"
 }
 
 # Those of the names in $1 whose files don't have the sums that kk_lists/files says go to kk_lists/bad.
@@ -131,27 +150,44 @@ kk_link_kept() (
     perl -ne 'chomp; link $_, "$ENV{kk_releases}/$ENV{kk_release}/$_" or $bad = 1; END { exit $bad }' "$kk_lists/names"
 )
 
-# cp and rsync also look behind links of the other release, as into shared folders. What they have linked there is nobody's release.
+# What makes links also looks behind links of the other release, as into shared folders. What it has linked there is nobody's release.
 kk_unshare() {
   # shellcheck disable=SC2016
-  (cd "$kk_releases/$kk_base" && find . -type l -exec /bin/sh -c '
-    for kk_f; do
-      if [ -L "$0/$kk_f" ] || [ ! -d "$0/$kk_f" ]; then continue; fi
-      find "$0/$kk_f" -type f -links +1 -print0
-    done' "$kk_releases/$kk_release" {} +) | xargs -0 /bin/sh -c '
-    for kk_f; do cp -p "$kk_f" "$0" && mv -f "$0" "$kk_f" || exit; done' "$kk_lists/copy"
+  kk_v='for kk_f; do [ ! -L "$kk_f" ] || printf "%s\n" "$kk_f"; done'
+  (
+    cd "$kk_releases/$kk_base" || exit
+    if [ -f "$kk_lists/folders" ]; then
+      xargs -r -d '\n' -a "$kk_lists/folders" /bin/sh -c "$kk_v" links
+    else
+      find . -type l -exec /bin/sh -c "$kk_v" links {} +
+    fi
+  ) >"$kk_lists/links" && while IFS= read -r kk_f; do
+    if [ -L "$kk_f" ] || [ ! -d "$kk_f" ]; then continue; fi
+    find "$kk_f" -type f -links +1 -print0
+  done <"$kk_lists/links" >"$kk_lists/shared" || return
+  # shellcheck disable=SC2016
+  xargs -0 /bin/sh -c 'for kk_f; do cp -p "$kk_f" "$0" && mv -f "$0" "$kk_f" || exit; done' "$kk_lists/copy" <"$kk_lists/shared"
 }
 
 # `moved` has lines FROM<tab>TO<tab>MODE; no mode: as it is.
 kk_move() {
   while IFS="$kk_tab" read -r kk_f kk_to kk_new_mode; do
-    if [ "$kk_how" = link ] && [ -z "$kk_new_mode" ]; then
+    if [ "$kk_how" = link ] && [ -z "$kk_new_mode" ] && kk_is_inside "$kk_f"; then
       ln "$kk_from/$kk_f" "$kk_to" 2>/dev/null || cp -Pp "$kk_from/$kk_f" "$kk_to"
     else
       cp -Pp "$kk_from/$kk_f" "$kk_to" && { [ -z "$kk_new_mode" ] || chmod "$kk_new_mode" "$kk_to"; }
     fi || :
   done <"$kk_lists/moved"
   cut -f 2 "$kk_lists/moved" >"$kk_lists/made"
+}
+
+# Whether no folder above $1 is a link in the base.
+kk_is_inside() {
+  kk_v=$1
+  while [ "$kk_v" != . ]; do
+    kk_v=${kk_v%/*}
+    [ ! -L "$kk_from/$kk_v" ] || return 1
+  done
 }
 
 # `patched` has for each file a line COUNT<tab>MODE<tab>PATH, and COUNT lines OFFSET<tab>SIZE<tab>FROM: its pieces, of files of the base, or
@@ -175,11 +211,13 @@ kk_patch() {
   done <"$kk_lists/patched"
 }
 
-# kk_lists/stats. Names that a line can't hold are in no list; this pattern takes find no time, one with a class of characters as long again as all else.
+# kk_lists/stats; and to the file $1, if there is one, the folders. Names that a line can't hold are in no list; this pattern takes find no
+# time, one with a class of characters as long again as all else.
 kk_stats() {
   kk_v="*[$kk_tab$kk_nl]*"
+  [ $# = 0 ] || set -- -o -type d -fprintf "$1" '%p\n'
   {
-    find . -name "$kk_v" -prune -o -type f -printf '%p\t%m %s\t%T@\n' >"$kk_lists/stats" 2>/dev/null ||
+    find . -name "$kk_v" -prune -o -type f -printf '%p\t%m %s\t%T@\n' "$@" >"$kk_lists/stats" 2>/dev/null ||
       find . -name "$kk_v" -prune -o -type f -exec stat -c "%n$kk_tab%a %s$kk_tab%y" {} + >"$kk_lists/stats"
   } && sort -o "$kk_lists/stats" "$kk_lists/stats"
 }

@@ -16,6 +16,7 @@ namespace kirikae::test {
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
+using Catch::Matchers::EndsWith;
 
 struct File {
   std::string content;
@@ -222,6 +223,7 @@ TEST_CASE("hard links are made by perl, and by cp where that fails") {
   const auto ended = host.receive(id2, one, id1, {.link = true});
   INFO(ended);
   CHECK(ended.status == 0);
+  CHECK(ended.err == "");
   host.check(id2);
   for (const auto& [path, file] : one) {
     if (path != "new\nline") CHECK(host.inode(id1 + "/" + path) == host.inode(id2 + "/" + path));
@@ -229,6 +231,55 @@ TEST_CASE("hard links are made by perl, and by cp where that fails") {
   const auto called = host.site.disk.read("../../tmp/calls");
   CHECK(called.find("link $_") != std::string::npos);
   CHECK(std::ranges::count(called, '\n') == 1);
+}
+
+// Linking shared folders has put links in the base where the payload had folders: those files are nobody's release's.
+TEST_CASE("what lies behind a link of the base is never a hard link, but the same as before") {
+  const auto shell = GENERATE(from_range(shells()));
+  const std::string before = GENERATE("", "perl() { return 1; }\n");
+  INFO(shell << ' ' << before);
+  Rebuilding host(shell);
+  Files files = one;
+  files["log/a/.keep"] = {"kept"};
+  files["log/moves"] = {large('m')};
+  REQUIRE(host.receive(id1, files).status == 0);
+  const auto log = host.site.disk.path("releases/" + id1 + "/log");
+  fs::rename(log, host.site.disk.path("shared/log"));
+  fs::create_symlink("../../shared/log", log);
+  host.before_text = before;
+  files["moves"] = files["log/moves"];
+  files.erase("log/moves");
+  auto ended = host.receive(id2, files, id1, {.link = true});
+  INFO(ended);
+  REQUIRE(ended.status == 0);
+  host.check(id2);
+  CHECK(host.inode(id1 + "/tool") == host.inode(id2 + "/tool"));
+  CHECK(host.inode(id1 + "/log/a/.keep") != host.inode(id2 + "/log/a/.keep"));
+  CHECK(host.inode(id1 + "/log/moves") != host.inode(id2 + "/moves"));
+  // Somebody has written to it there.
+  host.site.disk.write("srv/app/shared/log/a/.keep", "more of it");
+  ended = host.receive(id3, files, id1, {.link = true});
+  INFO(ended);
+  CHECK(ended.status == host::base_changed);
+  CHECK_THAT(ended.out, EndsWith("\nchanged=./log/a/.keep\n"));
+}
+
+TEST_CASE("a file that was changed within the second of its arrival is not taken over") {
+  const auto shell = GENERATE(from_range(shells()));
+  const bool link = GENERATE(false, true);
+  if (!link && shell.name == "busybox") return;  // its cp takes over whole seconds
+  INFO(shell << (link ? ", linked" : ", copied"));
+  Rebuilding host(shell);
+  REQUIRE(host.receive(id1, one).status == 0);
+  const auto file = host.site.disk.path("releases/" + id1 + "/tool");
+  struct stat was = {};
+  REQUIRE(::stat(file.c_str(), &was) == 0);
+  const timespec times[2] = {was.st_atim, {was.st_mtim.tv_sec, (was.st_mtim.tv_nsec + 10'000) % 1'000'000'000}};
+  REQUIRE(::utimensat(AT_FDCWD, file.c_str(), times, 0) == 0);
+  const auto ended = host.receive(id2, one, id1, {link});
+  INFO(ended);
+  CHECK(ended.status == host::base_changed);
+  CHECK_THAT(ended.out, ContainsSubstring("changed=./tool\n"));
 }
 
 TEST_CASE("a large file is put together from pieces of the base's files and of what is sent, and has to have its sum") {
