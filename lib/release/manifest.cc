@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <charconv>
 #include <unordered_map>
+#include <unordered_set>
 
 #include <fmt/format.h>
 
@@ -46,19 +47,51 @@ bool is_inner_path(std::string_view path) {
 
 // Where a content is, and with which mode.
 using Contents = std::unordered_map<std::string_view, std::pair<std::string, unsigned>>;
+// Files of the next release that the base hasn't, or not so.
+using Fresh = std::vector<const Manifest::value_type*>;
 
-// The first of each.
-Contents contents_of(const Held& held) {
+// Of the contents of `fresh`: where each is first.
+Contents contents_of(const Held& held, const Fresh& fresh) {
+  std::unordered_set<std::string_view> wanted;
+  for (const auto* each : fresh) {
+    if (each->second.size >= least_moved) wanted.insert(each->second.sha256);
+  }
   Contents contents;
+  if (wanted.empty()) return contents;
   const auto add = [&](const Manifest& manifest, const std::string& before) {
     for (const auto& [path, file] : manifest) {
-      if (file.size >= least_moved && !held.unusable.contains(before + path))
+      if (file.size >= least_moved && wanted.contains(file.sha256) && !held.unusable.contains(before + path))
         contents.try_emplace(file.sha256, before + path, file.mode);
     }
   };
   add(held.base, {});
   for (const auto& [id, manifest] : held.others) add(*manifest, "../" + id + '/');
   return contents;
+}
+
+// Sets what is removed, and what is reused as it is. Both manifests are in order, so one pass does.
+Fresh compare(Delta& delta, const Held& held, const Manifest& next) {
+  Fresh fresh;
+  auto base = held.base.begin();
+  for (const auto& each : next) {
+    const auto& [path, file] = each;
+    int order = -1;
+    for (; base != held.base.end() && (order = base->first.compare(path)) < 0; ++base) delta.removed += line_of(base->first, base->second);
+    if (base == held.base.end() || order > 0) {
+      fresh.push_back(&each);
+      continue;
+    }
+    if (base->second == file && !held.unusable.contains(path)) {
+      delta.reused.insert(delta.reused.end(), path);
+      delta.reused_bytes += file.size;
+    } else {
+      delta.removed += line_of(base->first, base->second);
+      fresh.push_back(&each);
+    }
+    ++base;
+  }
+  for (; base != held.base.end(); ++base) delta.removed += line_of(base->first, base->second);
+  return fresh;
 }
 
 Paths sums_of_large(const Manifest& manifest) {
@@ -149,20 +182,10 @@ Result<Manifest> parse_manifest(std::string_view text) {
 
 Delta delta_between(const Held& held, const Manifest& next) {
   Delta delta;
-  const Contents contents = contents_of(held);
-  for (const auto& each : held.base) {
-    const auto same = next.find(each.first);
-    if (same == next.end() || same->second != each.second || held.unusable.contains(each.first))
-      delta.removed += line_of(each.first, each.second);
-  }
-  for (const auto& [path, file] : next) {
-    const auto same = held.base.find(path);
-    const bool in_base = same != held.base.end() && !held.unusable.contains(path);
-    if (in_base && same->second == file) {
-      delta.reused.insert(path);
-      delta.reused_bytes += file.size;
-      continue;
-    }
+  const Fresh fresh = compare(delta, held, next);
+  const Contents contents = contents_of(held, fresh);
+  for (const auto* each : fresh) {
+    const auto& [path, file] = *each;
     delta.added += line_of(path, file);
     const auto found = contents.find(file.sha256);
     if (found == contents.end()) continue;

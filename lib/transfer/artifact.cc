@@ -49,14 +49,19 @@ bool is_sent(const Part& part, const Entry& entry) { return !part.delta || !part
 // What must be free before it is worth to begin. A packed stream's size is known only at its end, when running out of room has
 // its own error: text and code shrink to a quarter or less, and an archive is mostly packed already.
 Result<std::uint64_t> least_room(const recipe::Source& source, Encoding encoding, const Part& part, const std::stop_token& stop) {
+  constexpr std::uint64_t header = 512;
   std::uint64_t bytes = 0;
   if (source.archive) {
     struct stat info = {};
     if (::stat(source.archive->path.c_str(), &info) == 0) bytes = static_cast<std::uint64_t>(info.st_size);
     if (part.delta) bytes -= std::min(bytes, part.delta->reused_bytes);
+  } else if (part.delta && part.manifest) {
+    for (const auto& [path, file] : *part.manifest) {
+      if (!part.delta->reused.contains(path)) bytes += file.size + header;
+    }
   } else {
     TRY(walk(source, stop, [&](const Entry& entry, Content&) -> Result<void> {
-      if (is_sent(part, entry)) bytes += entry.size + 512;  // with a header
+      bytes += entry.size + header;
       return {};
     }));
   }

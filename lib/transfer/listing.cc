@@ -44,7 +44,7 @@ Result<void> read_through(Listed& listed, Content& content, const std::stop_toke
   return {};
 }
 
-// Sets what an earlier run has found of a file that is still the same. Whether all of it was there.
+// Sets what an earlier run has found of a file that is still the same, down to who may read it. Whether all of it was there.
 bool recall(Listed& listed, const struct stat& info, const SumCache& sums, const ChunkCache& chunks) {
   auto known = sums.find(listed.entry.path, info);
   if (!known) return false;
@@ -101,11 +101,7 @@ Result<std::vector<Listed>> list_directory(const recipe::DirectorySource& source
     if (entry.kind == Entry::Kind::file) {
       const struct stat& info = *content.listed();
       files.push_back({all.size(), info});
-      if (recall(listed, info, sums, chunks)) {
-        TRY(content.open());
-      } else {
-        unread.push_back(files.back());
-      }
+      if (!recall(listed, info, sums, chunks)) unread.push_back(files.back());
     }
     all.push_back(std::move(listed));
     return {};
@@ -181,7 +177,7 @@ Result<Listing> list_source(const recipe::Source& source, const std::string& cac
     ++listing.summary.files;
     listing.summary.bytes += entry.size;
     if (entry.kind == Entry::Kind::file && !linked && release::can_be_listed(entry.path)) {
-      manifest.emplace(entry.path, release::FileSpec{entry.mode, entry.size, sha256});
+      manifest.emplace_hint(manifest.end(), entry.path, release::FileSpec{entry.mode, entry.size, sha256});
     }
   }
   if (listing.summary.revision.empty()) listing.summary.revision = sum_of_list(listing.entries);
