@@ -13,7 +13,8 @@ std::string_view embedded_script(std::string_view name);
 namespace {
 
 // The function of path_function(): shells read a text byte by byte, several of them one after the other, so it is short.
-std::string paths(const release::Layout& layout) { return "kk_paths " + shell_quote(layout.root()) + '\n'; }
+constexpr std::string_view set_paths = "kk_paths ";
+std::string paths(const release::Layout& layout) { return std::string(set_paths) + shell_quote(layout.root()) + '\n'; }
 
 // A record's value, or a line of a log: one line, without control characters.
 std::string one_line(std::string_view value, std::size_t limit = std::string_view::npos) {
@@ -83,8 +84,14 @@ std::string percent_encoded(std::string_view name) {
 
 Command joined(std::string name, const std::vector<Command>& commands) {
   Command all{std::move(name), {}, true};
+  std::string_view before;
   for (const auto& command : commands) {
-    all.text += command.text;
+    // Where they are of the same paths, these are said once.
+    std::string_view text = command.text;
+    const auto first = text.substr(0, text.find('\n') + 1);
+    if (first == before && first.starts_with(set_paths)) text.remove_prefix(first.size());
+    before = first;
+    all.text += text;
     all.ours = all.ours && command.ours;
   }
   return all;
@@ -210,13 +217,13 @@ Command failure(std::string name, std::string_view message) { return {std::move(
 Command task(const std::string& name, const std::string& run, const std::string& folder,
              const std::map<std::string, std::string>& environment, const SecretSet* secrets) {
   // A subshell, so that the environment ends with the task.
-  std::string text = std::string(embedded_script("task")) + "(\n" + shell_assign("kk_folder", folder) + shell_assign("kk_run", run);
+  std::string text = "(\n" + shell_assign("kk_folder", folder) + shell_assign("kk_run", run);
   return {"task " + name, text + exports(environment, secrets) + call("kk_task") + ")\n"};
 }
 
 Command task_at_terminal(const std::string& name, const std::string& run, const std::string& folder,
                          const std::map<std::string, std::string>& environment, const SecretSet* secrets) {
-  Command command{"task " + name, std::string(embedded_script("task")) + std::string(embedded_script("terminal")) +
+  Command command{"task " + name, std::string(embedded_script("terminal")) +
                                       shell_assign("kk_folder", folder) + shell_assign("kk_run", run) + environment_function(environment, secrets) +
                                       call("kk_at_terminal")};
   command.terminal = true;
@@ -239,7 +246,7 @@ Command task_as(const Become& become, const std::string& name, const std::string
 Command run(const release::Layout& layout, const std::string& text, const std::map<std::string, std::string>& environment,
             const SecretSet* secrets) {
   // What is live is found out before the environment changes PATH.
-  std::string step = std::string(embedded_script("run")) + std::string(embedded_script("task")) + "(\n" + paths(layout) + shell_assign("kk_run", text) + call("kk_read_current");
+  std::string step = std::string(embedded_script("run")) + "(\n" + paths(layout) + shell_assign("kk_run", text) + call("kk_read_current");
   return {"run", step + exports(environment, secrets) + call("kk_run_live") + ")\n"};
 }
 

@@ -43,7 +43,8 @@ kk_control() {
   exec 3<&-
   kk_setsid=
   command -v setsid >/dev/null 2>&1 && kk_setsid=setsid
-  kk_default=unknown
+  # A shell's background jobs ignore INT and QUIT; where env can undo that, a step doesn't.
+  kk_default='env --default-signal=INT,QUIT'
   kk_want=0 kk_silent=0 kk_pulse_pid='' kk_shell=$$
   kk_worker='' kk_generation=0 kk_input=''
   kk_idle
@@ -80,6 +81,10 @@ kk_control() {
 
 kk_end() {
   kk_status "$1"
+  # It never began, since env knows no such option.
+  if [ -z "$kk_leader$kk_ours" ] && [ -n "$kk_default" ]; then
+    if [ -n "$kk_kill" ]; then kk_st=143; else kk_again=y; fi
+  fi
   kk_ended=$kk_st
   case $kk_out$kk_err in --) ;; *) kk_timer ;; esac
   kk_settle
@@ -87,6 +92,7 @@ kk_end() {
 
 kk_idle() {
   kk_id='' kk_working='' kk_leader='' kk_kill='' kk_out='' kk_err='' kk_ended='' kk_ticks=0 kk_cutting='' kk_timer=''
+  kk_given='' kk_again=''
 }
 
 kk_client() {
@@ -168,6 +174,7 @@ kk_start() {
   fi
   kk_frame "begin $kk_next"
   kk_id=$kk_next
+  kk_step_text=$kk_text
   kk_prefix=$kk_setsid
   if [ -n "$kk_ours" ]; then
     # Our own functions leave nobody behind, so they need no relays.
@@ -175,15 +182,15 @@ kk_start() {
     kk_work || { kk_lead 8</dev/null & }
     return
   fi
-  # A shell's background jobs ignore INT and QUIT; where env can undo that, a step doesn't.
-  if [ "$kk_default" = unknown ]; then
-    kk_default=
-    env --default-signal=INT,QUIT >/dev/null 2>&1 && kk_default='env --default-signal=INT,QUIT'
-  fi
+  kk_given=$kk_input
+  kk_input=''
+  kk_launch
+}
+
+kk_launch() {
   kk_prefix="$kk_setsid $kk_default"
-  if [ -n "$kk_input" ]; then
-    kk_put "$kk_input" | kk_supervise &
-    kk_input=''
+  if [ -n "$kk_given" ]; then
+    kk_put "$kk_given" | kk_supervise &
   else
     kk_supervise </dev/null &
   fi
@@ -231,13 +238,13 @@ kk_supervise() {
 
 # The script and the step's text travel in the environment: what stands in an argv, every user of the host can read.
 kk_lead() {
-  # What this shell itself would say of a killed step is not the step's output; dash would say it through the step's own
-  # redirections if the step weren't in the background. Its text is not evaluated inside of a function: bash would complain
-  # of itself when `set -e` ends that.
+  # What this shell itself would say of a killed step is not the step's output, nor what env says of its options; dash would say the
+  # first through the step's own redirections if the step weren't in the background. Its text is not evaluated inside of a function:
+  # bash would complain of itself when `set -e` ends that.
   exec 7>&2 2>/dev/null
   # shellcheck disable=SC2086,SC2016
-  KIRIKAE_SCRIPT=$kk_base_script${kk_ours:+$kk_call_script} KIRIKAE_STEP=$kk_text KIRIKAE_SHELL=$kk_shell $kk_prefix /bin/sh -c 'eval "$KIRIKAE_SCRIPT"; kk_step; eval "$kk_text"' \
-    <&8 2>&7 6>&6 7>&- 8<&- &
+  KIRIKAE_SCRIPT=$kk_base_script${kk_ours:+$kk_call_script} KIRIKAE_STEP=$kk_step_text KIRIKAE_SHELL=$kk_shell $kk_prefix /bin/sh -c 'exec 2>&7 7>&-; eval "$KIRIKAE_SCRIPT"; kk_step; eval "$kk_text"' \
+    <&8 6>&6 7>&7 8<&- &
   wait $!
   echo "x $?" >&6
 }
@@ -339,6 +346,11 @@ kk_settle() {
   case $kk_kill in busy) return 0 ;; esac
   # Waited for: after that it can't write an event of an older step.
   { kill -KILL "$kk_timer" && wait "$kk_timer"; } 2>/dev/null
+  if [ -n "$kk_again" ]; then
+    kk_again='' kk_default='' kk_out='' kk_err='' kk_ended='' kk_ticks=0 kk_cutting='' kk_timer=''
+    kk_launch
+    return
+  fi
   kk_f=$kk_id
   kk_s=$kk_ended
   kk_idle

@@ -29,10 +29,15 @@ kk_read_lock() {
   case $kk_l_pid in '' | *[!0-9]*) kk_l_pid=0 ;; esac
 }
 
-# Only by its holder. Folders that were made for it go with it, if nothing else has come into them.
+# Only by its holder. The other name goes, too, by which the lock was made (kk_lock). Folders that were made for it go with it, if nothing
+# else has come into them.
 kk_unlock() {
-  kk_read_lock "$kk_own/lock" && [ "$kk_l_token:$kk_l_pid" = "$kk_token:$kk_shell" ] || return 0
-  rm -f "$kk_own/lock"
+  kk_mine="$kk_own/tmp/lock.$kk_token.$kk_shell"
+  kk_read_lock "$kk_own/lock" && [ "$kk_l_token:$kk_l_pid" = "$kk_token:$kk_shell" ] || {
+    [ ! -e "$kk_mine" ] || rm -f "$kk_mine"
+    return 0
+  }
+  rm -f "$kk_own/lock" "$kk_mine"
   [ ! -e "$kk_own/releases" ] || return 0
   case $kk_l_made in
     own) rmdir "$kk_own/tmp" "$kk_own" ;;

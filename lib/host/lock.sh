@@ -92,15 +92,17 @@ kk_lock() {
   for kk_try in 1 2 3; do
     # A lock that is freed at the same moment may take the folders with it.
     kk_lock_folders || break
-    kk_mine="$kk_own/tmp/lock.$kk_token.$$"
+    kk_mine="$kk_own/tmp/lock.$kk_token.$kk_shell"
+    [ ! -e "$kk_mine" ] || rm -f "$kk_mine"
     kk_write_lock && break
     kk_mine=
   done
   [ -n "$kk_mine" ] || return 0
   kk_try=0
   kk_got=$(kk_lock_try) || kk_try=$?
-  rm -f "$kk_mine"
   printf %s "${kk_got:+$kk_got$kk_nl}"
+  # The lock's other name stays as long as the lock, which spares a program.
+  [ -n "$kk_got" ] && [ "$kk_try" = 0 ] || rm -f "$kk_mine"
   [ "$kk_try" = 0 ] || exit "$kk_try"
 }
 
@@ -142,7 +144,7 @@ kk_take_over() {
     if kk_read_lock "$kk_right" && ! kk_lock_alive "$kk_right"; then (kk_take_over "$kk_right" "x${2-}"); fi
     return 0
   fi
-  if kk_read_lock "$1" && [ "$kk_l_token.$kk_l_pid" = "$kk_dead" ]; then rm -f "$1"; fi
+  if kk_read_lock "$1" && [ "$kk_l_token.$kk_l_pid" = "$kk_dead" ]; then rm -f "$kk_own/tmp/lock.$kk_dead" "$1"; fi
   rm -f "$kk_right"
 }
 

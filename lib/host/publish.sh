@@ -28,8 +28,11 @@ kk_publish() {
 
 # A rollback that dies behind its switch leaves a release that was good before, too. So it says first what it leaves, and for what.
 kk_begin_rollback() {
-  kk_file="$kk_own/tmp/rollback.$$"
-  printf '%s %s\n' "$kk_leaves" "$kk_release" >"$kk_file" && mv -f "$kk_file" "$kk_own/rollback" && return
+  kk_file="$kk_own/rollback"
+  # What an earlier one has left stays until there is something better. Half of a note is none.
+  if [ -e "$kk_file" ] || [ -L "$kk_file" ]; then kk_file="$kk_own/tmp/rollback.$$"; fi
+  printf '%s %s\n' "$kk_leaves" "$kk_release" >"$kk_file" &&
+    { [ "$kk_file" = "$kk_own/rollback" ] || mv -f "$kk_file" "$kk_own/rollback"; } && return
   rm -f "$kk_file"
   kk_fail "can't write '$kk_own/rollback'; 'current' is unchanged: check its owner and the room on the disk"
 }

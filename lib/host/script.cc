@@ -31,7 +31,7 @@ std::string embedded(std::initializer_list<std::string_view> names) {
 }
 
 // What every step may call, a recipe's task as well.
-std::string base() { return path_function() + embedded({"fail", "common", "guard"}); }
+std::string base() { return path_function() + embedded({"fail", "common", "guard", "task"}); }
 
 }  // namespace
 

@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# A command of the recipe. Called in a subshell, which has exported its environment; ends it. Travels with its command.
+# A command of the recipe. Called in a subshell, which has exported its environment; ends it.
 
 kk_task() {
   cd "$kk_folder" >/dev/null || kk_fail "can't enter '$kk_folder'"
