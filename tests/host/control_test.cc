@@ -125,6 +125,20 @@ TEST_CASE("A step's programs can be interrupted, though background jobs of a she
   CHECK(control.run("sh -c 'kill -INT $$; sleep 0'").status == (env_can ? 130 : 0));
 }
 
+TEST_CASE("The first step begins once, with its standard input, though it is begun again where env can't do that") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  Control control(shell, disk);
+  host::Command command{"first", "read -r line; echo \"$line.\"; echo wrong >&2\n"};
+  command.input = "its input\n";
+  const auto ended = control.run(command);
+  CHECK(ended.status == 0);
+  CHECK(ended.out == "its input.\n");
+  CHECK(ended.err == "wrong\n");
+  CHECK(control.run("cat").out.empty());
+}
+
 TEST_CASE("A ping is answered at once, in the midst of a step that prints without end") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);

@@ -62,6 +62,16 @@ TEST_CASE("What calls our functions says so, or it would not find them; a recipe
   CHECK(joined("both", {log_line, command}).text == log_line.text + command.text);
 }
 
+TEST_CASE("Joined commands say the same paths once, and others again") {
+  const auto one = log(layout, "{}", "");
+  const auto other = log(release::Layout("/srv/other"), "{}", "");
+  const std::string set_paths = one.text.substr(0, one.text.find('\n') + 1);
+  CHECK(set_paths.starts_with("kk_paths "));
+  const std::string rest = one.text.substr(set_paths.size());
+  CHECK(joined("two", {one, one}).text == one.text + rest);
+  CHECK(joined("three", {one, other, one}).text == one.text + other.text + one.text);
+}
+
 TEST_CASE("A small payload is hashed by what starts quickly, where there is such a tool") {
   release::Facts facts;
   facts.hash = "openssl";

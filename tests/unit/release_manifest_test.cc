@@ -2,6 +2,8 @@
 #include "release/manifest.h"
 
 #include <algorithm>
+#include <random>
+#include <set>
 
 #include "core/digest.h"
 #include "support/catch.h"
@@ -61,6 +63,40 @@ TEST_CASE("a manifest that a host has made up is refused") {
     CHECK(parsed.error().code == ErrorCode::lost);
   }
   CHECK(parse_manifest("")->empty());
+}
+
+TEST_CASE("of any two lists, the base's lines without those that go, and those that come, are the next one's") {
+  std::mt19937 dice(GENERATE(range(0U, 40U)));
+  const auto some = [&](unsigned most) { return dice() % most; };
+  Manifest base;
+  Manifest next;
+  Paths unusable;
+  for (unsigned i = some(30); i > 0; --i) base.emplace(std::string(1 + some(3), static_cast<char>('a' + some(4))), file(std::to_string(some(5))));
+  for (unsigned i = some(30); i > 0; --i) next.emplace(std::string(1 + some(3), static_cast<char>('a' + some(4))), file(std::to_string(some(5))));
+  for (const auto& [path, each] : base) {
+    if (some(4) == 0) unusable.insert(path);
+  }
+  const Delta delta = delta_between({base, unusable}, next);
+  const auto lines = [](const std::string& text) {
+    std::set<std::string> all;
+    for (std::size_t at = 0; at < text.size(); at = text.find('\n', at) + 1) all.insert(text.substr(at, text.find('\n', at) - at));
+    return all;
+  };
+  auto made = lines(to_text(base));
+  for (const auto& line : lines(delta.removed)) CHECK(made.erase(line) == 1);
+  for (const auto& line : lines(delta.added)) CHECK(made.insert(line).second);
+  CHECK(made == lines(to_text(next)));
+  CHECK(std::is_sorted(delta.moved.begin(), delta.moved.end(), [](const auto& a, const auto& b) { return a.to < b.to; }));
+  for (const auto& [path, each] : next) {
+    const auto same = base.find(path);
+    const bool kept = same != base.end() && same->second == each && !unusable.contains(path);
+    const auto move = std::ranges::find(delta.moved, path, &Delta::Move::to);
+    const bool elsewhere = std::ranges::any_of(base, [&](const auto& other) { return other.second.sha256 == each.sha256 && !unusable.contains(other.first); });
+    INFO(path);
+    CHECK((move != delta.moved.end()) == (!kept && elsewhere));
+    if (move != delta.moved.end()) CHECK((base.at(move->from).sha256 == each.sha256 && !unusable.contains(move->from)));
+    CHECK(delta.reused.contains(path) == (kept || elsewhere));
+  }
 }
 
 TEST_CASE("what is the same under the same name is reused, and only what differs is told") {
