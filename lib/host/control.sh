@@ -81,18 +81,19 @@ kk_control() {
 
 kk_end() {
   kk_status "$1"
-  # It never began, since env knows no such option.
-  if [ -z "$kk_leader$kk_ours" ] && [ -n "$kk_default" ]; then
-    if [ -n "$kk_kill" ]; then kk_st=143; else kk_again=y; fi
-  fi
   kk_ended=$kk_st
+  # It never began: once more, without env, which mostly knows no such option then.
+  if [ -z "$kk_leader" ] && [ -n "$kk_env" ]; then
+    kk_again=y
+    case $kk_st in 1 | 125 | 127) kk_default='' ;; esac
+  fi
   case $kk_out$kk_err in --) ;; *) kk_timer ;; esac
   kk_settle
 }
 
 kk_idle() {
   kk_id='' kk_working='' kk_leader='' kk_kill='' kk_out='' kk_err='' kk_ended='' kk_ticks=0 kk_cutting='' kk_timer=''
-  kk_given='' kk_again=''
+  kk_given='' kk_again='' kk_env=''
 }
 
 kk_client() {
@@ -184,11 +185,13 @@ kk_start() {
   fi
   kk_given=$kk_input
   kk_input=''
-  kk_launch
+  kk_launch "$kk_default"
 }
 
+# $1: env and its option, or nothing.
 kk_launch() {
-  kk_prefix="$kk_setsid $kk_default"
+  kk_env=$1
+  kk_prefix="$kk_setsid $kk_env"
   if [ -n "$kk_given" ]; then
     kk_put "$kk_given" | kk_supervise &
   else
@@ -242,9 +245,11 @@ kk_lead() {
   # first through the step's own redirections if the step weren't in the background. Its text is not evaluated inside of a function:
   # bash would complain of itself when `set -e` ends that.
   exec 7>&2 2>/dev/null
+  kk_e=7
+  [ -z "$kk_env" ] || kk_e=2
   # shellcheck disable=SC2086,SC2016
   KIRIKAE_SCRIPT=$kk_base_script${kk_ours:+$kk_call_script} KIRIKAE_STEP=$kk_step_text KIRIKAE_SHELL=$kk_shell $kk_prefix /bin/sh -c 'exec 2>&7 7>&-; eval "$KIRIKAE_SCRIPT"; kk_step; eval "$kk_text"' \
-    <&8 6>&6 7>&7 8<&- &
+    <&8 2>&"$kk_e" 6>&6 7>&7 8<&- &
   wait $!
   echo "x $?" >&6
 }
@@ -346,9 +351,10 @@ kk_settle() {
   case $kk_kill in busy) return 0 ;; esac
   # Waited for: after that it can't write an event of an older step.
   { kill -KILL "$kk_timer" && wait "$kk_timer"; } 2>/dev/null
+  if [ -n "$kk_again" ] && [ -n "$kk_kill" ]; then kk_again='' kk_ended=143; fi
   if [ -n "$kk_again" ]; then
-    kk_again='' kk_default='' kk_out='' kk_err='' kk_ended='' kk_ticks=0 kk_cutting='' kk_timer=''
-    kk_launch
+    kk_again='' kk_out='' kk_err='' kk_ended='' kk_ticks=0 kk_cutting='' kk_timer=''
+    kk_launch ''
     return
   fi
   kk_f=$kk_id

@@ -32,4 +32,6 @@ kk_take() {
   }
   [ "$kk_l_token" = "$2" ] || kk_fail "'$1' is another one by now, of $kk_l_by ($kk_l_what): look whose it is, and say it again"
   rm -f "$1" || kk_fail "can't remove '$1': check its owner"
+  # The lock's other name; another user's may not be ours to remove.
+  rm -f "$kk_own/tmp/lock.$kk_l_token.$kk_l_pid" 2>/dev/null || :
 }

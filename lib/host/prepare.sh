@@ -27,10 +27,12 @@ kk_prepare() {
 
 # What runs that died a day ago or earlier have left.
 kk_sweep() {
+  kk_v=
   for kk_d in "$kk_own/tmp"/*; do
-    [ -e "$kk_d" ] && break
+    case $kk_d in "$kk_own/tmp/lock.${kk_token:-none}."*) continue ;; esac
+    [ ! -e "$kk_d" ] || kk_v=y
   done
-  [ -e "$kk_d" ] || return 0
+  [ -n "$kk_v" ] || return 0
   (cd "$kk_own/tmp" && find . ! -name . -prune -mtime +1 -exec rm -rf {} +) || :
 }
 

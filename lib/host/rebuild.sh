@@ -84,8 +84,12 @@ kk_reuse() {
   [ "$kk_how" != link ] || kk_unshare || kk_fail "can't copy what release '$kk_base' has of shared folders: make room on the disk"
   if [ "$kk_first" = yes ]; then kk_kept_stats; else kk_stats; fi || kk_fail "can't list the files of release '$kk_release'"
   # All that was taken over has to be what it was when it arrived, and what was moved or put together has to have the right sum.
-  kk_both "$kk_b/stats" "$kk_lists/stats" | cut -f 1 >"$kk_lists/well"
-  kk_only_first "$kk_lists/names" "$kk_lists/well" >"$kk_lists/bad"
+  kk_find_bad
+  # A stat that isn't quite GNU's may be what is wrong.
+  if [ "$kk_first" = yes ] && [ -s "$kk_lists/bad" ]; then
+    kk_stats || kk_fail "can't list the files of release '$kk_release'"
+    kk_find_bad
+  fi
   [ ! -s "$kk_lists/made" ] || sort "$kk_lists/made" >"$kk_lists/made_names"
   kk_names="$kk_lists/made_names"
   if [ "$kk_full" = yes ]; then
@@ -94,6 +98,11 @@ kk_reuse() {
   fi
   kk_compare_sums "$kk_names"
   [ ! -s "$kk_lists/bad" ] || kk_again "$kk_lists/bad"
+}
+
+kk_find_bad() {
+  kk_both "$kk_b/stats" "$kk_lists/stats" | cut -f 1 >"$kk_lists/well"
+  kk_only_first "$kk_lists/names" "$kk_lists/well" >"$kk_lists/bad"
 }
 
 # Whether the few files that were sent can be looked at first, and those that are taken over by their names, which takes less time than to
@@ -153,18 +162,19 @@ kk_link_kept() (
 # What makes links also looks behind links of the other release, as into shared folders. What it has linked there is nobody's release.
 kk_unshare() {
   # shellcheck disable=SC2016
-  kk_v='for kk_f; do [ ! -L "$kk_f" ] || printf "%s\n" "$kk_f"; done'
+  kk_v='
+    for kk_f; do
+      if [ ! -L "$kk_f" ] || [ -L "$0/$kk_f" ] || [ ! -d "$0/$kk_f" ]; then continue; fi
+      find "$0/$kk_f" -type f -links +1 -print0
+    done'
   (
     cd "$kk_releases/$kk_base" || exit
     if [ -f "$kk_lists/folders" ]; then
-      xargs -r -d '\n' -a "$kk_lists/folders" /bin/sh -c "$kk_v" links
+      xargs -r -d '\n' -a "$kk_lists/folders" /bin/sh -c "$kk_v" "$kk_releases/$kk_release"
     else
-      find . -type l -exec /bin/sh -c "$kk_v" links {} +
+      find . -type l -exec /bin/sh -c "$kk_v" "$kk_releases/$kk_release" {} +
     fi
-  ) >"$kk_lists/links" && while IFS= read -r kk_f; do
-    if [ -L "$kk_f" ] || [ ! -d "$kk_f" ]; then continue; fi
-    find "$kk_f" -type f -links +1 -print0
-  done <"$kk_lists/links" >"$kk_lists/shared" || return
+  ) >"$kk_lists/shared" || return
   # shellcheck disable=SC2016
   xargs -0 /bin/sh -c 'for kk_f; do cp -p "$kk_f" "$0" && mv -f "$0" "$kk_f" || exit; done' "$kk_lists/copy" <"$kk_lists/shared"
 }

@@ -139,6 +139,19 @@ TEST_CASE("The first step begins once, with its standard input, though it is beg
   CHECK(control.run("cat").out.empty());
 }
 
+TEST_CASE("A step that the system can't start says why, and the next ones can be interrupted as ever") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  Control control(shell, disk);
+  const bool env_can = control.run("env --default-signal=INT true 2>/dev/null").status == 0;
+  const auto ended = control.run("printf %s '" + std::string(200'000, 'x') + "'");  // more than Linux lets one variable have
+  CHECK(ended.status != 0);
+  CHECK(ended.out.empty());
+  CHECK_THAT(ended.err, Catch::Matchers::ContainsSubstring("too long"));
+  CHECK(control.run("sh -c 'kill -INT $$; sleep 0'").status == (env_can ? 130 : 0));
+}
+
 TEST_CASE("A ping is answered at once, in the midst of a step that prints without end") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
