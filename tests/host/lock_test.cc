@@ -286,6 +286,7 @@ TEST_CASE("A freeze keeps everybody out but those who come despite it, and outli
   CHECK(other.err.find("/.kirikae/lock' is another one by now") != std::string::npos);
   CHECK(client.has_it());
   CHECK(client.control->run(host::thaw(disk.layout(), "", "aa.0")).status == 0);
+  CHECK(disk.list(".kirikae/tmp").empty());  // the lock's other name, too
   CHECK(client.control->run(host::thaw(disk.layout(), "", "aa.0")).status == 0);
   CHECK(client.guarded().status == 9);
   CHECK_FALSE(disk.exists(".kirikae/frozen"));
