@@ -244,8 +244,9 @@ TEST_CASE("what lies behind a link of the base is never a hard link, but the sam
   files["log/moves"] = {large('m')};
   REQUIRE(host.receive(id1, files).status == 0);
   const auto log = host.site.disk.path("releases/" + id1 + "/log");
-  fs::rename(log, host.site.disk.path("shared/log"));
-  fs::create_symlink("../../shared/log", log);
+  const auto shared = host.site.disk.path("shared/log");
+  fs::rename(log, shared);
+  fs::create_symlink(shared, log);
   host.before_text = before;
   files["moves"] = files["log/moves"];
   files.erase("log/moves");
