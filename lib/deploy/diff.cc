@@ -25,12 +25,13 @@ constexpr std::size_t most_kept = std::size_t{512} << 20;  // of different trees
 
 Tree tree_of(transfer::Listing source) {
   Tree tree;
-  for (auto& [entry, sha256, linked, chunks] : source.entries) {
+  for (auto& listed : source.entries) {
+    transfer::Entry& entry = listed.entry;
     TreeEntry each;
     if (entry.kind == transfer::Entry::Kind::directory) each.kind = TreeEntry::Kind::directory;
     if (entry.kind == transfer::Entry::Kind::symlink) each.kind = TreeEntry::Kind::link;
     if (each.kind != TreeEntry::Kind::link) each.mode = entry.mode;
-    each.content = each.kind == TreeEntry::Kind::link ? std::move(entry.target) : std::move(sha256);
+    each.content = each.kind == TreeEntry::Kind::link ? std::move(entry.target) : std::move(listed.sha256);
     tree.emplace(std::move(entry.path), std::move(each));
   }
   return tree;

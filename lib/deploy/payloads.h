@@ -28,7 +28,7 @@ class PackedPayloads : public runner::Payloads {
  public:
   // All of them outlive it.
   PackedPayloads(const ListedSource& source, const recipe::Recipe& recipe, const plan::SourceFiles& files, const Surroundings& with)
-      : source_(source.taken.source), files_(files), with_(with), limit_(transfer::rate_limit(recipe.limit_rate)),
+      : source_(source.taken.source), quick_(source.listing.quick), files_(files), with_(with), limit_(transfer::rate_limit(recipe.limit_rate)),
         rsync_(rsync_source(recipe, source.listing, with.program, limit_)) {}
   // Unless rsync sends it, begins to pack what the plan's hosts are sent: once for all that build on the same files.
   Result<void> pack(const plan::Plan& plan);
@@ -41,6 +41,7 @@ class PackedPayloads : public runner::Payloads {
   Result<std::shared_ptr<transfer::Artifact>> pack(const plan::Unpack& unpack) const;
 
   const recipe::Source& source_;
+  const std::shared_ptr<const transfer::QuickSums> quick_;
   const plan::SourceFiles& files_;
   const Surroundings& with_;
   const std::shared_ptr<transfer::RateLimit> limit_;

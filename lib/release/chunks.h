@@ -16,7 +16,7 @@ namespace kirikae::release {
 
 struct Chunk {
   std::uint32_t size = 0;
-  std::uint64_t sum = 0;  // the first eight bytes of its SHA-256, the first one highest
+  std::uint64_t sum = 0;  // QuickSum::Value::low of it
 
   bool operator==(const Chunk&) const = default;
 };

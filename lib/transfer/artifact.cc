@@ -91,21 +91,29 @@ Error changed_after_listing(const std::string& what) {
 // A file that has to be what it was when it was listed, since hosts are told of that.
 class ListedContent : public Content {
  public:
-  ListedContent(Content& content, const Entry& entry, const release::FileSpec& file) : content_(content), entry_(entry), file_(file) {}
+  // `quick`: its sum, where it was read for the list; else null.
+  ListedContent(Content& content, const Entry& entry, const release::FileSpec& file, const QuickSum::Value* quick)
+      : content_(content), entry_(entry), file_(file), known_(quick) {}
   Result<void> open() override { return content_.open(); }
   Result<std::size_t> read(std::span<char> buffer) override {
     TRY_ASSIGN(const std::size_t size, content_.read(buffer));
-    sum_.update({buffer.data(), size});
-    if (size == 0 && (entry_.mode != file_.mode || sum_.hex() != file_.sha256)) {
-      return std::unexpected(changed_after_listing(shown(entry_.path)));
+    if (known_ != nullptr) {
+      quick_.update({buffer.data(), size});
+    } else {
+      sum_.update({buffer.data(), size});
     }
+    if (size == 0 && !is_same()) return std::unexpected(changed_after_listing(shown(entry_.path)));
     return size;
   }
 
  private:
+  bool is_same() { return entry_.mode == file_.mode && (known_ != nullptr ? quick_.take() == *known_ : sum_.hex() == file_.sha256); }
+
   Content& content_;
   const Entry& entry_;
   const release::FileSpec& file_;
+  const QuickSum::Value* known_;
+  QuickSum quick_;
   Sha256 sum_;
 };
 
@@ -161,7 +169,8 @@ Result<void> say(TarWriter& writer, const Part& part, const std::stop_token& sto
 
 Result<void> add_listed(TarWriter& writer, const Part& part, const Entry& entry, Content& content,
                         const release::FileSpec& file, const std::stop_token& stop) {
-  ListedContent same(content, entry, file);
+  const auto known = part.quick ? part.quick->find(file.sha256) : QuickSums::const_iterator();
+  ListedContent same(content, entry, file, part.quick && known != part.quick->end() ? &known->second : nullptr);
   const auto patch = part.delta->patched.find(entry.path);
   if (patch == part.delta->patched.end()) return writer.add(entry, same, stop);
   Entry sent = entry;

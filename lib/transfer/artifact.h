@@ -5,9 +5,11 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <unordered_map>
 
 #include "core/byte_source.h"
 #include "core/error.h"
+#include "core/quick_sum.h"
 #include "recipe/recipe.h"
 #include "release/manifest.h"
 
@@ -50,12 +52,16 @@ struct SourceSummary {
 // such source, hostile or odd entries (absolute names, `..`, devices), a wrong sha256 (both are named).
 Result<SourceSummary> examine(const recipe::Source& source, const std::stop_token& stop);
 
+// What files are known by when they are read once more: by their SHA-256.
+using QuickSums = std::unordered_map<std::string, QuickSum::Value>;
+
 // What of a source is sent, and what is said with it (lib/host/rebuild.sh).
 struct Part {
   std::string folder;  // in the stream, for what is said: a name that the source doesn't have
   std::shared_ptr<const release::Delta> delta;
   std::shared_ptr<const release::Manifest> manifest;  // what the source's files were when they were listed
   bool whole = false;  // there is no release that the rest comes from
+  std::shared_ptr<const QuickSums> quick{};  // null: none are known
 };
 
 // Starts packing in a thread that ends with the artifact. The spool is an unlinked 0600 file in `cache_folder` (made 0700 where

@@ -2,7 +2,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 namespace kirikae::transfer {
 namespace {
@@ -54,11 +53,7 @@ void Chunker::update(std::string_view bytes) {
 }
 
 void Chunker::cut() {
-  const std::string digits = sum_.hex().substr(0, 16);
-  release::Chunk chunk{static_cast<std::uint32_t>(size_), 0};
-  std::from_chars(digits.data(), digits.data() + digits.size(), chunk.sum, 16);
-  chunks_.push_back(chunk);
-  sum_ = Sha256();
+  chunks_.push_back({static_cast<std::uint32_t>(size_), sum_.take().low});
   hash_ = 0;
   size_ = 0;
 }

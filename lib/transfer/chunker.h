@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <string_view>
 
-#include "core/digest.h"
+#include "core/quick_sum.h"
 #include "release/chunks.h"
 
 namespace kirikae::transfer {
@@ -22,7 +22,7 @@ class Chunker {
   release::Chunks chunks_;
   std::uint64_t hash_ = 0;  // of the last 64 bytes
   std::size_t size_ = 0;    // of the chunk so far
-  Sha256 sum_;              // likewise
+  QuickSum sum_;            // likewise
 };
 
 }  // namespace kirikae::transfer

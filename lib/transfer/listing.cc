@@ -25,10 +25,14 @@
 namespace kirikae::transfer {
 namespace {
 
+// Smaller files are read again as quickly as what they are known by would be found.
+constexpr std::uint64_t least_quick = 16 * 1024;
+
 // Sets what is found by reading the file.
 Result<void> read_through(Listed& listed, Content& content, const std::stop_token& stop) {
   std::array<char, 64 * 1024> buffer;
   Sha256 sum;
+  QuickSum quick;
   std::optional<Chunker> chunker;
   if (listed.entry.size >= release::least_chunked) chunker.emplace();
   TRY(content.open());
@@ -37,9 +41,11 @@ Result<void> read_through(Listed& listed, Content& content, const std::stop_toke
     TRY_ASSIGN(const std::size_t size, content.read(buffer));
     if (size == 0) break;
     sum.update({buffer.data(), size});
+    quick.update({buffer.data(), size});
     if (chunker) chunker->update({buffer.data(), size});
   }
   listed.sha256 = sum.hex();
+  if (listed.entry.size >= least_quick) listed.quick = quick.take();
   if (chunker) listed.chunks = std::make_shared<const release::Chunks>(chunker->finish());
   return {};
 }
@@ -171,8 +177,10 @@ Result<Listing> list_source(const recipe::Source& source, const std::string& cac
     return std::unexpected(Error(ErrorCode::internal, "a source that is neither directory nor archive"));
   }
   release::Manifest manifest;
-  for (const auto& [entry, sha256, linked, chunks] : listing.entries) {
+  QuickSums quick_sums;
+  for (const auto& [entry, sha256, linked, chunks, quick] : listing.entries) {
     if (chunks) listing.chunks.emplace(sha256, chunks);
+    if (quick) quick_sums.emplace(sha256, *quick);
     if (entry.kind == Entry::Kind::directory) continue;
     ++listing.summary.files;
     listing.summary.bytes += entry.size;
@@ -182,6 +190,7 @@ Result<Listing> list_source(const recipe::Source& source, const std::string& cac
   }
   if (listing.summary.revision.empty()) listing.summary.revision = sum_of_list(listing.entries);
   listing.manifest = std::make_shared<const release::Manifest>(std::move(manifest));
+  listing.quick = std::make_shared<const QuickSums>(std::move(quick_sums));
   return listing;
 }
 

@@ -2,11 +2,13 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
+#include "core/quick_sum.h"
 #include "recipe/recipe.h"
 #include "release/manifest.h"
 #include "transfer/artifact.h"
@@ -19,6 +21,7 @@ struct Listed {
   std::string sha256;                               // of a file
   bool linked = false;                              // it is one of several names of a file
   std::shared_ptr<const release::Chunks> chunks{};  // of a large file
+  std::optional<QuickSum::Value> quick{};           // of one of some size that was read, since no earlier run had
 };
 struct Listing {
   std::vector<Listed> entries;  // as the source has them
@@ -26,6 +29,7 @@ struct Listing {
   // The files that may come from another release; those with names that can't be listed, and those with several names, may not.
   std::shared_ptr<const release::Manifest> manifest;
   release::ChunkLists chunks;  // of its large files
+  std::shared_ptr<const QuickSums> quick;  // of those that were read
 };
 // Reads every file of which `cache_folder` has no sum from an earlier run, several at the same time. Errors: as examine().
 Result<Listing> list_source(const recipe::Source& source, const std::string& cache_folder, const std::stop_token& stop);

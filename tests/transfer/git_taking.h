@@ -61,10 +61,11 @@ inline std::vector<std::string> entries_of(const transfer::GitCommit& commit) {
   INFO((listed ? "" : to_text(listed.error())));
   REQUIRE(listed);
   std::vector<std::string> entries;
-  for (const auto& [entry, sha256, linked, chunks] : listed->entries) {
+  for (const auto& each : listed->entries) {
+    const transfer::Entry& entry = each.entry;
     std::string what = entry.kind == transfer::Entry::Kind::symlink
                            ? "-> " + entry.target
-                           : fmt::format("{:o} {}", entry.mode, sha256.substr(0, 8));
+                           : fmt::format("{:o} {}", entry.mode, each.sha256.substr(0, 8));
     entries.push_back(entry.path + ": " + what);
   }
   std::ranges::sort(entries);

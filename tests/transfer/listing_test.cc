@@ -26,7 +26,7 @@ std::map<std::string, std::string> listed(const recipe::Source& source) {
   const auto all = transfer::list_source(source, cache.path(), {});
   if (!all) FAIL(to_text(all.error()));
   std::map<std::string, std::string> lines;
-  for (const auto& [entry, sha256, linked, chunks] : all->entries) {
+  for (const auto& [entry, sha256, linked, chunks, quick] : all->entries) {
     std::ostringstream line;
     line << static_cast<int>(entry.kind) << ' ' << std::oct << (entry.kind == transfer::Entry::Kind::symlink ? 0 : entry.mode) << ' '
          << (sha256.empty() ? entry.target : sha256);

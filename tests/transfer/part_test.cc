@@ -104,4 +104,23 @@ TEST_CASE("a source that changes after it was listed is an error that names what
   }
 }
 
+TEST_CASE("a file of some size that was read for the list is known again by the quick sum of that") {
+  Source source;
+  source.folder.write("tree/changed", std::string(20'000, 'c'));
+  source.list = *transfer::list_source(source.source, source.folder / "cache", {});
+  const std::string sum = source.list.manifest->at("changed").sha256;
+  REQUIRE(source.list.quick->size() == 1);
+  transfer::QuickSums sums = *source.list.quick;
+  SECTION("as listed") {}
+  SECTION("changed") { source.folder.write("tree/changed", std::string(19'999, 'c') + 'd'); }
+  SECTION("another sum, so it is that one which is compared") { ++sums.at(sum).low; }
+  SECTION("no sum, as of an earlier run, so it is the file's own") { sums.clear(); }
+  const bool same = source.folder.read("tree/changed").back() == 'c' && (sums.empty() || sums == *source.list.quick);
+  source.part.manifest = source.list.manifest;
+  source.part.quick = std::make_shared<const transfer::QuickSums>(std::move(sums));
+  const auto packed = source.packed();
+  CHECK(packed.has_value() == same);
+  if (!packed) CHECK_THAT(packed.error().message, ContainsSubstring("'changed' changed after it was listed"));
+}
+
 }  // namespace kirikae::test

@@ -1,4 +1,5 @@
 #include "core/digest.h"
+#include "core/quick_sum.h"
 
 #include <set>
 
@@ -23,6 +24,16 @@ TEST_CASE("SHA-256 agrees with the standard's vectors", "[core]") {
         "248d6a61d20638b8e5c026930c3e6039a33ce45964ff2167f6ecedd419db06c1");
   CHECK(sha256_hex(std::string(1'000'000, 'a')) == "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0");
   CHECK(to_hex(sha256_bytes("abc")) == sha256_hex("abc"));
+}
+
+// As `xxhsum -H2` has it.
+TEST_CASE("a quick sum is XXH3's 128 bits, of what has come since the last one", "[core]") {
+  QuickSum sum;
+  CHECK(sum.take() == QuickSum::Value{0x99aa06d3014798d8, 0x6001c324468d497f});
+  for (const std::string_view piece : {"a", "", "bc"}) sum.update(piece);
+  CHECK(sum.take() == QuickSum::Value{0x06b05ab6733a6185, 0x78af5f94892f3950});
+  sum.update("abc");
+  CHECK(sum.take() == QuickSum::Value{0x06b05ab6733a6185, 0x78af5f94892f3950});
 }
 
 TEST_CASE("SHA-256 in pieces is SHA-256 of the whole", "[core]") {
