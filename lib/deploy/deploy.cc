@@ -1,7 +1,10 @@
 #include "deploy/deploy.h"
 
 #include <algorithm>
+#include <future>
 #include <iterator>
+#include <optional>
+#include <utility>
 
 #include "deploy/payloads.h"
 #include "deploy/rsync.h"
@@ -9,6 +12,7 @@
 #include "deploy/source.h"
 #include "deploy/templates.h"
 #include "plan/preflight.h"
+#include "transfer/signals_blocked.h"
 
 namespace kirikae::deploy {
 namespace {
@@ -33,7 +37,7 @@ plan::RollbackInput input_of(const Request& request, const std::optional<std::st
 }
 
 // What this machine has to bring, and doesn't.
-std::vector<Error> errors_of(const Result<ListedSource>& source,
+std::vector<Error> errors_of(const Result<BegunSource>& source,
                              const std::expected<std::vector<plan::TemplateFile>, std::vector<Error>>& templates,
                              const std::optional<Error>& no_rsync) {
   std::vector<Error> errors;
@@ -41,6 +45,25 @@ std::vector<Error> errors_of(const Result<ListedSource>& source,
   if (!source) errors.push_back(source.error());
   if (!templates) errors.insert(errors.end(), templates.error().begin(), templates.error().end());
   return errors;
+}
+
+// The source's files are read while the hosts are connected; none is locked before that has gone well.
+struct OpenedBeside {
+  Result<ListedSource> source;
+  OpenedHosts hosts;
+};
+OpenedBeside open_hosts_beside(BegunSource source, const Request& request, const Surroundings& with, runner::TaskGroup& group,
+                               const runner::Emitter& emit, const std::optional<LockWish>& lock, bool payload) {
+  auto pending = [&] {
+    const transfer::AllSignalsBlocked blocked;
+    return std::async(std::launch::async, finish_source, std::move(source));
+  }();
+  std::optional<Result<ListedSource>> listed;
+  OpenedHosts hosts = open_hosts(request, with, group, emit, lock, payload, [&] {
+    listed = pending.get();
+    return listed->has_value();
+  });
+  return {*std::move(listed), std::move(hosts)};
 }
 
 bool nothing_to_do(const plan::Plan& plan) {
@@ -68,12 +91,13 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   Run run(request, with, "deploy");
   // First the tasks of this machine: one of them may make the source.
   if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
-  auto source = list_taken_source(request, with);
+  auto begun = begin_source(request, with);
   auto templates = read_templates(request);
   const auto no_rsync = missing_rsync(request.recipe);
-  if (!source || !templates || no_rsync) return run.end_early(errors_of(source, templates, no_rsync));
+  if (!begun || !templates || no_rsync) return run.end_early(errors_of(begun, templates, no_rsync));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  const OpenedHosts opened = open_hosts(request, with, group, run.emit(), run.lock(), true);
+  const auto [source, opened] = open_hosts_beside(*std::move(begun), request, with, group, run.emit(), run.lock(), true);
+  if (!source) return run.end_early(problems_of(opened, {source.error()}));
   const plan::DeployInput input = input_of(request, with, source->listing, *std::move(templates), opened,
                                            source_files(request.recipe, source->listing, opened, with, group));
   if (auto problems = problems_of(opened, plan::preflight_deploy(input)); !problems.empty()) {
@@ -104,12 +128,13 @@ event::Report rollback(const Request& request, const std::optional<std::string>&
 
 Reading plan_deploy(const Request& request, const Surroundings& with) {
   Run run(request, with, "plan");
-  auto source = list_taken_source(request, with);
+  auto begun = begin_source(request, with);
   auto templates = read_templates(request);
   const auto no_rsync = missing_rsync(request.recipe);
-  if (!source || !templates || no_rsync) return reading(run.end_early(errors_of(source, templates, no_rsync)));
+  if (!begun || !templates || no_rsync) return reading(run.end_early(errors_of(begun, templates, no_rsync)));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
+  const auto [source, opened] = open_hosts_beside(*std::move(begun), request, with, group, run.emit(), std::nullopt, false);
+  if (!source) return reading(run.end_early(problems_of(opened, {source.error()})));
   if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened.hosts));
   const plan::DeployInput input = input_of(request, with, source->listing, *std::move(templates), opened,
                                            source_files(request.recipe, source->listing, opened, with, group));

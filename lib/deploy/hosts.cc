@@ -190,7 +190,7 @@ std::vector<plan::HostFacts> OpenedHosts::answered() const {
 }
 
 OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit,
-                       const std::optional<LockWish>& lock, bool payload) {
+                       const std::optional<LockWish>& lock, bool payload, const std::function<bool()>& ready) {
   const std::size_t count = request.hosts.size();
   Opening opening{request, with, group, emit};
   for (const auto& host : request.hosts) opening.opened.hosts.push_back({host, {}});
@@ -208,9 +208,10 @@ OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner:
   group.run(all, [&](std::size_t i, runner::Station& station) {
     opening.spend(i, [&] { connect(opening, i, station, payload); });
   });
-  if (lock && !opening.opened.any_error()) {
+  const bool goes_on = ready();
+  if (goes_on && lock && !opening.opened.any_error()) {
     lock_all(opening, *lock);
-  } else {
+  } else if (goes_on) {
     std::erase_if(all, [&](std::size_t i) { return opening.opened.errors[i].has_value(); });
     group.run(all, [&](std::size_t i, runner::Station& station) {
       opening.spend(i, [&] { ask_facts(opening, i, station); });

@@ -1,6 +1,7 @@
 // The beginning of every verb: all hosts connected at the same time, locked where the verb writes, and what each says about itself.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <vector>
 
@@ -22,8 +23,9 @@ struct OpenedHosts {
 };
 // Emits the connect phase. Each host's session stays in the group, and with it the lock, until the session is closed. Where one host
 // can't be connected, none is locked: the run can't begin, but it shall know everything that is in its way.
-// `payload`: one will be sent, so the way for it is made ready meanwhile.
+// `payload`: one will be sent, so the way for it is made ready meanwhile. `ready` is asked when all are connected: where it says no, none is
+// locked or asked anything.
 OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit,
-                       const std::optional<LockWish>& lock, bool payload = false);
+                       const std::optional<LockWish>& lock, bool payload = false, const std::function<bool()>& ready = [] { return true; });
 
 }  // namespace kirikae::deploy

@@ -25,11 +25,16 @@ Result<ExaminedSource> examine_source(const Request& request, const Surroundings
   return ExaminedSource{std::move(taken), std::move(summary)};
 }
 
-Result<ListedSource> list_taken_source(const Request& request, const Surroundings& with) {
+Result<BegunSource> begin_source(const Request& request, const Surroundings& with) {
   TRY_ASSIGN(auto taken, take_source(request, with));
-  TRY_ASSIGN(auto listing, transfer::list_source(taken.source, with.cache_folder, with.stop));
-  if (taken.commit) listing.summary.revision = taken.commit->sha;
-  return ListedSource{std::move(taken), std::move(listing)};
+  TRY_ASSIGN(auto listing, transfer::BegunListing::begin(taken.source, with.cache_folder, with.stop));
+  return BegunSource{std::move(taken), std::move(listing)};
+}
+
+Result<ListedSource> finish_source(BegunSource source) {
+  TRY_ASSIGN(auto listing, source.listing.finish());
+  if (source.taken.commit) listing.summary.revision = source.taken.commit->sha;
+  return ListedSource{std::move(source.taken), std::move(listing)};
 }
 
 Result<std::optional<plan::Commits>> commits_since(const std::string& live, const TakenSource& source, const std::stop_token& stop) {

@@ -29,12 +29,17 @@ struct ExaminedSource {
 };
 Result<ExaminedSource> examine_source(const Request& request, const Surroundings& with);
 
-// The same with the sum of every file.
+// With the sum of every file: in two steps, as transfer::BegunListing.
+struct BegunSource {
+  TakenSource taken;
+  transfer::BegunListing listing;
+};
 struct ListedSource {
   TakenSource taken;
   transfer::Listing listing;
 };
-Result<ListedSource> list_taken_source(const Request& request, const Surroundings& with);
+Result<BegunSource> begin_source(const Request& request, const Surroundings& with);
+Result<ListedSource> finish_source(BegunSource source);
 
 // The commits between the one that is live, if it is one of the repository, and the one that was taken.
 Result<std::optional<plan::Commits>> commits_since(const std::string& live, const TakenSource& source, const std::stop_token& stop);

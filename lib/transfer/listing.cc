@@ -95,35 +95,6 @@ Result<void> read_all(const std::string& folder, const std::vector<Unread>& file
   return {};
 }
 
-Result<std::vector<Listed>> list_directory(const recipe::DirectorySource& source, const std::string& cache_folder, const std::stop_token& stop) {
-  const auto begun = static_cast<std::int64_t>(std::time(nullptr));
-  SumCache sums = SumCache::load(cache_folder, source.path);
-  const ChunkCache chunks(cache_folder);
-  std::vector<Listed> all;
-  std::vector<Unread> unread;
-  std::vector<Unread> files;
-  const auto visit = [&](const Entry& entry, Content& content) -> Result<void> {
-    Listed listed{entry, {}};
-    if (entry.kind == Entry::Kind::file) {
-      const struct stat& info = *content.listed();
-      files.push_back({all.size(), info});
-      if (!recall(listed, info, sums, chunks)) unread.push_back(files.back());
-    }
-    all.push_back(std::move(listed));
-    return {};
-  };
-  TRY(walk_tree(source, stop, visit));
-  TRY(read_all(source.path, unread, all, stop));
-  if (unread.empty()) return all;
-  for (const Unread& file : files) sums.put(all[file.index].entry.path, file.info, all[file.index].sha256, begun);
-  sums.save();
-  for (const Unread& file : unread) {
-    if (all[file.index].chunks) chunks.keep(all[file.index].sha256, *all[file.index].chunks);
-  }
-  chunks.prune();
-  return all;
-}
-
 Result<std::vector<Listed>> list_archive(const recipe::ArchiveSource& source, std::string& sha256, const std::stop_token& stop) {
   std::vector<Listed> all;
   std::unordered_map<std::string, std::size_t> files;  // index in `all`
@@ -166,16 +137,76 @@ std::string sum_of_list(const std::vector<Listed>& entries) {
 
 }  // namespace
 
-Result<Listing> list_source(const recipe::Source& source, const std::string& cache_folder, const std::stop_token& stop) {
-  Listing listing;
+struct BegunListing::State {
+  State(const recipe::Source& from, const std::string& cache_folder, std::stop_token token)
+      : source(from), stop(std::move(token)), chunks(cache_folder) {
+    if (source.directory) sums.emplace(SumCache::load(cache_folder, source.directory->path));
+  }
+
+  Result<void> walk();
+  Result<void> read();
+
+  recipe::Source source;
+  std::stop_token stop;
+  std::int64_t begun = static_cast<std::int64_t>(std::time(nullptr));
+  std::optional<SumCache> sums;  // of a directory
+  ChunkCache chunks;
+  std::vector<Listed> entries;
+  std::vector<Unread> files;   // of a directory
+  std::vector<Unread> unread;  // those of them that nothing is known of
+  std::string revision;
+};
+
+Result<void> BegunListing::State::walk() {
+  return walk_tree(*source.directory, stop, [&](const Entry& entry, Content& content) -> Result<void> {
+    Listed listed{entry, {}};
+    if (entry.kind == Entry::Kind::file) {
+      const struct stat& info = *content.listed();
+      files.push_back({entries.size(), info});
+      if (!recall(listed, info, *sums, chunks)) unread.push_back(files.back());
+    }
+    entries.push_back(std::move(listed));
+    return {};
+  });
+}
+
+Result<void> BegunListing::State::read() {
+  TRY(read_all(source.directory->path, unread, entries, stop));
+  if (unread.empty()) return {};
+  for (const Unread& file : files) sums->put(entries[file.index].entry.path, file.info, entries[file.index].sha256, begun);
+  sums->save();
+  for (const Unread& file : unread) {
+    if (entries[file.index].chunks) chunks.keep(entries[file.index].sha256, *entries[file.index].chunks);
+  }
+  chunks.prune();
+  return {};
+}
+
+BegunListing::BegunListing(std::unique_ptr<State> state) : state_(std::move(state)) {}
+BegunListing::BegunListing(BegunListing&&) noexcept = default;
+BegunListing& BegunListing::operator=(BegunListing&&) noexcept = default;
+BegunListing::~BegunListing() = default;
+
+Result<BegunListing> BegunListing::begin(const recipe::Source& source, const std::string& cache_folder, const std::stop_token& stop) {
+  auto state = std::make_unique<State>(source, cache_folder, stop);
   if (source.archive) {
-    TRY_ASSIGN(listing.entries, list_archive(*source.archive, listing.summary.revision, stop));
+    TRY_ASSIGN(state->entries, list_archive(*source.archive, state->revision, stop));
   } else if (source.directory) {
-    TRY_ASSIGN(listing.entries, list_directory(*source.directory, cache_folder, stop));
-    TRY_ASSIGN(listing.summary.revision, git_revision(source.directory->path, stop));
+    TRY(state->walk());
   } else {
     return std::unexpected(Error(ErrorCode::internal, "a source that is neither directory nor archive"));
   }
+  return BegunListing(std::move(state));
+}
+
+Result<Listing> BegunListing::finish() {
+  Listing listing;
+  if (state_->source.directory) {
+    TRY(state_->read());
+    TRY_ASSIGN(state_->revision, git_revision(state_->source.directory->path, state_->stop));
+  }
+  listing.entries = std::move(state_->entries);
+  listing.summary.revision = std::move(state_->revision);
   release::Manifest manifest;
   QuickSums quick_sums;
   for (const auto& [entry, sha256, linked, chunks, quick] : listing.entries) {
@@ -192,6 +223,11 @@ Result<Listing> list_source(const recipe::Source& source, const std::string& cac
   listing.manifest = std::make_shared<const release::Manifest>(std::move(manifest));
   listing.quick = std::make_shared<const QuickSums>(std::move(quick_sums));
   return listing;
+}
+
+Result<Listing> list_source(const recipe::Source& source, const std::string& cache_folder, const std::stop_token& stop) {
+  TRY_ASSIGN(BegunListing begun, BegunListing::begin(source, cache_folder, stop));
+  return begun.finish();
 }
 
 }  // namespace kirikae::transfer

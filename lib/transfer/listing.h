@@ -31,7 +31,28 @@ struct Listing {
   release::ChunkLists chunks;  // of its large files
   std::shared_ptr<const QuickSums> quick;  // of those that were read
 };
-// Reads every file of which `cache_folder` has no sum from an earlier run, several at the same time. Errors: as examine().
+
+// Lists a source in two steps, of which the second may take its time beside something else.
+class BegunListing {
+ public:
+  // Finds what there is; of an archive also what is in it. Errors: as examine().
+  static Result<BegunListing> begin(const recipe::Source& source, const std::string& cache_folder, const std::stop_token& stop);
+  BegunListing(BegunListing&&) noexcept;
+  BegunListing& operator=(BegunListing&&) noexcept;
+  BegunListing(const BegunListing&) = delete;
+  BegunListing& operator=(const BegunListing&) = delete;
+  ~BegunListing();
+
+  // Reads every file of which `cache_folder` has no sum from an earlier run, several at the same time. Once. Errors (local): a file can't
+  // be read, has vanished or changed since begin(); cancelled.
+  Result<Listing> finish();
+
+ private:
+  struct State;
+  explicit BegunListing(std::unique_ptr<State> state);
+  std::unique_ptr<State> state_;
+};
+// Both steps.
 Result<Listing> list_source(const recipe::Source& source, const std::string& cache_folder, const std::stop_token& stop);
 
 }  // namespace kirikae::transfer

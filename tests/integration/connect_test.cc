@@ -162,6 +162,31 @@ TEST_CASE("all hosts with a problem are reported at once, and the good one is le
   REQUIRE(world.host(0).untouched());
 }
 
+TEST_CASE("a source that can't be read to its end is told beside the hosts' problems, and none of them is touched") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  const DeadPort closed(false);
+  // Files that are empty as long as nobody reads them.
+  const std::vector<std::string> of_kernel{"--set", "source.directory=/proc/sys/kernel/random"};
+  const auto deploy = [&](std::vector<std::string> words) {
+    words.insert(words.end(), of_kernel.begin(), of_kernel.end());
+    const Ran ran = world.deploy(words);
+    INFO(ran);
+    CHECK_THAT(ran.err, ContainsSubstring("'/proc/sys/kernel/random/") && ContainsSubstring("changed while it was being read"));
+    for (const auto& host : world.hosts()) CHECK(host.untouched());
+    CHECK(world.broken_invariants().empty());
+    return ran;
+  };
+  const Ran told = deploy({"production", "--output", "json"});
+  CHECK(told.status == 1);
+  CHECK_THAT(told.out, ContainsSubstring("\"step_finished\"") && !ContainsSubstring("reading its state"));
+  CHECK(deploy({"plan", "production"}).status == 1);
+  world.write_recipe("", "[\"" + at(closed.number) + "\", \"127.0.0.1\"]");
+  const Ran ran = deploy({"production"});
+  CHECK(ran.status == 5);
+  CHECK_THAT(ran.err, ContainsSubstring("[" + at(closed.number) + "]"));
+}
+
 TEST_CASE("a key in ssh-agent logs in, where the recipe names none") {
   World world;
   world.write_app("1");

@@ -65,6 +65,26 @@ TEST_CASE("A source that isn't there, or that nobody waits for any more, has no 
   CHECK(transfer::list_source(directory_source(folder / "tree"), folder / "cache", stop.get_token()).error().code == ErrorCode::cancelled);
 }
 
+TEST_CASE("what changes between a list's two steps is named by the second") {
+  const TempDir folder;
+  folder.write("tree/a", "hello\n");
+  folder.write("tree/b", "hello\n");
+  const auto begin = [&] { return transfer::BegunListing::begin(directory_source(folder / "tree"), folder / "cache", {}); };
+  auto first = begin();
+  REQUIRE(first);
+  CHECK(first->finish()->manifest->size() == 2);
+  auto second = begin();
+  REQUIRE(second);
+  folder.write("tree/a", "other than before\n");
+  const auto finished = second->finish();
+  REQUIRE_FALSE(finished);
+  CHECK_THAT(finished.error().message, Catch::Matchers::ContainsSubstring("/tree/a' changed while it was being read"));
+  auto third = begin();
+  REQUIRE(third);
+  fs::remove(folder.path() / "tree/b");
+  CHECK_THAT(third->finish().error().message, Catch::Matchers::ContainsSubstring("/tree/b' vanished"));
+}
+
 TEST_CASE("a list tells how much it is, and which files may come from another release") {
   const TempDir folder;
   folder.write("tree/a", "hello\n");
