@@ -74,8 +74,10 @@ void ask(const std::vector<Question>& questions, const OpenedHosts& opened, cons
     const Question& question = *by_host.at(host);
     const auto ended = station.transport->exec(command(question.release), take, {Deadline::in(120s), with.stop});
     if (!ended || !ended->ok()) return;
+    const auto answer = host::unpacked(std::move(text), longest_list);
+    if (!answer) return;
     const std::lock_guard lock(mutex);
-    hear(question, text);
+    hear(question, *answer);
   });
 }
 

@@ -80,6 +80,13 @@ std::string percent_encoded(std::string_view name) {
   return text;
 }
 
+// Of kk_f.
+constexpr std::string_view say_packed = R"(gzip -1 2>/dev/null <"$kk_f" || cat "$kk_f")";
+
+std::string kept_file(const release::Layout& layout, const std::string& id, std::string_view name) {
+  return paths(layout) + shell_assign("kk_release", id) + "kk_f=\"$kk_own/manifests/$kk_release/" + std::string(name) + "\"\n";
+}
+
 }  // namespace
 
 Command joined(std::string name, const std::vector<Command>& commands) {
@@ -176,15 +183,11 @@ Command rsync(const release::Layout& layout, const std::string& id, const releas
 }
 
 Command manifest(const release::Layout& layout, const std::string& id) {
-  return {"manifest", paths(layout) + shell_assign("kk_release", id) + R"(cat "$kk_own/manifests/$kk_release/files")" + '\n'};
+  return {"manifest", kept_file(layout, id, "files") + std::string(say_packed) + '\n'};
 }
 
 Command chunks(const release::Layout& layout, const std::string& id) {
-  return {
-      "chunks",
-      paths(layout) + shell_assign("kk_release", id) +
-          R"(if [ -f "$kk_own/manifests/$kk_release/chunks" ]; then cat "$kk_own/manifests/$kk_release/chunks"; fi)" +
-          '\n'};
+  return {"chunks", kept_file(layout, id, "chunks") + "[ ! -f \"$kk_f\" ] || " + std::string(say_packed) + '\n'};
 }
 
 Command verify(const release::Layout& layout, const std::string& id, const std::string& sha256) {

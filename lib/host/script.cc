@@ -1,8 +1,10 @@
 #include <fmt/format.h>
 #include <zlib.h>
 
+#include <array>
 #include <initializer_list>
 #include <new>
+#include <utility>
 
 #include "core/shell_quote.h"
 #include "host/command.h"
@@ -30,6 +32,8 @@ std::string embedded(std::initializer_list<std::string_view> names) {
   return text;
 }
 
+constexpr int gzip_format = 16;  // for zlib's window bits
+
 // What every step may call, a recipe's task as well.
 std::string base() { return path_function() + embedded({"fail", "common", "guard", "task"}); }
 
@@ -53,7 +57,6 @@ std::string_view data_script() {
 // Some 30 KB would not fit into what TCP sends before the first answer; a third of that does.
 std::string packed(std::string_view script) {
   z_stream stream{};
-  constexpr int gzip_format = 16;
   if (deflateInit2(&stream, Z_BEST_COMPRESSION, Z_DEFLATED, MAX_WBITS + gzip_format, MAX_MEM_LEVEL, Z_DEFAULT_STRATEGY) != Z_OK) throw std::bad_alloc();
   std::string bytes(deflateBound(&stream, script.size()), '\0');
   std::string input(script);
@@ -65,6 +68,26 @@ std::string packed(std::string_view script) {
   bytes.resize(stream.total_out);
   deflateEnd(&stream);
   return fmt::format("{}\n{}", bytes.size(), bytes);
+}
+
+std::optional<std::string> unpacked(std::string answer, std::size_t most) {
+  if (!answer.starts_with("\x1f\x8b")) return answer.size() <= most ? std::optional(std::move(answer)) : std::nullopt;
+  z_stream stream{};
+  if (inflateInit2(&stream, MAX_WBITS + gzip_format) != Z_OK) throw std::bad_alloc();
+  stream.next_in = reinterpret_cast<Bytef*>(answer.data());
+  stream.avail_in = static_cast<uInt>(answer.size());
+  std::string text;
+  std::array<char, 65536> piece;
+  int result = Z_OK;
+  while (result == Z_OK && text.size() <= most) {
+    stream.next_out = reinterpret_cast<Bytef*>(piece.data());
+    stream.avail_out = piece.size();
+    result = inflate(&stream, Z_NO_FLUSH);
+    text.append(piece.data(), piece.size() - stream.avail_out);
+  }
+  inflateEnd(&stream);
+  if (result != Z_STREAM_END || text.size() > most) return std::nullopt;
+  return text;
 }
 
 std::string plain(std::string_view script) { return fmt::format("\n{}\n{}\n{}", plain_wanted, script.size(), script); }
