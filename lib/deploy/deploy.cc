@@ -1,6 +1,7 @@
 #include "deploy/deploy.h"
 
 #include <algorithm>
+#include <chrono>
 #include <future>
 #include <iterator>
 #include <optional>
@@ -16,6 +17,8 @@
 
 namespace kirikae::deploy {
 namespace {
+
+using namespace std::chrono_literals;
 
 plan::DeployInput input_of(const Request& request, const Surroundings& with, const transfer::Listing& source,
                            std::vector<plan::TemplateFile> templates, const OpenedHosts& opened, plan::SourceFiles files) {
@@ -59,7 +62,12 @@ OpenedBeside open_hosts_beside(BegunSource source, const Request& request, const
     return std::async(std::launch::async, finish_source, std::move(source));
   }();
   std::optional<Result<ListedSource>> listed;
-  OpenedHosts hosts = open_hosts(request, with, group, emit, lock, payload, [&] {
+  OpenedHosts hosts = open_hosts(request, with, group, emit, lock, payload, [&](const OpenedHosts& connected) {
+    if (pending.wait_for(0s) != std::future_status::ready) {
+      for (std::size_t i = 0; i < connected.hosts.size(); ++i) {
+        if (!connected.errors[i]) emit(event::HostState{connected.hosts[i].host.name, "waiting for the source's files to be read"});
+      }
+    }
     listed = pending.get();
     return listed->has_value();
   });

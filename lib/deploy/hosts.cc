@@ -190,7 +190,7 @@ std::vector<plan::HostFacts> OpenedHosts::answered() const {
 }
 
 OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit,
-                       const std::optional<LockWish>& lock, bool payload, const std::function<bool()>& ready) {
+                       const std::optional<LockWish>& lock, bool payload, const std::function<bool(const OpenedHosts&)>& ready) {
   const std::size_t count = request.hosts.size();
   Opening opening{request, with, group, emit};
   for (const auto& host : request.hosts) opening.opened.hosts.push_back({host, {}});
@@ -208,7 +208,7 @@ OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner:
   group.run(all, [&](std::size_t i, runner::Station& station) {
     opening.spend(i, [&] { connect(opening, i, station, payload); });
   });
-  const bool goes_on = ready();
+  const bool goes_on = ready(opening.opened);
   if (goes_on && lock && !opening.opened.any_error()) {
     lock_all(opening, *lock);
   } else if (goes_on) {

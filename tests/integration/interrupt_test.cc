@@ -67,6 +67,22 @@ TEST_CASE("a signal before the switch is exit 130: nothing is switched, and no h
   REQUIRE(world.host(0).releases().size() == 2);
 }
 
+TEST_CASE("a signal while the source is read, and connected hosts wait for that, is exit 130 at once, and no host is touched") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  // Half a terabyte without a block.
+  REQUIRE(run_program({"truncate", "-s", "512G", (world.site() / "app/vast").string()}).status == 0);
+  Running running = world.start({"production", "--output", "json"});
+  REQUIRE(eventually([&] { return running.out().find("waiting for the source's files to be read") != std::string::npos; },
+                     std::chrono::seconds(30)));
+  running.signal(SIGINT);
+  const Ran ran = running.wait();
+  INFO(ran);
+  REQUIRE(ran.status == 130);
+  REQUIRE(ran.seconds < 60);
+  for (const auto& host : world.hosts()) REQUIRE(host.untouched());
+}
+
 TEST_CASE("a signal while hosts are asked is exit 130, and no host is touched") {
   World world;
   world.write_app("1");
