@@ -5,6 +5,8 @@
 #include <memory>
 #include <string_view>
 
+struct XXH3_state_s;
+
 namespace kirikae {
 
 class QuickSum {
@@ -15,17 +17,16 @@ class QuickSum {
   };
 
   QuickSum();
-  ~QuickSum();
-  QuickSum(QuickSum&&) noexcept;
-  QuickSum& operator=(QuickSum&&) noexcept;
 
   void update(std::string_view bytes);
   // Of what has come since the last call.
   Value take();
 
  private:
-  struct State;
-  std::unique_ptr<State> state_;
+  struct Free {
+    void operator()(XXH3_state_s* state) const;
+  };
+  std::unique_ptr<XXH3_state_s, Free> state_;
 };
 
 }  // namespace kirikae

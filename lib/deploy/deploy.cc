@@ -50,7 +50,7 @@ std::vector<Error> errors_of(const Result<BegunSource>& source,
   return errors;
 }
 
-// The source's files are read while the hosts are connected; none is locked before that has gone well.
+// A directory's files are read while the hosts are connected; none is locked before that has gone well.
 struct OpenedBeside {
   Result<ListedSource> source;
   OpenedHosts hosts;

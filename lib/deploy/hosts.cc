@@ -208,18 +208,26 @@ OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner:
   group.run(all, [&](std::size_t i, runner::Station& station) {
     opening.spend(i, [&] { connect(opening, i, station, payload); });
   });
-  const bool goes_on = ready(opening.opened);
+  const auto finished = [&](std::size_t i) {
+    emit(event::StepFinished{names[i], Phase::connect, "connect", emit.seconds() - opening.starts[i], opening.opened.errors[i]});
+  };
+  // Those that can't be connected are told at once: what comes now may take its time.
+  for (const std::size_t i : all) {
+    if (opening.opened.errors[i]) finished(i);
+  }
+  std::erase_if(all, [&](std::size_t i) { return opening.opened.errors[i].has_value(); });
+  const double waiting = emit.seconds();
+  const bool goes_on = !ready || ready(opening.opened);
+  const double waited = emit.seconds() - waiting;
+  for (double& each : opening.starts) each += waited;
   if (goes_on && lock && !opening.opened.any_error()) {
     lock_all(opening, *lock);
   } else if (goes_on) {
-    std::erase_if(all, [&](std::size_t i) { return opening.opened.errors[i].has_value(); });
     group.run(all, [&](std::size_t i, runner::Station& station) {
       opening.spend(i, [&] { ask_facts(opening, i, station); });
     });
   }
-  for (std::size_t i = 0; i < count; ++i) {
-    emit(event::StepFinished{names[i], Phase::connect, "connect", emit.seconds() - opening.starts[i], opening.opened.errors[i]});
-  }
+  for (const std::size_t i : all) finished(i);
   const auto failed = opening.opened.all_errors().size();
   emit(event::PhaseFinished{Phase::connect, emit.seconds() - start, static_cast<int>(failed)});
   return std::move(opening.opened);

@@ -23,9 +23,10 @@ struct OpenedHosts {
 };
 // Emits the connect phase. Each host's session stays in the group, and with it the lock, until the session is closed. Where one host
 // can't be connected, none is locked: the run can't begin, but it shall know everything that is in its way.
-// `payload`: one will be sent, so the way for it is made ready meanwhile. `ready` is asked when all are connected, those without an error: where it
-// says no, none is locked or asked anything.
+// `payload`: one will be sent, so the way for it is made ready meanwhile. `ready` is asked when each host is connected or has failed: where
+// it says no, none is locked or asked anything.
 OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit,
-                       const std::optional<LockWish>& lock, bool payload = false, const std::function<bool(const OpenedHosts&)>& ready = [](const OpenedHosts&) { return true; });
+                       const std::optional<LockWish>& lock, bool payload = false,
+                       const std::function<bool(const OpenedHosts&)>& ready = {});
 
 }  // namespace kirikae::deploy

@@ -74,10 +74,9 @@ void ask(const std::vector<Question>& questions, const OpenedHosts& opened, cons
     const Question& question = *by_host.at(host);
     const auto ended = station.transport->exec(command(question.release), take, {Deadline::in(120s), with.stop});
     if (!ended || !ended->ok()) return;
-    const auto answer = host::unpacked(std::move(text), longest_list);
-    if (!answer) return;
+    // One at a time: what is small may become large.
     const std::lock_guard lock(mutex);
-    hear(question, *answer);
+    if (const auto answer = host::unpacked_answer(std::move(text), longest_list)) hear(question, *answer);
   });
 }
 
@@ -146,6 +145,7 @@ void add_chunks(const OpenedHosts& opened, const release::Layout& layout, const 
         auto lists = release::parse_chunks(answer);
         if (!lists) return;
         for (auto& [sum, chunks] : *lists) {
+          if (files.chunks.contains(sum)) continue;
           cache.keep(sum, *chunks);
           files.chunks.emplace(sum, std::move(chunks));
         }

@@ -118,12 +118,12 @@ inline constexpr std::string_view rsync_begins = "kirikae-rsync";
 Command rsync(const release::Layout& layout, const std::string& id, const release::Facts& facts, const Rsync& rsync, std::size_t size,
               const std::vector<std::string>& words);
 
-// The list of a release's files: release::parse_manifest, once it is unpacked().
+// The list of a release's files: release::parse_manifest, once it is unpacked.
 Command manifest(const release::Layout& layout, const std::string& id);
 // The chunks of its large files: release::parse_chunks, likewise. Nothing where it has none.
 Command chunks(const release::Layout& layout, const std::string& id);
 // What these two have printed, as text; it came by gzip where the host has that. Nullopt: it is cut off or damaged, or more than `most` bytes.
-std::optional<std::string> unpacked(std::string answer, std::size_t most);
+std::optional<std::string> unpacked_answer(std::string answer, std::size_t most);
 
 // After the upload: refuses where the stream's sha256, as the host computed and noted it, is not `sha256`.
 Command verify(const release::Layout& layout, const std::string& id, const std::string& sha256);

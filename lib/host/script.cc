@@ -70,10 +70,10 @@ std::string packed(std::string_view script) {
   return fmt::format("{}\n{}", bytes.size(), bytes);
 }
 
-std::optional<std::string> unpacked(std::string answer, std::size_t most) {
+std::optional<std::string> unpacked_answer(std::string answer, std::size_t most) {
   if (!answer.starts_with("\x1f\x8b")) return answer.size() <= most ? std::optional(std::move(answer)) : std::nullopt;
   z_stream stream{};
-  if (inflateInit2(&stream, MAX_WBITS + gzip_format) != Z_OK) throw std::bad_alloc();
+  if (inflateInit2(&stream, MAX_WBITS + gzip_format) != Z_OK) return std::nullopt;
   stream.next_in = reinterpret_cast<Bytef*>(answer.data());
   stream.avail_in = static_cast<uInt>(answer.size());
   std::string text;

@@ -93,28 +93,34 @@ class ListedContent : public Content {
  public:
   // `quick`: its sum, where it was read for the list; else null.
   ListedContent(Content& content, const Entry& entry, const release::FileSpec& file, const QuickSum::Value* quick)
-      : content_(content), entry_(entry), file_(file), known_(quick) {}
+      : content_(content), entry_(entry), file_(file), known_(quick) {
+    if (known_ != nullptr) {
+      quick_.emplace();
+    } else {
+      sum_.emplace();
+    }
+  }
   Result<void> open() override { return content_.open(); }
   Result<std::size_t> read(std::span<char> buffer) override {
     TRY_ASSIGN(const std::size_t size, content_.read(buffer));
-    if (known_ != nullptr) {
-      quick_.update({buffer.data(), size});
+    if (quick_) {
+      quick_->update({buffer.data(), size});
     } else {
-      sum_.update({buffer.data(), size});
+      sum_->update({buffer.data(), size});
     }
     if (size == 0 && !is_same()) return std::unexpected(changed_after_listing(shown(entry_.path)));
     return size;
   }
 
  private:
-  bool is_same() { return entry_.mode == file_.mode && (known_ != nullptr ? quick_.take() == *known_ : sum_.hex() == file_.sha256); }
+  bool is_same() { return entry_.mode == file_.mode && (quick_ ? quick_->take() == *known_ : sum_->hex() == file_.sha256); }
 
   Content& content_;
   const Entry& entry_;
   const release::FileSpec& file_;
   const QuickSum::Value* known_;
-  QuickSum quick_;
-  Sha256 sum_;
+  std::optional<QuickSum> quick_;  // one of the two
+  std::optional<Sha256> sum_;
 };
 
 // Of a file that is patched: those of its pieces that are sent. All of it is read nevertheless, and so looked at.
@@ -169,8 +175,11 @@ Result<void> say(TarWriter& writer, const Part& part, const std::stop_token& sto
 
 Result<void> add_listed(TarWriter& writer, const Part& part, const Entry& entry, Content& content,
                         const release::FileSpec& file, const std::stop_token& stop) {
-  const auto known = part.quick ? part.quick->find(file.sha256) : QuickSums::const_iterator();
-  ListedContent same(content, entry, file, part.quick && known != part.quick->end() ? &known->second : nullptr);
+  const QuickSum::Value* quick = nullptr;
+  if (part.quick) {
+    if (const auto known = part.quick->find(file.sha256); known != part.quick->end()) quick = &known->second;
+  }
+  ListedContent same(content, entry, file, quick);
   const auto patch = part.delta->patched.find(entry.path);
   if (patch == part.delta->patched.end()) return writer.add(entry, same, stop);
   Entry sent = entry;

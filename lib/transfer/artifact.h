@@ -52,7 +52,7 @@ struct SourceSummary {
 // such source, hostile or odd entries (absolute names, `..`, devices), a wrong sha256 (both are named).
 Result<SourceSummary> examine(const recipe::Source& source, const std::stop_token& stop);
 
-// What files are known by when they are read once more: by their SHA-256.
+// The quick sums of contents, by their SHA-256.
 using QuickSums = std::unordered_map<std::string, QuickSum::Value>;
 
 // What of a source is sent, and what is said with it (lib/host/rebuild.sh).

@@ -1,6 +1,7 @@
 #include "transfer/listing.h"
 
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <array>
@@ -25,14 +26,15 @@
 namespace kirikae::transfer {
 namespace {
 
-// Smaller files are read again as quickly as what they are known by would be found.
+// Of smaller files no quick sum is kept: their SHA-256 takes no longer than to find it.
 constexpr std::uint64_t least_quick = 16 * 1024;
 
 // Sets what is found by reading the file.
 Result<void> read_through(Listed& listed, Content& content, const std::stop_token& stop) {
   std::array<char, 64 * 1024> buffer;
   Sha256 sum;
-  QuickSum quick;
+  std::optional<QuickSum> quick;
+  if (listed.entry.size >= least_quick) quick.emplace();
   std::optional<Chunker> chunker;
   if (listed.entry.size >= release::least_chunked) chunker.emplace();
   TRY(content.open());
@@ -41,11 +43,11 @@ Result<void> read_through(Listed& listed, Content& content, const std::stop_toke
     TRY_ASSIGN(const std::size_t size, content.read(buffer));
     if (size == 0) break;
     sum.update({buffer.data(), size});
-    quick.update({buffer.data(), size});
+    if (quick) quick->update({buffer.data(), size});
     if (chunker) chunker->update({buffer.data(), size});
   }
   listed.sha256 = sum.hex();
-  if (listed.entry.size >= least_quick) listed.quick = quick.take();
+  if (quick) listed.quick = quick->take();
   if (chunker) listed.chunks = std::make_shared<const release::Chunks>(chunker->finish());
   return {};
 }
@@ -163,7 +165,11 @@ Result<void> BegunListing::State::walk() {
     if (entry.kind == Entry::Kind::file) {
       const struct stat& info = *content.listed();
       files.push_back({entries.size(), info});
-      if (!recall(listed, info, *sums, chunks)) unread.push_back(files.back());
+      if (!recall(listed, info, *sums, chunks)) {
+        // What can't be read shall be told in this step.
+        if (::access((source.directory->path + '/' + entry.path).c_str(), R_OK) != 0) TRY(content.open());
+        unread.push_back(files.back());
+      }
     }
     entries.push_back(std::move(listed));
     return {};

@@ -29,7 +29,7 @@ struct Listing {
   // The files that may come from another release; those with names that can't be listed, and those with several names, may not.
   std::shared_ptr<const release::Manifest> manifest;
   release::ChunkLists chunks;  // of its large files
-  std::shared_ptr<const QuickSums> quick;  // of those that were read
+  std::shared_ptr<const QuickSums> quick;  // as far as entries have one
 };
 
 // Lists a source in two steps, of which the second may take its time beside something else.

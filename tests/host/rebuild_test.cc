@@ -390,31 +390,6 @@ TEST_CASE("a payload without what was to come with it is an error") {
   CHECK(ended.err.ends_with("what was to come with the payload of release '" + id1 + "' is not there: deploy again\n"));
 }
 
-TEST_CASE("a release's list and its large files' chunks are told packed, and as they are where there is no gzip") {
-  const auto shell = GENERATE(from_range(shells()));
-  INFO(shell);
-  Rebuilding host(shell);
-  const Files files{{"small", {"1"}}, {"large", {noise(release::least_chunked, 4)}}};
-  REQUIRE(host.receive(id1, files).status == 0);
-  REQUIRE(host.receive(id2, one).status == 0);
-  const auto told = [&](host::Command command, bool has_gzip) {
-    if (!has_gzip) command.text = "gzip() { return 127; }\n" + command.text;
-    const auto ran = host.site.control.run(command);
-    INFO(ran);
-    CHECK(ran.status == 0);
-    CHECK((ran.out.empty() || ran.out.starts_with("\x1f\x8b") == has_gzip));
-    return host::unpacked(ran.out, std::size_t{1} << 20);
-  };
-  for (const bool has_gzip : {true, false}) {
-    CHECK(told(host::manifest(host.site.layout(), id1), has_gzip) == release::to_text(manifest_of(files)));
-    const auto chunks = told(host::chunks(host.site.layout(), id1), has_gzip);
-    REQUIRE(chunks);
-    CHECK(release::parse_chunks(*chunks)->size() == 1);
-    CHECK(told(host::chunks(host.site.layout(), id2), has_gzip) == "");
-  }
-  CHECK(host.site.control.run(host::manifest(host.site.layout(), "20300101000000")).status != 0);
-}
-
 TEST_CASE("a release that is pruned takes its list with it") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);

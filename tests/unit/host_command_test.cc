@@ -98,18 +98,18 @@ TEST_CASE("A line of the log can't become two") {
 TEST_CASE("An answer is unpacked where it came by gzip, if it is whole and not too large") {
   std::string text;
   for (int i = 0; i < 20'000; ++i) text += std::to_string(i) + '\n';
-  CHECK(unpacked("plain\n", 6) == "plain\n");
-  CHECK_FALSE(unpacked("plain\n", 5));
-  CHECK(unpacked("", 0) == "");
+  CHECK(unpacked_answer("plain\n", 6) == "plain\n");
+  CHECK_FALSE(unpacked_answer("plain\n", 5));
+  CHECK(unpacked_answer("", 0) == "");
   // As it is for a shell: its size goes before it.
   std::string answer = packed(text);
   answer.erase(0, answer.find('\n') + 1);
-  CHECK(unpacked(answer, text.size()) == text);
-  CHECK_FALSE(unpacked(answer, text.size() - 1));
-  CHECK_FALSE(unpacked(answer.substr(0, answer.size() - 1), text.size()));
-  CHECK_FALSE(unpacked(answer.substr(0, 2), text.size()));
+  CHECK(unpacked_answer(answer, text.size()) == text);
+  CHECK_FALSE(unpacked_answer(answer, text.size() - 1));
+  CHECK_FALSE(unpacked_answer(answer.substr(0, answer.size() - 1), text.size()));
+  CHECK_FALSE(unpacked_answer(answer.substr(0, 2), text.size()));
   answer[answer.size() / 2] ^= 1;
-  CHECK_FALSE(unpacked(answer, text.size()));
+  CHECK_FALSE(unpacked_answer(answer, text.size()));
 }
 
 TEST_CASE("The scripts are small, and the line that starts them has nothing that a login shell would change") {

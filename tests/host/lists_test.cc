@@ -1,0 +1,31 @@
+// What a host tells of a release's list and chunks.
+#include "host/releases.h"
+#include "support/catch.h"
+
+namespace kirikae::test {
+
+TEST_CASE("a release's list and its large files' chunks are told packed, and as they are where there is no gzip") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  const std::string list(5000, 'l'), chunks(5000, 'c');
+  site.disk.write("srv/app/.kirikae/manifests/" + id1 + "/files", list);
+  site.disk.write("srv/app/.kirikae/manifests/" + id1 + "/chunks", chunks);
+  site.disk.write("srv/app/.kirikae/manifests/" + id2 + "/files", list);
+  const auto told = [&](host::Command command, bool has_gzip) {
+    if (!has_gzip) command.text = "gzip() { return 127; }\n" + command.text;
+    const auto ended = site.control.run(command);
+    INFO(ended);
+    CHECK(ended.status == 0);
+    CHECK((ended.out.size() < 1000) == (has_gzip || ended.out.empty()));
+    return host::unpacked_answer(ended.out, 5000);
+  };
+  for (const bool has_gzip : {true, false}) {
+    CHECK(told(host::manifest(site.layout(), id1), has_gzip) == list);
+    CHECK(told(host::chunks(site.layout(), id1), has_gzip) == chunks);
+    CHECK(told(host::chunks(site.layout(), id2), has_gzip) == "");
+  }
+  CHECK(site.control.run(host::manifest(site.layout(), id3)).status != 0);
+}
+
+}  // namespace kirikae::test
