@@ -140,6 +140,24 @@ def cold_far(folder, farm, app, args):
     table("one host, large application, nothing there, 50 ms each way", ["what", "seconds", "of packing, scp, unpacking", "goal"], rows)
 
 
+def forgetful(folder, farm, app, files, args):
+    """The next version for one far host, by a client that has a cache, and by one that has none, as in CI."""
+    places = [(farm.addresses[0], farm.port)]
+    subjects = {what: Ours(farm, folder / name, app, args.program, places, bare=True, name=name, more="keep_releases: 2\nreuse: link\n")
+                for name, what in (("cached", "with what earlier runs have kept"), ("forgetful", "by a machine that remembers nothing"))}
+    costs = {what: [] for what in subjects}
+    for subject in subjects.values():
+        subject.deploy()
+    for number in range(args.runs):
+        next_big_version(app, number, files)
+        for what, subject in subjects.items():
+            if subject.name == "forgetful":
+                subject.prepare()
+            costs[what].append(subject.deploy())
+    table("one host, large application, next version with hard links, 50 ms each way", ["what", "seconds", "client CPU, s"],
+          [[what, f"{middle(each):.2f}", f"{middle(each, 'cpu'):.2f}"] for what, each in costs.items()])
+
+
 def part_far(folder, args):
     if lacks("far", "rsync", "/dev/net/tun") or not args.tiny and lacks_room("far", folder, 20):
         return
@@ -147,6 +165,7 @@ def part_far(folder, args):
     app, files = big_app(folder, args)
     with Wire(DELAY) as wire, Farm(folder / "farm", count, wire) as farm:
         next_versions(f"{count} hosts, large application, 50 ms each way", folder, farm, app, files, args)
+        forgetful(folder, farm, app, files, args)
         cold_far(folder, farm, app, args)
 
 
