@@ -5,9 +5,12 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <charconv>
 #include <optional>
 #include <string_view>
 
@@ -70,7 +73,12 @@ void AskpassDesk::serve(const Answers& answers) const {
     ::setsockopt(asker.get(), SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
     const std::string text = all_of(asker.get());
     if (text.starts_with(notice_mark)) answers.tell(text.substr(1));
-    if (text.starts_with(question_mark)) say(asker.get(), answers.answer(text.substr(1)).reveal());
+    if (text.starts_with(question_mark)) {
+      const auto end = text.find(' ');
+      int process = 0;
+      std::from_chars(text.data() + 1, text.data() + std::min(end, text.size()), process);
+      if (end != std::string::npos) say(asker.get(), answers.answer(text.substr(end + 1), process).reveal());
+    }
   }
 }
 
@@ -78,7 +86,8 @@ Secret ask_at_desk(const std::string& path, const std::string& question, bool no
   const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
   const auto address = address_of(path);
   if (!socket.valid() || !address || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) return {};
-  say(socket.get(), (notice ? notice_mark : question_mark) + question.substr(0, longest_text - 1));
+  const std::string mark = notice ? std::string(1, notice_mark) : fmt::format("{}{} ", question_mark, ::getppid());
+  say(socket.get(), mark + question.substr(0, longest_text - mark.size()));
   ::shutdown(socket.get(), SHUT_WR);
   return Secret(all_of(socket.get()));
 }

@@ -24,8 +24,9 @@ class AskpassDesk {
   [[nodiscard]] int fd() const { return socket_.get(); }
 
   struct Answers {
-    std::function<Secret(const std::string& question)> answer;  // empty: there is none
-    std::function<void(const std::string& text)> tell;          // nothing is answered: "Confirm user presence for key …"
+    // `asker`: the process of the ssh that asks. Empty: there is no answer.
+    std::function<Secret(const std::string& question, int asker)> answer;
+    std::function<void(const std::string& text)> tell;  // nothing is answered: "Confirm user presence for key …"
   };
   // Answers all who wait; both texts come as ssh has them.
   void serve(const Answers& answers) const;

@@ -62,6 +62,7 @@ void OpensshLogReader::read(std::string_view line) {
     return;
   }
   if (line.starts_with("Warning: Permanently added ")) log_.new_key = printable(line.substr(9), longest_words);
+  if (line.starts_with("sign_and_send_pubkey: signing failed")) log_.signing_failed = true;
   if (line.starts_with("Failed to add the host")) log_.not_kept = printable(line, longest_words);
   if (settled_ || is_idle(line)) return;
   const auto means = meaning(line);

@@ -12,6 +12,7 @@ namespace kirikae::ssh {
 struct OpensshLog {
   bool greeted = false;    // the host has said that it speaks SSH
   bool logged_in = false;
+  bool signing_failed = false;  // with one of the keys at least
   std::string host_key;    // "SHA256:…"; empty: not told
   std::string new_key;     // the line that says that a key was added to known_hosts
   std::string not_kept;    // the line that says that it couldn't be

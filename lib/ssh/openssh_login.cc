@@ -2,13 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <cstdio>
-#include <map>
 #include <optional>
 #include <string>
 #include <utility>
 
-#include "core/subprocess.h"
 #include "host/command.h"
 #include "ssh/askpass.h"
 #include "ssh/printable.h"
@@ -20,8 +17,7 @@ namespace {
 
 // Over the time to connect, which ssh itself watches: for key exchange, login and shell, and for jump hosts.
 constexpr std::chrono::seconds login_limit{60};
-constexpr std::size_t longest_question = 200;
-constexpr std::chrono::seconds version_limit{5};
+constexpr std::size_t longest_notice = 200;
 
 Error failure(const Target& target, const OpensshLog& log, const std::string& noise, const std::string& trust_command) {
   // What a jump host's ssh or a proxy command has said is on standard error; what it means is there, too.
@@ -55,46 +51,6 @@ Overrides overrides_of(const Settings& settings, const HostSettings& host) {
 
 }  // namespace
 
-// How often somebody had been asked a question when this login was answered it.
-struct OpensshLogin::Conversation {
-  std::map<std::string, int> answered;
-};
-
-// A host's own questions could read as ssh's do. From 8.5 on, ssh puts "(user@host) " before them.
-bool OpensshLogin::tells_questions_apart() {
-  std::call_once(version_known_, [this] {
-    std::string said;
-    const SubprocessCall call{.argv = {"ssh", "-V"}, .folder = {}, .environment = {}, .input = {}, .deadline = Deadline::in(version_limit), .stop = {},
-                              .on_output = [&](bool, std::string_view bytes) { said += bytes; }};
-    int major = 0, minor = 0;
-    if (run_subprocess(call) && std::sscanf(said.c_str(), "OpenSSH_%d.%d", &major, &minor) == 2) {
-      tells_apart_ = major > 8 || (major == 8 && minor >= 5);
-    }
-  });
-  return tells_apart_;
-}
-
-// A passphrase is asked for once in a run. Where ssh asks for it again, it was wrong, unless there is a newer one.
-Secret OpensshLogin::answer(const std::string& question, Conversation& conversation) {
-  const std::scoped_lock lock(mutex_);
-  const bool again = conversation.answered.contains(question);
-  int& told = conversation.answered[question];
-  const auto known = passphrases_.find(question);
-  if (known != passphrases_.end() && known->second.times > told) {
-    told = known->second.times;
-    return Secret(std::string(known->second.text.reveal()));
-  }
-  std::string shown = printable(question, longest_question);
-  shown.erase(shown.find_last_not_of(": ") + 1);
-  Secret given = settings_.ask((again ? "wrong; " : "") + shown);
-  if (question.starts_with("Enter passphrase for") && tells_questions_apart()) {
-    Passphrase& kept = passphrases_[question];
-    kept.text = Secret(std::string(given.reveal()));
-    told = ++kept.times;
-  }
-  return given;
-}
-
 Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std::vector<OpensshStop>& stops,
                                                  const std::function<void(std::string_view)>& tell, const Wait& wait) {
   const HostSettings& host = stops.back().settings;
@@ -102,7 +58,7 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
   const Overrides overrides = overrides_of(settings_, host);
   std::optional<AskpassDesk> desk;
   const std::string desk_path = folder / "ask";
-  if (settings_.ask && !settings_.askpass.empty()) {
+  if (questions_.can_ask() && !settings_.askpass.empty()) {
     TRY_ASSIGN(desk, AskpassDesk::open(desk_path));
   }
   const OpensshMaster master{overrides, stops, OpensshLink::socket(folder), OpensshLink::log(folder), desk.has_value()};
@@ -116,18 +72,19 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
   OpensshLink& link = *started;
   const auto limit = [&] { return wait.deadline.tightened(Deadline::in(host.connect_timeout + login_limit)); };
   Wait waiting{limit(), wait.stop};
-  Conversation conversation;
-  const AskpassDesk::Answers answers{[&](const std::string& question) {
-                                       Secret given = answer(question, conversation);
+  OpensshQuestions::Login questions(questions_, wait.stop);
+  const AskpassDesk::Answers answers{[&](const std::string& question, int asker) {
+                                       Secret given = questions.answer(question, asker);
                                        waiting.deadline = limit();  // somebody had to type
                                        return given;
                                      },
-                                     [&](const std::string& text) { tell(printable(text, longest_question)); }};
+                                     [&](const std::string& text) { tell(printable(text, longest_notice)); }};
   TRY_ASSIGN(auto transport, SshSessionTransport::start(std::move(started), nullptr, {}, waiting));
   const auto greeting = transport->wait_for_hello(waiting, desk ? desk->fd() : -1, [&] {
     if (desk) desk->serve(answers);
   });
   const OpensshLog log = link.said();
+  if (log.logged_in && !log.signing_failed) questions.is_in();
   if (wait.stop.stop_requested()) {
     return std::unexpected(Error(ErrorCode::cancelled, "connecting to " + place_of(target) + " was stopped").on(target.name));
   }

@@ -2,16 +2,14 @@
 #pragma once
 
 #include <functional>
-#include <map>
 #include <memory>
-#include <mutex>
 #include <string>
 #include <string_view>
 #include <vector>
 
-#include "core/secret.h"
 #include "ssh/openssh_command.h"
 #include "ssh/openssh_link.h"
+#include "ssh/openssh_questions.h"
 #include "ssh/ssh_connector.h"
 #include "ssh/transport.h"
 
@@ -19,7 +17,7 @@ namespace kirikae::ssh {
 
 class OpensshLogin {
  public:
-  explicit OpensshLogin(const Settings& settings) : settings_(settings) {}
+  explicit OpensshLogin(const Settings& settings) : settings_(settings), questions_(settings.ask) {}
 
   struct Ended {
     std::unique_ptr<Transport> transport;  // null: the connection was closed before the login was through
@@ -32,19 +30,8 @@ class OpensshLogin {
                        const Wait& wait);
 
  private:
-  struct Conversation;
-  struct Passphrase {
-    Secret text;
-    int times = 0;  // asked for
-  };
-  bool tells_questions_apart();
-  Secret answer(const std::string& question, Conversation& conversation);
-
   const Settings& settings_;
-  std::mutex mutex_;  // while somebody is asked, too: the next one may have the same question
-  std::map<std::string, Passphrase> passphrases_;  // by the question
-  std::once_flag version_known_;
-  bool tells_apart_ = false;
+  OpensshQuestions questions_;
 };
 
 }  // namespace kirikae::ssh

@@ -17,6 +17,7 @@ namespace {
 
 const std::string provider = "/usr/lib/softhsm/libsofthsm2.so";  // of Debian; an ssh-agent loads from /usr/lib alone
 const std::string pin = "482915";
+const std::string asked = "Enter PIN for 'kirikae': ";
 
 bool lacks_token() { return is_skipped(::access(provider.c_str(), R_OK) != 0 || !installed("softhsm2-util"), "softhsm2 is not installed"); }
 
@@ -50,15 +51,20 @@ class Token {
   TempDir folder_;
 };
 
-// A host that lets in who has the token; ssh_config has no other key.
-void write_host(const World& world, const Token& token, const std::string& transport, const std::string& more) {
-  const SshdFixture& sshd = world.sshd();
-  sshd.authorize(token.public_key());
+// Hosts that let in who has the token; ssh_config has no other key.
+void write_hosts(const World& world, const Token& token, const std::string& transport, const std::string& more) {
+  world.sshd().authorize(token.public_key());
   world.write_app("1");
-  world.write("ssh_config", "Host web1\n  HostName " + sshd.address() + "\n  Port " + std::to_string(sshd.port()) + "\n  User " + SshdFixture::user() +
-                                "\n  UserKnownHostsFile " + world.known_hosts() + "\n  IdentityFile none\n" + more);
+  std::string config, names;
+  for (const FarmHost& host : world.hosts()) {
+    const std::string name = "web" + std::to_string(&host - world.hosts().data() + 1);
+    names += (names.empty() ? "" : ", ") + name;
+    config += "Host " + name + "\n  HostName " + host.name() + "\n";
+  }
+  world.write("ssh_config", config + "Host *\n  Port " + std::to_string(world.port()) + "\n  User " + SshdFixture::user() + "\n  UserKnownHostsFile " +
+                                world.known_hosts() + "\n  IdentityFile none\n" + more);
   world.write("deploy.yml", "application: shop\ndeploy_to: " + world.deploy_to() + "\nsource: {directory: app}\nssh: {config: ssh_config, transport: " +
-                                transport + "}\nstages:\n  production:\n    hosts: [web1]\n");
+                                transport + "}\nstages:\n  production:\n    hosts: [" + names + "]\n");
 }
 
 }  // namespace
@@ -67,7 +73,7 @@ TEST_CASE("a key of a token that ssh-agent has loaded logs in") {
   if (lacks_token()) return;
   const Token token;
   World world;
-  write_host(world, token, "libssh2", "");
+  write_hosts(world, token, "libssh2", "");
   const TempDir folder;
   const RealAgent agent(folder, {});
   world.environment = {"SSH_AUTH_SOCK=" + agent.socket()};
@@ -82,24 +88,44 @@ TEST_CASE("a key of a token that ssh-agent has loaded logs in") {
 TEST_CASE("a key of a token that ssh_config names logs in through the system's ssh, once the run has asked for its PIN") {
   if (lacks_token()) return;
   const Token token;
-  World world;
-  write_host(world, token, GENERATE("openssh", "auto"), "  PKCS11Provider " + provider + "\n");
+  World world({.hosts = 3});
+  write_hosts(world, token, GENERATE("openssh", "auto"), "  PKCS11Provider " + provider + "\n");
   world.environment = {token.setting()};
   auto terminal = at_terminal(world, {"production"});
-  REQUIRE(says(terminal, "Enter PIN for 'kirikae': "));
+  REQUIRE(says(terminal, asked));
   terminal.type(pin + "\n");
   const int status = end_of(terminal);
-  INFO(terminal.output());
+  const std::string output = terminal.output();
+  INFO(output);
   CHECK(status == 0);
-  CHECK(terminal.output().find(pin) == std::string::npos);
-  CHECK(world.host(0).version() == "1");
+  CHECK(output.find(pin) == std::string::npos);
+  CHECK(output.find(asked, output.find(asked) + 1) == std::string::npos);
+  for (const FarmHost& host : world.hosts()) CHECK(host.version() == "1");
+}
+
+TEST_CASE("a wrong PIN is tried once, whatever the number of hosts") {
+  if (lacks_token()) return;
+  const Token token;
+  World world({.hosts = 2});
+  write_hosts(world, token, "openssh", "  PKCS11Provider " + provider + "\n");
+  world.environment = {token.setting()};
+  auto terminal = at_terminal(world, {"production"});
+  REQUIRE(says(terminal, asked));
+  terminal.type("000000\n");
+  const bool again = says(terminal, asked + "\r\n" + asked);
+  INFO(terminal.output());
+  REQUIRE(again);
+  terminal.type(pin + "\n");
+  CHECK(end_of(terminal) == 5);  // one host
+  CHECK_THAT(terminal.output(), ContainsSubstring("ssh could not log in on"));
+  for (const FarmHost& host : world.hosts()) CHECK(host.untouched());
 }
 
 TEST_CASE("a token that ssh_config names and libssh2 can't use is told with both ways out") {
   if (lacks_token()) return;
   const Token token;
   World world;
-  write_host(world, token, "libssh2", "  PKCS11Provider " + provider + "\n");
+  write_hosts(world, token, "libssh2", "  PKCS11Provider " + provider + "\n");
   const Ran ran = world.deploy({"production"});
   INFO(ran);
   CHECK(ran.status == 5);

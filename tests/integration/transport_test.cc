@@ -197,6 +197,29 @@ TEST_CASE("ssh's question for a passphrase is asked by the run, once for all hos
   REQUIRE(carriers(world).empty());
 }
 
+TEST_CASE("a jump host's key has its passphrase asked for once, too, for all hosts") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  const SshdFixture gate;
+  const std::string key = (world / "locked").string();
+  REQUIRE(run_program({"ssh-keygen", "-q", "-t", "ed25519", "-N", "open sesame", "-f", key}).status == 0);
+  for (const SshdFixture* sshd : {&gate, static_cast<const SshdFixture*>(&world.sshd())}) sshd->authorize(world.read("locked.pub"));
+  world.write("config", "Host gate\n  HostName " + gate.address() + "\n  Port " + std::to_string(gate.port()) + "\n  IdentityFile " + key +
+                            "\nHost 127.0.0.*\n  ProxyJump gate\n");
+  world.write("known", world.read("known_hosts") + gate.known_hosts_lines(gate.address(), gate.port()));
+  auto terminal = at_terminal(world, {"production", "--set", "ssh.transport=openssh", "--set", "ssh.identity=" + key, "--set", "ssh.config=config",
+                                      "--set", "ssh.known_hosts_file=known"});
+  const std::string question = "Enter passphrase for key '" + key + "'";
+  REQUIRE(says(terminal, question + ": "));
+  terminal.type("open sesame\n");
+  const int status = end_of(terminal);
+  const std::string output = terminal.output();
+  INFO(output);
+  CHECK(status == 0);
+  CHECK(output.find(question, output.find(question) + 1) == std::string::npos);
+  for (const auto& host : world.hosts()) CHECK(host.version() == "1");
+}
+
 TEST_CASE("without a terminal ssh asks nothing") {
   World world;
   world.write_app("1");

@@ -2,6 +2,7 @@
 #include "ssh/askpass.h"
 
 #include <poll.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <string>
@@ -30,7 +31,10 @@ TEST_CASE("a question of ssh's is answered by the run, and a notice is told") {
   REQUIRE(desk);
   std::atomic<bool> done = false;
   std::string told;
-  const AskpassDesk::Answers answers{[](const std::string& question) { return question == "one: " ? Secret("two words") : Secret(); },
+  const AskpassDesk::Answers answers{[](const std::string& question, int asker) {
+                                       CHECK(asker == ::getppid());
+                                       return question == "one: " ? Secret("two words") : Secret();
+                                     },
                                      [&](const std::string& text) { told += text; }};
   std::jthread run([&] { serve_until(*desk, done, answers); });
   CHECK(ask_at_desk(folder / "ask", "one: ", false).reveal() == "two words");

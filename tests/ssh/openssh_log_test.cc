@@ -27,6 +27,12 @@ TEST_CASE("a good login tells the host's key and that it went well") {
   CHECK(read_openssh_log("debug1: Server host certificate: ssh-ed25519-cert-v01@openssh.com SHA256:HmcT, serial 0\n").host_key == "SHA256:HmcT");
 }
 
+TEST_CASE("a login that went well although a key did not sign is told as such") {
+  const std::string in = "debug1: Entering interactive session.\r\n";
+  CHECK_FALSE(read_openssh_log(in).signing_failed);
+  CHECK(read_openssh_log("sign_and_send_pubkey: signing failed for ECDSA \"deploy\": error in libcrypto\r\n" + in).signing_failed);
+}
+
 TEST_CASE("the line that says most about a failure is its complaint, and has its kind") {
   struct Case {
     std::string lines, complaint;
