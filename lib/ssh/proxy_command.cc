@@ -48,7 +48,9 @@ Result<ProxyConnection> ProxyCommand::start(const std::string& text, const Targe
   const char* chosen = std::getenv("SHELL");
   const std::string shell = chosen != nullptr && *chosen != '\0' ? chosen : "/bin/sh";
   Child child;
-  const ChildCall call{.argv = {shell, "-c", "exec " + text}, .socket = socket.theirs.get(), .errors = errors.theirs.get()};
+  // bash, where it is the first shell and its input a socket, takes itself for that of a remote command, and would read ~/.bashrc.
+  const ChildCall call{.argv = {shell, "-c", "exec " + text}, .environment = {{"SHLVL", "1"}}, .socket = socket.theirs.get(),
+                       .errors = errors.theirs.get()};
   if (const int error = child.start(call); error != 0) return failed(error);
   std::shared_ptr<ProxyCommand> command(new ProxyCommand(std::move(child), std::move(errors.ours)));
   return ProxyConnection{std::move(socket.ours), std::move(command)};

@@ -12,6 +12,7 @@
 #include "support/process.h"
 #include "support/ssh_session.h"
 #include "support/temp_dir.h"
+#include "support/variable.h"
 
 using namespace kirikae;
 using namespace kirikae::test;
@@ -138,12 +139,8 @@ TEST_CASE("a program that dies ends what it says, and its signal is told") {
 TEST_CASE("with its bridge a program goes, and its folder is gone as soon as it has called") {
   const TempDir folder;
   const Never never;
-  const char* before = std::getenv("TMPDIR");
-  const std::string kept = before == nullptr ? "" : before;
-  ::setenv("TMPDIR", folder.path().c_str(), 1);
+  const Variable place("TMPDIR", folder.path().string());
   auto bridge = started("\"$1\" host x </dev/null; exec " + never.command());
-  if (before == nullptr) ::unsetenv("TMPDIR");
-  else ::setenv("TMPDIR", kept.c_str(), 1);
   CHECK(std::filesystem::is_empty(folder.path()));
   const auto end = [&] { return processes_with(never.path()); };
   bridge.reset();

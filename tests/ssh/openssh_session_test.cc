@@ -16,6 +16,7 @@
 #include "support/relay.h"
 #include "support/ssh_session.h"
 #include "support/temp_dir.h"
+#include "support/variable.h"
 
 using namespace kirikae;
 using namespace kirikae::test;
@@ -40,19 +41,6 @@ ssh::Settings configured(const SshdFixture& sshd, const std::string& text, Carri
       ssh::Overrides{.config = sshd.folder().write("ssh_config", text), .known_hosts = {sshd.known_hosts()}, .identities = {SshdFixture::client_key()}}, self);
   return settings;
 }
-
-struct Variable {
-  Variable(const char* name, const std::string& value) : name_(name), before_(std::getenv(name) != nullptr ? std::getenv(name) : "") {
-    ::setenv(name, value.c_str(), 1);
-  }
-  ~Variable() { before_.empty() ? ::unsetenv(name_) : ::setenv(name_, before_.c_str(), 1); }
-  Variable(const Variable&) = delete;
-  Variable& operator=(const Variable&) = delete;
-
- private:
-  const char* name_;
-  std::string before_;
-};
 
 class Nothing final : public ByteSource {
  public:

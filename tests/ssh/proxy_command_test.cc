@@ -1,15 +1,20 @@
 // Connections by a program: real ones, to a real sshd.
 #include <dirent.h>
 #include <signal.h>
+#include <unistd.h>
 
 #include <cstdlib>
+#include <filesystem>
+#include <optional>
 
 #include "ssh/jump_support.h"
 #include "ssh/proxy_command.h"
 #include "support/catch.h"
 #include "support/never.h"
 #include "support/process.h"
+#include "support/skip.h"
 #include "support/temp_dir.h"
+#include "support/variable.h"
 
 using namespace kirikae;
 using namespace kirikae::test;
@@ -102,15 +107,8 @@ TEST_CASE("a proxy command that writes much to its stderr is not held up") {
 }
 
 TEST_CASE("a shell that can't be run is an error of this machine") {
-  const char* shell = std::getenv("SHELL");
-  const std::string kept = shell != nullptr ? shell : "";
-  ::setenv("SHELL", "/no/such/shell", 1);
+  const Variable shell("SHELL", "/no/such/shell");
   const auto connection = ssh::ProxyCommand::start("true", {"db1", "127.0.0.1", 22, "deploy"});
-  if (shell != nullptr) {
-    ::setenv("SHELL", kept.c_str(), 1);
-  } else {
-    ::unsetenv("SHELL");
-  }
   REQUIRE_FALSE(connection);
   CHECK(connection.error().code == ErrorCode::local);
   CHECK(connection.error().message == "the proxy command for 'db1' can't be started: no such file or directory");
@@ -150,6 +148,18 @@ TEST_CASE("a proxy command hears HUP at its end, and one that ignores it is kill
     CHECK_FALSE(
         (process.parent == ::getpid() && (process_name(process.pid) == "sh" || process_name(process.pid) == "cat")));
   }
+}
+
+TEST_CASE("a shell that runs a proxy command doesn't take the connection for a remote command's, whose ~/.bashrc it would read") {
+  if (is_skipped(::access("/bin/bash", X_OK) != 0, "bash is not installed")) return;
+  const TempDir folder;
+  folder.write(".bashrc", "echo read >'" + (folder / "mark") + "'\n");
+  const Variable home("HOME", folder.path().string());
+  const Variable shell("SHELL", "/bin/bash");
+  const Variable level("SHLVL", std::nullopt);
+  auto ended = started("false");
+  CHECK(ended.command->why() == "the proxy command ended with exit status 1");
+  CHECK_FALSE(std::filesystem::exists(folder / "mark"));
 }
 
 TEST_CASE("a proxy command has three descriptors, and no terminal") {
