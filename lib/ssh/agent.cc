@@ -23,6 +23,7 @@ constexpr char request_identities = 11;
 constexpr char identities_answer = 12;
 constexpr char sign_request = 13;
 constexpr char sign_response = 14;
+constexpr char extension = 27;
 constexpr std::uint32_t flag_rsa_sha2_256 = 2;
 constexpr std::uint32_t flag_rsa_sha2_512 = 4;
 constexpr std::size_t answer_limit = 256U << 10U;  // ssh-agent's own limit for a message
@@ -120,21 +121,37 @@ std::string signature_name(std::string_view algorithm) {
 
 }  // namespace
 
-Result<std::string> Agent::ask(std::string_view request, const Wait& wait) const {
-  Connection connection(socket_path_, wait);
-  TRY(connection.open());
+std::string AgentBinding::message(bool forwarding) const {
+  std::string request(1, extension);
+  append_string(request, "session-bind@openssh.com");
+  append_string(request, host_key);
+  append_string(request, session_id);
+  append_string(request, signature);
+  request += forwarding ? '\1' : '\0';
   std::string message;
   append_string(message, request);
-  TRY(connection.send(message));
-  TRY_ASSIGN(const std::string head, connection.receive(4));
-  const auto size = WireReader(head).number().value_or(0);
-  if (size == 0 || size > answer_limit) return std::unexpected(nonsense());
-  return connection.receive(size);
+  return message;
+}
+
+Result<std::string> Agent::ask(const std::vector<std::string>& messages, const Wait& wait) const {
+  Connection connection(socket_path_, wait);
+  TRY(connection.open());
+  std::string answer;
+  for (const std::string& message : messages) {
+    TRY(connection.send(message));
+    TRY_ASSIGN(const std::string head, connection.receive(4));
+    const auto size = WireReader(head).number().value_or(0);
+    if (size == 0 || size > answer_limit) return std::unexpected(nonsense());
+    TRY_ASSIGN(answer, connection.receive(size));
+  }
+  return answer;
 }
 
 Result<std::vector<Agent::Identity>> Agent::list(const Wait& wait) const {
   const Wait limited{wait.deadline.tightened(Deadline::in(list_limit)), wait.stop};
-  TRY_ASSIGN(const std::string answer, ask(std::string(1, request_identities), limited));
+  std::string message;
+  append_string(message, std::string(1, request_identities));
+  TRY_ASSIGN(const std::string answer, ask({message}, limited));
   WireReader reader(answer);
   if (reader.byte() != static_cast<unsigned char>(identities_answer)) return std::unexpected(nonsense());
   const auto count = reader.number();
@@ -150,13 +167,17 @@ Result<std::vector<Agent::Identity>> Agent::list(const Wait& wait) const {
 }
 
 Result<std::string> Agent::sign(std::string_view blob, std::string_view data, std::string_view algorithm,
-                                const Wait& wait) const {
+                                const Wait& wait, const AgentBinding& binding) const {
   std::string request(1, sign_request);
   append_string(request, blob);
   append_string(request, data);
   append_number(request, flags_of(algorithm));
   const Wait limited{wait.deadline.tightened(Deadline::in(sign_limit)), wait.stop};
-  TRY_ASSIGN(const std::string answer, ask(request, limited));
+  std::vector<std::string> messages(1);
+  append_string(messages.back(), request);
+  // An agent that knows no bindings says so, and signs.
+  if (binding.is_whole()) messages.insert(messages.begin(), binding.message(false));
+  TRY_ASSIGN(const std::string answer, ask(messages, limited));
   WireReader reader(answer);
   if (reader.byte() != static_cast<unsigned char>(sign_response)) {
     return std::unexpected(Error(ErrorCode::auth, "the ssh-agent won't sign with this key"));

@@ -12,12 +12,14 @@
 
 #include "ssh/session.h"
 #include "ssh/tunnel.h"
+#include "ssh/wire.h"
 
 namespace kirikae::ssh {
 namespace {
 
 // At the same time. A host could fill our memory with more: each may have a window of libssh2's size.
 constexpr std::size_t connections_limit = 32;
+constexpr std::size_t answer_limit = 1024;  // to a binding
 
 }  // namespace
 
@@ -34,6 +36,57 @@ Fd connect_to_agent(const std::string& socket) {
   return {};
 }
 
+// One that the host has opened.
+struct AgentForward::Connection {
+  Connection(Session& session, Channel channel, Fd fd) : session_(session), channel_(std::move(channel)), fd_(std::move(fd)) {}
+
+  [[nodiscard]] int socket() const { return tunnel_ ? tunnel_->socket() : fd_.get(); }
+  void notice(unsigned events) {
+    if (tunnel_) tunnel_->notice(events);
+  }
+
+  // False: there is no use for it.
+  bool bind() {
+    const AgentBinding& binding = session_.agent_binding();
+    if (!binding.is_whole()) {
+      become_tunnel();
+      return true;
+    }
+    const std::string message = binding.message(true);
+    return ::send(fd_.get(), message.data(), message.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(message.size());
+  }
+  bool step() {
+    if (!tunnel_ && !over_) take_answer();
+    return tunnel_ && tunnel_->step();
+  }
+  bool over() { return tunnel_ ? tunnel_->over() : over_ || channel_.closed(); }
+
+ private:
+  void become_tunnel() { tunnel_ = std::make_unique<Tunnel>(session_, std::move(channel_), std::move(fd_)); }
+
+  // To the binding: whatever it is, it isn't the host's.
+  void take_answer() {
+    for (;;) {
+      const std::size_t head = 4;
+      const std::size_t size = answer_.size() < head ? head : head + WireReader(answer_).number().value_or(0);
+      if (answer_.size() >= head && answer_.size() == size) return become_tunnel();
+      std::array<char, answer_limit> buffer{};
+      const ssize_t n = size > answer_limit ? 0 : ::recv(fd_.get(), buffer.data(), size - answer_.size(), 0);
+      if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
+      over_ = n <= 0;
+      if (over_) return;
+      answer_.append(buffer.data(), static_cast<std::size_t>(n));
+    }
+  }
+
+  Session& session_;
+  Channel channel_;
+  Fd fd_;
+  std::string answer_;
+  bool over_ = false;
+  std::unique_ptr<Tunnel> tunnel_;
+};
+
 AgentForward::AgentForward(Session& session, std::string socket)
     : session_(session), socket_(std::move(socket)), events_(::epoll_create1(EPOLL_CLOEXEC)) {}
 
@@ -41,14 +94,14 @@ AgentForward::~AgentForward() = default;
 
 void AgentForward::connect(_LIBSSH2_CHANNEL* channel) {
   Channel carried(session_, channel);  // closed again where there is no agent any more: the host's client says so
-  if (tunnels_.size() >= connections_limit) return;
+  if (connections_.size() >= connections_limit) return;
   Fd fd = connect_to_agent(socket_);
   if (!fd.valid()) return;
+  auto connection = std::make_unique<Connection>(session_, std::move(carried), std::move(fd));
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
-  auto tunnel = std::make_unique<Tunnel>(session_, std::move(carried), std::move(fd));
-  event.data.ptr = tunnel.get();
-  if (::epoll_ctl(events_.get(), EPOLL_CTL_ADD, tunnel->socket(), &event) == 0) tunnels_.push_back(std::move(tunnel));
+  event.data.ptr = connection.get();
+  if (::epoll_ctl(events_.get(), EPOLL_CTL_ADD, connection->socket(), &event) == 0 && connection->bind()) connections_.push_back(std::move(connection));
 }
 
 bool AgentForward::step() {
@@ -56,12 +109,12 @@ bool AgentForward::step() {
   const int n = ::epoll_wait(events_.get(), found.data(), static_cast<int>(found.size()), 0);
   for (int i = 0; i < n; ++i) {
     const auto& event = found[static_cast<std::size_t>(i)];
-    static_cast<Tunnel*>(event.data.ptr)->notice(event.events);
+    static_cast<Connection*>(event.data.ptr)->notice(event.events);
   }
   for (_LIBSSH2_CHANNEL* channel : std::exchange(waiting_, {})) connect(channel);
   bool more = false;
-  for (const auto& tunnel : tunnels_) more = tunnel->step() || more;
-  std::erase_if(tunnels_, [](const auto& tunnel) { return tunnel->over(); });
+  for (const auto& connection : connections_) more = connection->step() || more;
+  std::erase_if(connections_, [](const auto& connection) { return connection->over(); });
   return more || !waiting_.empty();
 }
 

@@ -1,5 +1,5 @@
-// AgentForward: lets a host use the ssh-agent of this machine: each connection that it makes becomes one to the agent's socket. Used by the
-// session's thread only; never waits, however slow the agent is.
+// AgentForward: lets a host use the ssh-agent of this machine: each connection that it makes becomes one to the agent's socket, which is
+// told whose it is. Used by the session's thread only; never waits, however slow the agent is.
 #pragma once
 
 #include <memory>
@@ -13,7 +13,6 @@ struct _LIBSSH2_CHANNEL;
 namespace kirikae::ssh {
 
 class Session;
-class Tunnel;
 
 class AgentForward {
  public:
@@ -30,13 +29,14 @@ class AgentForward {
   [[nodiscard]] int fd() const { return events_.get(); }
 
  private:
+  struct Connection;
   void connect(_LIBSSH2_CHANNEL* channel);
 
   Session& session_;
   const std::string socket_;
   Fd events_;
   std::vector<_LIBSSH2_CHANNEL*> waiting_;
-  std::vector<std::unique_ptr<Tunnel>> tunnels_;
+  std::vector<std::unique_ptr<Connection>> connections_;
 };
 
 // A connection to an agent, which doesn't block. Not valid: there is none, errno says why.

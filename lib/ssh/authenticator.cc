@@ -49,6 +49,8 @@ std::string algorithm_of(std::string_view data) {
   return std::string(reader.string().value_or(""));
 }
 
+std::string session_of(std::string_view data) { return std::string(WireReader(data).string().value_or("")); }
+
 int sign_callback(LIBSSH2_SESSION*, unsigned char** signature, std::size_t* size, const unsigned char* data,
                   std::size_t data_size, void** abstract) {
   auto& signing = *static_cast<Signing*>(*abstract);
@@ -71,7 +73,7 @@ int sign_callback(LIBSSH2_SESSION*, unsigned char** signature, std::size_t* size
 class Login {
  public:
   Login(KeyRing& keys, Passwords& passwords, Lessons& lessons, LIBSSH2_SESSION* session, const Target& target,
-        const HostSettings& host, const Authenticator::Call& call, const Wait& wait, const std::function<void(int)>& signed_sent)
+        const HostSettings& host, const Authenticator::Call& call, const Wait& wait, const Authenticator::Beside& beside)
       : keys_(keys),
         lessons_(lessons),
         lesson_(lessons.about(target)),
@@ -80,7 +82,8 @@ class Login {
         host_(host),
         call_(call),
         wait_(wait),
-        signed_sent_(signed_sent),
+        signed_sent_(beside.signed_sent),
+        binding_(beside.binding),
         interactive_(passwords, session, target, host.login, call, wait) {}
 
   Result<void> run() {
@@ -201,7 +204,8 @@ class Login {
     int code = 0;
     while ((code = ask_host(*blob, signing)) == signature_wanted) {
       signing.asked = false;
-      auto signature = keys_.sign(key, signing.data, signing.algorithm, wait_);
+      if (binding_ != nullptr) binding_->session_id = session_of(signing.data);
+      auto signature = keys_.sign(key, signing.data, signing.algorithm, binding_ == nullptr ? AgentBinding() : *binding_, wait_);
       if (signature) {
         signing.signature = *std::move(signature);
         ++signatures_;
@@ -341,6 +345,7 @@ class Login {
   const Authenticator::Call& call_;
   const Wait& wait_;
   const std::function<void(int)>& signed_sent_;
+  AgentBinding* const binding_;
   InteractiveLogin interactive_;
   int signatures_ = 0;
   int tries_ = 0;  // that the host counts
@@ -377,9 +382,9 @@ Authenticator::Authenticator(const Settings& settings, Passwords::Given given)
 Authenticator::~Authenticator() = default;
 
 Result<void> Authenticator::authenticate(LIBSSH2_SESSION* session, const Target& target, const HostSettings& host,
-                                         const Call& call, const Wait& wait, const std::function<void(int)>& signed_sent) {
+                                         const Call& call, const Wait& wait, const Beside& beside) {
   auto& [keys, passwords, lessons] = *state_;
-  return Login(keys, passwords, lessons, session, target, host, call, wait, signed_sent).run();
+  return Login(keys, passwords, lessons, session, target, host, call, wait, beside).run();
 }
 
 }  // namespace kirikae::ssh

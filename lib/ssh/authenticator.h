@@ -7,6 +7,7 @@
 #include <memory>
 
 #include "core/error.h"
+#include "ssh/agent.h"
 #include "ssh/passwords.h"
 #include "ssh/ssh_connector.h"
 #include "ssh/transport.h"
@@ -40,10 +41,17 @@ class Authenticator {
   // Errors: auth (with everything that was tried, and what the host takes), local (a required identity can't be used), cancelled,
   // timeout, lost (the host hung up; connecting again may succeed, since answers are kept, keys that it has refused are left out
   // then, and `signed_sent` is not called where a host wants more than a key).
-  // `signed_sent`, where there is one, is called again and again while the host's judgement of a signature is awaited, with the
-  // number of signatures that were sent: what needs the login may be asked for then already.
+  struct Beside {
+    // Where there is one, it is called again and again while the host's judgement of a signature is awaited, with the number of
+    // signatures that were sent: what needs the login may be asked for then already.
+    std::function<void(int signatures)> signed_sent{};
+    AgentBinding* binding = nullptr;  // for agents; has the session's id afterwards, if a key has signed
+  };
   Result<void> authenticate(_LIBSSH2_SESSION* session, const Target& target, const HostSettings& host, const Call& call,
-                            const Wait& wait, const std::function<void(int signatures)>& signed_sent = {});
+                            const Wait& wait, const Beside& beside);
+  Result<void> authenticate(_LIBSSH2_SESSION* session, const Target& target, const HostSettings& host, const Call& call, const Wait& wait) {
+    return authenticate(session, target, host, call, wait, {});
+  }
 
  private:
   struct State;

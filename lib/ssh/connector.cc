@@ -223,7 +223,8 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
     }
     attempt.opening->step();
   };
-  if (auto let_in = authenticator_.authenticate(session->raw(), target, host, call, wait, early ? signed_sent : std::function<void(int)>()); !let_in) {
+  const Authenticator::Beside beside{early ? signed_sent : std::function<void(int)>(), &session->agent_binding()};
+  if (auto let_in = authenticator_.authenticate(session->raw(), target, host, call, wait, beside); !let_in) {
     last = std::move(let_in).error().on(target.name);
     if (last.code == ErrorCode::lost) return Try::hung_up;
     return std::unexpected(last);

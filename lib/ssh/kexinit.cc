@@ -12,6 +12,9 @@ namespace kirikae::ssh {
 namespace {
 
 constexpr unsigned char ssh_msg_kexinit = 20;
+constexpr unsigned char ssh_msg_newkeys = 21;
+constexpr unsigned char ssh_msg_kex_reply = 31;
+constexpr unsigned char ssh_msg_kex_gex_reply = 33;
 
 std::vector<std::string_view> split(std::string_view list) {
   std::vector<std::string_view> names;
@@ -88,16 +91,18 @@ Result<Algorithms> restricted(Algorithms offer, const HostSettings& host) {
 }
 
 void KexinitSniffer::feed(std::string_view bytes) {
-  if (complete_ || bytes_.size() > max_bytes) return;
+  if (over_) return;
   bytes_ += bytes;
-  parse();
-  if (complete_ || bytes_.size() > max_bytes) {
-    bytes_.clear();
-    bytes_.shrink_to_fit();
+  if (banner_.empty()) parse_greeting();
+  while (!banner_.empty() && !over_ && parse_packet()) {
   }
+  over_ = over_ || bytes_.size() > max_bytes;
+  if (!over_) return;
+  bytes_.clear();
+  bytes_.shrink_to_fit();
 }
 
-void KexinitSniffer::parse() {
+void KexinitSniffer::parse_greeting() {
   // Other lines may come before the greeting.
   auto start = bytes_.starts_with("SSH-") ? 0 : bytes_.find("\nSSH-");
   before_ = bytes_.substr(0, start);
@@ -107,17 +112,43 @@ void KexinitSniffer::parse() {
   if (newline == std::string::npos) return;
   banner_ = bytes_.substr(start, newline - start);
   if (banner_.ends_with('\r')) banner_.pop_back();
+  bytes_.erase(0, newline + 1);
+}
 
-  // uint32 length, byte padding, then the packet: byte type, 16 random bytes, the lists.
-  WireReader packet(std::string_view(bytes_).substr(newline + 1));
+// uint32 length, byte padding, the payload, the padding. False: there is no whole one.
+bool KexinitSniffer::parse_packet() {
+  WireReader packet(bytes_);
   const auto length = packet.number();
-  if (!length || packet.rest().size() < *length || *length < 18) return;
+  if (!length || packet.rest().size() < *length) return false;
   WireReader content(packet.rest().substr(0, *length));
-  content.byte();
-  complete_ = true;
-  if (content.byte() != ssh_msg_kexinit || content.rest().size() < 16) return;
-  WireReader fields(content.rest().substr(16));
-  for (auto& list : lists_) list = fields.string().value_or("");
+  const std::size_t padding = content.byte().value_or(0);
+  over_ = content.rest().size() <= padding;
+  if (!over_) take(content.rest().substr(0, content.rest().size() - padding));
+  bytes_.erase(0, 4 + *length);
+  return true;
+}
+
+void KexinitSniffer::take(std::string_view payload) {
+  WireReader fields(payload);
+  const auto type = fields.byte();
+  if (!complete_) {
+    // byte type, 16 random bytes, the lists.
+    complete_ = true;
+    over_ = type != ssh_msg_kexinit || fields.rest().size() < 16;
+    if (over_) return;
+    WireReader lists(fields.rest().substr(16));
+    for (auto& list : lists_) list = lists.string().value_or("");
+  } else if (type == ssh_msg_newkeys) {
+    over_ = true;
+  } else if (type == ssh_msg_kex_reply || type == ssh_msg_kex_gex_reply) {
+    // string host key, string or mpint, string signature. The parameters of a group exchange have the first number, too, and are fewer.
+    const auto key = fields.string();
+    const auto half = fields.string();
+    const auto signature = fields.string();
+    if (!key || !half || !signature) return;
+    signature_ = *signature;
+    over_ = true;
+  }
 }
 
 std::string KexinitSniffer::missing(const Algorithms& ours) const {

@@ -29,7 +29,8 @@ std::string kex_that_begins_alike(std::string_view kex);
 // What is left of an offer where the host's settings name algorithms of some kind; the order is ours. Error (connect): nothing of a kind.
 Result<Algorithms> restricted(Algorithms offer, const HostSettings& host);
 
-// Follows what a host says from its first byte on. Its KEXINIT comes in the clear, and libssh2 doesn't say what was missing.
+// Follows what a host says from its first byte on, as long as that comes in the clear: its KEXINIT, of which libssh2 doesn't say what was
+// missing, and its signature.
 class KexinitSniffer {
  public:
   void feed(std::string_view bytes);
@@ -38,7 +39,9 @@ class KexinitSniffer {
   [[nodiscard]] const std::string& banner() const { return banner_; }
   // What it said before its greeting, or instead of one.
   [[nodiscard]] const std::string& before() const { return before_; }
-  [[nodiscard]] bool complete() const { return complete_; }
+  [[nodiscard]] bool complete() const { return complete_; }  // its KEXINIT is known
+  // That of its host key, of the session's id; empty: none yet.
+  [[nodiscard]] const std::string& signature() const { return signature_; }
 
   // The first kind of algorithm that the host shares none of with us: "key exchange: it offers 'a,b', this program 'c'".
   // Empty: there is no such kind, or it isn't known yet.
@@ -46,13 +49,17 @@ class KexinitSniffer {
 
  private:
   static constexpr std::size_t max_bytes = 65536;
-  void parse();
+  void parse_greeting();
+  bool parse_packet();
+  void take(std::string_view payload);
 
-  std::string bytes_;
+  std::string bytes_;  // that are not looked through yet
   std::string banner_;
   std::string before_;
   std::array<std::string, 6> lists_;  // kex, host key, ciphers to and from the host, MACs to and from it
   bool complete_ = false;
+  std::string signature_;
+  bool over_ = false;  // nothing more is of interest
 };
 
 }  // namespace kirikae::ssh

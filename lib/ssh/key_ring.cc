@@ -208,8 +208,9 @@ bool KeyRing::signs_alone(const Key& key) {
   return key.file_ != nullptr && key.file_->opened.has_value();
 }
 
-Result<std::string> KeyRing::sign(const Key& key, std::string_view data, std::string_view algorithm, const Wait& wait) {
-  if (key.agent_ != nullptr) return key.agent_->sign(key.blob_, data, algorithm, wait);
+Result<std::string> KeyRing::sign(const Key& key, std::string_view data, std::string_view algorithm, const AgentBinding& binding,
+                                  const Wait& wait) {
+  if (key.agent_ != nullptr) return key.agent_->sign(key.blob_, data, algorithm, wait, binding);
   TRY_ASSIGN(const PrivateKey* opened, open(*key.file_, wait));
   return opened->sign(data, algorithm);
 }

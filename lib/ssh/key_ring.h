@@ -62,7 +62,7 @@ class KeyRing {
   bool signs_alone(const Key& key);
   // The signature as a libssh2 sign callback has to return it; takes as long as a person does, if one has to help.
   // Errors: auth (the file stays locked, or the agent won't sign), local, cancelled, timeout.
-  Result<std::string> sign(const Key& key, std::string_view data, std::string_view algorithm, const Wait& wait);
+  Result<std::string> sign(const Key& key, std::string_view data, std::string_view algorithm, const AgentBinding& binding, const Wait& wait);
 
  private:
   Result<AgentKeys*> agent(const std::string& socket, const Wait& wait);

@@ -153,6 +153,7 @@ Result<Session::Handshake> Session::handshake(const Algorithms& offered, const W
                         std::chrono::ceil<milliseconds>(wait.deadline.left()), wait);
   const auto after = duration_cast<milliseconds>(Deadline::Clock::now() - started);
   if (code == 0) {
+    agent_binding_ = {host_key(), sniffer_->signature(), {}};
     sniffer_.reset();
     logging_in_ = true;
     if (!takes_authentication(session_)) service_asked_at_ = Deadline::Clock::now();

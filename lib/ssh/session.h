@@ -22,6 +22,7 @@
 #include "core/error.h"
 #include "core/fd.h"
 #include "core/waker.h"
+#include "ssh/agent.h"
 #include "ssh/kexinit.h"
 #include "ssh/link.h"
 #include "ssh/transport.h"
@@ -70,6 +71,8 @@ class Session final : public Link {
   // From now on the host may use the agent at this socket; otherwise its channels to one are refused. It has to be asked for on a channel
   // (ChannelOpening), too.
   void forward_agent(const std::string& socket);
+  // What agents are told of the host.
+  [[nodiscard]] AgentBinding& agent_binding() { return agent_binding_; }
   [[nodiscard]] bool forwards_agent() const { return agent_ != nullptr; }
   void refuse_agent() { agent_refused_ = true; }  // the host doesn't want it
   [[nodiscard]] bool agent_refused() const { return agent_refused_; }
@@ -130,6 +133,7 @@ class Session final : public Link {
   _LIBSSH2_SESSION* session_ = nullptr;
   std::vector<_LIBSSH2_CHANNEL*> retired_;
 
+  AgentBinding agent_binding_;
   std::unique_ptr<AgentForward> agent_;
   bool agent_refused_ = false;
   bool deaf_ = false;  // send_only()

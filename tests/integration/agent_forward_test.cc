@@ -13,7 +13,7 @@ namespace {
 struct Clone {
   TempDir folder;
   RealAgent agent{folder, {key_pair("ed25519", "operator")}};
-  SshdFixture git;
+  SshdFixture git{{.host_keys = {"ecdsa"}}};  // not the host's own key
   World world;
 
   Clone() {
@@ -48,6 +48,55 @@ TEST_CASE("a hook clones over ssh with a key of the operator's agent, where the 
   REQUIRE(ran.status == 0);
   CHECK_THAT(ran.out, ContainsSubstring("agent: there"));
   CHECK(world.host(0).read("current/code/file") == "of-the-repository\n");
+}
+
+// ssh-add -h: a key for the hosts that are named, by whom they may be reached, alone.
+TEST_CASE("keys that were added to the agent for some hosts alone log in there, and not elsewhere by way of them") {
+  Clone clone;
+  World& world = clone.world;
+  const auto listed = [](const SshdFixture& sshd) { return "[" + sshd.address() + "]:" + std::to_string(sshd.port()); };
+  const std::string host = listed(world.sshd()), git = listed(clone.git);
+  const std::string known = clone.folder.write("known", world.read("known_hosts") + run_program({"cat", clone.git.known_hosts()}).output);
+  const auto add = [&](std::vector<std::string> where) {
+    std::vector<std::string> argv = {"env", "SSH_AUTH_SOCK=" + clone.agent.socket(), "ssh-add", "-q", "-H", known};
+    for (const std::string& each : where) argv.insert(argv.end(), {"-h", each});
+    argv.push_back(key_pair("ed25519", "operator"));
+    REQUIRE(run_program({"env", "SSH_AUTH_SOCK=" + clone.agent.socket(), "ssh-add", "-q", "-D"}).status == 0);
+    REQUIRE(run_program(argv).status == 0);
+  };
+  world.sshd().authorize(run_program({"cat", key_pair("ed25519", "operator") + ".pub"}).output);
+  world.write("config", "Host *\n  IdentityFile none\n  ForwardAgent yes\n");
+  const auto deploy = [&] {
+    return world.deploy({"production", "--set", "ssh.config=config", "--set", "ssh.identity=" + key_pair("ed25519", "operator") + ".pub"});
+  };
+  SECTION("the host, and the git server from there") {
+    add({host, host + ">" + git});
+    const Ran ran = deploy();
+    INFO(ran);
+    CHECK(ran.status == 0);
+    CHECK(world.host(0).read("current/code/file") == "of-the-repository\n");
+  }
+  SECTION("the host alone") {
+    add({host});
+    const Ran ran = deploy();
+    INFO(ran);
+    CHECK(ran.status == 1);
+    CHECK_THAT(ran.err, ContainsSubstring("Permission denied (publickey)"));
+  }
+  SECTION("both, but not the one from the other") {
+    add({host, git});
+    const Ran ran = deploy();
+    INFO(ran);
+    CHECK(ran.status == 1);
+    CHECK_THAT(ran.err, ContainsSubstring("Permission denied (publickey)"));
+  }
+  SECTION("another host") {
+    add({git});
+    const Ran ran = deploy();
+    INFO(ran);
+    CHECK(ran.status == 5);
+    CHECK_THAT(ran.err, ContainsSubstring("the ssh-agent won't sign with this key"));
+  }
 }
 
 TEST_CASE("ssh_config's ForwardAgent is followed where the recipe says nothing, and config --ssh shows it") {
