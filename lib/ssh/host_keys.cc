@@ -21,6 +21,7 @@ namespace kirikae::ssh {
 namespace {
 
 constexpr std::size_t file_limit = 64U << 20U;
+constexpr int default_port = 22;
 constexpr std::array certificate_algorithms{
     "ssh-ed25519-cert-v01@openssh.com",         "ecdsa-sha2-nistp256-cert-v01@openssh.com", "ecdsa-sha2-nistp384-cert-v01@openssh.com",
     "ecdsa-sha2-nistp521-cert-v01@openssh.com", "rsa-sha2-512-cert-v01@openssh.com",        "rsa-sha2-256-cert-v01@openssh.com"};
@@ -108,6 +109,7 @@ struct HostKeys::State {
     std::string label{};                 // of that certificate; empty: there is none
   };
   Judged find(const std::string& host, int port, std::string_view shown, std::string_view signatures) const;
+  Judged find_listed(const std::string& host, int port, std::string_view shown, std::string_view signatures) const;
   Judged find_plain(const std::string& host, int port, std::string_view key) const;
   // The line that has the authority of a certificate.
   const Entry* authority_line(const std::string& host, int port, std::string_view key, KnownHostsLine::Marker marker) const;
@@ -164,7 +166,8 @@ std::vector<std::string> HostKeys::key_types(const std::string& host, int port) 
   const auto add = [&](std::string type) {
     if (std::ranges::find(types, type) == types.end()) types.push_back(std::move(type));
   };
-  const auto lines = state_->lines_of(host, port);
+  auto lines = state_->lines_of(host, port);
+  if (lines.empty() && port != default_port) lines = state_->lines_of(host, default_port);
   const bool vouched = std::ranges::any_of(
       lines, [&](std::size_t index) { return state_->entries[index].line.marker == KnownHostsLine::Marker::cert_authority; });
   if (vouched && libssh2_is_patched) types.assign(certificate_algorithms.begin(), certificate_algorithms.end());
@@ -216,10 +219,18 @@ const Entry* HostKeys::State::authority_line(const std::string& host, int port, 
   return nullptr;
 }
 
+// As OpenSSH: where nothing is known of a port, what is known of the host's own port lets it in. A revoked key is one at any port.
+HostKeys::State::Judged HostKeys::State::find(const std::string& host, int port, std::string_view shown, std::string_view signatures) const {
+  Judged judged = find_listed(host, port, shown, signatures);
+  if (port == default_port || (judged.standing != Standing::unknown && judged.standing != Standing::vouched)) return judged;
+  Judged usual = find_listed(host, default_port, shown, signatures);
+  return usual.standing == Standing::known || usual.standing == Standing::revoked ? usual : judged;
+}
+
 // As OpenSSH: one that is no proof at all is refused; one that says nothing about this host leaves the key inside, to be judged as if it had
 // been shown alone.
-HostKeys::State::Judged HostKeys::State::find(const std::string& host, int port, std::string_view shown,
-                                              std::string_view signatures) const {
+HostKeys::State::Judged HostKeys::State::find_listed(const std::string& host, int port, std::string_view shown,
+                                                     std::string_view signatures) const {
   if (!is_certificate(shown)) return find_plain(host, port, shown);
   const auto certificate = HostCertificate::read(shown);
   if (!certificate) return {.standing = Standing::forged, .key = std::string(shown), .trouble = certificate.error()};

@@ -51,10 +51,22 @@ TEST_CASE("the key on file is accepted, under the rules for names and ports") {
   CHECK(keys.verify("web2", 2222, key.blob));
   CHECK(keys.verify("a.example.com", 22, key.blob));
   CHECK(keys.verify("2001:DB8::1", 22, key.blob));
-  CHECK(code_of(keys.verify("web1", 2222, key.blob)) == ErrorCode::host_key);
   CHECK(code_of(keys.verify("web2", 22, key.blob)) == ErrorCode::host_key);
   CHECK(code_of(keys.verify("db.example.com", 22, key.blob)) == ErrorCode::host_key);
-  CHECK(code_of(keys.verify("a.example.com", 2222, key.blob)) == ErrorCode::host_key);
+}
+
+TEST_CASE("where nothing is known of a port, what is known of the host's own port counts, if it lets the key in") {
+  const TempDir folder;
+  const Key key = key_of("ed25519", "one");
+  const Key other = key_of("ed25519", "two");
+  const Key rsa = key_of("rsa", "one");
+  const HostKeys keys = HostKeys::load({folder.write("known_hosts", "web1 " + key.line + "\nweb2 " + key.line + "\n[web2]:2222 " + other.line +
+                                                              "\nweb3 " + rsa.line + "\n@revoked web3 " + key.line + '\n')});
+  CHECK(keys.verify("web1", 2222, key.blob));
+  CHECK(keys.key_types("web3", 2222) == std::vector<std::string>{"rsa-sha2-512", "rsa-sha2-256"});
+  CHECK(keys.judge("web1", 2222, other.blob).standing == Standing::unknown);
+  CHECK(keys.judge("web2", 2222, key.blob).standing == Standing::changed);
+  CHECK(keys.judge("web3", 2222, key.blob).standing == Standing::revoked);
 }
 
 TEST_CASE("names that ssh-keygen has hashed are recognised") {
