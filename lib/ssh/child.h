@@ -39,6 +39,7 @@ class Child {
   // 0, or an errno.
   int start(const ChildCall& call);
 
+  [[nodiscard]] pid_t id() const { return pid_; }
   [[nodiscard]] bool runs() const { return pid_ > 0 && !end_; }
   // Readable once it has ended; -1 where the kernel can't tell, or it is known already.
   [[nodiscard]] int exit_fd() const { return end_ ? -1 : exited_.get(); }

@@ -43,11 +43,6 @@ std::vector<std::string> lines_of(std::string_view text) {
   return lines;
 }
 
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](unsigned char c) { return static_cast<char>(std::tolower(c)); });
-  return text;
-}
-
 std::vector<std::string> split(std::string_view list) {
   std::vector<std::string> items;
   while (!list.empty()) {
@@ -98,13 +93,12 @@ struct InteractiveLogin::Conversation {
     }
     std::ranges::move(lines, std::back_inserter(said));
     text.erase(text.find_last_not_of(" :") + 1);
-    const std::string words = lower(text);
-    const bool password = !echo && words.find("passw") != std::string::npos;
-    if (password && (words.find("new ") != std::string::npos || words.find("retype") != std::string::npos)) {
+    const Wanted wanted = echo ? Wanted::other : wanted_by(text);
+    if (wanted == Wanted::new_password) {
       fatal = expired(login.target_);
       return {};
     }
-    if (password && alone) {
+    if (wanted == Wanted::password && alone) {
       auto known = used ? Result<Passwords::Password>(used) : login.passwords_.password(login.target_, refused, login.wait_);
       if (!known) return fail(std::move(known).error());
       used = *known;

@@ -101,6 +101,7 @@ Result<std::string> way_through(const OpensshMaster& master, std::size_t count) 
 Result<Words> openssh_command(const Overrides& overrides, const SshConfig::Wanted& host, bool terminal, const std::string& remote_command) {
   Words argv = {"ssh", terminal ? "-t" : "-T"};
   add_file(argv, overrides);
+  option(argv, "RemoteCommand", "none");
   if (overrides.accept_new) option(argv, "StrictHostKeyChecking", *overrides.accept_new ? "accept-new" : "yes");
   TRY(add_files_of_keys(argv, overrides));
   if (overrides.forward_agent) option(argv, "ForwardAgent", *overrides.forward_agent ? "yes" : "no");
@@ -119,6 +120,7 @@ Result<Words> openssh_master(const OpensshMaster& master, const std::string& rem
   option(argv, "LogLevel", "DEBUG1");
   option(argv, "ControlMaster", "yes");
   option(argv, "ControlPersist", "no");
+  if (master.password) option(argv, "BatchMode", "no");  // the first one counts
   TRY(add_terms(argv, master, host.settings));
   const auto& agent = host.settings.forward_agent;
   std::string forwarded = "no";

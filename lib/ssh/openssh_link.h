@@ -43,6 +43,8 @@ class OpensshLink final : public Link {
   [[nodiscard]] const std::shared_ptr<Waker>& waker() const override { return waker_; }
   [[nodiscard]] std::string identity() const override;
 
+  // The ssh that logs in on the host itself; jump hosts have others.
+  [[nodiscard]] pid_t process() const { return master_.id(); }
   // What ssh has said of itself so far.
   [[nodiscard]] const OpensshLog& said();
 

@@ -49,7 +49,38 @@ Overrides overrides_of(const Settings& settings, const HostSettings& host) {
   return {.config = "none", .known_hosts = host.known_hosts, .identities = host.identities};
 }
 
+// Of ssh itself, or of the host; a key's path may have any words.
+bool asks_for_password(const std::string& question) { return !question.starts_with("Enter ") && wanted_by(question) == Wanted::password; }
+
 }  // namespace
+
+// A password that was given for the host, by what says so to its ssh: once, since hosts lock accounts.
+class OpensshLogin::Given {
+ public:
+  Given(Passwords& passwords, const Target& target, const Wait& wait) : passwords_(passwords), target_(target) {
+    if (auto known = passwords.password(target, {}, wait)) password_ = *std::move(known);
+  }
+
+  [[nodiscard]] bool is_there() const { return password_ != nullptr; }
+  // None where it was said already.
+  std::optional<Secret> say() {
+    if (was_said_) return std::nullopt;
+    was_said_ = true;
+    return Secret(std::string(password_->reveal()));
+  }
+  // After a login that failed: what there is to add. It is not said again then.
+  std::string refused() {
+    if (!was_said_) return {};
+    passwords_.refuse_given(target_);
+    return ": password: " + passwords_.given_up(target_);
+  }
+
+ private:
+  Passwords& passwords_;
+  const Target& target_;
+  Passwords::Password password_;
+  bool was_said_ = false;
+};
 
 Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std::vector<OpensshStop>& stops,
                                                  const std::function<void(std::string_view)>& tell, const Wait& wait) {
@@ -58,10 +89,11 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
   const Overrides overrides = overrides_of(settings_, host);
   std::optional<AskpassDesk> desk;
   const std::string desk_path = folder / "ask";
-  if (questions_.can_ask() && !settings_.askpass.empty()) {
+  Given given(passwords_, target, wait);
+  if ((questions_.can_ask() || given.is_there()) && !settings_.askpass.empty()) {
     TRY_ASSIGN(desk, AskpassDesk::open(desk_path));
   }
-  const OpensshMaster master{overrides, stops, OpensshLink::socket(folder), OpensshLink::log(folder), desk.has_value()};
+  const OpensshMaster master{overrides, stops, OpensshLink::socket(folder), OpensshLink::log(folder), desk && questions_.can_ask(), desk && given.is_there()};
   TRY_ASSIGN(auto argv, openssh_master(master, host::start_line()));
   ChildCall call{.argv = std::move(argv), .without = host.sent_environment};
   if (desk) {
@@ -74,9 +106,16 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
   Wait waiting{limit(), wait.stop};
   OpensshQuestions::Login questions(questions_, wait.stop);
   const AskpassDesk::Answers answers{[&](const std::string& question, int asker) {
-                                       Secret given = questions.answer(question, asker);
+                                       if (given.is_there() && asker == link.process() && asks_for_password(question)) {
+                                         if (auto password = given.say()) return *std::move(password);
+                                         link.fail("its password was refused");
+                                         link.shut_down();  // no answer would be one, too
+                                         return Secret();
+                                       }
+                                       if (!questions_.can_ask() || host.login.batch) return Secret();
+                                       Secret typed = questions.answer(question, asker);
                                        waiting.deadline = limit();  // somebody had to type
-                                       return given;
+                                       return typed;
                                      },
                                      [&](const std::string& text) { tell(printable(text, longest_notice)); }};
   TRY_ASSIGN(auto transport, SshSessionTransport::start(std::move(started), nullptr, {}, waiting));
@@ -98,6 +137,10 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
     const bool direct = stops.size() == 1 && host.proxy_command.empty();
     if (!log.greeted && direct && was_closed(log)) return Ended{nullptr, Error(ErrorCode::connect, log.complaint).on(target.name)};
     Error error = failure(target, log, transport->noise(), settings_.trust_command).on(target.name);
+    if (const std::string refused = given.refused(); !refused.empty()) {
+      error.message = fmt::format("ssh could not log in on {}{}", place_of(target), refused);
+      error.code = ErrorCode::auth;
+    }
     if (log.greeted && was_closed(log)) return Ended{nullptr, std::move(error), true};
     return std::unexpected(std::move(error));
   }

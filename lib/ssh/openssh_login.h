@@ -10,6 +10,7 @@
 #include "ssh/openssh_command.h"
 #include "ssh/openssh_link.h"
 #include "ssh/openssh_questions.h"
+#include "ssh/passwords.h"
 #include "ssh/ssh_connector.h"
 #include "ssh/transport.h"
 
@@ -17,7 +18,7 @@ namespace kirikae::ssh {
 
 class OpensshLogin {
  public:
-  explicit OpensshLogin(const Settings& settings) : settings_(settings), questions_(settings.ask) {}
+  explicit OpensshLogin(const Settings& settings) : settings_(settings), questions_(settings.ask), passwords_(settings.password, {}) {}
 
   struct Ended {
     std::unique_ptr<Transport> transport;  // null: the connection was closed before the login was through
@@ -30,8 +31,11 @@ class OpensshLogin {
                        const Wait& wait);
 
  private:
+  class Given;
+
   const Settings& settings_;
   OpensshQuestions questions_;
+  Passwords passwords_;  // given ones alone
 };
 
 }  // namespace kirikae::ssh

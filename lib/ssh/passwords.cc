@@ -2,6 +2,7 @@
 
 #include <fmt/core.h>
 
+#include <algorithm>
 #include <utility>
 
 namespace kirikae::ssh {
@@ -12,6 +13,13 @@ constexpr int questions_limit = 3;
 Error nobody(std::string why) { return Error(ErrorCode::auth, std::move(why)); }
 
 }  // namespace
+
+Wanted wanted_by(std::string_view question) {
+  std::string words(question);
+  std::ranges::transform(words, words.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  if (words.find("passw") == std::string::npos) return Wanted::other;
+  return words.find("new ") != std::string::npos || words.find("retype") != std::string::npos ? Wanted::new_password : Wanted::password;
+}
 
 std::string account_name(const Target& target) {
   return fmt::format("{}@{}", target.user, target.name.empty() ? target.address : target.name);

@@ -10,6 +10,7 @@
 #include <optional>
 #include <set>
 #include <string>
+#include <string_view>
 
 #include "core/error.h"
 #include "core/secret.h"
@@ -61,6 +62,10 @@ class Passwords {
   std::map<std::string, Account> accounts_;
   std::set<std::string> refused_given_;  // accounts
 };
+
+// What a host wants that asks a question which isn't echoed, by its words.
+enum class Wanted { password, new_password, other };
+Wanted wanted_by(std::string_view question);
 
 // "deploy@web1", for people.
 std::string account_name(const Target& target);

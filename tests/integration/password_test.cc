@@ -67,6 +67,29 @@ TEST_CASE("a recipe's password that is wrong is tried once, and the error names 
   CHECK(log.find("Failed password", failed + 1) == std::string::npos);
 }
 
+TEST_CASE("a recipe's password logs in through the system's ssh, too, with nobody at a terminal, and a wrong one is tried once") {
+  if (is_skipped_without_mounts()) return;
+  Behind behind;
+  const std::vector<std::string> words = {"production", "--set", "ssh.password=LOGIN", "--set", "ssh.transport=openssh", "--set", "ssh.config=config"};
+  // Asked for or not: nobody has to type it.
+  behind.world.write("config", GENERATE("Host *\n  BatchMode yes\n", "Host *\n  PreferredAuthentications password\n", ""));
+  Ran ran = behind.run(words);
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  CHECK_THAT(ran.out + ran.err, !ContainsSubstring(right));
+  behind.world.environment[0] = "LOGIN=wrong-password";
+  const auto before = behind.world.sshd().log().size();
+  ran = behind.run(words);
+  INFO(ran);
+  CHECK(ran.status == 5);
+  CHECK_THAT(ran.err, ContainsSubstring("ssh could not log in on") && ContainsSubstring("password: the secret 'LOGIN' was refused"));
+  CHECK_THAT(ran.out + ran.err, !ContainsSubstring("wrong-password"));
+  const std::string log = behind.world.sshd().log().substr(before);
+  const auto failed = log.find("Failed password");
+  REQUIRE(failed != std::string::npos);
+  CHECK(log.find("Failed password", failed + 1) == std::string::npos);
+}
+
 TEST_CASE("a jump host is not told the recipe's password") {
   if (is_skipped_without_mounts()) return;
   Behind behind;
@@ -74,10 +97,13 @@ TEST_CASE("a jump host is not told the recipe's password") {
   behind.world.write("config", "Host gate\n  HostName " + gate.address() + "\n  Port " + std::to_string(gate.port()) +
                                    "\nHost 127.0.0.1\n  ProxyJump gate\n");
   behind.world.write("known", behind.world.read("known_hosts") + gate.known_hosts_lines(gate.address(), gate.port()));
-  const Ran ran = behind.run({"production", "--set", "ssh.password=LOGIN", "--set", "ssh.config=config", "--set", "ssh.known_hosts_file=known"});
+  const std::string carrier = GENERATE("libssh2", "openssh");
+  CAPTURE(carrier);
+  const Ran ran = behind.run({"production", "--set", "ssh.password=LOGIN", "--set", "ssh.config=config", "--set", "ssh.known_hosts_file=known", "--set",
+                              "ssh.transport=" + carrier});
   INFO(ran);
   CHECK(ran.status == 5);
-  CHECK_THAT(ran.err, ContainsSubstring("gate"));
+  if (carrier == "libssh2") CHECK_THAT(ran.err, ContainsSubstring("gate"));
   CHECK_THAT(gate.log(), ContainsSubstring("Failed publickey"));
   CHECK_THAT(gate.log(), !ContainsSubstring("method password"));
 }

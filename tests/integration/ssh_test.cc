@@ -71,6 +71,15 @@ TEST_CASE("ssh goes to the host that is named, to the primary one, or asks which
   CHECK_THAT(ran.out, ContainsSubstring(live(1) + "\n"));
 }
 
+TEST_CASE("ssh is a shell in the live release where ssh_config has a command of its own for the host") {
+  World world;
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  world.write("config", "Host *\n  RemoteCommand echo mine\n  RequestTTY yes\n");
+  Pty terminal = at_terminal(world, {"ssh", "production", "--set", "ssh.config=config"});
+  check_shell(terminal, (world.host(0) / "releases" / world.host(0).live()).string());
+}
+
 TEST_CASE("ssh trusts no other key than a deploy does, and asks nothing; without a client it says what to install") {
   World world;
   world.write("nobody", "");

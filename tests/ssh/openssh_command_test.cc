@@ -11,7 +11,7 @@ TEST_CASE("the system's ssh is told what the recipe says, and nothing else") {
   Overrides overrides;
   auto argv = openssh_command(overrides, {"web1", 0, ""}, false, "exec x");
   REQUIRE(argv);
-  CHECK(*argv == std::vector<std::string>{"ssh", "-T", "--", "web1", "exec x"});
+  CHECK(*argv == std::vector<std::string>{"ssh", "-T", "-o", "RemoteCommand=none", "--", "web1", "exec x"});
 
   overrides.config = "/srv/shop/ssh config";
   overrides.known_hosts = {"/a b/known", "/50%/known"};
@@ -24,6 +24,7 @@ TEST_CASE("the system's ssh is told what the recipe says, and nothing else") {
   REQUIRE(argv);
   CHECK(*argv == std::vector<std::string>{"ssh",   "-t",
                                           "-F",    "/srv/shop/ssh config",
+                                          "-o",    "RemoteCommand=none",
                                           "-o",    "StrictHostKeyChecking=yes",
                                           "-o",    "UserKnownHostsFile=\"/a b/known\" \"/50%%/known\"",
                                           "-o",    "GlobalKnownHostsFile=/dev/null",
