@@ -1,7 +1,9 @@
 // The built program on a real terminal, with real hosts.
+#include <cstdlib>
 #include <fstream>
 #include <random>
 #include <regex>
+#include <string>
 
 #include "support/catch.h"
 #include "support/farm.h"
@@ -31,9 +33,11 @@ std::string masked(std::string text) {
 
 // ./live in the site's folder is the program as its user has it.
 void install(const World& world) {
+  const char* told = std::getenv("TSAN_OPTIONS");  // by ctest
   world.write(
       "live",
-      "#!/bin/sh\nexec env -i PATH=\"$PATH\" TERM=\"$TERM\" NO_COLOR=\"$NO_COLOR\" HOME=" + world.site().string() +
+      "#!/bin/sh\nexec env -i PATH=\"$PATH\" TERM=\"$TERM\" NO_COLOR=\"$NO_COLOR\" TSAN_OPTIONS='" + std::string(told != nullptr ? told : "") +
+          "' HOME=" + world.site().string() +
           " USER=ada LANG=C.UTF-8 XDG_CACHE_HOME=" + (world / "cache").string() + " " KIRIKAE_DEPLOY " \"$@\"\n",
       0755);
 }
