@@ -16,8 +16,8 @@ constexpr int deepest = 16;  // as for ssh
 // What ssh -G prints with the host's name filled in, or what changes the name itself.
 bool is_about_names(const ConfigLine& line) {
   if (line.directive == "hostname" || line.directive.starts_with("canonical")) return true;
-  const bool expanded = line.directive == "userknownhostsfile" || line.directive == "identityagent" ||
-                        line.directive == "globalknownhostsfile" || line.directive == "revokedhostkeys";
+  const bool expanded = line.directive == "userknownhostsfile" || line.directive == "identityagent" || line.directive == "forwardagent" ||
+                        line.directive == "revokedhostkeys";
   return expanded && line.rest.find('%') != std::string::npos;
 }
 
@@ -31,6 +31,7 @@ void ConfigShape::read(const std::string& path, const std::string& home, int dep
   const auto file = read_local_file(path, longest_file);
   if (!file || depth > deepest) uncertain_ = true;
   if (!file || !*file || uncertain_) return;
+  files_.insert(path);
   bool for_all = true;
   for (const ConfigLine& line : config_lines((*file)->bytes)) {
     if (line.directive == "host") {

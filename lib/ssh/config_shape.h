@@ -2,6 +2,7 @@
 // many hosts and a file that is about others.
 #pragma once
 
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -15,12 +16,14 @@ class ConfigShape {
 
   // No block but those for all hosts speaks of it, and these say nothing that ssh makes of its name. False where that isn't certain.
   [[nodiscard]] bool is_plain(std::string_view name) const;
+  [[nodiscard]] bool has_read(const std::string& file) const { return files_.contains(file); }
 
  private:
   void read(const std::string& path, const std::string& home, int depth);
   void include(const std::vector<std::string>& patterns, const std::string& home, int depth);
 
   bool uncertain_ = false;
+  std::set<std::string> files_;
   std::vector<std::vector<std::string>> blocks_;  // patterns of Host lines that are not for all
 };
 

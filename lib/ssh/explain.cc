@@ -51,6 +51,8 @@ std::vector<SettingLine> explain(const HostSettings& settings, const HostSetting
   add("identity", !overrides.identities.empty(), list(settings.identities), list(usual.identities), false);
   add("IdentitiesOnly", !overrides.identities.empty(), flag(settings.identities_only), flag(usual.identities_only), true);
   add("CertificateFile", false, list(settings.certificates), list(usual.certificates), true);
+  add("PubkeyAcceptedAlgorithms", false, text(settings.key_algorithms), text(usual.key_algorithms), true);
+  add("RequiredRSASize", false, std::to_string(settings.least_rsa_bits), std::to_string(usual.least_rsa_bits), true);
   add("IdentityAgent", false, text(settings.agent_socket), text(usual.agent_socket), false);
   for (const LoginMethod& method : login_methods) {
     const auto is_on = [&](const HostSettings& of) { return flag(std::ranges::find(of.login.off, method.name) == of.login.off.end()); };

@@ -56,6 +56,8 @@ struct HostSettings {
   bool identities_required = false;      // and one that can't be used is an error; they are tried in this order, and nothing else
   bool identities_only = false;          // of the agent's keys only those that are among them
   std::vector<std::string> certificates;
+  std::string key_algorithms;  // what keys may sign with, patterns, comma separated; empty: whatever this program has
+  int least_rsa_bits = 0;      // of keys, and of the host's own
   std::string agent_socket;  // empty: no agent
   LoginRules login;
   // The host may use the agent at this socket; empty: it may, but there is none.

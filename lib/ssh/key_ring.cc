@@ -12,7 +12,10 @@
 
 #include "core/secret.h"
 #include "core/shell_quote.h"
+#include "ssh/certificate.h"
 #include "ssh/key_file.h"
+#include "ssh/known_hosts.h"
+#include "ssh/public_key.h"
 #include "ssh/wire.h"
 
 namespace kirikae::ssh {
@@ -21,6 +24,22 @@ namespace {
 constexpr int passphrase_tries = 3;
 
 Error stays_locked(std::string why) { return Error(ErrorCode::auth, std::move(why)); }
+
+// Why ssh_config keeps a key, or a certificate, from being shown to the host; empty: it doesn't.
+std::string barred(std::string_view blob, const HostSettings& host) {
+  const std::string type = key_type(blob);
+  std::vector<std::string> names = {type};
+  if (constexpr std::string_view rsa = "ssh-rsa"; type.starts_with(rsa)) {
+    names.clear();
+    for (const char* sha2 : {"rsa-sha2-512", "rsa-sha2-256"}) names.push_back(sha2 + type.substr(rsa.size()));
+  }
+  const auto allowed = [&](const std::string& name) { return matches_patterns(host.key_algorithms, name, Letters::as_written); };
+  if (!host.key_algorithms.empty() && std::ranges::none_of(names, allowed)) return "not tried: PubkeyAcceptedAlgorithms of ssh_config leaves it out";
+  if (const int bits = rsa_bits(plain_key(blob)); bits > 0 && bits < host.least_rsa_bits) {
+    return fmt::format("not tried: it has {} bits, and ssh_config wants {} (RequiredRSASize)", bits, host.least_rsa_bits);
+  }
+  return {};
+}
 
 }  // namespace
 
@@ -145,7 +164,12 @@ Result<std::vector<KeyRing::Key>> KeyRing::keys(const HostSettings& host, const 
   std::ranges::copy_if(std::make_move_iterator(files.begin()), std::make_move_iterator(files.end()), std::back_inserter(all), [&](const Key& key) {
     return host.identities_required || (key.agent_ == nullptr && (host.identities_given || !key.file_->file || !key.file_->file->public_only()));
   });
-  return with_certificates(std::move(all), host);
+  all = with_certificates(std::move(all), host);
+  for (Key& key : all) {
+    const std::string& blob = key.certificate_.empty() ? key.blob_ : key.certificate_;
+    if (key.unusable_.empty() && !blob.empty()) key.unusable_ = barred(blob, host);
+  }
+  return all;
 }
 
 const Result<std::optional<UserCertificate>>& KeyRing::certificate(const std::string& path) {
@@ -153,12 +177,13 @@ const Result<std::optional<UserCertificate>>& KeyRing::certificate(const std::st
   return known != certificates_.end() ? known->second : certificates_.emplace(path, read_certificate(path)).first->second;
 }
 
+// As OpenSSH: certificates that somebody named come first, and only where nobody did those beside the keys.
 std::vector<KeyRing::Key> KeyRing::with_certificates(std::vector<Key> keys, const HostSettings& host) {
   const auto now = static_cast<std::uint64_t>(std::time(nullptr));
   std::vector<Key> all;
   const auto add = [&](const Key& key, const std::string& path) {
     const auto& read = certificate(path);
-    if (!read || !*read || (*read)->key_blob != key.blob_) return;
+    if (!key.unusable_.empty() || key.blob_.empty() || !read || !*read || (*read)->key_blob != key.blob_) return;
     Key certified = key;
     certified.label_ = (*read)->label();
     certified.certificate_ = (*read)->blob;
@@ -166,6 +191,7 @@ std::vector<KeyRing::Key> KeyRing::with_certificates(std::vector<Key> keys, cons
     all.push_back(std::move(certified));
   };
   for (const std::string& path : host.certificates) {
+    for (const Key& key : keys) add(key, path);
     const auto& read = certificate(path);
     if (read && *read) continue;
     Key none;
@@ -174,8 +200,7 @@ std::vector<KeyRing::Key> KeyRing::with_certificates(std::vector<Key> keys, cons
     all.push_back(std::move(none));
   }
   for (Key& key : keys) {
-    if (key.unusable_.empty() && !key.blob_.empty()) {
-      for (const std::string& path : host.certificates) add(key, path);
+    if (host.certificates.empty()) {
       for (const std::string& identity : host.identities) add(key, certificate_beside(identity));
     }
     all.push_back(std::move(key));

@@ -41,13 +41,18 @@ std::vector<std::string> split(std::string_view text, char separator) {
   return parts;
 }
 
-// Several paths stand behind one another without quotes, all of them absolute: a piece that is not belongs to the one before.
-std::vector<std::string> paths(std::string_view text) {
+bool is_at_home(std::string_view path) { return path == "~" || path.starts_with("~/"); }
+
+std::string expand_home(std::string path, const LocalUser& self) { return is_at_home(path) ? path.replace(0, 1, self.home) : path; }
+
+// Several paths stand behind one another without quotes, all of them absolute: a piece that is not belongs to the one before. Files of the
+// system keep their `~`, as do all in front of OpenSSH 8.4.
+std::vector<std::string> paths(std::string_view text, const LocalUser& self) {
   std::vector<std::string> all;
   for (std::string& piece : split(text, ' ')) {
     if (piece == "none") continue;
-    if (piece.starts_with('/') || all.empty()) {
-      all.push_back(std::move(piece));
+    if (piece.starts_with('/') || is_at_home(piece) || all.empty()) {
+      all.push_back(expand_home(std::move(piece), self));
     } else {
       all.back() += ' ' + piece;
     }
@@ -98,7 +103,7 @@ Result<std::string> agent_of(const OpenSshAnswer& answer, const LocalUser& self)
   const auto& given = answer.values("identityagent");
   if (given.empty() || given.front() == "SSH_AUTH_SOCK") return self.agent_socket;
   if (given.front() == "none") return std::string();
-  if (!given.front().starts_with('$')) return given.front();
+  if (!given.front().starts_with('$')) return expand_home(given.front(), self);
   const auto found = self.environment.find(given.front().substr(1));
   return found == self.environment.end() ? std::string() : found->second;
 }
@@ -113,14 +118,15 @@ Result<std::optional<std::string>> forwarded_agent(const OpenSshAnswer& answer, 
     const auto found = self.environment.find(given.substr(1));
     return found == self.environment.end() ? std::string() : found->second;
   }
+  if (given.starts_with('/')) return given;  // expanded already
   TRY_ASSIGN(std::string path, expand_path(given, answer, name, self));
   return path;
 }
 
-void host_key_settings(const OpenSshAnswer& answer, HostSettings& settings) {
+void host_key_settings(const OpenSshAnswer& answer, const LocalUser& self, HostSettings& settings) {
   settings.host_key_alias = answer.value("hostkeyalias");
   for (const char* directive : {"userknownhostsfile", "globalknownhostsfile"}) {
-    for (std::string& path : paths(answer.value(directive))) settings.known_hosts.push_back(std::move(path));
+    for (std::string& path : paths(answer.value(directive), self)) settings.known_hosts.push_back(std::move(path));
   }
   const std::string strict = answer.value("stricthostkeychecking");
   settings.accept_new = strict == "accept-new" || strict == "false" || strict == "no" || strict == "off";
@@ -174,7 +180,8 @@ LoginRules login_rules(const OpenSshAnswer& answer) {
 
 Result<void> way_there(const OpenSshAnswer& answer, const std::string& name, HostSettings& settings) {
   if (const std::string jumps = answer.value("proxyjump"); !jumps.empty()) {
-    TRY_ASSIGN(settings.jumps, parse_jumps(jumps));
+    TRY_ASSIGN(const std::string expanded, expand_command(jumps, answer, name));
+    TRY_ASSIGN(settings.jumps, parse_jumps(expanded));
   }
   if (const std::string command = answer.value("proxycommand"); !command.empty()) {
     TRY_ASSIGN(settings.proxy_command, expand_command(command, answer, name));
@@ -241,7 +248,7 @@ Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswe
   }
   settings.port = *port;
   TRY(way_there(answer, name, settings));
-  host_key_settings(answer, settings);
+  host_key_settings(answer, self, settings);
   TRY(user_key_settings(answer, defaults, name, self, settings));
   settings.login = login_rules(answer);
   if (const auto seconds = number(answer.value("connecttimeout")); seconds && *seconds > 0) {
@@ -260,6 +267,10 @@ Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswe
   settings.session_is_set = !answer.value("stdinnull").empty();
   for (const std::string& patterns : answer.values("sendenv")) {
     for (std::string& pattern : split(patterns, ' ')) settings.sent_environment.push_back(std::move(pattern));
+  }
+  settings.key_algorithms = named("pubkeyacceptedalgorithms");
+  if (answer.value("requiredrsasize") != defaults.value("requiredrsasize")) {
+    settings.least_rsa_bits = number(answer.value("requiredrsasize")).value_or(0);
   }
   settings.kex = named("kexalgorithms");
   settings.host_key_algorithms = named("hostkeyalgorithms");
@@ -318,9 +329,7 @@ Result<std::string> expand_path(std::string_view text, const OpenSshAnswer& answ
       default: return std::nullopt;
     }
   };
-  std::string path(text);
-  if (path == "~" || path.starts_with("~/")) path.replace(0, 1, self.home);
-  TRY_ASSIGN(path, expand_variables(path, self));
+  TRY_ASSIGN(const std::string path, expand_variables(expand_home(std::string(text), self), self));
   return expand_tokens(path, tokens);
 }
 

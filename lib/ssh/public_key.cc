@@ -5,6 +5,8 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 
+#include <algorithm>
+#include <bit>
 #include <memory>
 #include <new>
 #include <optional>
@@ -142,6 +144,15 @@ Verdict check_signature(std::string_view key, std::string_view data, std::string
   if (type == "ssh-rsa") return verify_rsa(rsa_key(fields), *algorithm, data, *bytes);
   if (curve != nullptr) return verify_ecdsa(*curve, fields, data, *bytes);
   return verify(ed25519_key(fields), nullptr, data, *bytes);
+}
+
+int rsa_bits(std::string_view key) {
+  WireReader reader(key);
+  if (reader.string() != "ssh-rsa" || !reader.string()) return 0;
+  std::string_view modulus = reader.string().value_or("");
+  modulus.remove_prefix(std::min(modulus.find_first_not_of('\0'), modulus.size()));
+  if (modulus.empty()) return 0;
+  return static_cast<int>((modulus.size() - 1) * 8) + std::bit_width(static_cast<unsigned char>(modulus.front()));
 }
 
 }  // namespace kirikae::ssh

@@ -15,4 +15,7 @@ enum class Verdict {
 // SHA-2. Whether somebody had to touch the security key is not asked, as OpenSSH doesn't of authorities.
 Verdict check_signature(std::string_view key, std::string_view data, std::string_view signature);
 
+// How long an RSA key is, a plain one's blob. 0: it is none.
+int rsa_bits(std::string_view key);
+
 }  // namespace kirikae::ssh

@@ -6,6 +6,7 @@
 
 #include "ssh/certificate.h"
 #include "ssh/new_keys.h"
+#include "ssh/public_key.h"
 #include "ssh/ssh_config.h"
 #include "ssh/wire.h"
 
@@ -87,6 +88,11 @@ Result<std::vector<OpensshStop>> Routes::openssh_stops(const Route& route, const
 
 // A key that is new is on file before anybody logs in.
 Result<void> Routes::verify(const Route& route, const std::string& key) {
+  if (const int bits = rsa_bits(plain_key(key)); bits > 0 && bits < route.host.least_rsa_bits) {
+    return std::unexpected(Error(ErrorCode::host_key, fmt::format("host key of '{}' is an RSA key of {} bits, and ssh_config wants {} (RequiredRSASize)",
+                                                                  route.target.name, bits, route.host.least_rsa_bits),
+                                 "give the host a longer key, or one of another type (ssh-keygen -A makes them), or ask for less in ssh_config"));
+  }
   const std::string& signatures = route.host.ca_signature_algorithms;
   auto verified = route.keys->verify(route.known_as(), route.known_port(), key, signatures);
   if (verified || !route.host.accept_new) return verified;

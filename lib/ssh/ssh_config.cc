@@ -22,16 +22,30 @@ constexpr std::chrono::seconds answer_limit{30};  // a Match block may run a com
 constexpr std::size_t longest_config = 1U << 20U;
 constexpr std::size_t workers = 4;                // ssh -G takes some milliseconds of a processor, and hardly ever waits
 
-// The last line that isn't the general one, which says only that there was an error.
+constexpr std::string_view reading = "debug1: Reading configuration data ";
+
+// The last line that isn't the general one, which says only that there was an error, or what ssh tells of itself.
 std::string complaint_of(const std::string& text) {
   std::string last;
   for (std::string_view rest = text; !rest.empty();) {
     std::string_view line = rest.substr(0, rest.find('\n'));
     rest.remove_prefix(std::min(line.size() + 1, rest.size()));
     if (line.ends_with('\r')) line.remove_suffix(1);
-    if (!line.empty() && line.find("terminating,") == std::string_view::npos) last = line;
+    const bool idle = line.starts_with("debug") || line.starts_with("OpenSSH_") || line.find("terminating,") != std::string_view::npos;
+    if (!line.empty() && !idle) last = line;
   }
   return printable(last, 300);
+}
+
+std::vector<std::string> files_read(std::string_view text) {
+  std::vector<std::string> files;
+  while (!text.empty()) {
+    std::string_view line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (line.ends_with('\r')) line.remove_suffix(1);
+    if (line.starts_with(reading)) files.emplace_back(line.substr(reading.size()));
+  }
+  return files;
 }
 
 bool is_in_path(std::string_view program, const std::map<std::string, std::string>& environment) {
@@ -71,8 +85,7 @@ std::vector<std::string> SshConfig::files(const std::string& file) const {
 
 Result<SshConfig::Answer> SshConfig::ask(const std::string& file, const Wanted& wanted, const Wait& wait) const {
   if (!ssh_is_here_) return read(file, wanted);
-  TRY_ASSIGN(OpenSshAnswer said, ask_ssh(file, wanted, wait));
-  return Answer{std::move(said)};
+  return ask_ssh(file, wanted, wait);
 }
 
 Result<SshConfig::Answer> SshConfig::read(const std::string& file, const Wanted& wanted) const {
@@ -102,15 +115,17 @@ Result<SshConfig::Answer> SshConfig::read(const std::string& file, const Wanted&
   const std::string alias = OpenSshAnswer(text).value("hostname");
   TRY_ASSIGN(const std::string address, alias.empty() ? Result<std::string>(name) : expand_command(alias, raw, wanted.name));
   TRY_ASSIGN(const std::string known_hosts, expand_list(raw.value("userknownhostsfile"), raw, wanted.name, self_));
-  TRY_ASSIGN(const std::string agent, expand_path(raw.value("identityagent"), raw, wanted.name, self_));
   std::string first = "hostname " + address + "\nuserknownhostsfile " + known_hosts + '\n';
-  if (!agent.empty()) first += "identityagent " + agent + '\n';
+  for (const std::string directive : {"identityagent", "forwardagent"}) {
+    TRY_ASSIGN(const std::string agent, expand_path(raw.value(directive), raw, wanted.name, self_));
+    if (!agent.empty()) first += directive + ' ' + agent + '\n';
+  }
   return Answer{OpenSshAnswer(first + text), std::move(skipped)};
 }
 
-Result<OpenSshAnswer> SshConfig::ask_ssh(const std::string& file, const Wanted& wanted, const Wait& wait) const {
+Result<SshConfig::Answer> SshConfig::ask_ssh(const std::string& file, const Wanted& wanted, const Wait& wait) const {
   SubprocessCall call;
-  call.argv = {"ssh", "-T", "-G"};
+  call.argv = {"ssh", "-v", "-T", "-G"};
   if (!file.empty()) call.argv.insert(call.argv.end(), {"-F", file});
   if (wanted.port != 0) call.argv.insert(call.argv.end(), {"-p", std::to_string(wanted.port)});
   if (!wanted.user.empty()) call.argv.insert(call.argv.end(), {"-l", wanted.user});
@@ -129,7 +144,7 @@ Result<OpenSshAnswer> SshConfig::ask_ssh(const std::string& file, const Wanted& 
     return std::unexpected(Error(ErrorCode::connect, fmt::format("ssh_config can't be used: {}", complaint_of(complained)),
                                  "ssh itself stops there too; name another file under 'ssh' in the recipe (config: PATH), or none"));
   }
-  return OpenSshAnswer(said);
+  return Answer{OpenSshAnswer(said), {}, files_read(complained)};
 }
 
 Result<const OpenSshAnswer*> SshConfig::defaults(const Wait& wait) {
@@ -142,12 +157,15 @@ Result<const OpenSshAnswer*> SshConfig::defaults(const Wait& wait) {
 }
 
 Result<SshConfig::Answer> SshConfig::ask_once(const Wanted& wanted, const Wait& wait) {
-  if (!shape_.is_plain(wanted.name)) return ask(overrides_.config, wanted, wait);
+  if (!shape_.is_plain(wanted.name) || shape_is_another_) return ask(overrides_.config, wanted, wait);
   const std::scoped_lock lock(plain_mutex_);  // the others wait for the first one's answer
   const std::pair key{wanted.port, wanted.user};
   auto known = plain_.find(key);
   if (known == plain_.end()) {
     TRY_ASSIGN(Answer answer, ask(overrides_.config, wanted, wait));
+    // An ssh that was built to read other files than the usual ones: each host is asked about by itself.
+    shape_is_another_ = !std::ranges::all_of(answer.files, [&](const std::string& file) { return shape_.has_read(file); });
+    if (shape_is_another_) return answer;
     known = plain_.emplace(key, std::move(answer)).first;
   }
   return Answer{known->second.said.of_name(wanted.name), known->second.skipped};

@@ -1,6 +1,7 @@
 // SshConfig: how each host of a run is reached: what OpenSSH itself says (`ssh -G`), under what the recipe says. Each host is asked about once.
 #pragma once
 
+#include <atomic>
 #include <chrono>
 #include <map>
 #include <mutex>
@@ -51,13 +52,13 @@ class SshConfig {
   [[nodiscard]] const Overrides& overrides() const { return overrides_; }
 
  private:
-  // `skipped`: what was not read of ssh_config.
   struct Answer {
     OpenSshAnswer said;
-    std::vector<std::string> skipped{};
+    std::vector<std::string> skipped{};  // what was not read of ssh_config
+    std::vector<std::string> files{};    // that ssh has read
   };
   Result<Answer> ask(const std::string& file, const Wanted& wanted, const Wait& wait) const;
-  Result<OpenSshAnswer> ask_ssh(const std::string& file, const Wanted& wanted, const Wait& wait) const;
+  Result<Answer> ask_ssh(const std::string& file, const Wanted& wanted, const Wait& wait) const;
   [[nodiscard]] Result<Answer> read(const std::string& file, const Wanted& wanted) const;
   [[nodiscard]] std::string ssh_command(const Wanted& wanted) const;
   Result<HostSettings> find_out(const Wanted& wanted, const Wait& wait);
@@ -69,6 +70,7 @@ class SshConfig {
   const LocalUser self_;
   const bool ssh_is_here_;
   const ConfigShape shape_;
+  std::atomic<bool> shape_is_another_ = false;  // ssh has read files that shape_ hasn't
   std::mutex mutex_;
   std::map<Wanted, HostSettings> known_;
   std::mutex plain_mutex_;

@@ -55,6 +55,20 @@ TEST_CASE("a host that ssh reaches by a name of ssh_config is deployed to by tha
   REQUIRE(world.deploy({"ssh", "production"}).status == 0);  // the system's ssh, with nothing to type
 }
 
+TEST_CASE("a host's RSA key that is shorter than ssh_config wants is refused before anybody logs in") {
+  World world;
+  world.write_app("1");
+  const SshdFixture sshd({.host_keys = {"rsa"}});
+  world.write("ssh_config", fmt::format("Host web1\n  HostName {}\n  Port {}\n  IdentityFile {}\n  UserKnownHostsFile {}\n  RequiredRSASize 16384\n",
+                                        sshd.address(), sshd.port(), SshdFixture::client_key(), sshd.known_hosts()));
+  write_recipe(world, "[web1]");
+  const Ran ran = world.deploy({"check", "production"});
+  INFO(ran);
+  CHECK(ran.status == 5);
+  CHECK_THAT(ran.err, ContainsSubstring("host key of 'web1' is an RSA key of 2048 bits, and ssh_config wants 16384 (RequiredRSASize)"));
+  CHECK_THAT(sshd.log(), !ContainsSubstring("Accepted"));
+}
+
 TEST_CASE("what the recipe says of a host goes before ssh_config") {
   World world;
   world.write_app("1");

@@ -192,6 +192,16 @@ TEST_CASE("the certificate beside a key file, or one that is named, logs in wher
     settings.host.certificates = {moved};
     expect_login(sshd, settings);
   }
+  SECTION("named, before all that the agent has") {
+    const std::string moved = folder / "elsewhere.pub";
+    std::filesystem::rename(certify(file, {"-n", SshdFixture::user()}), moved);
+    std::vector<std::string> others;
+    for (const char* name : {"a1", "a2", "a3", "a4", "a5", "a6"}) others.push_back(key_pair("ed25519", name));
+    const RealAgent agent(folder, others);
+    settings.host.certificates = {moved};
+    settings.host.agent_socket = agent.socket();
+    expect_login(sshd, settings);
+  }
   SECTION("for the agent's key") {
     const std::string moved = folder / "elsewhere.pub";
     std::filesystem::rename(certify(file, {"-n", SshdFixture::user()}), moved);

@@ -178,6 +178,31 @@ TEST_CASE("no more keys are tried than a host allows, and the others are named")
   CHECK(error.hint == "name the right key in the recipe (ssh: identity), and see what ssh says: " + ssh_command(sshd));
 }
 
+TEST_CASE("keys that ssh_config leaves out by their kind or length are not shown to a host") {
+  const TempDir folder;
+  std::vector<std::string> keys;
+  for (const char* name : {"r1", "r2", "r3", "r4", "r5", "r6"}) keys.push_back(key_pair("rsa", name));
+  keys.push_back(key_pair("ed25519", "one"));
+  const RealAgent agent(folder, keys);
+  const SshdFixture sshd;
+  sshd.authorize(public_line("ed25519", "one"));
+  Settings settings;
+  settings.host.agent_socket = agent.socket();
+  SECTION("neither") { CHECK(refused_login(sshd, settings).message.find("not tried any more") != std::string::npos); }
+  SECTION("by their kind") {
+    settings.host.key_algorithms = "ssh-ed25519*,ecdsa-*";
+    expect_login(sshd, settings);
+  }
+  SECTION("by their length") {
+    settings.host.least_rsa_bits = 16384;
+    expect_login(sshd, settings);
+  }
+  SECTION("one that would do") {
+    settings.host.key_algorithms = "rsa-sha2-512";
+    CHECK(refused_login(sshd, settings).message.find("not tried: PubkeyAcceptedAlgorithms of ssh_config leaves it out") != std::string::npos);
+  }
+}
+
 TEST_CASE("a host that allows fewer tries hangs up, which is told as a refusal") {
   const SshdFixture sshd(
       {.host_keys = {"ed25519"}, .config = {"MaxAuthTries 2"}, .login_shell = {}, .home = {}, .environment = {}});

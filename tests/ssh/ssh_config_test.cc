@@ -1,10 +1,8 @@
 // How hosts are reached, as the system's ssh says it.
-#include "ssh/ssh_config.h"
-
 #include <chrono>
-#include <cstdlib>
 
 #include "ssh/config_reader.h"
+#include "ssh/ssh_config_support.h"
 #include "support/catch.h"
 #include "support/never.h"
 #include "support/process.h"
@@ -12,16 +10,6 @@
 
 namespace kirikae::ssh {
 namespace {
-
-using test::TempDir;
-using Names = std::vector<std::string>;
-
-const LocalUser ada{"/lab/ada", "ada", "laptop.example.org", "/run/agent", {{"KEYS", "/keys"}, {"PATH", "/usr/bin:/bin"}}};
-
-SshConfig config_of(const TempDir& folder, const std::string& text, Overrides overrides = {}) {
-  overrides.config = folder.write("ssh config", text);
-  return {std::move(overrides), ada};
-}
 
 HostSettings settings_of(const TempDir& folder, const std::string& text, const std::string& name = "web",
                          const Overrides& overrides = {}) {
@@ -139,6 +127,8 @@ TEST_CASE("jump hosts and proxy commands are read with their tokens") {
   const HostSettings host = settings_of(folder, "ProxyJump ada@gate:2200,ssh://inner,[fe80::1]:23\n");
   CHECK(host.jumps == std::vector<Hop>{{"gate", 2200, "ada"}, {"inner", 0, ""}, {"fe80::1", 23, ""}});
   CHECK(settings_of(folder, "ProxyJump none\n").jumps.empty());
+  CHECK(settings_of(folder, "Host web\n  HostName web.eu\n  User ada\n  ProxyJump %r@gate-%n.%h:2200\n").jumps ==
+        std::vector<Hop>{{"gate-web.web.eu", 2200, "ada"}});
   CHECK(settings_of(folder, "Host web\n HostName 10.0.0.1\n Port 23\n User u\n ProxyCommand nc -x 'p%%' %h %p %n %r\n").proxy_command ==
         "nc -x 'p%' 10.0.0.1 23 web u");
 }
@@ -158,11 +148,27 @@ TEST_CASE("the values none and SSH_AUTH_SOCK mean what they mean to ssh") {
   CHECK(none.known_hosts.front() == "/etc/ssh/ssh_known_hosts");
   CHECK(settings_of(folder, "IdentityAgent SSH_AUTH_SOCK\n").agent_socket == "/run/agent");
   CHECK(settings_of(folder, "IdentityAgent $KEYS\n").agent_socket == "/keys");
+  CHECK(settings_of(folder, "ForwardAgent /agents/%n/%%\n").forward_agent == "/agents/web/%");
   CHECK_FALSE(settings_of(folder, "ForwardAgent no\n").forward_agent);
   CHECK(settings_of(folder, "ForwardAgent yes\n").forward_agent == "/run/agent");
   CHECK(settings_of(folder, "ForwardAgent yes\nIdentityAgent none\n").forward_agent == "");
   CHECK(settings_of(folder, "ForwardAgent $KEYS\n").forward_agent == "/keys");
   CHECK(settings_of(folder, "ForwardAgent /run/%r\n").forward_agent.value_or("").starts_with("/run/"));
+}
+
+TEST_CASE("the system's known_hosts files may lie at home, too, and those behind them count") {
+  const TempDir folder;
+  const HostSettings host = settings_of(folder, "UserKnownHostsFile /a\nGlobalKnownHostsFile /etc/known ~/corp ~/\"b c\" /d\n");
+  CHECK(host.known_hosts == Names{"/a", "/etc/known", "/lab/ada/corp", "/lab/ada/b c", "/d"});
+}
+
+TEST_CASE("what keys may be like is read of ssh_config") {
+  const TempDir folder;
+  CHECK(settings_of(folder, "User u\n").key_algorithms.empty());
+  CHECK(settings_of(folder, "User u\n").least_rsa_bits == 0);
+  const HostSettings host = settings_of(folder, "PubkeyAcceptedAlgorithms rsa-sha2-512,ssh-ed25519\nRequiredRSASize 3072\n");
+  CHECK(host.key_algorithms == "rsa-sha2-512,ssh-ed25519");
+  CHECK(host.least_rsa_bits == 3072);
 }
 
 TEST_CASE("a laxer rule for host keys is accept-new at most, and said") {
@@ -333,81 +339,6 @@ TEST_CASE("without an ssh program ssh_config is read here, and what was passed o
   CHECK(none.of({"web", 0, ""}, {})->user == "ada");
   SshConfig gone({.config = folder / "gone"}, without_ssh(folder));
   CHECK(gone.of({"web", 0, ""}, {}).error().message == "ssh_config can't be used: '" + (folder / "gone") + "' does not exist");
-}
-
-namespace {
-
-// `ssh` notes how often it is called, for as long as this lives.
-class CountedSsh {
- public:
-  explicit CountedSsh(const TempDir& folder) : calls_(folder / "calls"), path_(std::getenv("PATH")) {
-    folder.write("bin/ssh", "#!/bin/sh\necho \"$*\" >>" + calls_ + "\nPATH=" + path_ + " exec ssh \"$@\"\n", 0755);
-    ::setenv("PATH", (folder / "bin:" + path_).c_str(), 1);
-  }
-  ~CountedSsh() { ::setenv("PATH", path_.c_str(), 1); }
-  CountedSsh(const CountedSsh&) = delete;
-  CountedSsh& operator=(const CountedSsh&) = delete;
-  // Without the one about ssh's defaults.
-  [[nodiscard]] int calls() const {
-    return std::stoi(test::run_program({"sh", "-c", "grep -c -v localhost \"$1\" || :", "sh", calls_}).output);
-  }
-
- private:
-  std::string calls_, path_;
-};
-
-std::vector<SshConfig::Wanted> names(int count) {
-  std::vector<SshConfig::Wanted> all;
-  for (int i = 0; i < count; ++i) all.push_back({"App" + std::to_string(i), 0, ""});
-  return all;
-}
-
-}  // namespace
-
-TEST_CASE("hosts that ssh_config doesn't tell apart are asked about once") {
-  const TempDir folder;
-  const CountedSsh ssh(folder);
-  SshConfig config = config_of(folder, "Host db github.com app*\n  HostName %h.example.com\nHost *\n  User deploy\n  IdentityFile ~/%h\n  ControlPath ~/%C\n");
-  const auto all = config.of(names(20), {});
-  for (int i = 0; i < 20; ++i) {
-    REQUIRE(all[static_cast<std::size_t>(i)]);
-    const HostSettings& host = *all[static_cast<std::size_t>(i)];
-    CHECK(host.address == "app" + std::to_string(i));
-    CHECK(host.user == "deploy");
-    CHECK(host.identities == Names{"/lab/ada/app" + std::to_string(i)});
-    CHECK(host.command.ends_with(" App" + std::to_string(i)));
-  }
-  CHECK(ssh.calls() == 1);
-  CHECK(config.of({"db", 0, ""}, {})->address == "db.example.com");
-  CHECK(config.of({"App1", 23, ""}, {})->port == 23);
-  CHECK(ssh.calls() == 3);
-}
-
-TEST_CASE("hosts that ssh_config may tell apart are asked about one by one") {
-  const TempDir folder;
-  const std::string text = GENERATE(as<std::string>(), "Host App?\n  User u\nHost *\n  Port 23\n", "Match user nobody\n  Port 23\n",
-                                         "HostName %h.example.com\n", "UserKnownHostsFile ~/hosts/%h\n", "CanonicalizeHostname yes\n",
-                                         "IdentityAgent ~/agents/%n\n", "Host * !App9\n  User u\n", "HOST\t\"App*\"\n  User u\n",
-                                         "Host x\n  Include ${KEYS}\n");
-  INFO(text);
-  const CountedSsh ssh(folder);
-  SshConfig config = config_of(folder, text);
-  for (const auto& settings : config.of(names(3), {})) {
-    INFO((settings ? "" : to_text(settings.error())));
-    CHECK(settings);
-  }
-  CHECK(ssh.calls() == 3);
-}
-
-TEST_CASE("an included file's blocks count, whatever folder it is in") {
-  const TempDir folder;
-  folder.write("more/one", "Host app1\n  User one\n");
-  const CountedSsh ssh(folder);
-  SshConfig config = config_of(folder, "Include " + (folder / "more/*") + "\nHost *\n  User all\n");
-  const auto all = config.of({{"app1", 0, ""}, {"app2", 0, ""}, {"app3", 0, ""}}, {});
-  CHECK(all[0]->user == "one");
-  CHECK(all[1]->user == "all");
-  CHECK(ssh.calls() == 2);
 }
 
 }  // namespace kirikae::ssh
