@@ -6,11 +6,13 @@
 
 #include <array>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <mutex>
 #include <system_error>
 #include <utility>
 
+#include "core/deadline.h"
 #include "event/outcome.h"
 #include "ui/terminal.h"
 
@@ -23,6 +25,9 @@ sigset_t watched() {
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGTSTP}) sigaddset(&set, signal);
   return set;
 }
+
+// A wrapper hands the ^C on that the terminal has given us, too: what comes this soon is the same wish.
+constexpr std::chrono::milliseconds same_wish{200};
 
 std::mutex drawer_mutex;
 Drawer* drawer = nullptr;  // under drawer_mutex
@@ -74,7 +79,18 @@ void Signals::give_back() {
   pthread_sigmask(SIG_UNBLOCK, &set, nullptr);
 }
 
+void Signals::stop_at_once() {
+  const std::scoped_lock lock(drawer_mutex);
+  if (drawer != nullptr) drawer->freeze_();
+  ui::restore_terminal();
+  ui::write_all(STDERR_FILENO,
+                "\nerror: stopped at once: hosts may be in the middle of a step\n  'deploy releases STAGE' shows "
+                "where they stand\n");
+  ::_exit(event::exit_code(event::Outcome::interrupted));
+}
+
 void Signals::watch() {
+  Deadline until_another = Deadline::never();
   for (;;) {
     std::array<pollfd, 2> fds = {pollfd{fd_.get(), POLLIN, 0}, pollfd{end_.fd(), POLLIN, 0}};
     if (::poll(fds.data(), fds.size(), -1) < 0 && errno != EINTR) return;
@@ -83,14 +99,11 @@ void Signals::watch() {
     if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) continue;
     if (info.ssi_signo == SIGTSTP) {
       sleep_until_continued();
-    } else if (!stop_.request_stop()) {
-      const std::scoped_lock lock(drawer_mutex);
-      if (drawer != nullptr) drawer->freeze_();
-      ui::restore_terminal();
-      ui::write_all(STDERR_FILENO,
-                    "\nerror: stopped at once: hosts may be in the middle of a step\n  'deploy releases STAGE' shows "
-                    "where they stand\n");
-      ::_exit(event::exit_code(event::Outcome::interrupted));
+    } else if (!stop_.stop_requested()) {
+      until_another = Deadline::in(same_wish);
+      stop_.request_stop();
+    } else if (info.ssi_signo != SIGHUP && until_another.passed()) {  // a terminal that is closed says HUP twice
+      stop_at_once();
     }
   }
 }

@@ -1,5 +1,5 @@
-// Signals: turns SIGINT, SIGTERM and SIGHUP into a stop request. The first asks; the second ends the program on the
-// spot. SIGTSTP (^Z) stops it with the terminal as it was found.
+// Signals: turns SIGINT, SIGTERM and SIGHUP into a stop request. The first asks; another SIGINT or SIGTERM, 200 ms later or more, ends the
+// program on the spot. SIGTSTP (^Z) stops it with the terminal as it was found.
 #pragma once
 
 #include <functional>
@@ -29,6 +29,7 @@ class Signals {
  private:
   void watch();
   static void sleep_until_continued();
+  [[noreturn]] static void stop_at_once();
 
   std::stop_source stop_;
   Fd fd_;

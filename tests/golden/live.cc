@@ -31,6 +31,13 @@ std::string masked(std::string text) {
   return text;
 }
 
+// How long the run has taken, as the screen says.
+double seconds_shown(const Tmux& screen) {
+  const std::string text = screen.text();
+  std::smatch found;
+  return std::regex_search(text, found, std::regex("release [0-9]{14}  ([0-9.]+) s")) ? std::stod(found[1]) : 0;
+}
+
 // ./live in the site's folder is the program as its user has it.
 void install(const World& world) {
   const char* told = std::getenv("TSAN_OPTIONS");  // by ctest
@@ -157,6 +164,9 @@ TEST_CASE("the second ^C leaves what was last known on the screen, and the curso
   screen.type({"C-c"});
   REQUIRE(screen.shows("stopping: "));
   CHECK_FALSE(screen.cursor_shown());
+  // Within 200 ms of the first it would count as the same.
+  const double stopping = seconds_shown(screen);
+  REQUIRE(screen.becomes([&](const Tmux& now) { return seconds_shown(now) > stopping + 0.25; }));
   screen.type({"C-c"});
   REQUIRE(screen.shows("ended with 130"));
   CHECK(screen.cursor_shown());

@@ -68,9 +68,9 @@ class Pty {
     if (::write(master_.get(), keys.data(), keys.size()) != static_cast<ssize_t>(keys.size()))
       throw std::runtime_error("the terminal takes no keys");
   }
-  // Reads until the screen has said it. False: not within ten seconds.
-  bool says(const std::string& text) {
-    const auto deadline = Deadline::in(std::chrono::seconds(10));
+  // Reads until the screen has said it. False: not within `patience`.
+  bool says(const std::string& text, std::chrono::milliseconds patience = std::chrono::seconds(10)) {
+    const auto deadline = Deadline::in(patience);
     while (output_.find(text) == std::string::npos) {
       if (deadline.passed()) return false;
       read_some(50);

@@ -96,7 +96,7 @@ TEST_CASE("a signal while hosts are asked is exit 130, and no host is touched") 
   REQUIRE(world.host(0).untouched());
 }
 
-TEST_CASE("a signal during after_publish takes every host back, with its hooks, and is exit 130") {
+TEST_CASE("a signal during after_publish takes every host back, with its hooks, and is exit 130; so do two, where the second is HUP") {
   World world({.hosts = 2});
   world.write_app("1");
   REQUIRE(world.deploy({"production"}).status == 0);
@@ -106,9 +106,17 @@ TEST_CASE("a signal during after_publish takes every host back, with its hooks, 
       "tasks:\n  wait: 'if [ \"$DEPLOY_ACTION\" = undo ]; then echo \"$RELEASE\" >\"$SHARED_PATH/back\"; exit 0; fi; echo "
       "$$ >\"$SHARED_PATH/pid.new\"; mv \"$SHARED_PATH/pid.new\" \"$SHARED_PATH/pid\"; sleep 300; sleep 300'\n"
       "hooks: {after_publish: wait}\n");
+  struct Signals {
+    int first, second;  // 0: there is no second one
+  };
+  const auto signals = GENERATE(Signals{SIGINT, 0}, Signals{SIGTERM, 0}, Signals{SIGHUP, SIGHUP}, Signals{SIGTERM, SIGHUP});
   Running running = world.start({"production"});
   const auto hooks = wait_for_hooks(world);
-  running.signal(GENERATE(SIGINT, SIGTERM));
+  running.signal(signals.first);
+  if (signals.second != 0) {
+    REQUIRE(eventually([&] { return running.err().find("stopping: ") != std::string::npos; }));
+    running.signal(signals.second);
+  }
   const Ran ran = running.wait();
   INFO(ran);
   REQUIRE(ran.status == 130);
@@ -133,10 +141,15 @@ TEST_CASE("a second signal stops at once, even if the hook doesn't want to end; 
   const auto hooks = wait_for_hooks(world);
   running.signal(SIGINT);
   REQUIRE(eventually([&] { return running.err().find("second signal") != std::string::npos; }));
-  running.signal(SIGINT);
+  // What comes within 200 ms of the first counts as the same.
+  REQUIRE(eventually([&] {
+    running.signal(SIGINT);
+    return running.has_ended();
+  }));
   const Ran ran = running.wait();
   INFO(ran);
   REQUIRE(ran.status == 130);
+  REQUIRE_THAT(ran.err, ContainsSubstring("stopped at once"));
   REQUIRE(all_gone(hooks));
   REQUIRE(world.host(0).live().empty());
   REQUIRE(world.broken_invariants(true).empty());

@@ -143,7 +143,7 @@ void signal_client(const std::string& name) {
   if (pid <= 1) return;
   ::kill(static_cast<pid_t>(pid), signals.at(name));
   if (name != "int-twice") return;
-  std::this_thread::sleep_for(std::chrono::milliseconds(300));
+  std::this_thread::sleep_for(std::chrono::milliseconds(500));  // within 200 it would count as the first
   ::kill(static_cast<pid_t>(pid), SIGINT);
 }
 
