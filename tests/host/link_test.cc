@@ -57,6 +57,30 @@ TEST_CASE("Shared directories are made on first use, and seeded once from what t
   CHECK(disk.read("releases/" + id2 + "/log/seed.txt") == "first\n");
 }
 
+TEST_CASE("A shared directory gets its first content whole or not at all, also where shared/ lies on another file system") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Linking one(shell);
+  auto& disk = one.site.disk;
+  one.site.receive(id1, {{"public/log/first", "x"}, {"public/log/second", "x"}});
+  host::Command link = host::link(one.site.layout(), Site::info(id1), {"public/log"}, {}, {});
+  const std::string text = link.text;
+  // That one is full when the first of two files has come, be it by mv, which copies between file systems, or by cp.
+  const std::string full = GENERATE(
+      R"(mv() { case $1 in "$kk_shared"/*) command mv "$@" ;; *) mkdir "$2" && cp "$1/first" "$2" && false ;; esac; })",
+      R"(kk_copy() { mkdir "$2" && cp "$1/first" "$2" && false; })");
+  INFO(full);
+  disk.write("srv/app/shared/public/.kirikae-seed.a1b2c3d4/new/first", "of a run that died");
+  link.text = full + "\n" + text;
+  const auto ended = one.site.control.run(link);
+  INFO(ended);
+  CHECK(disk.list("shared/public") == (ended.status == 0 ? std::vector<std::string>{"log"} : std::vector<std::string>{}));
+  link.text = text;
+  REQUIRE(one.site.control.run(link).status == 0);
+  CHECK(disk.list("shared/public/log") == std::vector<std::string>{"first", "second"});
+  CHECK(disk.list("shared/public") == std::vector<std::string>{"log"});
+}
+
 TEST_CASE("A nested shared directory is seeded inside of one that was there before") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
