@@ -72,7 +72,7 @@ event::Report Run::carry_out(const plan::Plan& plan, const OpenedHosts& opened, 
 }
 
 // For the way back: the host has some time to answer again. What refuses connections now, or breaks them, may do so because it is busy
-// or starts again.
+// or starts again; and a run that waits for the lock of several hosts holds one's for a moment.
 Result<std::unique_ptr<ssh::Transport>> Run::reconnect(std::size_t index) const {
   constexpr std::chrono::milliseconds first_pause{250}, longest_pause{4000};
   const Deadline patience = Deadline::in(with_.reach_again), until = Deadline::in(with_.reach_again + std::chrono::seconds(30));
@@ -80,10 +80,12 @@ Result<std::unique_ptr<ssh::Transport>> Run::reconnect(std::size_t index) const 
     auto transport = connect_anew(index, until);
     if (transport) return transport;
     const ErrorCode code = transport.error().code;
-    const bool may_pass = code == ErrorCode::connect || code == ErrorCode::lost || code == ErrorCode::timeout;
+    const bool is_locked = code == ErrorCode::locked;
+    const bool may_pass = is_locked || code == ErrorCode::connect || code == ErrorCode::lost || code == ErrorCode::timeout;
     if (!may_pass || patience.passed()) return transport;
     if (pause == first_pause) {
-      emit_(event::Warning{request_.hosts[index].name, fmt::format("it can't be reached to be taken back, and is tried again for {:.0f} s: {}",
+      emit_(event::Warning{request_.hosts[index].name, fmt::format("it can't be {} to be taken back, and is tried again for {:.0f} s: {}",
+                                                                   is_locked ? "locked" : "reached",
                                                                    std::chrono::duration<double>(with_.reach_again).count(),
                                                                    transport.error().message)});
     }

@@ -114,6 +114,22 @@ TEST_CASE("a host that is lost in the switch is asked over a new connection, and
   CHECK(has(world.text_of(1, "facts", 2), "kk_lock\n"));
 }
 
+TEST_CASE("a host whose lock another run holds for a moment is tried again for its way back, and not for ever") {
+  UndoWorld world(2);
+  const bool for_a_moment = GENERATE(true, false);
+  world.reach_again = for_a_moment ? std::chrono::seconds(20) : std::chrono::milliseconds(300);
+  world.hosts[1]->answer_once("publish", {.lose = true});
+  const FakeAnswer taken = {.exit = {3, ""}, .out = "lock_by=bob@laptop\nlock_what=deploy production\n"};
+  world.last_at(1, "publish", [&] {
+    if (!for_a_moment) return world.hosts[1]->answer("facts", taken);
+    for (int i = 0; i < 2; ++i) world.hosts[1]->answer_once("facts", taken);
+  });
+  const auto report = world.deploy();
+  CHECK(report.outcome == (for_a_moment ? Outcome::rolled_back : Outcome::partial));
+  CHECK(report.hosts[1].end == (for_a_moment ? HostEnd::undone : HostEnd::unknown));
+  CHECK(has(warnings(world), "web2: it can't be locked to be taken back, and is tried again for "));
+}
+
 TEST_CASE("a host that is lost on its way back is reached once more; each part of the way may be done twice") {
   const std::string command = GENERATE("publish", "task restart", "settle");
   INFO(command);
