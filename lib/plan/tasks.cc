@@ -85,16 +85,21 @@ Error nowhere_to_run(const recipe::Task& task, const std::string& hook) {
   return error;
 }
 
-}  // namespace
-
-std::vector<std::size_t> hosts_of(const recipe::Task& task, const std::vector<PlannedHost>& hosts) {
+template <class TakesPart>
+std::vector<std::size_t> hosts_of(const recipe::Task& task, const std::vector<PlannedHost>& hosts, TakesPart takes_part) {
   std::vector<std::size_t> matching;
   for (std::size_t i = 0; i < hosts.size(); ++i) {
-    if (hosts[i].host.has_any_role(task.roles)) matching.push_back(i);
+    if (hosts[i].host.has_any_role(task.roles) && takes_part(hosts[i])) matching.push_back(i);
   }
   if (!task.once || matching.empty()) return matching;
   const auto primary = std::find_if(matching.begin(), matching.end(), [&](std::size_t i) { return hosts[i].host.primary; });
   return {primary == matching.end() ? matching.front() : *primary};
+}
+
+}  // namespace
+
+std::vector<std::size_t> hosts_of(const recipe::Task& task, const std::vector<PlannedHost>& hosts) {
+  return hosts_of(task, hosts, [](const PlannedHost&) { return true; });
 }
 
 Result<std::vector<Round>> hook_rounds(const TaskScene& scene, recipe::HookPoint point, event::Phase phase) {
@@ -117,9 +122,11 @@ std::optional<Round> task_round(const TaskScene& scene, const recipe::Task& task
     round.local = local_task(scene, task);
     return round;
   }
-  for (const std::size_t i : hosts_of(task, scene.hosts)) {
+  const auto takes_part = [&](const PlannedHost& host) {
+    return !host.already && (scene.place != TaskScene::Place::before || !host.facts.live.empty());
+  };
+  for (const std::size_t i : hosts_of(task, scene.hosts, takes_part)) {
     const PlannedHost& host = scene.hosts[i];
-    if (host.already || (scene.place == TaskScene::Place::before && host.facts.live.empty())) continue;
     RunTask step{task.name, task.run, folder_of(scene, task, host), environment_of(scene, &host), task.timeout,
                  task.become, task.become_password.empty() ? scene.recipe.become_password : task.become_password, task.pty};
     round.hosts.push_back({i, {std::move(step)}});

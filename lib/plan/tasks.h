@@ -23,7 +23,7 @@ struct TaskScene {
 };
 
 // One round for each task of the hook point, in the recipe's order: every host has finished a task before the next one begins.
-// Hosts with `already` are left out. Errors (usage): a `once` task that no selected host may run.
+// Hosts with `already` are left out, and a `once` task takes one of the others. Errors (usage): a `once` task that no selected host may run.
 Result<std::vector<Round>> hook_rounds(const TaskScene& scene, recipe::HookPoint point, event::Phase phase);
 
 // The same for one task by itself. None: no host has a role of it, or a release to run it in.

@@ -45,7 +45,8 @@ constexpr Key task_keys[] = {
     {.name = "once",
      .type = Type::flag,
      .fallback = "false",
-     .summary = "On one host only: the primary one that the roles leave, else the first in the recipe's order.",
+     .summary = "On one host only: the primary one that the roles leave, else the first in the recipe's order. Passed over are hosts that take "
+                "no part, as those that run a rollback's target already.",
      .example = "once: true"},
     {.name = "local",
      .type = Type::flag,

@@ -53,6 +53,33 @@ TEST_CASE("a rollback to a newer release clears its mark and condemns nothing") 
   CHECK(plan::revisions_line(settle.entry) == "ann rolled back to release 20261122000000");
 }
 
+TEST_CASE("a task that runs once takes a host that takes part: not one that runs the target already, nor, on the way back, one that ran nothing") {
+  auto recipe = shop_recipe();
+  recipe.tasks.at("restart").once = true;
+  const std::vector<release::ReleaseOnHost> both = {good("20261121000000"), good("20261122000000")};
+  const auto hosts_with = [](const std::vector<plan::Round>& rounds) {
+    std::vector<std::size_t> hosts;
+    for (const auto& round : rounds) {
+      for (const auto& work : round.hosts) {
+        if (std::holds_alternative<plan::RunTask>(work.steps.front())) hosts.push_back(work.host);
+      }
+    }
+    return hosts;
+  };
+  auto there = a_host("app1", {"app"}, "20261121000000", both);
+  there.host.primary = true;
+  auto plan = plan::build_rollback({recipe, {there, a_host("app2", {"app"}, "20261122000000", both), a_host("app3", {"app"}, "20261122000000", both)},
+                                    now, std::nullopt, "ann@laptop"});
+  REQUIRE(plan);
+  CHECK(hosts_with(plan->rounds) == std::vector<std::size_t>{1});
+  CHECK(hosts_with(plan->undo) == std::vector<std::size_t>{1});
+  plan = plan::build_rollback({recipe, {a_host("app1", {"app"}, {}, both), a_host("app2", {"app"}, "20261122000000", both)}, now,
+                               std::string("20261121000000"), "ann@laptop"});
+  REQUIRE(plan);
+  CHECK(hosts_with(plan->rounds) == std::vector<std::size_t>{0});
+  CHECK(hosts_with(plan->undo) == std::vector<std::size_t>{1});
+}
+
 TEST_CASE("the releases of many hosts are one table, newest first") {
   auto bad = good("20261122000000");
   bad.state = release::State::bad;
