@@ -39,6 +39,7 @@ Step settle(const RollbackInput& input, const Plan& plan, const PlannedHost& hos
   if (there && left > plan.release) settle.marks.emplace_back(left, release::State::bad);
   settle.entry = {input.now,       plan.action,   plan.application,    plan.stage, plan.release,
                   host.facts.live, plan.revision, input.operator_name, "good"};
+  settle.ends_rollback = true;
   return settle;
 }
 

@@ -30,6 +30,7 @@ Step settle(const Plan& plan, const release::Facts& facts, std::int64_t now, con
   }
   settle.entry = {now,        plan.action,   plan.application, plan.stage, plan.release,
                   facts.live, plan.revision, operator_name,    "undone"};
+  settle.ends_rollback = plan.action == "rollback" || !facts.unsettled.empty();
   return settle;
 }
 
@@ -40,7 +41,8 @@ Result<std::vector<Round>> build_undo(const recipe::Recipe& recipe, const Plan& 
   std::vector<Round> rounds;
   rounds.push_back(on_changing_hosts(plan, [&](const release::Facts& facts) -> Step {
     if (facts.live.empty()) return Unpublish{plan.release, facts.current_target};
-    return Publish{facts.live, plan.release};
+    // What an earlier rollback has left undone there is so again, until the tasks have gone well.
+    return Publish{facts.live, plan.release, facts.unsettled};
   }));
   TaskScene scene{recipe, plan.layout, "undo", plan.release, plan.hosts};
   scene.place = TaskScene::Place::before;

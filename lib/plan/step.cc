@@ -74,7 +74,7 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
             entry.revision = values.revision;
             commands.push_back(host::log(layout, json_line(entry), revisions_line(entry)));
             // Last: until then the next rollback does it again.
-            if (entry.action == "rollback") commands.push_back(host::end_rollback(layout));
+            if (s.ends_rollback) commands.push_back(host::end_rollback(layout));
             return host::joined("settle", commands);
           },
           [&](const Prune& s) { return host::prune(layout, s.ids); },

@@ -73,6 +73,7 @@ struct Unpublish {  // `current` as it was before there was a release of ours
 struct Settle {  // the records after a switch, and the audit lines
   std::vector<std::pair<std::string, release::State>> marks;  // release id, its new state
   LogEntry entry;
+  bool ends_rollback = false;  // its note goes
 };
 struct Prune {
   std::vector<std::string> ids;

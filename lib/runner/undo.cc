@@ -68,8 +68,12 @@ void Runner::undo_round(const plan::Round& round, const Reconnect& reconnect) {
   group_.run(hosts, [&](std::size_t index, Station& station) {
     const auto work = std::find_if(needed.hosts.begin(), needed.hosts.end(), [&](const auto& w) { return w.host == index; });
     const plan::Step& step = work->steps.front();
-    auto done = undo_step(index, limited(step), station, reconnect);
     HostRun& run = state_.hosts[index];
+    plan::Step bounded = limited(step);
+    // A rollback that had died there before still has its tasks to do.
+    auto* const settle = std::get_if<plan::Settle>(&bounded);
+    if (settle != nullptr && run.undone == Undone::link_only && !plan_.hosts[index].facts.unsettled.empty()) settle->ends_rollback = false;
+    auto done = undo_step(index, bounded, station, reconnect);
     if (done && restores_current(step)) run.undone = Undone::yes;
     if (done) return;
     if (std::holds_alternative<plan::Settle>(step)) {

@@ -1,65 +1,14 @@
 // The way back: what every host is told, and what is reported, when something fails from the switch on.
 #include <algorithm>
 
-#include "run_world.h"
 #include "support/catch.h"
-#include "support/process.h"
+#include "undo_world.h"
 
 using namespace kirikae;
 using namespace kirikae::test;
 using event::HostEnd;
 using event::Outcome;
 using recipe::HookPoint;
-
-namespace {
-
-using Names = std::vector<std::string>;
-
-struct UndoWorld : RunWorld {
-  explicit UndoWorld(int count) : RunWorld(count) { hook(HookPoint::after_publish, "restart"); }
-
-  // What a host was told from its n-th command `first` on.
-  [[nodiscard]] Names told_from(std::size_t host, const std::string& first, int nth = 1) const {
-    const Names names = hosts[host]->names();
-    auto at = names.begin();
-    for (; at != names.end(); ++at) {
-      if (*at == first && --nth == 0) break;
-    }
-    return {at, names.end()};
-  }
-  [[nodiscard]] std::string text_of(std::size_t host, const std::string& command, int nth) const {
-    for (const auto& call : hosts[host]->calls()) {
-      if (call.name == command && --nth == 0) return call.text;
-    }
-    return {};
-  }
-  // `host` begins `command` when the others have, and then `what` happens.
-  void last_at(std::size_t host, const std::string& command, const std::function<void()>& what = [] {}) {
-    hosts[host]->before_each([this, command, what](const FakeCall& call) {
-      if (call.name != command) return;
-      for (std::size_t i = 0; i < hosts.size(); ++i) eventually([&] { return was_told(i, command); });
-      what();
-    });
-  }
-};
-
-// How many hosts failed on the way back, as those who watch are told.
-int failed_in_undo(const RunWorld& world) {
-  for (const auto& finished : world.events.all<event::PhaseFinished>()) {
-    if (finished.phase == event::Phase::undo) return finished.failed_hosts;
-  }
-  return -1;
-}
-
-std::string warnings(const RunWorld& world) {
-  std::string text;
-  for (const auto& warning : world.events.all<event::Warning>()) text += warning.host + ": " + warning.text + '\n';
-  return text;
-}
-
-bool has(const std::string& text, const std::string& part) { return text.find(part) != std::string::npos; }
-
-}  // namespace
 
 TEST_CASE("a switch that fails on one host takes the others back, tasks and records too") {
   UndoWorld world(3);
@@ -114,22 +63,6 @@ TEST_CASE("a host that is lost in the switch is asked over a new connection, and
   CHECK(has(world.text_of(1, "facts", 2), "kk_lock\n"));
 }
 
-TEST_CASE("a host whose lock another run holds for a moment is tried again for its way back, and not for ever") {
-  UndoWorld world(2);
-  const bool for_a_moment = GENERATE(true, false);
-  world.reach_again = for_a_moment ? std::chrono::seconds(20) : std::chrono::milliseconds(300);
-  world.hosts[1]->answer_once("publish", {.lose = true});
-  const FakeAnswer taken = {.exit = {3, ""}, .out = "lock_by=bob@laptop\nlock_what=deploy production\n"};
-  world.last_at(1, "publish", [&] {
-    if (!for_a_moment) return world.hosts[1]->answer("facts", taken);
-    for (int i = 0; i < 2; ++i) world.hosts[1]->answer_once("facts", taken);
-  });
-  const auto report = world.deploy();
-  CHECK(report.outcome == (for_a_moment ? Outcome::rolled_back : Outcome::partial));
-  CHECK(report.hosts[1].end == (for_a_moment ? HostEnd::undone : HostEnd::unknown));
-  CHECK(has(warnings(world), "web2: it can't be locked to be taken back, and is tried again for "));
-}
-
 TEST_CASE("a host that is lost on its way back is reached once more; each part of the way may be done twice") {
   const std::string command = GENERATE("publish", "task restart", "settle");
   INFO(command);
@@ -179,6 +112,22 @@ TEST_CASE("a host that refuses to be connected for its way back is tried again f
   CHECK(std::count_if(warnings.begin(), warnings.end(), [](const auto& w) {
           return w.host == "web2" && w.text == "it can't be reached to be taken back, and is tried again for 20 s: connection refused";
         }) == 1);
+}
+
+TEST_CASE("a host whose lock another run holds for a moment is tried again for its way back, and not for ever") {
+  UndoWorld world(2);
+  const bool for_a_moment = GENERATE(true, false);
+  world.reach_again = for_a_moment ? std::chrono::seconds(20) : std::chrono::milliseconds(300);
+  world.hosts[1]->answer_once("publish", {.lose = true});
+  const FakeAnswer taken = {.exit = {3, ""}, .out = "lock_by=bob@laptop\nlock_what=deploy production\n"};
+  world.last_at(1, "publish", [&] {
+    if (!for_a_moment) return world.hosts[1]->answer("facts", taken);
+    for (int i = 0; i < 2; ++i) world.hosts[1]->answer_once("facts", taken);
+  });
+  const auto report = world.deploy();
+  CHECK(report.outcome == (for_a_moment ? Outcome::rolled_back : Outcome::partial));
+  CHECK(report.hosts[1].end == (for_a_moment ? HostEnd::undone : HostEnd::unknown));
+  CHECK(has(warnings(world), "web2: it can't be locked to be taken back, and is tried again for "));
 }
 
 TEST_CASE("a host that refuses the key on the way back is not asked again") {
@@ -373,20 +322,4 @@ TEST_CASE("a stop while a task runs behind the settling is told as one") {
   CHECK(report.outcome == Outcome::interrupted);
   CHECK(report.hosts[0].end == HostEnd::switched);
   CHECK(world.times_told(0, "publish") == 1);
-}
-
-TEST_CASE("a rollback that fails after its switch goes forward again to what ran, and marks nothing as bad or failed") {
-  UndoWorld world(2);
-  world.hosts[0]->answer_once("task restart", {.exit = {1, ""}});
-  world.last_at(0, "task restart");
-  const auto report = world.rollback();
-  CHECK(report.outcome == Outcome::rolled_back);
-  for (std::size_t i = 0; i < 2; ++i) {
-    CHECK(world.hosts[i]->names() == Names{"facts", "publish", "task restart", "publish", "task restart", "settle"});
-    CHECK(report.hosts[i].live_after == world.live);
-    const auto settle = world.text_of(i, "settle", 1);
-    CHECK(has(settle, "kk_release='" + world.live + "'\nkk_to='good'"));
-    CHECK_FALSE(has(settle, "'bad'"));
-    CHECK_FALSE(has(settle, "'failed'"));
-  }
 }
