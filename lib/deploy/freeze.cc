@@ -4,6 +4,7 @@
 
 #include "core/digest.h"
 #include "core/fold.h"
+#include "core/shell_quote.h"
 #include "deploy/ask.h"
 #include "deploy/run.h"
 #include "plan/audit.h"
@@ -15,6 +16,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+constexpr auto patience = 60s;
+constexpr std::size_t longest_answer = 64 * 1024;
+
 // On every host, with a line in its audit where `logged` says so.
 std::vector<Error> on_all(OpenedHosts& opened, const Run& run, const Surroundings& with, runner::TaskGroup& group,
                           const std::function<host::Command(const release::Facts&)>& command, const release::Layout& layout,
@@ -25,8 +29,7 @@ std::vector<Error> on_all(OpenedHosts& opened, const Run& run, const Surrounding
     host::Command own = command(host.facts);
     return logged(host.facts) ? host::joined(own.name, {own, log}) : own;
   };
-  constexpr std::size_t longest_answer = 64 * 1024;
-  ask_all(opened, run, with, group, both, 60s, longest_answer, take);
+  ask_all(opened, run, with, group, both, patience, longest_answer, take);
   return opened.all_errors();
 }
 
@@ -46,6 +49,36 @@ std::string lines_text(const std::vector<plan::Remark>& lines) {
 
 Error already_frozen(const release::LockHolder& by, const Request& request) {
   return {ErrorCode::locked, "already frozen by " + release::to_text(by), fmt::format("'deploy unlock {}' ends that", request.recipe.stage)};
+}
+
+// All hosts or none: after a stop, too, and where a step has failed, since the freeze may have been made there all the same. One that
+// somebody else has made stays. Errors: of hosts that may be frozen still.
+std::vector<Error> take_back(const OpenedHosts& opened, const Run& run, const Request& request, const Surroundings& with,
+                             runner::TaskGroup& group, const std::string& token) {
+  const release::Layout layout(request.recipe.deploy_to);
+  Surroundings without_stop = with;
+  without_stop.stop = {};
+  OpenedHosts asked = opened;
+  for (auto& error : asked.errors) {
+    if (error && error->code != ErrorCode::locked) error.reset();
+  }
+  const auto thaw = [&](const plan::HostFacts&) { return host::thaw(layout, token, {}); };
+  ask_all(asked, run, without_stop, group, thaw, patience, longest_answer, no_answer);
+  OpenedHosts logged = opened;
+  std::vector<Error> errors;
+  for (std::size_t i = 0; i < asked.errors.size(); ++i) {
+    const auto& error = asked.errors[i];
+    if (!error || error->code == ErrorCode::locked) continue;
+    logged.errors[i] = error;
+    const std::string& name = opened.hosts[i].host.name;
+    errors.push_back(Error(error->code, "it may be frozen still: " + error->message,
+                           fmt::format("'{} unlock {} --hosts {}' ends that", request.command, request.recipe.stage, shell_word(name)))
+                         .on(name));
+  }
+  const auto entry = plan::json_line(entry_for(request, with, "unlock", "not all hosts could be frozen"));
+  const auto log = [&](const plan::HostFacts&) { return host::log(layout, entry, {}); };
+  ask_all(logged, run, without_stop, group, log, patience, longest_answer, no_answer);
+  return errors;
 }
 
 }  // namespace
@@ -78,9 +111,7 @@ Reading freeze(const Request& request, const std::string& why, const Surrounding
     return {};
   };
   if (auto errors = on_all(opened, run, with, group, command, layout, entry, everywhere, take); !errors.empty()) {
-    // All hosts or none: those that are frozen now are asked once more.
-    const auto thaw = [&](const release::Facts&) { return host::thaw(layout, info.token, {}); };
-    on_all(opened, run, with, group, thaw, layout, entry_for(request, with, "unlock", "not all hosts could be frozen"), everywhere, no_answer);
+    for (Error& error : take_back(opened, run, request, with, group, info.token)) errors.push_back(std::move(error));
     return {run.end_early(errors, opened.hosts), {}};
   }
   return {run.end_well(opened.hosts, event::HostEnd::unchanged), lines_text(lines)};

@@ -195,6 +195,32 @@ TEST_CASE("a freeze keeps deploys out until it is ended; a rollback may go on de
   CHECK(world.broken_invariants().empty());
 }
 
+TEST_CASE("a freeze that is stopped, or that one host can't log, is on no host afterwards") {
+  World world({.hosts = 2, .shims = true});
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  SECTION("stopped") {
+    world.break_at(1, 2, "hang-after");
+    Running running = world.start({"lock", "production", "-m", "so"});
+    REQUIRE(eventually([&] { return world.host(0).exists(".kirikae/frozen") && world.host(1).exists(".kirikae/frozen"); },
+                       std::chrono::seconds(60)));
+    running.signal(SIGINT);
+    const Ran ran = running.wait();
+    INFO(ran);
+    CHECK(ran.status == 130);
+  }
+  SECTION("not logged") {
+    const auto log = world.host(1) / ".kirikae/log.jsonl";
+    std::filesystem::remove(log);
+    std::filesystem::create_directory(log);
+    const Ran ran = world.deploy({"lock", "production", "-m", "so"});
+    INFO(ran);
+    CHECK(ran.status == 1);
+    CHECK_THAT(ran.err, ContainsSubstring("can't append to"));
+  }
+  for (const auto& host : world.hosts()) CHECK_FALSE(host.exists(".kirikae/frozen"));
+}
+
 TEST_CASE("unlock leaves a run's lock alone; with --force the run is kept from writing any further") {
   Busy busy;
   const World& world = busy.world;

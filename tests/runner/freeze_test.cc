@@ -31,12 +31,43 @@ TEST_CASE("a freeze is made on all hosts or on none: where another one was quick
   CHECK(reading.text.empty());
   CHECK(world.hosts[1]->names() == Names{"facts", "freeze"});
   for (const std::size_t i : {0, 2}) {
-    CHECK(world.hosts[i]->names() == Names{"facts", "freeze", "unlock"});
+    CHECK(world.hosts[i]->names() == Names{"facts", "freeze", "unlock", "log"});
     const auto calls = world.hosts[i]->calls();
     CHECK(value_of(calls[1], "kk_token").size() == 16);
     CHECK(value_of(calls[2], "kk_frozen") == value_of(calls[1], "kk_token"));
     CHECK(value_of(calls[2], "kk_locked").empty());
   }
+}
+
+TEST_CASE("after a stop, and where a freeze was made but not logged, the freeze goes again from all hosts") {
+  RunWorld world(3);
+  world.hosts[1]->answer("freeze", {.exit = {1, ""}, .err = "can't append to '/srv/shop/.kirikae/log.jsonl'\n"});
+  const bool stopped = GENERATE(false, true);
+  world.hosts[2]->before_each([&](const FakeCall& call) {
+    if (call.name == "freeze" && stopped) world.stop.request_stop();
+  });
+  const auto reading = deploy::freeze(world.request, "database", world.surroundings());
+  CHECK(reading.report.outcome == (stopped ? Outcome::interrupted : Outcome::failed));
+  CHECK(reading.report.errors.empty());
+  for (const auto& host : world.hosts) {
+    const auto calls = host->calls();
+    const auto thaw = std::find_if(calls.begin(), calls.end(), [](const FakeCall& call) { return call.name == "unlock"; });
+    REQUIRE(thaw != calls.end());
+    if (calls[1].name == "freeze") CHECK(value_of(*thaw, "kk_frozen") == value_of(calls[1], "kk_token"));
+  }
+  CHECK(world.hosts[1]->names().back() == "unlock");
+}
+
+TEST_CASE("a host that may be frozen still, since it was lost, is named with the command that ends that") {
+  RunWorld world(2);
+  world.hosts[1]->answer("freeze", {.lose = true});
+  const auto reading = deploy::freeze(world.request, "database", world.surroundings());
+  CHECK(reading.report.outcome == Outcome::unreachable);
+  CHECK(world.hosts[0]->names() == Names{"facts", "freeze", "unlock", "log"});
+  REQUIRE(reading.report.errors.size() == 1);
+  CHECK(reading.report.errors[0].host == "web2");
+  CHECK(reading.report.errors[0].message.find("it may be frozen still: ") == 0);
+  CHECK(reading.report.errors[0].hint == "'deploy unlock production --hosts web2' ends that");
 }
 
 TEST_CASE("unlock ends the freeze that it has shown, and says first whose it is where it is another's") {
