@@ -10,6 +10,7 @@
 
 #include "askpass.h"
 #include "bridge.h"
+#include "core/descriptor_limit.h"
 #include "display.h"
 #include "local.h"
 #include "options.h"
@@ -144,6 +145,7 @@ void say_bug(const char* what) {
 }
 
 int run(int argc, char** argv) {
+  raise_descriptor_limit();
   const auto options = parse_options(argc, argv);
   if (!options) return fail(std::span(&options.error(), 1), {wants_json(argc, argv), {}, ci_system(false)});
   const ui::Ci ci = ci_system(options->output == Output::plain);

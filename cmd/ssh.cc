@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <cstring>
 
+#include "core/descriptor_limit.h"
 #include "host/command.h"
 #include "inventory/inventory.h"
 #include "load.h"
@@ -81,6 +82,7 @@ Error take_place(std::vector<std::string> arguments) {
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
   Signals::give_back();
+  give_back_descriptor_limit();
   ::execvp(argv[0], argv.data());
   if (errno == ENOENT) {
     return {ErrorCode::local, "there is no 'ssh' on this machine", "install OpenSSH's client (Debian: openssh-client)"};

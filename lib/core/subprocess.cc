@@ -19,6 +19,7 @@
 
 #include <fmt/format.h>
 
+#include "core/descriptor_limit.h"
 #include "core/fd.h"
 #include "core/waker.h"
 
@@ -133,6 +134,7 @@ struct LaunchFailure {
   // A session of its own is a process group of its own, and has no terminal: a program that asks there fails at once instead of
   // being stopped in the background.
   ::setsid();
+  give_back_descriptor_limit();
   struct sigaction usual = {};
   usual.sa_handler = SIG_DFL;
   for (int signal = 1; signal < NSIG; ++signal) ::sigaction(signal, &usual, nullptr);

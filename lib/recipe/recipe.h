@@ -104,7 +104,7 @@ struct Ssh {
   std::optional<std::chrono::seconds> connect_timeout;
   std::optional<std::chrono::seconds> keepalive;
   std::optional<bool> forward_agent;     // hosts may use this machine's ssh-agent
-  int parallel = 100;                    // sessions open at the same time
+  int parallel = 100;                    // hosts that are logged in to, or worked on, at the same time
 };
 
 // A host as the stage lists it, ranges not yet expanded.

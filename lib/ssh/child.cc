@@ -14,6 +14,8 @@
 #include <csignal>
 #include <utility>
 
+#include "core/descriptor_limit.h"
+
 namespace kirikae::ssh {
 namespace {
 
@@ -117,6 +119,7 @@ int Child::start(const ChildCall& call) {
     pid_ = -1;
     return error;
   }
+  give_back_descriptor_limit(pid_);  // it runs already, but has hardly begun
 #ifdef SYS_pidfd_open
   exited_ = Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0U)));
 #endif

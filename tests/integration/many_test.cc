@@ -30,6 +30,17 @@ TEST_CASE("fifty hosts, each with a server of its own, get a release, a second o
   REQUIRE(world.broken_invariants().empty());
 }
 
+TEST_CASE("a run opens more files than the soft limit allows, and what it starts keeps that limit") {
+  World world({.hosts = 12});
+  world.write_app("1");
+  world.write_recipe("tasks: {limit: {run: 'ulimit -Sn >limit', local: true}}\nhooks: {after_publish: limit}\n");
+  const Ran ran = world.type("ulimit -Sn 40; deploy production");
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  for (const auto& host : world.hosts()) REQUIRE(host.version() == "1");
+  REQUIRE(world.read("site/limit") == "40\n");
+}
+
 namespace {
 
 // One sshd, as Debian's is set up, which drops ever more of what comes beyond ten logins, and everything beyond sixty.

@@ -1,12 +1,14 @@
 // Connections by a program: real ones, to a real sshd.
 #include <dirent.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <optional>
 
+#include "core/descriptor_limit.h"
 #include "ssh/jump_support.h"
 #include "ssh/proxy_command.h"
 #include "support/catch.h"
@@ -113,6 +115,21 @@ TEST_CASE("a shell that can't be run is an error of this machine") {
   CHECK(connection.error().code == ErrorCode::local);
   CHECK(connection.error().message == "the proxy command for 'db1' can't be started: no such file or directory");
   CHECK(connection.error().host == "db1");
+}
+
+TEST_CASE("a proxy command may open as many files as this program was allowed to when it began") {
+  rlimit limit{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  REQUIRE(limit.rlim_max > 200);
+  limit.rlim_cur = 200;
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &limit) == 0);
+  raise_descriptor_limit();
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
+  CHECK(limit.rlim_cur == limit.rlim_max);
+  const TempDir folder;
+  // It is told right after its start.
+  auto connection = started("sh -c 'while [ $(ulimit -Sn) != 200 ]; do sleep 0.01; done; : >" + folder / "told" + "'");
+  CHECK(eventually([&] { return ::access((folder / "told").c_str(), F_OK) == 0; }));
 }
 
 TEST_CASE("a proxy command hears HUP at its end, and one that ignores it is killed with all it has started") {
