@@ -132,8 +132,9 @@ event::Outcome outcome_before_writing(const std::vector<Error>& errors, bool int
       case ErrorCode::connect:
       case ErrorCode::auth:
       case ErrorCode::host_key:
-      case ErrorCode::lost:
-      case ErrorCode::timeout: outcome = event::worse(outcome, Outcome::unreachable); break;
+      case ErrorCode::lost: outcome = event::worse(outcome, Outcome::unreachable); break;
+      // Without a host it is a program of this machine.
+      case ErrorCode::timeout: outcome = event::worse(outcome, error.host.empty() ? Outcome::failed : Outcome::unreachable); break;
       case ErrorCode::usage:
       case ErrorCode::recipe: outcome = event::worse(outcome, Outcome::usage); break;
       case ErrorCode::locked: outcome = event::worse(outcome, Outcome::locked); break;

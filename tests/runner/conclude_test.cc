@@ -96,4 +96,7 @@ TEST_CASE("before anything is written, an unreachable host outweighs other probl
   CHECK(runner::outcome_before_writing({errors[0]}, false) == Outcome::failed);
   CHECK(runner::outcome_before_writing({Error(ErrorCode::recipe, "no such source")}, false) == Outcome::usage);
   CHECK(runner::outcome_before_writing(errors, true) == Outcome::interrupted);
+  const Error late(ErrorCode::timeout, "it took longer than 5 s");
+  CHECK(runner::outcome_before_writing({late}, false) == Outcome::failed);  // a task of this machine
+  CHECK(runner::outcome_before_writing({Error(late).on("web1")}, false) == Outcome::unreachable);
 }
