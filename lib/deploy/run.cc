@@ -56,14 +56,15 @@ event::Report Run::carry_out(const plan::Plan& plan, const OpenedHosts& opened, 
   runner.run();
   const runner::RunState& state = runner.state();
   if (state.failed() || state.interrupted) {
-    if (state.switch_begun() && !state.all_settled(plan)) {
+    const bool settled = state.all_settled(plan);
+    if (state.switch_begun() && !settled) {
       runner.undo([&](std::size_t host) { return reconnect(host); });
     }
     if (plan.action == "deploy") {
       runner.mark_failed(plan::json_line({with_.unix_now(), plan.action, plan.application, plan.stage, plan.release, {},
                                           plan.revision, request_.operator_name, state.interrupted ? "interrupted" : "failed"}));
     }
-    runner.run_failed_hooks();
+    if (!settled) runner.run_failed_hooks();
   } else if (plan.action == "rollback") {
     runner.note_already(plan::json_line({with_.unix_now(), plan.action, plan.application, plan.stage, plan.release, plan.release,
                                          plan.revision, request_.operator_name, "already there"}));

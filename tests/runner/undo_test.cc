@@ -314,6 +314,7 @@ TEST_CASE("a rollback is not taken back for a task that says that it is done") {
 TEST_CASE("a stop while a task runs behind the settling is told as one") {
   UndoWorld world(1);
   world.hook(HookPoint::after_prune, "tell");
+  world.hook(HookPoint::failed, "clean up");
   world.hosts[0]->before_each([&](const FakeCall& call) {
     if (call.name == "task tell") world.stop.request_stop();
   });
@@ -322,4 +323,5 @@ TEST_CASE("a stop while a task runs behind the settling is told as one") {
   CHECK(report.outcome == Outcome::interrupted);
   CHECK(report.hosts[0].end == HostEnd::switched);
   CHECK(world.times_told(0, "publish") == 1);
+  CHECK(world.times_told(0, "task clean up") == 0);  // the new release serves
 }
