@@ -72,6 +72,7 @@ std::vector<std::string> advice_for(const plan::Plan& plan, const RunState& stat
       const std::string either = "may run " + plan.release + " or " + (host.live_before.empty() ? "none" : host.live_before);
       look[state.hosts[i].foreign ? "somebody else has switched 'current' there: look first" : either].push_back(host.host);
     }
+    if (state.hosts[i].foreign) continue;  // what serves there is not ours to replace
     if (host.end != HostEnd::switched_then_failed && host.end != HostEnd::switched && host.end != HostEnd::unknown) continue;
     back[host.live_before].push_back(host.host);
   }

@@ -201,6 +201,7 @@ TEST_CASE("a way back that a host refuses is left to a person, with the others t
   CHECK(report.hosts[0].end == HostEnd::unknown);  // what runs there is not ours
   CHECK(report.hosts[0].live_after.empty());
   CHECK(has(report.advice.front(), "somebody else has switched 'current' there"));
+  for (const auto& advice : report.advice) CHECK_FALSE(has(advice, "rollback"));  // it would take the other's release back
   CHECK(report.hosts[1].end == HostEnd::undone);
   CHECK(world.told_from(0, "publish", 2) == Names{"publish"});
   CHECK(report.errors.empty());
