@@ -8,6 +8,8 @@
 namespace kirikae::runner {
 namespace {
 
+constexpr std::size_t longest_line = 64 * 1024;  // of the host's, before rsync's first byte
+
 std::vector<std::string> arguments(const RsyncSource& source, const plan::Unpack& unpack, const std::string& shell, const std::string& names) {
   const host::Rsync& how = *unpack.rsync;
   // Names begin with `./`, so that none is taken for a comment; without implied folders, that doesn't send the source's own mode.
@@ -55,7 +57,9 @@ void RsyncSend::hear(std::string_view bytes, const std::function<void(std::strin
     const auto end = head_.rfind('\n') + 1;
     other(std::string_view(head_).substr(0, end));
     head_.erase(0, end);
-    return;
+    if (head_.size() <= longest_line) return;
+    head_.clear();
+    return bridge_->give_up(Error(ErrorCode::remote, "before rsync begins, the host says a line that doesn't end"));
   }
   begun_ = true;
   other(std::string_view(head_).substr(0, at));

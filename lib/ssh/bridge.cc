@@ -100,7 +100,7 @@ class Bridge::Source final : public ByteSource {
   explicit Source(Bridge& bridge) : bridge_(bridge) {}
   Result<Piece> read(std::span<char> buffer, const std::shared_ptr<Waker>& waker) override {
     const std::lock_guard lock(bridge_.mutex_);
-    if (bridge_.too_much_) return std::unexpected(Error(ErrorCode::local, bridge_.program_ + " on this machine reads nothing of what the host says"));
+    if (bridge_.failure_) return std::unexpected(*bridge_.failure_);
     const auto there = bridge_.to_host_.size() - bridge_.taken_;
     if (there == 0) {
       if (!bridge_.from_program_.valid()) return Piece{Piece::State::end, 0};
@@ -211,9 +211,18 @@ std::unique_ptr<ByteSource> Bridge::data() { return std::make_unique<Source>(*th
 void Bridge::hear(std::string_view bytes) {
   const std::lock_guard lock(mutex_);
   if (!to_program_.valid()) return;
-  too_much_ = from_host_.size() + bytes.size() > most_unread;
-  if (!too_much_) from_host_ += bytes;
+  if (from_host_.size() + bytes.size() > most_unread) {
+    failure_ = Error(ErrorCode::local, program_ + " on this machine reads nothing of what the host says");
+  } else {
+    from_host_ += bytes;
+  }
   wake_->wake();
+}
+
+void Bridge::give_up(Error error) {
+  const std::lock_guard lock(mutex_);
+  failure_ = std::move(error);
+  if (const auto reader = std::exchange(reader_, nullptr)) reader->wake();
 }
 
 std::optional<Bridge::End> Bridge::finish(int status) {

@@ -47,6 +47,8 @@ class Bridge {
   std::unique_ptr<ByteSource> data();
   // What comes from the command.
   void hear(std::string_view bytes);
+  // What comes from it makes no sense: data() ends with this error.
+  void give_up(Error error);
 
   struct End {
     int status = 0;     // exit status, or minus the signal
@@ -80,7 +82,7 @@ class Bridge {
   std::shared_ptr<Waker> reader_;  // waits for more
   std::string from_host_;
   std::optional<int> status_;  // of the host's command, once that has ended
-  bool too_much_ = false;  // has come from the host, and the program doesn't read it
+  std::optional<Error> failure_;  // of data()
   std::string words_;
 
   std::jthread thread_;  // last: it uses all the others
