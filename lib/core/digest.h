@@ -28,6 +28,7 @@ class Sha256 {
 std::string sha256_bytes(std::string_view bytes);                              // 32 raw bytes
 std::string hmac_sha1_bytes(std::string_view key, std::string_view message);   // 20 raw bytes
 std::string to_hex(std::string_view bytes);
+bool is_sha256(std::string_view text);                                         // 64 lower-case hex digits
 std::string to_base64(std::string_view bytes);                                 // with padding
 // Strict: no blanks, padded. False where `text` is no base64; `bytes` is then unspecified.
 bool from_base64(std::string_view text, std::string& bytes);

@@ -30,9 +30,9 @@ std::optional<release::Manifest> read_list(const std::string& text, const std::s
 class Lists {
  public:
   explicit Lists(const std::string& cache_folder) : folder_(cache_folder + "/lists") {}
-  void keep(const std::string& digest, const std::string& text) const { transfer::write_cache_file(folder_ + '/' + digest, text); }
+  void keep(const std::string& digest, const std::string& text) const { transfer::write_cache_file(folder_, digest, text); }
   [[nodiscard]] Manifest find(const std::string& digest) const {
-    const auto text = transfer::read_cache_file(folder_ + '/' + digest);
+    const auto text = transfer::read_cache_file(folder_, digest);
     if (!text) return nullptr;
     auto manifest = read_list(*text, digest);
     return manifest ? std::make_shared<const release::Manifest>(*std::move(manifest)) : nullptr;
@@ -42,10 +42,6 @@ class Lists {
  private:
   std::string folder_;
 };
-
-bool is_digest(const std::string& text) {
-  return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string::npos;
-}
 
 // What is asked of one host: something of a release of its own.
 struct Question {
@@ -88,7 +84,7 @@ std::vector<Question> live_releases(const OpenedHosts& opened,
     const release::Facts& facts = opened.hosts[i].facts;
     if (opened.errors[i]) continue;
     for (const auto& release : facts.releases) {
-      if (release.id == facts.live && is_digest(release.manifest) && is_wanted(release.manifest)) {
+      if (release.id == facts.live && is_sha256(release.manifest) && is_wanted(release.manifest)) {
         questions.try_emplace(release.manifest, Question{i, release.id, release.manifest});
       }
     }
@@ -112,40 +108,42 @@ void ask_for_lists(const OpenedHosts& opened, const release::Layout& layout, con
       });
 }
 
+// By sum.
+std::map<std::string, std::uint64_t> sizes_of_large(const release::Manifest& manifest) {
+  std::map<std::string, std::uint64_t> sizes;
+  for (const auto& [path, file] : manifest) {
+    if (file.size >= release::least_chunked) sizes.emplace(file.sha256, file.size);
+  }
+  return sizes;
+}
+
 // Adds the chunks of the known releases' large files that the source hasn't: where it has new ones, they may have much in common.
 void add_chunks(const OpenedHosts& opened, const release::Layout& layout, const Surroundings& with,
                 runner::TaskGroup& group, plan::SourceFiles& files) {
   const transfer::ChunkCache cache(with.cache_folder);
-  const auto large = [](const release::Manifest& manifest, const auto& visit) {
-    for (const auto& [path, file] : manifest) {
-      if (file.size >= release::least_chunked) visit(file.sha256);
-    }
-  };
-  std::set<std::string> there;
-  for (const auto& [digest, manifest] : files.known)
-    large(*manifest, [&](const std::string& sum) { there.insert(sum); });
-  bool any_new = false;
-  large(*files.manifest, [&](const std::string& sum) { any_new = any_new || !there.contains(sum); });
-  if (!any_new) return;
-  for (const std::string& sum : there) {
+  const auto is_known = [&](const auto& sum_and_size) { return files.chunks.contains(sum_and_size.first); };
+  std::map<std::string, std::uint64_t> there;
+  for (const auto& [digest, manifest] : files.known) there.merge(sizes_of_large(*manifest));
+  const auto ours = sizes_of_large(*files.manifest);
+  if (std::ranges::all_of(ours, [&](const auto& each) { return there.contains(each.first); })) return;
+  for (const auto& [sum, size] : there) {
     if (files.chunks.contains(sum)) continue;
     if (auto chunks = cache.find(sum)) files.chunks.emplace(sum, std::move(chunks));
   }
   const auto lacks = [&](const std::string& digest) {
-    bool lacking = false;
-    if (const auto known = files.known.find(digest); known != files.known.end()) {
-      large(*known->second, [&](const std::string& sum) { lacking = lacking || !files.chunks.contains(sum); });
-    }
-    return lacking;
+    const auto known = files.known.find(digest);
+    return known != files.known.end() && !std::ranges::all_of(sizes_of_large(*known->second), is_known);
   };
   ask(
       live_releases(opened, lacks), opened, with, group,
       [&](const std::string& id) { return host::chunks(layout, id); },
-      [&](const Question&, const std::string& answer) {
+      [&](const Question& question, const std::string& answer) {
         auto lists = release::parse_chunks(answer);
         if (!lists) return;
+        const auto wanted = sizes_of_large(*files.known.at(question.digest));
         for (auto& [sum, chunks] : *lists) {
-          if (files.chunks.contains(sum)) continue;
+          const auto listed = wanted.find(sum);
+          if (files.chunks.contains(sum) || listed == wanted.end() || listed->second != release::size_of(*chunks)) continue;
           cache.keep(sum, *chunks);
           files.chunks.emplace(sum, std::move(chunks));
         }
@@ -187,7 +185,7 @@ plan::SourceFiles source_files(const recipe::Recipe& recipe, const transfer::Lis
     std::set<std::string> digests;
     for (const auto& host : opened.hosts) {
       for (const auto& release : host.facts.releases) {
-        if (is_digest(release.manifest)) digests.insert(release.manifest);
+        if (is_sha256(release.manifest)) digests.insert(release.manifest);
       }
     }
     for (const auto& digest : digests) {

@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "core/digest.h"
+
 namespace kirikae::release {
 namespace {
 
@@ -51,6 +53,12 @@ void append(std::vector<Piece>& pieces, Piece piece) {
 
 }  // namespace
 
+std::uint64_t size_of(const Chunks& chunks) {
+  std::uint64_t size = 0;
+  for (const Chunk& chunk : chunks) size += chunk.size;
+  return size;
+}
+
 std::string chunks_line(std::string_view sha256, const Chunks& chunks) {
   std::string line(sha256);
   char before = '\t';
@@ -68,7 +76,7 @@ Result<ChunkLists> parse_chunks(std::string_view text) {
     std::string_view line = take(text, '\n');
     const std::string_view sha256 = take(line, '\t');
     auto chunks = parse_line(line);
-    if (sha256.size() != 64 || !chunks || chunks->empty()) return std::unexpected(not_ours());
+    if (!is_sha256(sha256) || !chunks || chunks->empty()) return std::unexpected(not_ours());
     lists[std::string(sha256)] = std::make_shared<const Chunks>(*std::move(chunks));
   }
   return lists;

@@ -21,6 +21,8 @@ struct Chunk {
   bool operator==(const Chunk&) const = default;
 };
 using Chunks = std::vector<Chunk>;
+// Of the file that they are.
+std::uint64_t size_of(const Chunks& chunks);
 // By the file's SHA-256.
 using ChunkLists = std::map<std::string, std::shared_ptr<const Chunks>, std::less<>>;
 

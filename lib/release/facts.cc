@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 
+#include "core/digest.h"
 #include "release/release.h"
 
 namespace kirikae::release {
@@ -105,7 +106,7 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
   } else if (key == "manifest") {
     if (facts.releases.empty()) return std::unexpected(not_ours("'manifest' belongs to no release"));
     // One that is torn is none.
-    if (value.size() == 64) facts.releases.back().manifest = value;
+    if (is_sha256(value)) facts.releases.back().manifest = value;
   } else if (key == "missing") {
     TRY_ASSIGN(auto name, read_encoded_name(value));
     facts.missing_files.push_back(std::move(name));

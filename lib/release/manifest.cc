@@ -23,11 +23,6 @@ std::string line_of(std::string_view path, const FileSpec& file) {
   return fmt::format("./{}\t{:o} {}\t{}\n", path, file.mode, file.size, file.sha256);
 }
 
-bool is_sha256(std::string_view text) {
-  return text.size() == 64 &&
-         std::all_of(text.begin(), text.end(), [](char c) { return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'f'); });
-}
-
 template <class Number>
 bool read_number(std::string_view text, Number& number, int base) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number, base);

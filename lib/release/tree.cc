@@ -6,6 +6,8 @@
 #include <optional>
 #include <vector>
 
+#include "core/digest.h"
+
 namespace kirikae::release {
 namespace {
 
@@ -43,13 +45,11 @@ std::optional<unsigned> read_mode(std::string_view text) {
   return mode;
 }
 
-bool is_sum(std::string_view text) { return text.size() == 64 && text.find_first_not_of("0123456789abcdef") == std::string_view::npos; }
-
 // `SHA2-256(name)= SUM`, `SUM  name`, or `SUM`.
 std::optional<std::string> read_sum(std::string_view line) {
-  if (is_sum(line.substr(0, 64)) && (line.size() == 64 || line[64] == ' ')) return std::string(line.substr(0, 64));
+  if (is_sha256(line.substr(0, 64)) && (line.size() == 64 || line[64] == ' ')) return std::string(line.substr(0, 64));
   const auto at = line.rfind("= ");
-  if (at == std::string_view::npos || !is_sum(line.substr(at + 2))) return std::nullopt;
+  if (at == std::string_view::npos || !is_sha256(line.substr(at + 2))) return std::nullopt;
   return std::string(line.substr(at + 2));
 }
 

@@ -10,12 +10,15 @@
 #include <filesystem>
 #include <vector>
 
+#include "core/digest.h"
 #include "core/fd.h"
 
 namespace kirikae::transfer {
 namespace fs = std::filesystem;
 
-std::optional<std::string> read_cache_file(const std::string& path) {
+std::optional<std::string> read_cache_file(const std::string& folder, const std::string& name) {
+  if (!is_sha256(name)) return std::nullopt;
+  const std::string path = folder + '/' + name;
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK));
   struct stat info = {};
   if (!file.valid() || ::fstat(file.get(), &info) != 0 || !S_ISREG(info.st_mode)) return std::nullopt;
@@ -38,10 +41,11 @@ bool make_private_folder(const std::string& folder) {
   return make_private_folder(folder.substr(0, slash)) && (::mkdir(folder.c_str(), 0700) == 0 || errno == EEXIST);
 }
 
-void write_cache_file(const std::string& path, std::string_view text) {
-  if (!make_private_folder(fs::path(path).parent_path())) return;
-  std::string name = path + ".XXXXXX";
-  const Fd file(::mkostemp(name.data(), O_CLOEXEC));
+void write_cache_file(const std::string& folder, const std::string& name, std::string_view text) {
+  if (!is_sha256(name) || !make_private_folder(folder)) return;
+  const std::string path = folder + '/' + name;
+  std::string beside = path + ".XXXXXX";
+  const Fd file(::mkostemp(beside.data(), O_CLOEXEC));
   if (!file.valid()) return;
   while (!text.empty()) {
     const auto done = ::write(file.get(), text.data(), text.size());
@@ -49,7 +53,7 @@ void write_cache_file(const std::string& path, std::string_view text) {
     if (done <= 0) break;
     text.remove_prefix(static_cast<std::size_t>(done));
   }
-  if (!text.empty() || ::rename(name.c_str(), path.c_str()) != 0) ::unlink(name.c_str());
+  if (!text.empty() || ::rename(beside.c_str(), path.c_str()) != 0) ::unlink(beside.c_str());
 }
 
 void keep_newest(const std::string& folder, std::size_t count) {

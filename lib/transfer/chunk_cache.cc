@@ -10,7 +10,7 @@ constexpr std::size_t most_files = 2000;
 }  // namespace
 
 std::shared_ptr<const release::Chunks> ChunkCache::find(const std::string& sha256) const {
-  const auto text = read_cache_file(folder_ + '/' + sha256);
+  const auto text = read_cache_file(folder_, sha256);
   if (!text) return nullptr;
   const auto lists = release::parse_chunks(*text);
   if (!lists || !lists->contains(sha256)) return nullptr;
@@ -18,7 +18,7 @@ std::shared_ptr<const release::Chunks> ChunkCache::find(const std::string& sha25
 }
 
 void ChunkCache::keep(const std::string& sha256, const release::Chunks& chunks) const {
-  write_cache_file(folder_ + '/' + sha256, release::chunks_line(sha256, chunks));
+  write_cache_file(folder_, sha256, release::chunks_line(sha256, chunks));
 }
 
 void ChunkCache::prune() const { keep_newest(folder_, most_files); }

@@ -31,14 +31,15 @@ std::string_view take(std::string_view& text, char end) {
 
 SumCache SumCache::load(const std::string& cache_folder, std::string_view path) {
   SumCache cache;
-  cache.file_ = cache_folder + "/sums/" + to_hex(sha256_bytes(path));
-  const auto whole = read_cache_file(cache.file_);
+  cache.folder_ = cache_folder + "/sums";
+  cache.name_ = to_hex(sha256_bytes(path));
+  const auto whole = read_cache_file(cache.folder_, cache.name_);
   if (!whole || !whole->starts_with(heading)) return cache;
   for (std::string_view text = std::string_view(*whole).substr(heading.size()); !text.empty();) {
     const auto name = take(text, '\0');
     const auto sha256 = take(text, ' ');
     const auto stamp = take(text, '\n');
-    if (name.empty() || sha256.size() != 64 || stamp.empty()) break;
+    if (name.empty() || !is_sha256(sha256) || stamp.empty()) break;
     cache.loaded_.emplace(name, Sum{std::string(stamp), std::string(sha256)});
   }
   return cache;
@@ -62,7 +63,7 @@ void SumCache::save() const {
     text += '\0';
     text += sum.sha256 + ' ' + sum.stamp + '\n';
   }
-  write_cache_file(file_, text);
+  write_cache_file(folder_, name_, text);
 }
 
 }  // namespace kirikae::transfer

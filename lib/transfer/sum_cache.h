@@ -29,7 +29,7 @@ class SumCache {
     std::string stamp;  // of everything that changes with the file
     std::string sha256;
   };
-  std::string file_;
+  std::string folder_, name_;
   std::map<std::string, Sum, std::less<>> loaded_, kept_;
 };
 

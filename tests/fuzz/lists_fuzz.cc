@@ -1,4 +1,5 @@
 // What a host answers about a release: its list of files, its chunks, packed or not.
+#include "core/digest.h"
 #include "fuzz/driver.h"
 #include "host/command.h"
 #include "release/chunks.h"
@@ -31,9 +32,11 @@ void try_input(std::string_view input) {
   if (const auto manifest = release::parse_manifest(*text)) {
     const auto again = release::parse_manifest(release::to_text(*manifest));
     must(again && *again == *manifest, "a list is written as it is read");
+    for (const auto& [path, file] : *manifest) must(is_sha256(file.sha256), "a file's sum is one");
   }
   if (const auto lists = release::parse_chunks(*text)) {
     for (const auto& [sha256, chunks] : *lists) {
+      must(is_sha256(sha256), "chunks are those of a sum, which becomes a file's name");
       const auto again = release::parse_chunks(release::chunks_line(sha256, *chunks));
       must(again && *again->at(sha256) == *chunks, "chunks are written as they are read");
     }

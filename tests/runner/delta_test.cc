@@ -4,6 +4,7 @@
 #include "core/digest.h"
 #include "run_world.h"
 #include "support/catch.h"
+#include "support/noise.h"
 
 using namespace kirikae;
 using namespace kirikae::test;
@@ -81,6 +82,37 @@ TEST_CASE("a list that isn't what the host says it is, or that can't be had, is 
   REQUIRE(world.deploy().outcome == event::Outcome::done);
   CHECK(world.sent(0) == std::vector<std::string>{"index.html same "});
   CHECK_THAT(world.last_upload(0), ContainsSubstring("kk_base=''"));
+}
+
+TEST_CASE("of the chunks that a host tells, only those are kept that its release's list has with that size") {
+  DeltaWorld world(1);
+  const std::string sum(64, 'a'), other(64, 'b');
+  const std::uint64_t size = release::least_chunked;
+  world.list = release::to_text({{"large", {0644, size, sum}}});
+  world.hosts[0]->answer("facts", {.out = facts_text(world.live, {world.live + " good"}, "manifest=" + to_hex(sha256_bytes(world.list)) + "\n")});
+  world.hosts[0]->answer("manifest", {.out = world.list});
+  world.folder.write("app/large", noise(size, 1));
+  world.folder.write("victim", "precious");
+  const release::Chunks chunks{{size / 2, 1}, {size / 2, 2}};
+  // As long as a sum.
+  std::string outside = "../../";
+  while (outside.size() < 58) outside += "./";
+  outside += "victim";
+  std::string answer;
+  bool kept = false;
+  SECTION("as it is listed") {
+    answer = release::chunks_line(sum, chunks);
+    kept = true;
+  }
+  SECTION("of nothing that is listed") { answer = release::chunks_line(other, chunks); }
+  SECTION("of another size") { answer = release::chunks_line(sum, {{size / 2, 1}}); }
+  SECTION("a path of this machine") { answer = release::chunks_line(outside, chunks); }
+  world.hosts[0]->answer("chunks", {.out = answer});
+  REQUIRE(world.deploy().outcome == event::Outcome::done);
+  CHECK(world.times_told(0, "chunks") == 1);
+  CHECK(world.folder.read("victim") == "precious");
+  CHECK(std::filesystem::exists(world.folder.path() / "cache/chunks" / sum) == kept);
+  CHECK_FALSE(std::filesystem::exists(world.folder.path() / "cache/chunks" / other));
 }
 
 TEST_CASE("with 'transfer: tarball' everything is sent, and no list is asked for") {

@@ -47,7 +47,9 @@ TEST_CASE("what is no list of chunks is an error") {
   const auto* const text = GENERATE(
       "SUM", "SUM\n", "SUM\t\n", "SUM\t800\n", "SUM\t800:7\n", "SUM\t0:0000000000000007\n",
       "SUM\t-1:0000000000000007\n", "SUM\t100000000:0000000000000007\n", "SUM\t800:000000000000000x\n",
-      "SUM\t800:0000000000000007", "x\t800:0000000000000007\n", "SUM\t800:0000000000000007  800:0000000000000007\n");
+      "SUM\t800:0000000000000007", "x\t800:0000000000000007\n", "SUM\t800:0000000000000007  800:0000000000000007\n",
+      "../../../../../../../../../../../../../../../../../../../../motd\t800:0000000000000007\n",
+      "AAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA\t800:0000000000000007\n");
   std::string whole = text;
   if (whole.starts_with("SUM")) whole.replace(0, 3, sum1);
   INFO(whole);
