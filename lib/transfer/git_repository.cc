@@ -117,12 +117,15 @@ Result<GitRepository> mirror_of(const std::string& url, const Wanted& wanted, co
   return mirror;
 }
 
-Result<std::string> default_branch(const GitRepository& mirror) {
+Result<bool> follow_head(const GitRepository& mirror) {
   TRY_ASSIGN(const auto head, mirror.git.ask({"ls-remote", "--symref", "--", mirror.url, "HEAD"}));
-  constexpr std::string_view start = "ref: refs/heads/";
+  constexpr std::string_view start = "ref: ", branches = "refs/heads/";
   if (!head.ok()) return std::unexpected(Error(ErrorCode::local, fmt::format("{} can't be asked: {}", mirror.name, head.words)));
-  if (!head.text.starts_with(start)) return std::string();
-  return head.text.substr(start.size(), head.text.find_first_of("\t\n") - start.size());
+  if (!head.text.starts_with(start)) return false;
+  const std::string branch = head.text.substr(start.size(), head.text.find_first_of("\t\n") - start.size());
+  if (!branch.starts_with(branches)) return false;
+  TRY_ASSIGN(const auto set, mirror.git.ask({"symbolic-ref", "HEAD", branch}));
+  return set.ok();
 }
 
 }  // namespace kirikae::transfer

@@ -32,8 +32,8 @@ struct Wanted {
 // recipe (a URL that isn't taken), local (git's own reason why it can't be fetched).
 Result<GitRepository> mirror_of(const std::string& url, const Wanted& wanted, const std::string& cache_folder, const std::stop_token& stop);
 
-// Empty where the remote one has none that is a branch with commits.
-Result<std::string> default_branch(const GitRepository& mirror);
+// Makes the mirror's HEAD the remote one's, which git fetch doesn't. False where that is no branch with commits.
+Result<bool> follow_head(const GitRepository& mirror);
 
 [[nodiscard]] Result<bool> has_commit(const Git& git, const std::string& sha);
 

@@ -36,6 +36,22 @@ Result<std::vector<std::string>> names_in(const Git& git, Kind kind) {
   return names;
 }
 
+// The commit that HEAD is.
+Result<std::string> head(const GitRepository& repository) {
+  const bool own = repository.url.empty();
+  bool known = own;
+  if (!own) {
+    TRY_ASSIGN(known, follow_head(repository));
+  }
+  std::string sha;
+  if (known) {
+    TRY_ASSIGN(sha, commit_of(repository.git, "HEAD"));
+  }
+  if (!sha.empty()) return sha;
+  return std::unexpected(Error(ErrorCode::recipe, repository.name + (own ? " has no commit yet" : " has no default branch"),
+                               "name what is deployed: `revision: main`"));
+}
+
 Result<std::string> unknown(const GitRepository& repository, const recipe::GitSource& source) {
   const std::string_view what = source.kind == Kind::branch ? "branch" : source.kind == Kind::tag ? "tag" : "branch, tag or commit";
   TRY_ASSIGN(const auto known, names_in(repository.git, source.kind));
@@ -56,17 +72,7 @@ Result<std::string> unknown(const GitRepository& repository, const recipe::GitSo
 Result<std::string> resolve(const GitRepository& repository, const recipe::GitSource& source) {
   const Git& git = repository.git;
   const std::string& name = source.revision;
-  if (name.empty()) {
-    std::string from = "HEAD";
-    if (!repository.url.empty()) {
-      TRY_ASSIGN(const auto main, default_branch(repository));
-      from = "refs/heads/" + main;
-    }
-    TRY_ASSIGN(std::string sha, commit_of(git, from));
-    if (!sha.empty()) return sha;
-    return std::unexpected(Error(ErrorCode::recipe, repository.name + (repository.url.empty() ? " has no commit yet" : " has no default branch"),
-                                 "name what is deployed: `revision: main`"));
-  }
+  if (name.empty()) return head(repository);
   std::string by_tag, by_branch;
   if (source.kind != Kind::branch) {
     TRY_ASSIGN(by_tag, commit_of(git, "refs/tags/" + name));
@@ -83,6 +89,8 @@ Result<std::string> resolve(const GitRepository& repository, const recipe::GitSo
   if (!by_tag.empty()) return by_tag;
   if (!by_branch.empty()) return by_branch;
   if (source.kind == Kind::any && !name.starts_with('-')) {
+    // `HEAD~1`, `@^`: what they count from.
+    if (name.starts_with("HEAD") || name.starts_with('@')) TRY(head(repository));
     TRY_ASSIGN(std::string sha, commit_of(git, name));
     if (!sha.empty()) return sha;
   }

@@ -82,6 +82,32 @@ TEST_CASE("a remote repository is mirrored, privately, and what is new there is 
                        ContainsSubstring("`git ls-remote`"));
 }
 
+TEST_CASE("HEAD and @ of a remote repository are its default branch, not what the mirror began with") {
+  const GitTaking taking("[init]\n defaultBranch = main\n");
+  const GitRepo remote(taking / "remote");
+  remote.write("file", "1");
+  const std::string one = remote.commit("One");
+  remote.git({"checkout", "-q", "-b", "trunk"});
+  remote.write("file", "2");
+  const std::string two = remote.commit("Two");
+  for (const std::string name : {"HEAD", "@", "HEAD^{commit}", "HEAD~0", "@{0}"}) {
+    CAPTURE(name);
+    CHECK(taking.must(remote.url(), name).sha == two);
+  }
+  for (const std::string name : {"HEAD~1", "@~1", "HEAD^", "@^"}) {
+    CAPTURE(name);
+    CHECK(taking.must(remote.url(), name).sha == one);
+  }
+  // It moves, and a branch may be called so, too.
+  remote.git({"checkout", "-q", "main"});
+  CHECK(taking.must(remote.url(), "HEAD").sha == one);
+  remote.git({"branch", "HEAD-2", two});
+  CHECK(taking.must(remote.url(), "HEAD-2").sha == two);
+  remote.git({"checkout", "-q", "--detach"});
+  CHECK_THAT(taking.error_of(remote.url(), "@"), ContainsSubstring("has no default branch"));
+  CHECK_THAT(taking.error_of(remote.url()), ContainsSubstring("has no default branch"));
+}
+
 TEST_CASE("a commit that no branch and no tag leads to is fetched by its name where the server gives it") {
   const GitTaking taking("[protocol]\n version = 0\n");  // later ones give everything
   const GitRepo remote(taking / "remote");
