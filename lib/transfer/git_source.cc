@@ -13,20 +13,27 @@
 namespace kirikae::transfer {
 namespace {
 
-// Of the operator's own repository. What git can't say is not said.
+// For a remark: what git can't say, or not soon enough, is not said. Error: cancelled.
+Result<Git::Answer> ask_for_remark(const Git& git, std::vector<std::string> words) {
+  auto answer = git.ask(std::move(words));
+  if (!answer && answer.error().code != ErrorCode::cancelled) return Git::Answer{.status = 1};
+  return answer;
+}
+
+// Of the operator's own repository.
 Result<std::vector<std::string>> remarks_on(const GitRepository& repository, const std::string& sha, const std::stop_token& stop) {
   std::vector<std::string> remarks;
   if (!repository.url.empty()) return remarks;
   if (!repository.folder.empty()) {
-    TRY_ASSIGN(const auto status, Git::in_folder(repository.folder, stop).ask({"status", "--porcelain"}));
+    TRY_ASSIGN(const auto status, ask_for_remark(Git::in_folder(repository.folder, stop), {"status", "--porcelain"}));
     if (const auto count = lines_of(status.text).size(); status.ok() && count != 0) {
       remarks.push_back(fmt::format("the work tree of {} has changes that are not committed ({}): they are not deployed", repository.name,
                                     count == 1 ? "one file" : fmt::format("{} files", count)));
     }
   }
-  TRY_ASSIGN(const auto remotes, repository.git.ask({"remote"}));
+  TRY_ASSIGN(const auto remotes, ask_for_remark(repository.git, {"remote"}));
   if (remotes.line().empty()) return remarks;
-  TRY_ASSIGN(const auto pushed, repository.git.ask({"for-each-ref", "--count=1", "--contains", sha, "refs/remotes/"}));
+  TRY_ASSIGN(const auto pushed, ask_for_remark(repository.git, {"for-each-ref", "--count=1", "--contains", sha, "refs/remotes/"}));
   if (pushed.ok() && pushed.text.empty()) {
     remarks.push_back(fmt::format("commit {} is on no remote branch that {} knows of: it is not pushed", short_name(sha), repository.name));
   }

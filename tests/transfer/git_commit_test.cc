@@ -222,6 +222,27 @@ TEST_CASE("what is not committed, and what is not pushed, is remarked on") {
   CHECK_THAT(taking.must(repo).remarks.at(0), ContainsSubstring("(2 files)"));
 }
 
+TEST_CASE("where git can't say what is only remarked on, nothing is, and the commit is taken all the same") {
+  const GitTaking taking;
+  const GitRepo repo(taking / "work");
+  repo.write("file", "1");
+  const std::string one = repo.commit("One");
+  repo.write("new", "1");
+  fs::create_directories(taking / "bin");
+  const GitRepo scripts(taking / "bin");
+  const std::string path = std::getenv("PATH");
+  // Gone with the first question that is only for a remark: the next one can't be asked at all.
+  scripts.write("git", "#!/bin/sh\nPATH='" + path + "'\ncase \" $* \" in *' status '*) rm \"$0\"; exit 1 ;; esac\nexec git \"$@\"\n", 0755);
+  ::setenv("PATH", (taking / "bin").c_str(), 1);
+  const auto taken = taking.take(repo);
+  ::setenv("PATH", path.c_str(), 1);
+  CHECK_FALSE(fs::exists(taking / "bin/git"));
+  INFO((taken ? "" : to_text(taken.error())));
+  REQUIRE(taken);
+  CHECK(taken->sha == one);
+  CHECK(taken->remarks.empty());
+}
+
 TEST_CASE("commits between what is live and what would be are counted both ways, and the newest ones listed") {
   const GitTaking taking;
   const GitRepo repo(taking / "work");
