@@ -138,7 +138,7 @@ class Checker {
   }
 
   void rule(const Key& key, std::string_view text, Place place) {
-    if (auto wrong = key.rule(text); !wrong.empty()) note(place, std::move(wrong));
+    if (auto wrong = key.rule(text); !wrong.empty()) problems_.push_back({place, std::move(wrong), {}, key.confidential});
   }
 
   void texts(const Key& key, std::string_view name, const Node& node) {

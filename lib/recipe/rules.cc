@@ -175,20 +175,24 @@ std::string repository_rule(std::string_view value) {
     if (value.starts_with('-')) return fmt::format("{} begins with '-'", in_quotes(value));
     return local_path_rule(value);
   }
-  if (auto wrong = path_rule(value); !wrong.empty()) return wrong;
-  constexpr std::string_view schemes[] = {"ssh", "https", "http", "git", "file"};
   const auto scheme_end = value.find("://");
   const auto scheme = value.substr(0, scheme_end == std::string_view::npos ? 0 : scheme_end);
+  const auto host = value.substr(scheme.empty() ? 0 : scheme_end + 3);
+  const auto at = host.substr(0, host.find('/')).rfind('@');
+  // Before anything is said that has the URL in it.
+  if (!scheme.empty() && scheme != "ssh" && at != std::string_view::npos) {
+    return "a URL with 'USER@' in it would be shown, and that may be a token: leave it out, git asks its credential helper or GIT_ASKPASS";
+  }
+  if (!scheme.empty() && at != std::string_view::npos && host.substr(0, at).find(':') != std::string_view::npos) {
+    return "a URL with a password in it would be shown: leave that to a key or an agent";
+  }
+  if (auto wrong = path_rule(value); !wrong.empty()) return wrong;
+  constexpr std::string_view schemes[] = {"ssh", "https", "http", "git", "file"};
   const bool known = scheme.empty() || std::ranges::find(schemes, scheme) != std::end(schemes);
   // `name::` is a program that git would start.
   const bool helper = scheme.empty() && value.substr(value.find(':')).starts_with("::");
-  const auto host = value.substr(scheme.empty() ? 0 : scheme_end + 3);
-  const auto at = host.substr(0, host.find('/')).rfind('@');
   if (!known || helper || host.starts_with('-') || host.substr(at + 1).starts_with('-')) {
     return fmt::format("{} is no URL that is fetched from: those with ssh://, https://, http://, git:// and file:// are, and name@host:path", in_quotes(value));
-  }
-  if (!scheme.empty() && at != std::string_view::npos && host.substr(0, at).find(':') != std::string_view::npos) {
-    return "a URL with a password in it would be shown: leave that to a credential helper of git";
   }
   return {};
 }

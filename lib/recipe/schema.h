@@ -33,7 +33,7 @@ struct Key {
   int most = 0;
   bool required = false;
   bool interpolated = true;
-  bool confidential = false;        // what stands there instead of the right thing is not shown
+  bool confidential = false;        // what stands there instead of the right thing is not shown, nor the line of what is wrong
   bool is_stage = false;            // a section that takes all keys of the recipe but `stages`, too
   std::string_view shorthand = {};  // a section may be one text, which is the value of this key
   std::span<const Key> keys = {};

@@ -12,7 +12,8 @@ inline constexpr Key git_keys[] = {
      .summary = "A folder of this machine, relative to the recipe's, in a git repository, all of which is deployed; or a URL, which is mirrored "
                 "in the cache folder.",
      .example = "repository: git@git.example.com:shop.git",
-     .rule = repository_rule},
+     .rule = repository_rule,
+     .confidential = true},
     {.name = "revision",
      .type = Type::text,
      .fallback = "what is checked out; of a URL, its default branch",

@@ -27,13 +27,18 @@ const std::vector<std::string> settings = {
     "-c", "filter.lfs.smudge=",   "-c", "filter.lfs.process=",      "-c", "filter.lfs.required=false",
     "-c", "gc.autoDetach=false",  "-c", "maintenance.autoDetach=false"};
 
-// `https://name:password@host` as `https://name@host`: what git was told elsewhere (insteadOf) may stand in its errors.
+// `ssh://name:password@host` as `ssh://name@host`, and of other URLs the host alone, where a name may be a token: what git was told elsewhere
+// (insteadOf) may stand in its errors.
 std::string without_passwords(std::string text) {
   for (std::size_t at = text.find("://"); at != std::string::npos; at = text.find("://", at + 1)) {
     const auto end = std::min(text.find_first_of("/ '\"\n", at + 3), text.size());
     const auto host = text.rfind('@', end);
-    const auto colon = text.find(':', at + 3);
-    if (host != std::string::npos && host > at && colon < host) text.erase(colon, host - colon);
+    if (host == std::string::npos || host < at) continue;
+    if (!std::string_view(text).substr(0, at).ends_with("ssh")) {
+      text.erase(at + 3, host + 1 - (at + 3));
+    } else if (const auto colon = text.find(':', at + 3); colon < host) {
+      text.erase(colon, host - colon);
+    }
   }
   return text;
 }

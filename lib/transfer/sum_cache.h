@@ -21,7 +21,7 @@ class SumCache {
   // `read_at`: unix seconds before it was read. A file that was written to in the seconds before isn't kept, since its time would not
   // tell of the next change.
   void put(std::string_view path, const struct stat& info, std::string sha256, std::int64_t read_at);
-  // Keeps what was put in, and nothing of what was loaded. Only an aid: what fails is not told.
+  // Keeps what was put in, and nothing of what was loaded; and of other sources those that were used last. Only an aid: what fails is not told.
   void save() const;
 
  private:

@@ -243,6 +243,18 @@ TEST_CASE("where git can't say what is only remarked on, nothing is, and the com
   CHECK(taken->remarks.empty());
 }
 
+TEST_CASE("neither a password nor a token of a URL stands in what git has said") {
+  const GitTaking taking;
+  const GitRepo scripts(taking / "bin");
+  scripts.write("git", "#!/bin/sh\necho \"fatal: unable to access 'https://t0ken@h/x', http://ann:t0ken@h:80/, ssh://ann:t0ken@h/y or ssh://git@h/z@1\" >&2\nexit 1\n",
+                0755);
+  const std::string path = std::getenv("PATH");
+  ::setenv("PATH", ((taking / "bin").string() + ":" + path).c_str(), 1);
+  const std::string error = taking.error_of((taking / "work").string());
+  ::setenv("PATH", path.c_str(), 1);
+  CHECK_THAT(error, ContainsSubstring("unable to access 'https://h/x', http://h:80/, ssh://ann@h/y or ssh://git@h/z@1"));
+}
+
 TEST_CASE("commits between what is live and what would be are counted both ways, and the newest ones listed") {
   const GitTaking taking;
   const GitRepo repo(taking / "work");

@@ -170,4 +170,19 @@ TEST_CASE("a sum is known while nothing of the file changes, and only if it was 
   }
 }
 
+TEST_CASE("of the sources whose sums are kept, those that were used longest ago are forgotten") {
+  const TempDir folder;
+  for (int i = 0; i < 70; ++i) {
+    const auto name = "cache/sums/" + std::to_string(1000 + i);
+    folder.write(name, "");
+    std::filesystem::last_write_time(folder.path() / name, std::filesystem::file_time_type::clock::now() - std::chrono::hours(100 - i));
+  }
+  const auto cache = transfer::SumCache::load(folder / "cache", "/src");
+  cache.save();
+  const auto left = std::filesystem::directory_iterator(folder.path() / "cache/sums");
+  CHECK(std::distance(begin(left), end(left)) == 64);
+  CHECK_FALSE(std::filesystem::exists(folder.path() / "cache/sums/1006"));
+  CHECK(std::filesystem::exists(folder.path() / "cache/sums/1007"));
+}
+
 }  // namespace kirikae::test
