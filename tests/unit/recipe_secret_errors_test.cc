@@ -117,4 +117,22 @@ TEST_CASE("an error about another value doesn't show a secret", "[recipe]") {
   CHECK(text_of(recipe.error()) == "deploy.yml:5:7: '***' is no user's name\n  user: ${env.OTHER}\n        ^~~~~~~~~~~~\n");
 }
 
+TEST_CASE("a URL of a repository that may have a token in it is refused, and not shown", "[recipe]") {
+  const auto errors_with = [](const std::string& url) {
+    return errors_of("application: a\ndeploy_to: /x\nsource: {git: \"" + url + "\"}\nstages: {production: {hosts: [a]}}\n");
+  };
+  // Not even the line where it stands.
+  CHECK(errors_with("ssh://a:t0ken@h/x") == "deploy.yml:3:15: a URL with a password in it would be shown: leave that to a key or an agent\n");
+  for (const std::string url : {"https://t0ken@h/x", "http://a:t0ken@h/x", "HTTPS://t0ken@h", "https://t0ken@-h/x", "https://t0k@en@h/x", "https://t0ken@h?@x"}) {
+    CAPTURE(url);
+    CHECK(errors_with(url) ==
+          "deploy.yml:3:15: a URL with 'USER@' in it would be shown, and that may be a token: leave it out, git asks its credential helper or "
+          "GIT_ASKPASS\n");
+  }
+  for (const std::string url : {"ssh://git@h/x", "git@h:x", "https://h/x@y", "https://h:8443/x"}) {
+    CAPTURE(url);
+    CHECK(errors_with(url) == "loads");
+  }
+}
+
 }  // namespace kirikae::recipe
