@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <optional>
 #include <unordered_map>
 #include <unordered_set>
 
@@ -40,8 +41,8 @@ bool is_inner_path(std::string_view path) {
   }
 }
 
-// Where a content is, and with which mode.
-using Contents = std::unordered_map<std::string_view, std::pair<std::string, unsigned>>;
+// Where a content is.
+using Contents = std::unordered_map<std::string_view, std::string>;
 // Files of the next release that the base hasn't, or not so.
 using Fresh = std::vector<const Manifest::value_type*>;
 
@@ -56,7 +57,7 @@ Contents contents_of(const Held& held, const Fresh& fresh) {
   const auto add = [&](const Manifest& manifest, const std::string& before) {
     for (const auto& [path, file] : manifest) {
       if (file.size >= least_moved && wanted.contains(file.sha256) && !held.unusable.contains(before + path))
-        contents.try_emplace(file.sha256, before + path, file.mode);
+        contents.try_emplace(file.sha256, before + path);
     }
   };
   add(held.base, {});
@@ -184,8 +185,7 @@ Delta delta_between(const Held& held, const Manifest& next) {
     delta.added += line_of(path, file);
     const auto found = contents.find(file.sha256);
     if (found == contents.end()) continue;
-    const auto& [from, mode] = found->second;
-    delta.moved.push_back({from, path, mode == file.mode ? std::nullopt : std::optional(file.mode)});
+    delta.moved.push_back({found->second, path, file.mode});
     delta.reused.insert(path);
     delta.reused_bytes += file.size;
   }
@@ -195,9 +195,7 @@ Delta delta_between(const Held& held, const Manifest& next) {
 
 std::string moves_text(const Delta& delta) {
   std::string text;
-  for (const auto& move : delta.moved) {
-    text += fmt::format("./{}\t./{}\t{}\n", move.from, move.to, move.mode ? fmt::format("{:o}", *move.mode) : "");
-  }
+  for (const auto& move : delta.moved) text += fmt::format("./{}\t./{}\t{:o}\n", move.from, move.to, move.mode);
   return text;
 }
 

@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <map>
-#include <optional>
 #include <set>
 #include <string>
 #include <string_view>
@@ -41,7 +40,7 @@ struct Delta {
   struct Move {
     std::string from;  // below the base's folder: `PATH`, or `../ID/PATH` of another release
     std::string to;
-    std::optional<unsigned> mode;  // none: that of `from`
+    unsigned mode = 0;
   };
   std::string removed, added;  // lines of `base` that aren't in `next`, and the other way round: texts
   std::vector<Move> moved;     // content that is there under another name, or with another mode

@@ -1,4 +1,4 @@
-// What a host tells of a release's list and chunks.
+// What a host tells of a release's list and chunks, and what it takes to keep them.
 #include "host/releases.h"
 #include "support/catch.h"
 
@@ -26,6 +26,19 @@ TEST_CASE("a release's list and its large files' chunks are told packed, and as 
     CHECK(told(host::chunks(site.layout(), id2), has_gzip) == "");
   }
   CHECK(site.control.run(host::manifest(site.layout(), id3)).status != 0);
+}
+
+TEST_CASE("a payload without what was to come with it is an error") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  REQUIRE(site.control.run(host::prepare(site.layout(), Site::info(id1))).status == 0);
+  const host::Rebuild rebuild{".other", std::string(64, 'a'), {}, {}, false, false};
+  const auto stream = tar({{".part/files", ""}, {"x", "1"}});
+  const auto ended = send(shell, site.disk, host::receive(site.layout(), id1, "none", site.facts(), rebuild), stream);
+  INFO(ended);
+  CHECK(ended.status == 1);
+  CHECK(ended.err.ends_with("what was to come with the payload of release '" + id1 + "' is not there: deploy again\n"));
 }
 
 }  // namespace kirikae::test

@@ -117,7 +117,7 @@ TEST_CASE("what has moved, and what has another mode, is found by its content; l
                       {"tool", file("tool", 100'000, 0755)},
                       {"little", file("s", 100)}};
   const Delta delta = delta_between({base}, next);
-  CHECK(moves_text(delta) == "./lib/jar\t./copy\t\n./tool\t./tool\t755\n./lib/jar\t./vendor/jar\t\n");
+  CHECK(moves_text(delta) == "./lib/jar\t./copy\t644\n./tool\t./tool\t755\n./lib/jar\t./vendor/jar\t644\n");
   CHECK(delta.reused == std::set<std::string, std::less<>>{"copy", "tool", "vendor/jar"});
   CHECK(delta.reused_bytes == 300'000);
   CHECK(delta.added == to_text(next));
@@ -148,7 +148,7 @@ TEST_CASE("what the base hasn't is taken from other releases, the base before th
   const Manifest next{
       {"n1", file("1")}, {"n2", file("2", 100'000, 0755)}, {"n3", file("3")}, {"n4", file("4")}, {"n5", file("5")}};
   const Delta delta = delta_between({base, {"../older/y"}, {{"other", &other}, {"older", &oldest}}}, next);
-  CHECK(moves_text(delta) == "./a\t./n1\t\n./../other/a\t./n2\t755\n./../other/c\t./n3\t\n");
+  CHECK(moves_text(delta) == "./a\t./n1\t644\n./../other/a\t./n2\t755\n./../other/c\t./n3\t644\n");
   CHECK(delta.reused_bytes == 300'000);
 }
 
