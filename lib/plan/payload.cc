@@ -98,14 +98,16 @@ Unpack unpack_again(const SourceFiles& source, Unpack before, const std::vector<
     before.rsync->checksum = true;
     return before;
   }
-  Paths unusable(changed.begin(), changed.end());
+  Paths& unusable = before.unusable;
+  const Paths now(changed.begin(), changed.end());
+  unusable.insert(now.begin(), now.end());
   if (unusable.contains("*")) before.rebuild->base = before.rebuild->base_manifest = std::string();
   for (const auto& move : before.delta->moved) {
-    if (unusable.contains(move.to)) unusable.insert(move.from);
+    if (now.contains(move.to)) unusable.insert(move.from);
   }
   before.bytes += before.delta->reused_bytes;
   before.files += before.delta->reused.size();
-  auto delta = make_delta(source, before.rebuild->base_manifest, {}, std::move(unusable));
+  auto delta = make_delta(source, before.rebuild->base_manifest, {}, unusable);
   return without_reused(std::move(before), std::move(delta));
 }
 

@@ -44,8 +44,8 @@ class PayloadChoice {
   std::map<std::string, SharedDelta> with_others_;  // by that of the base and what else is known
 };
 
-// `before` again, for a host that has answered `changed`: paths that are not what its release's list says, or `*`. By rsync, which then
-// looks at contents.
+// `before` again, for a host that has answered `changed`: paths that are not what its release's list says, or `*`; what it has answered before
+// counts as well. By rsync, which then looks at contents.
 Unpack unpack_again(const SourceFiles& source, Unpack before, const std::vector<std::string>& changed);
 
 }  // namespace kirikae::plan

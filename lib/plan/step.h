@@ -34,6 +34,7 @@ struct Unpack {  // the payload, over a data channel
   std::shared_ptr<const release::Delta> delta{};  // with `rebuild`: what the payload leaves out, and says instead
   bool adaptive = false;  // what isn't worth it goes uncompressed within the encoding
   std::optional<host::Rsync> rsync{};  // it is no stream that was packed, but what rsync says
+  release::Paths unusable{};  // what the host has answered so far not to be as its lists say
 };
 struct Link {  // the payload's checksum compared, then shared paths, copied paths, REVISION
   host::ReleaseInfo info;

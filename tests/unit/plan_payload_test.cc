@@ -173,6 +173,19 @@ TEST_CASE("a host with files that have changed gets those too, with all that the
     CHECK(again.delta->moved.empty());
     CHECK(again.bytes == 300'000);
   }
+  SECTION("what was moved, and then the same from elsewhere: both are remembered") {
+    scene.facts.releases.clear();
+    base["y"] = base.at("x");
+    scene.has(first, base);
+    Unpack again = unpack_again(scene.source, scene.unpack(), {"moved"});
+    REQUIRE(again.delta->moved.size() == 1);
+    CHECK(again.delta->moved[0].from == "y");
+    again = unpack_again(scene.source, again, {"moved"});
+    CHECK(again.delta->moved.empty());
+    CHECK(again.bytes == 300'000);
+    again = unpack_again(scene.source, again, {"a"});
+    CHECK(again.bytes == 400'000);
+  }
   SECTION("everything") {
     const Unpack again = unpack_again(scene.source, before, {"*"});
     CHECK(again.rebuild->base.empty());
