@@ -7,10 +7,12 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <array>
 #include <cerrno>
 #include <clocale>
 #include <memory>
 #include <optional>
+#include <span>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -20,6 +22,7 @@
 #include "core/digest.h"
 #include "core/fd.h"
 #include "transfer/archive_names.h"
+#include "transfer/gunzip.h"
 
 namespace kirikae::transfer {
 namespace {
@@ -121,7 +124,10 @@ class Reader : public Content {
 
   Result<void> start() {
     archive* const input = input_.get();
-    archive_read_support_filter_gzip(input);
+    // libarchive's own filter for gzip looks at no sum.
+    std::array<char, 2> begin{};
+    TRY_ASSIGN(const std::size_t got, file_.read(0, begin.data(), begin.size()));
+    if (got == 2 && begin == std::array{'\x1f', '\x8b'}) gunzip_.emplace([this](std::span<char> bytes) { return more(bytes); });
     archive_read_support_filter_bzip2(input);
     archive_read_support_filter_xz(input);
     archive_read_support_filter_zstd(input);
@@ -129,8 +135,10 @@ class Reader : public Content {
     archive_read_support_format_zip_seekable(input);
     archive_read_set_callback_data(input, this);
     archive_read_set_read_callback(input, &Reader::on_read);
-    archive_read_set_skip_callback(input, &Reader::on_skip);
-    archive_read_set_seek_callback(input, &Reader::on_seek);
+    if (!gunzip_) {
+      archive_read_set_skip_callback(input, &Reader::on_skip);
+      archive_read_set_seek_callback(input, &Reader::on_seek);
+    }
     if (archive_read_open1(input) == ARCHIVE_OK) return {};
     return std::unexpected(failure());
   }
@@ -140,7 +148,10 @@ class Reader : public Content {
     if (stop_.stop_requested()) return std::unexpected(cancelled_error());
     archive_entry* header = nullptr;
     const int status = archive_read_next_header(input_.get(), &header);
-    if (status == ARCHIVE_EOF) return false;
+    if (status == ARCHIVE_EOF) {
+      TRY(read_to_end());
+      return false;
+    }
     const char* name = header != nullptr ? archive_entry_pathname(header) : nullptr;
     const bool named = name != nullptr && *name != '\0';
     if (status != ARCHIVE_OK && status != ARCHIVE_WARN) {
@@ -181,18 +192,37 @@ class Reader : public Content {
  private:
   static Reader& self(void* data) { return *static_cast<Reader*>(data); }
 
+  // The file's next bytes.
+  Result<std::size_t> more(std::span<char> bytes) {
+    TRY_ASSIGN(const std::size_t got, file_.read(at_, bytes.data(), bytes.size()));
+    at_ += got;
+    return got;
+  }
+
+  // The last sum of a gzip file stands behind what the archive's end leaves unread.
+  Result<void> read_to_end() {
+    for (std::uint64_t behind = 0; gunzip_;) {
+      if (stop_.stop_requested()) return std::unexpected(cancelled_error());
+      TRY_ASSIGN(const std::size_t got, gunzip_->read(buffer_));
+      if (got == 0) break;
+      if ((behind += got) > unclaimed_) {
+        return std::unexpected(Error(ErrorCode::recipe, fmt::format("more than {} bytes lie behind its last entry", unclaimed_), "pack the archive anew"));
+      }
+    }
+    return {};
+  }
+
   static la_ssize_t on_read(archive*, void* data, const void** bytes) {
     Reader& reader = self(data);
     if (reader.stop_.stop_requested()) {
       reader.error_ = cancelled_error();
       return ARCHIVE_FATAL;
     }
-    auto got = reader.file_.read(reader.at_, reader.buffer_.data(), reader.buffer_.size());
+    auto got = reader.gunzip_ ? reader.gunzip_->read(reader.buffer_) : reader.more(reader.buffer_);
     if (!got) {
       reader.error_ = std::move(got).error();
       return ARCHIVE_FATAL;
     }
-    reader.at_ += *got;
     // libarchive keeps the whole list of a zip before it gives the first entry.
     if (!reader.any_ && (reader.listed_ += *got) > most_list_bytes) {
       reader.error_ = Error(ErrorCode::recipe, fmt::format("its list of entries is larger than {} MiB", most_list_bytes >> 20));
@@ -266,6 +296,7 @@ class Reader : public Content {
   std::unique_ptr<archive, int (*)(archive*)> input_;
   std::vector<char> buffer_;
   std::uint64_t at_ = 0;
+  std::optional<Gunzip> gunzip_;  // of a gzip file
   std::optional<Error> error_;  // of a callback
   bool any_ = false;            // an entry was read
   std::uint64_t listed_ = 0;    // bytes read before that

@@ -186,6 +186,56 @@ TEST_CASE("what is no archive, cut short, or empty is an error of the recipe") {
   }
 }
 
+TEST_CASE("a damaged archive is an error, also where its packed bytes make sense") {
+  const TempDir folder;
+  // Of noise, which gzip stores as it is.
+  const std::string noise = Dice(7).bytes(400'000);
+  const auto error_of = [&](const std::string& path) {
+    const auto packed = pack_all(archive_source(path), Encoding::none, folder / "cache");
+    if (packed) return std::string();
+    CHECK(packed.error().code == ErrorCode::recipe);
+    return to_text(packed.error());
+  };
+  for (const std::string how : {"tar.gz", "tar.bz2", "tar.xz", "zip"}) {
+    CAPTURE(how);
+    const auto path = make_archive(folder / ("flipped." + how), how, {{"first", "x"}, {"second", noise}});
+    REQUIRE(error_of(path).empty());
+    std::string bytes = folder.read("flipped." + how);
+    bytes[200'000] ^= 1;
+    CHECK_FALSE(error_of(folder.write("flipped." + how, bytes)).empty());
+  }
+  const std::string whole = folder.read(fs::path(make_archive(folder / "x.tar.gz", "tar.gz", {{"first", "x"}, {"second", noise}})).filename().string());
+  const auto with = [&](const std::string& bytes) { return error_of(folder.write("y.tar.gz", bytes)); };
+  const auto flipped = [&](std::size_t from_end) {
+    std::string bytes = whole;
+    bytes[bytes.size() - from_end] ^= 1;
+    return bytes;
+  };
+  CHECK(with(flipped(6)) ==
+        "archive '" + folder / "y.tar.gz" + "': 'second': the archive is damaged: incorrect data check\n  fetch or build it again");
+  CHECK_THAT(with(flipped(2)), Catch::Matchers::Contains("the archive is damaged: incorrect length check"));
+  CHECK_THAT(with(whole.substr(0, whole.size() - 4)), Catch::Matchers::Contains("the archive is damaged: it is cut short"));
+  CHECK_THAT(with(whole + "behind"), Catch::Matchers::Contains("the archive is damaged: incorrect header check"));
+  CHECK(with(whole + std::string(5000, '\0')).empty());
+}
+
+TEST_CASE("a gzip archive of several members is one, and all that is packed is looked at") {
+  const TempDir folder;
+  const std::string noise = Dice(7).bytes(400'000);
+  make_archive(folder / "x.tar", "tar", {{"first", "x"}, {"second", noise}});
+  REQUIRE(run_program({"sh", "-c", "cd \"$1\" && head -c 100000 x.tar | gzip >one && { tail -c +100001 x.tar; head -c 1000000 /dev/zero; } | gzip >two", "sh", folder.path().string()}).status == 0);
+  const std::string one = folder.read("one"), two = folder.read("two");
+  const auto list = [&](const std::string& bytes) { return pack_all(archive_source(folder.write("y.tar.gz", bytes)), Encoding::none, folder / "cache"); };
+  const auto packed = list(one + two);
+  REQUIRE(packed);
+  CHECK(packed->bytes.find(noise) != std::string::npos);
+  for (const std::size_t at : {one.size() - 6, one.size() + 1, one.size() + two.size() - 6}) {
+    std::string bytes = one + two;
+    bytes[at] ^= 1;
+    CHECK_FALSE(list(bytes));
+  }
+}
+
 TEST_CASE("an archive's names are kept byte for byte") {
   const TempDir folder;
   const std::vector<std::string> names{"\xff\xfe", "new\nline", "back\\slash", "ünï", "-rf"};
