@@ -4,8 +4,10 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <set>
 
 #include "core/fold.h"
+#include "plan/payload.h"
 #include "plan/tasks.h"
 
 namespace kirikae::plan {
@@ -54,17 +56,44 @@ void add_packing_problem(const DeployInput& input, const HostFacts& host, std::v
                              "install it, or let 'compression: auto' choose what all hosts can unpack"));
 }
 
-void add_room_problems(const DeployInput& input, const HostFacts& host, const release::Layout& layout, std::vector<Error>& problems) {
+std::uint64_t folders_of(const release::Manifest& manifest) {
+  std::set<std::string_view> folders;
+  for (const auto& [path, file] : manifest) {
+    std::string_view folder = path;
+    for (auto slash = folder.rfind('/'); slash != std::string_view::npos; slash = folder.rfind('/')) {
+      folder = folder.substr(0, slash);
+      if (!folders.insert(folder).second) break;
+    }
+  }
+  return folders.size();
+}
+
+struct Room {
+  std::uint64_t bytes = 0;
+  std::uint64_t files = 0;
+};
+// What the release takes there. Links take no room but that of their folders; a file that is put together from parts is a new one.
+Room room_for(const DeployInput& input, const HostFacts& host, PayloadChoice& payloads) {
+  Room room{input.bytes, input.files};
+  const auto delta = input.recipe.reuse_links ? payloads.unpack_for(host.facts, {}).delta : nullptr;
+  if (!delta || delta->reused.empty()) return room;
+  for (const std::string& path : delta->reused) room.bytes -= std::min(room.bytes, input.source.manifest->at(path).size);
+  room.files -= std::min<std::uint64_t>(room.files, delta->reused.size());
+  room.files += folders_of(*input.source.manifest);
+  return room;
+}
+
+void add_room_problems(const Room& room, const HostFacts& host, const release::Layout& layout, std::vector<Error>& problems) {
   const release::Facts& facts = host.facts;
-  const std::uint64_t need_kilobytes = input.bytes / 1024 + input.bytes / 10240 + 1024;  // a tenth, and a MiB, for blocks and records
+  const std::uint64_t need_kilobytes = room.bytes / 1024 + room.bytes / 10240 + 1024;  // a tenth, and a MiB, for blocks and records
   if (facts.free_kilobytes < need_kilobytes) {
     problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} MiB free, the release needs about {} MiB",
                                                  layout.root(), facts.free_kilobytes / 1024, need_kilobytes / 1024),
                                "free some room, or lower keep_releases"));
   }
-  if (facts.free_inodes != 0 && facts.free_inodes < input.files + 100) {
+  if (facts.free_inodes != 0 && facts.free_inodes < room.files + 100) {
     problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} inodes free, the release needs about {}",
-                                                 layout.root(), facts.free_inodes, input.files + 100),
+                                                 layout.root(), facts.free_inodes, room.files + 100),
                                "remove small files there, or lower keep_releases"));
   }
 }
@@ -124,6 +153,7 @@ std::int64_t clock_ahead(const release::Facts& facts) {
 
 std::vector<Error> preflight_deploy(const DeployInput& input) {
   const release::Layout layout(input.recipe.deploy_to);
+  PayloadChoice payloads(input.source);
   std::vector<Error> problems;
   for (const HostFacts& host : input.hosts) {
     const release::Facts& facts = host.facts;
@@ -144,7 +174,7 @@ std::vector<Error> preflight_deploy(const DeployInput& input) {
           fmt::format("put {} into '{}' on the host", facts.missing_files.size() == 1 ? "it" : "them", layout.shared())));
     }
     add_packing_problem(input, host, problems);
-    add_room_problems(input, host, layout, problems);
+    add_room_problems(room_for(input, host, payloads), host, layout, problems);
     if (const auto ahead = clock_ahead(facts); std::abs(ahead) > clock_refused) {
       problems.push_back(on_host(host, clock_text(ahead), "set the wrong one of the two, and let NTP keep it"));
     }

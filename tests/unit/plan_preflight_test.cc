@@ -62,6 +62,51 @@ TEST_CASE("a clock that is some seconds off is a remark, one that is a quarter o
         "[app5] its clock is 3 days behind this machine's\n  set the wrong one of the two, and let NTP keep it\n");
 }
 
+TEST_CASE("with 'reuse: link' a release needs room for what a host hasn't, and else for all of it") {
+  constexpr std::uint64_t mib = 1 << 20;
+  auto recipe = shop_recipe();
+  recipe.reuse_links = true;
+  auto host = a_host("a", {"app"});
+  plan::DeployInput input = input_for(recipe, {});
+  const auto spec = [](std::uint64_t size, char what) { return release::FileSpec{0644, size, std::string(64, what)}; };
+  release::Manifest base{{"large", spec(50 * mib, 'a')}};
+  for (int i = 0; i < 500; ++i) base["some/where/" + std::to_string(i)] = spec(1, 'b');
+  release::Manifest next = base;
+  next["new"] = spec(mib, 'c');
+  input.bytes = 51 * mib;
+  input.files = 502;
+  std::string wanted;
+  SECTION("what is the same is linked") {}
+  SECTION("but not from a release that isn't known") {
+    base.clear();
+    wanted = "[a] the disk of '/srv/shop' has 4 MiB free, the release needs about 57 MiB";
+  }
+  SECTION("not with copies") {
+    recipe.reuse_links = false;
+    wanted = "[a] the disk of '/srv/shop' has 4 MiB free, the release needs about 57 MiB";
+  }
+  SECTION("and what is put together from parts is a new file") {
+    next["large"] = spec(50 * mib, 'd');
+    input.source.chunks[std::string(64, 'a')] = std::make_shared<const release::Chunks>(release::Chunks{{25 * mib, 1}, {25 * mib, 2}});
+    input.source.chunks[std::string(64, 'd')] = std::make_shared<const release::Chunks>(release::Chunks{{25 * mib, 1}, {25 * mib, 3}});
+    wanted = "[a] the disk of '/srv/shop' has 4 MiB free, the release needs about 57 MiB";
+  }
+  SECTION("folders are no links") {
+    host.facts.free_inodes = 102;
+    wanted = "[a] the disk of '/srv/shop' has 102 inodes free, the release needs about 103";
+  }
+  const std::string digest = release::digest_of(base);
+  if (!base.empty()) input.source.known[digest] = std::make_shared<const release::Manifest>(base);
+  input.source.manifest = std::make_shared<const release::Manifest>(next);
+  input.source.link = recipe.reuse_links;
+  host.facts.releases = {{"20261122000000", release::State::good, {}, {}, digest}};
+  host.facts.free_kilobytes = 4 * 1024;
+  if (host.facts.free_inodes > 1000 && wanted.empty()) host.facts.free_inodes = 110;
+  input.hosts = {host};
+  const std::string text = text_of(plan::preflight_deploy(input));
+  CHECK(text.substr(0, text.find('\n')) == wanted);
+}
+
 TEST_CASE("what keeps a payload away keeps no rollback away") {
   const auto recipe = shop_recipe();
   auto app = a_host("app1", {"app"}, "20261122000000", {good("20261121000000"), good("20261122000000")});
