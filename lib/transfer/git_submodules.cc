@@ -60,6 +60,15 @@ Error without(const std::string& path, const std::string& why, std::string hint)
   return {ErrorCode::recipe, fmt::format("submodule {} can't be had: {}", shown(path), why), std::move(hint)};
 }
 
+// As some servers' pages give URLs to whom they know: git asks its credential helper who it is.
+std::string without_user(std::string url) {
+  if (!url.starts_with("https://") && !url.starts_with("http://")) return url;
+  const auto host = url.find("://") + 3;
+  const auto user = url.substr(host, url.find('/', host) - host);
+  const auto at = user.rfind('@');
+  return at == std::string::npos || user.find(':') < at ? url : url.erase(host, at + 1);
+}
+
 }  // namespace
 
 Result<std::vector<Submodule>> submodules_of(const GitRepository& repository, const std::string& sha) {
@@ -94,7 +103,7 @@ Result<std::vector<Submodule>> submodules_of(const GitRepository& repository, co
 }
 
 std::string resolved_url(std::string_view repository, std::string_view url) {
-  if (!url.starts_with("./") && !url.starts_with("../")) return std::string(url);
+  if (!url.starts_with("./") && !url.starts_with("../")) return without_user(std::string(url));
   std::string base(repository);
   while (base.ends_with('/')) base.pop_back();
   char between = '/';

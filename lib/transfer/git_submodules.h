@@ -18,7 +18,7 @@ struct Submodule {
 // In the order of their paths. Errors: git's own; recipe (a name that would lead out of .git/modules).
 Result<std::vector<Submodule>> submodules_of(const GitRepository& repository, const std::string& sha);
 
-// A relative URL of .gitmodules, as git resolves it by that of the repository; others as they are.
+// A relative URL of .gitmodules, as git resolves it by that of the repository; others as they are, but for a user in front of an https host.
 std::string resolved_url(std::string_view repository, std::string_view url);
 
 // Where the submodule's commit is: beside the operator's own repository, which has it since `git submodule update`, or, for a mirror, in a

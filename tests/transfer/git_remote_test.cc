@@ -262,6 +262,9 @@ TEST_CASE("a relative URL of a submodule is resolved as git does it") {
            {"git@h:a/b.git", "../c.git", "git@h:a/c.git"},
            {"git@h:b.git", "../c.git", "git@h:c.git"},
            {"git@h:b.git", "https://x/y", "https://x/y"},
+           {"git@h:b.git", "https://ann@x/y@z", "https://x/y@z"},
+           {"git@h:b.git", "https://ann:word@x/y", "https://ann:word@x/y"},
+           {"git@h:b.git", "ssh://ann@x/y", "ssh://ann@x/y"},
            {"git@h:b.git", "/srv/x", "/srv/x"}}) {
     CHECK(transfer::resolved_url(repository, url) == whole);
     // Git's own opinion.
