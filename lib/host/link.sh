@@ -92,18 +92,20 @@ kk_link_seed() {
   [ "$1" = directory ] && [ ! -d "$kk_shared/$2" ] || return 0
   if [ -e "$kk_shared/$2" ] || [ -L "$kk_shared/$2" ]; then kk_fail "'$kk_shared/$2' is no directory: move it away"; fi
   case $2 in */*) mkdir -p "$kk_shared/${2%/*}" || kk_fail "can't make '$kk_shared/${2%/*}'" ;; esac
-  # Beside its place, since shared/ may lie on another file system, where mv is no rename. What a dead run has left goes first.
+  # Beside its place, since shared/ may lie on another file system, where mv is no rename, and be that of other hosts, too. What a dead run
+  # has left goes after a day.
   kk_d=$kk_shared/$2
   kk_d=${kk_d%/*}
-  rm -rf "$kk_d/.kirikae-seed."????????
+  (cd "$kk_d" && find . ! -name . -prune -name '.kirikae-seed.*' -mtime +1 -exec rm -rf {} +) || :
   if [ -d "$kk_rel/$2" ] && [ ! -L "$kk_rel/$2" ]; then
-    kk_t=$(mktemp -d "$kk_d/.kirikae-seed.XXXXXXXX") && kk_copy "$kk_rel/$2" "$kk_t/new" && mv "$kk_t/new" "$kk_shared/$2" || {
-      rm -rf "$kk_d/.kirikae-seed."????????
+    kk_t=$(mktemp -d "$kk_d/.kirikae-seed.XXXXXXXX") || kk_fail "can't write to '$kk_d'"
+    kk_copy "$kk_rel/$2" "$kk_t/new" && { [ -d "$kk_shared/$2" ] || mv "$kk_t/new" "$kk_shared/$2"; } || {
+      rm -rf "$kk_t"
       kk_fail "can't copy '$2' of the release to '$kk_shared/$2': check the room on the disk"
     }
     rm -rf "$kk_t"
   else
-    mkdir "$kk_shared/$2" || kk_fail "can't make '$kk_shared/$2'"
+    mkdir "$kk_shared/$2" || [ -d "$kk_shared/$2" ] || kk_fail "can't make '$kk_shared/$2'"
   fi
 }
 

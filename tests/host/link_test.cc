@@ -1,6 +1,9 @@
 // What a release doesn't bring itself: shared directories and files, and paths of the release before.
 #include <sys/stat.h>
 
+#include <chrono>
+#include <filesystem>
+
 #include "host/releases.h"
 #include "support/catch.h"
 
@@ -70,15 +73,18 @@ TEST_CASE("A shared directory gets its first content whole or not at all, also w
       R"(mv() { case $1 in "$kk_shared"/*) command mv "$@" ;; *) mkdir "$2" && cp "$1/first" "$2" && false ;; esac; })",
       R"(kk_copy() { mkdir "$2" && cp "$1/first" "$2" && false; })");
   INFO(full);
-  disk.write("srv/app/shared/public/.kirikae-seed.a1b2c3d4/new/first", "of a run that died");
+  const auto seed = [&](const std::string& name) { return "shared/public/.kirikae-seed." + name; };
+  for (const char* name : {"ofthedead", "ofanother"}) disk.write("srv/app/" + seed(name) + "/new/first", "x");
+  std::filesystem::last_write_time(disk.path(seed("ofthedead")), std::filesystem::file_time_type::clock::now() - std::chrono::hours(72));
   link.text = full + "\n" + text;
   const auto ended = one.site.control.run(link);
   INFO(ended);
-  CHECK(disk.list("shared/public") == (ended.status == 0 ? std::vector<std::string>{"log"} : std::vector<std::string>{}));
+  const std::vector<std::string> theirs = {".kirikae-seed.ofanother"}, both = {".kirikae-seed.ofanother", "log"};
+  CHECK(disk.list("shared/public") == (ended.status == 0 ? both : theirs));
   link.text = text;
   REQUIRE(one.site.control.run(link).status == 0);
   CHECK(disk.list("shared/public/log") == std::vector<std::string>{"first", "second"});
-  CHECK(disk.list("shared/public") == std::vector<std::string>{"log"});
+  CHECK(disk.list("shared/public") == both);
 }
 
 TEST_CASE("A nested shared directory is seeded inside of one that was there before") {
