@@ -8,8 +8,11 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
+#include <stdexcept>
 #include <utility>
 
+#include "core/digest.h"
+#include "ssh/private_key.h"
 #include "ssh/session.h"
 #include "ssh/tunnel.h"
 #include "ssh/wire.h"
@@ -20,6 +23,18 @@ namespace {
 // At the same time. A host could fill our memory with more: each may have a window of libssh2's size.
 constexpr std::size_t connections_limit = 32;
 constexpr std::size_t answer_limit = 1024;  // to a binding
+
+// Whatever a host has done so that its session's id isn't known here, it is none that keys were added for.
+AgentBinding nobody() {
+  AgentBinding binding{{}, {}, sha256_bytes(random_hex(32))};
+  const auto key = make_ed25519(sha256_bytes(random_hex(32)));
+  const auto signature = key ? key->sign(binding.session_id, "ssh-ed25519") : std::unexpected(key.error());
+  if (!signature) throw std::runtime_error(signature.error().message);
+  binding.host_key = key->public_blob();
+  append_string(binding.signature, "ssh-ed25519");
+  append_string(binding.signature, *signature);
+  return binding;
+}
 
 }  // namespace
 
@@ -47,12 +62,8 @@ struct AgentForward::Connection {
 
   // False: there is no use for it.
   bool bind() {
-    const AgentBinding& binding = session_.agent_binding();
-    if (!binding.is_whole()) {
-      become_tunnel();
-      return true;
-    }
-    const std::string message = binding.message(true);
+    const AgentBinding& known = session_.agent_binding();
+    const std::string message = (known.is_whole() ? known : nobody()).message(true);
     return ::send(fd_.get(), message.data(), message.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(message.size());
   }
   bool step() {

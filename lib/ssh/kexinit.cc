@@ -11,6 +11,9 @@
 namespace kirikae::ssh {
 namespace {
 
+constexpr unsigned char ssh_msg_ignore = 2;
+constexpr unsigned char ssh_msg_unimplemented = 3;
+constexpr unsigned char ssh_msg_debug = 4;
 constexpr unsigned char ssh_msg_kexinit = 20;
 constexpr unsigned char ssh_msg_newkeys = 21;
 constexpr unsigned char ssh_msg_kex_reply = 31;
@@ -131,6 +134,7 @@ bool KexinitSniffer::parse_packet() {
 void KexinitSniffer::take(std::string_view payload) {
   WireReader fields(payload);
   const auto type = fields.byte();
+  if (type == ssh_msg_ignore || type == ssh_msg_unimplemented || type == ssh_msg_debug) return;
   if (!complete_) {
     // byte type, 16 random bytes, the lists.
     complete_ = true;

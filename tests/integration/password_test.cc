@@ -3,6 +3,7 @@
 #include "support/farm.h"
 #include "support/skip.h"
 #include "support/process.h"
+#include "support/real_agent.h"
 
 using namespace kirikae::test;
 using Catch::Matchers::ContainsSubstring;
@@ -88,6 +89,24 @@ TEST_CASE("a recipe's password logs in through the system's ssh, too, with nobod
   const auto failed = log.find("Failed password");
   REQUIRE(failed != std::string::npos);
   CHECK(log.find("Failed password", failed + 1) == std::string::npos);
+}
+
+// No key has signed, so nobody knows what the agent would have to be told of the session.
+TEST_CASE("a host that was logged in on by password has the agent's keys but those that are for some hosts alone") {
+  if (is_skipped_without_mounts()) return;
+  Behind behind;
+  World& world = behind.world;
+  const RealAgent agent(behind.folder, {key_pair("ed25519", "plain")});
+  const std::string host = "[" + world.sshd().address() + "]:" + std::to_string(world.port());
+  REQUIRE(run_program({"env", "SSH_AUTH_SOCK=" + agent.socket(), "ssh-add", "-q", "-H", world.known_hosts(), "-h", host, key_pair("ecdsa", "bound")}).status == 0);
+  world.environment.push_back("SSH_AUTH_SOCK=" + agent.socket());
+  world.write("config", "Host *\n  PubkeyAuthentication no\n");
+  world.write_recipe("secrets: {LOGIN: {env: LOGIN}}\ntasks: {list: ssh-add -l}\nhooks: {build: list}\n");
+  const Ran ran = behind.run({"production", "--set", "ssh.password=LOGIN", "--set", "ssh.forward_agent=true", "--set", "ssh.config=config"});
+  INFO(ran);
+  CHECK(ran.status == 0);
+  CHECK_THAT(ran.out, ContainsSubstring("(ED25519)"));
+  CHECK_THAT(ran.out, !ContainsSubstring("(ECDSA)"));
 }
 
 TEST_CASE("a jump host is not told the recipe's password") {
