@@ -5,14 +5,12 @@
 
 #include <algorithm>
 #include <array>
-#include <cctype>
 #include <cstdlib>
 #include <cstring>
 #include <iterator>
 #include <optional>
 #include <utility>
 
-#include "core/shell_quote.h"
 #include "ssh/printable.h"
 
 namespace kirikae::ssh {
@@ -53,12 +51,6 @@ std::vector<std::string> split(std::string_view list) {
   return items;
 }
 
-Error expired(const Target& target) {
-  return Error(ErrorCode::auth, fmt::format("the password of '{}' has expired: the host wants a new one", account_name(target)),
-               fmt::format("set it there: ssh{} {}", target.port == 22 ? "" : fmt::format(" -p {}", target.port),
-                           shell_word(target.user + "@" + target.address)));
-}
-
 // libssh2 calls this where a host wants a new password. Without one it ends the request.
 void no_new_password(LIBSSH2_SESSION*, char** password, int* size, void**) {
   *password = nullptr;
@@ -95,7 +87,7 @@ struct InteractiveLogin::Conversation {
     text.erase(text.find_last_not_of(" :") + 1);
     const Wanted wanted = echo ? Wanted::other : wanted_by(text);
     if (wanted == Wanted::new_password) {
-      fatal = expired(login.target_);
+      fatal = expired_password(login.target_);
       return {};
     }
     if (wanted == Wanted::password && alone) {
@@ -259,7 +251,7 @@ Result<InteractiveLogin::Answer> InteractiveLogin::try_password() {
     });
     if (code == 0) return Answer::let_in;
     TRY(over());
-    if (code == LIBSSH2_ERROR_PASSWORD_EXPIRED) return std::unexpected(expired(target_));
+    if (code == LIBSSH2_ERROR_PASSWORD_EXPIRED) return std::unexpected(expired_password(target_));
     if (code == LIBSSH2_ERROR_TIMEOUT) {
       return std::unexpected(
           Error(ErrorCode::timeout, fmt::format("the host did not answer while '{}' logged in", target_.user)));

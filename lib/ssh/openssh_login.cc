@@ -49,8 +49,8 @@ Overrides overrides_of(const Settings& settings, const HostSettings& host) {
   return {.config = "none", .known_hosts = host.known_hosts, .identities = host.identities};
 }
 
-// Of ssh itself, or of the host; a key's path may have any words.
-bool asks_for_password(const std::string& question) { return !question.starts_with("Enter ") && wanted_by(question) == Wanted::password; }
+// Of the host, not of ssh itself: a key's path may have any words.
+Wanted wanted_by_host(const std::string& question) { return question.starts_with("Enter ") ? Wanted::other : wanted_by(question); }
 
 }  // namespace
 
@@ -62,24 +62,30 @@ class OpensshLogin::Given {
   }
 
   [[nodiscard]] bool is_there() const { return password_ != nullptr; }
-  // None where it was said already.
-  std::optional<Secret> say() {
-    if (was_said_) return std::nullopt;
+  // None where there is no more to say: it was refused, or has expired.
+  std::optional<Secret> say(Wanted wanted) {
+    if (was_said_ || wanted != Wanted::password) {
+      (wanted == Wanted::password ? is_refused_ : is_expired_) = true;
+      return std::nullopt;
+    }
     was_said_ = true;
     return Secret(std::string(password_->reveal()));
   }
-  // After a login that failed: what there is to add. It is not said again then.
-  std::string refused() {
-    if (!was_said_) return {};
-    passwords_.refuse_given(target_);
-    return ": password: " + passwords_.given_up(target_);
+  // After a login that failed with this error: what was wrong, as far as it is about the password. It is not said again.
+  Error judge(Error error) {
+    if (was_said_) passwords_.refuse_given(target_);
+    if (is_expired_) return expired_password(target_).on(target_.name);
+    if (!was_said_ || (!is_refused_ && error.code != ErrorCode::auth)) return error;
+    error.message = fmt::format("ssh could not log in on {}: password: {}", place_of(target_), passwords_.given_up(target_));
+    error.code = ErrorCode::auth;
+    return error;
   }
 
  private:
   Passwords& passwords_;
   const Target& target_;
   Passwords::Password password_;
-  bool was_said_ = false;
+  bool was_said_ = false, is_refused_ = false, is_expired_ = false;
 };
 
 Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std::vector<OpensshStop>& stops,
@@ -106,13 +112,15 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
   Wait waiting{limit(), wait.stop};
   OpensshQuestions::Login questions(questions_, wait.stop);
   const AskpassDesk::Answers answers{[&](const std::string& question, int asker) {
-                                       if (given.is_there() && asker == link.process() && asks_for_password(question)) {
-                                         if (auto password = given.say()) return *std::move(password);
-                                         link.fail("its password was refused");
+                                       const bool by_host = asker == link.process();
+                                       const Wanted wanted = wanted_by_host(question);
+                                       if (given.is_there() && by_host && wanted != Wanted::other) {
+                                         if (auto password = given.say(wanted)) return *std::move(password);
+                                         link.fail("its password is of no use");
                                          link.shut_down();  // no answer would be one, too
                                          return Secret();
                                        }
-                                       if (!questions_.can_ask() || host.login.batch) return Secret();
+                                       if (!questions_.can_ask() || (by_host && host.login.batch)) return Secret();
                                        Secret typed = questions.answer(question, asker);
                                        waiting.deadline = limit();  // somebody had to type
                                        return typed;
@@ -136,11 +144,7 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
   if (!greeting) {
     const bool direct = stops.size() == 1 && host.proxy_command.empty();
     if (!log.greeted && direct && was_closed(log)) return Ended{nullptr, Error(ErrorCode::connect, log.complaint).on(target.name)};
-    Error error = failure(target, log, transport->noise(), settings_.trust_command).on(target.name);
-    if (const std::string refused = given.refused(); !refused.empty()) {
-      error.message = fmt::format("ssh could not log in on {}{}", place_of(target), refused);
-      error.code = ErrorCode::auth;
-    }
+    Error error = given.judge(failure(target, log, transport->noise(), settings_.trust_command).on(target.name));
     if (log.greeted && was_closed(log)) return Ended{nullptr, std::move(error), true};
     return std::unexpected(std::move(error));
   }

@@ -24,6 +24,8 @@ OpensshQuestions::Login::~Login() { end_tries(false); }
 void OpensshQuestions::Login::is_in() { end_tries(true); }
 
 void OpensshQuestions::Login::end_tries(bool right) {
+  if (!tries_) return;  // and doesn't wait for somebody who is typing for another host
+  tries_ = false;
   const std::scoped_lock lock(all_.mutex_);
   for (auto& [question, answer] : all_.answers_) {
     if (answer.tried != this) continue;
@@ -49,6 +51,7 @@ Secret OpensshQuestions::Login::answer(const std::string& question, int asker) {
     ++known.times;
     known.is_right = false;
     known.tried = is_pin ? this : nullptr;
+    tries_ = tries_ || is_pin;
   }
   told = known.times;
   return copy_of(known.text);

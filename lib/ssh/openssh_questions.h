@@ -38,13 +38,13 @@ class OpensshQuestions {
     void is_in();
 
    private:
-    friend class OpensshQuestions;
     using Question = std::pair<int, std::string>;
     void end_tries(bool right);
 
     OpensshQuestions& all_;
     const std::stop_token stop_;
     std::map<Question, int> told_;  // which of its answers each process has had last, counted from 1
+    bool tries_ = false;            // a PIN
   };
 
  private:

@@ -5,6 +5,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/shell_quote.h"
+
 namespace kirikae::ssh {
 namespace {
 
@@ -18,7 +20,16 @@ Wanted wanted_by(std::string_view question) {
   std::string words(question);
   std::ranges::transform(words, words.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
   if (words.find("passw") == std::string::npos) return Wanted::other;
-  return words.find("new ") != std::string::npos || words.find("retype") != std::string::npos ? Wanted::new_password : Wanted::password;
+  for (const char* about_a_new_one : {"new ", "retype", "current"}) {
+    if (words.find(about_a_new_one) != std::string::npos) return Wanted::new_password;
+  }
+  return Wanted::password;
+}
+
+Error expired_password(const Target& target) {
+  return Error(ErrorCode::auth, fmt::format("the password of '{}' has expired: the host wants a new one", account_name(target)),
+               fmt::format("set it there: ssh{} {}", target.port == 22 ? "" : fmt::format(" -p {}", target.port),
+                           shell_word(target.user + "@" + target.address)));
 }
 
 std::string account_name(const Target& target) {

@@ -67,6 +67,8 @@ class Passwords {
 enum class Wanted { password, new_password, other };
 Wanted wanted_by(std::string_view question);
 
+Error expired_password(const Target& target);
+
 // "deploy@web1", for people.
 std::string account_name(const Target& target);
 // Tells logins apart.
