@@ -99,11 +99,13 @@ kk_link_seed() {
   (cd "$kk_d" && find . ! -name . -prune -name '.kirikae-seed.*' -mtime +1 -exec rm -rf {} +) || :
   if [ -d "$kk_rel/$2" ] && [ ! -L "$kk_rel/$2" ]; then
     kk_t=$(mktemp -d "$kk_d/.kirikae-seed.XXXXXXXX") || kk_fail "can't write to '$kk_d'"
-    kk_copy "$kk_rel/$2" "$kk_t/new" && { [ -d "$kk_shared/$2" ] || mv "$kk_t/new" "$kk_shared/$2"; } || {
+    # Where another host is quicker, mv brings it into what that has made.
+    kk_seed=${kk_t##*/}
+    kk_copy "$kk_rel/$2" "$kk_t/$kk_seed" && { mv "$kk_t/$kk_seed" "$kk_shared/$2" || [ -d "$kk_shared/$2" ]; } || {
       rm -rf "$kk_t"
       kk_fail "can't copy '$2' of the release to '$kk_shared/$2': check the room on the disk"
     }
-    rm -rf "$kk_t"
+    rm -rf "$kk_t" "$kk_shared/$2/$kk_seed"
   else
     mkdir "$kk_shared/$2" || [ -d "$kk_shared/$2" ] || kk_fail "can't make '$kk_shared/$2'"
   fi

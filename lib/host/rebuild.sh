@@ -179,7 +179,8 @@ kk_unshare() {
   xargs -0 /bin/sh -c 'for kk_f; do cp -p "$kk_f" "$0" && mv -f "$0" "$kk_f" || exit; done' "$kk_lists/copy" <"$kk_lists/shared"
 }
 
-# `moved` has lines FROM<tab>TO<tab>MODE, in the order of TO. What doesn't have its mode, by now or since it is another one, becomes a copy that has.
+# `moved` has lines FROM<tab>TO<tab>MODE, in the order of TO. What doesn't have its mode, by now or since it is another one, becomes a copy that has;
+# what can't is as if it weren't there.
 kk_move() {
   while IFS="$kk_tab" read -r kk_f kk_to kk_v; do
     [ ! -L "$kk_from/$kk_f" ] || continue
@@ -189,7 +190,11 @@ kk_move() {
   cut -f 2,3 "$kk_lists/moved" >"$kk_lists/wanted"
   tr '\n' '\0' <"$kk_lists/made" | xargs -0 stat -c "%n$kk_tab%a" 2>/dev/null | sort >"$kk_lists/found"
   kk_only_first "$kk_lists/wanted" "$kk_lists/found" | while IFS="$kk_tab" read -r kk_to kk_new_mode; do
-    cp -p "$kk_to" "$kk_lists/copy" && chmod "$kk_new_mode" "$kk_lists/copy" && mv -f "$kk_lists/copy" "$kk_to" || :
+    if [ "$kk_how" = link ]; then
+      cp -p "$kk_to" "$kk_lists/copy" && chmod "$kk_new_mode" "$kk_lists/copy" && mv -f "$kk_lists/copy" "$kk_to"
+    else
+      chmod "$kk_new_mode" "$kk_to"
+    fi || rm -f "$kk_to"
   done
 }
 
