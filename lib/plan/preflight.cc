@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <cstdlib>
+#include <map>
+#include <memory>
 #include <set>
 
 #include "core/fold.h"
@@ -72,16 +74,35 @@ struct Room {
   std::uint64_t bytes = 0;
   std::uint64_t files = 0;
 };
-// What the release takes there. Links take no room but that of their folders; a file that is put together from parts is a new one.
-Room room_for(const DeployInput& input, const HostFacts& host, PayloadChoice& payloads) {
-  Room room{input.bytes, input.files};
-  const auto delta = input.recipe.reuse_links ? payloads.unpack_for(host.facts, {}).delta : nullptr;
-  if (!delta || delta->reused.empty()) return room;
-  for (const std::string& path : delta->reused) room.bytes -= std::min(room.bytes, input.source.manifest->at(path).size);
-  room.files -= std::min<std::uint64_t>(room.files, delta->reused.size());
-  room.files += folders_of(*input.source.manifest);
-  return room;
-}
+// What the release takes on hosts. Links take no room but that of their folders; a file that is put together from parts, or that may have
+// another mode, is a new one.
+class Rooms {
+ public:
+  explicit Rooms(const DeployInput& input) : input_(input), payloads_(input.source) {}
+
+  Room of(const HostFacts& host) {
+    const Room whole{input_.bytes, input_.files};
+    const auto delta = input_.recipe.reuse_links ? payloads_.unpack_for(host.facts, {}).delta : nullptr;
+    if (!delta || delta->reused.empty()) return whole;
+    const auto [known, is_new] = by_delta_.try_emplace(delta, whole);
+    if (is_new) take_off(*delta, known->second);
+    return known->second;
+  }
+
+ private:
+  void take_off(const release::Delta& delta, Room& room) {
+    release::Paths linked = delta.reused;
+    for (const auto& move : delta.moved) linked.erase(move.to);
+    for (const std::string& path : linked) room.bytes -= std::min(room.bytes, input_.source.manifest->at(path).size);
+    if (folders_ == 0) folders_ = folders_of(*input_.source.manifest);
+    room.files = room.files - std::min<std::uint64_t>(room.files, linked.size()) + folders_;
+  }
+
+  const DeployInput& input_;
+  PayloadChoice payloads_;
+  std::uint64_t folders_ = 0;
+  std::map<std::shared_ptr<const release::Delta>, Room> by_delta_;
+};
 
 void add_room_problems(const Room& room, const HostFacts& host, const release::Layout& layout, std::vector<Error>& problems) {
   const release::Facts& facts = host.facts;
@@ -153,7 +174,7 @@ std::int64_t clock_ahead(const release::Facts& facts) {
 
 std::vector<Error> preflight_deploy(const DeployInput& input) {
   const release::Layout layout(input.recipe.deploy_to);
-  PayloadChoice payloads(input.source);
+  Rooms rooms(input);
   std::vector<Error> problems;
   for (const HostFacts& host : input.hosts) {
     const release::Facts& facts = host.facts;
@@ -174,7 +195,7 @@ std::vector<Error> preflight_deploy(const DeployInput& input) {
           fmt::format("put {} into '{}' on the host", facts.missing_files.size() == 1 ? "it" : "them", layout.shared())));
     }
     add_packing_problem(input, host, problems);
-    add_room_problems(room_for(input, host, payloads), host, layout, problems);
+    add_room_problems(rooms.of(host), host, layout, problems);
     if (const auto ahead = clock_ahead(facts); std::abs(ahead) > clock_refused) {
       problems.push_back(on_host(host, clock_text(ahead), "set the wrong one of the two, and let NTP keep it"));
     }

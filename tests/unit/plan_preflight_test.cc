@@ -91,6 +91,10 @@ TEST_CASE("with 'reuse: link' a release needs room for what a host hasn't, and e
     input.source.chunks[std::string(64, 'd')] = std::make_shared<const release::Chunks>(release::Chunks{{25 * mib, 1}, {25 * mib, 3}});
     wanted = "[a] the disk of '/srv/shop' has 4 MiB free, the release needs about 57 MiB";
   }
+  SECTION("and so is one with another mode") {
+    next["large"].mode = 0755;
+    wanted = "[a] the disk of '/srv/shop' has 4 MiB free, the release needs about 57 MiB";
+  }
   SECTION("folders are no links") {
     host.facts.free_inodes = 102;
     wanted = "[a] the disk of '/srv/shop' has 102 inodes free, the release needs about 103";
