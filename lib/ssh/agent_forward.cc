@@ -8,7 +8,6 @@
 #include <array>
 #include <cerrno>
 #include <cstring>
-#include <stdexcept>
 #include <utility>
 
 #include "core/digest.h"
@@ -25,14 +24,13 @@ constexpr std::size_t connections_limit = 32;
 constexpr std::size_t answer_limit = 1024;  // to a binding
 
 // Whatever a host has done so that its session's id isn't known here, it is none that keys were added for.
-AgentBinding nobody() {
+Result<AgentBinding> nobody() {
   AgentBinding binding{{}, {}, sha256_bytes(random_hex(32))};
-  const auto key = make_ed25519(sha256_bytes(random_hex(32)));
-  const auto signature = key ? key->sign(binding.session_id, "ssh-ed25519") : std::unexpected(key.error());
-  if (!signature) throw std::runtime_error(signature.error().message);
-  binding.host_key = key->public_blob();
+  TRY_ASSIGN(const PrivateKey key, make_ed25519(sha256_bytes(random_hex(32))));
+  TRY_ASSIGN(const std::string signature, key.sign(binding.session_id, "ssh-ed25519"));
+  binding.host_key = key.public_blob();
   append_string(binding.signature, "ssh-ed25519");
-  append_string(binding.signature, *signature);
+  append_string(binding.signature, signature);
   return binding;
 }
 
@@ -63,7 +61,9 @@ struct AgentForward::Connection {
   // False: there is no use for it.
   bool bind() {
     const AgentBinding& known = session_.agent_binding();
-    const std::string message = (known.is_whole() ? known : nobody()).message(true);
+    const auto binding = known.is_whole() ? known : nobody();
+    if (!binding) return false;
+    const std::string message = binding->message(true);
     return ::send(fd_.get(), message.data(), message.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(message.size());
   }
   bool step() {

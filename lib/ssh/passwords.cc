@@ -19,11 +19,13 @@ Error nobody(std::string why) { return Error(ErrorCode::auth, std::move(why)); }
 Wanted wanted_by(std::string_view question) {
   std::string words(question);
   std::ranges::transform(words, words.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  // The system's ssh says whose question it is, by names that may have any words.
+  if (const auto end = words.find(") "); words.starts_with('(') && words.substr(0, end).find('@') != std::string::npos) words.erase(0, end + 2);
+  if (const auto of = words.find("'s password"); of != std::string::npos) words.erase(0, of);
   if (words.find("passw") == std::string::npos) return Wanted::other;
-  for (const char* about_a_new_one : {"new ", "retype", "current"}) {
-    if (words.find(about_a_new_one) != std::string::npos) return Wanted::new_password;
-  }
-  return Wanted::password;
+  const bool is_about_a_new_one = words.starts_with("current ") || words.find("(current)") != std::string::npos ||
+                                  words.find("new ") != std::string::npos || words.find("retype") != std::string::npos;
+  return is_about_a_new_one ? Wanted::new_password : Wanted::password;
 }
 
 Error expired_password(const Target& target) {

@@ -32,6 +32,23 @@ struct Slow {
 
 }  // namespace
 
+TEST_CASE("a question for the password is told from one for a new one, whatever the host and the account are called") {
+  for (const char* text : {"Password:", "(ann@web1) Password: ", "ann@current1's password: ", "(new ann@the current host) Password: ",
+                           "ann@retype's password: "}) {
+    INFO(text);
+    CHECK(wanted_by(text) == Wanted::password);
+  }
+  for (const char* text : {"Current password:", "(current) UNIX password: ", "(ann@web1) Current password: ", "(ann@web1) (current) LDAP Password: ",
+                           "New password:", "(ann@web1) Retype new password: "}) {
+    INFO(text);
+    CHECK(wanted_by(text) == Wanted::new_password);
+  }
+  for (const char* text : {"Verification code: ", "(ann@passw) Code: ", "(ann@web1) "}) {
+    INFO(text);
+    CHECK(wanted_by(text) == Wanted::other);
+  }
+}
+
 TEST_CASE("a given password is handed out where there is one, once, and others are asked for") {
   std::vector<std::string> questions;
   Passwords passwords({[](const Target& target) { return target.name == "web1" ? std::optional(Secret("given")) : std::nullopt; },
