@@ -51,6 +51,10 @@ std::vector<Error> to_errors(const Document& document, Problems problems, const 
   const auto key = [](const Problem& p) { return std::tuple(p.place.set, p.place.line, p.place.column); };
   std::stable_sort(problems.begin(), problems.end(),
                    [&](const Problem& a, const Problem& b) { return key(a) < key(b); });
+  std::unordered_set<int> hidden;  // lines, whatever else is wrong in them
+  for (const Problem& problem : problems) {
+    if (problem.hides_line) hidden.insert(problem.place.line);
+  }
   std::vector<Error> errors;
   const Problem* last = nullptr;
   std::unordered_set<std::string> here;  // messages at the same place
@@ -64,7 +68,7 @@ std::vector<Error> to_errors(const Document& document, Problems problems, const 
     Error error(in_file ? ErrorCode::recipe : ErrorCode::usage, problem.message, problem.hint);
     if (in_file) {
       error.span = span_of(document, problem.place);
-      if (problem.hides_line) error.span->source_line.clear();
+      if (hidden.contains(problem.place.line)) error.span->source_line.clear();
     } else {
       const std::string& word = sets[static_cast<std::size_t>(problem.place.set)];
       error.span = Span{"--set " + word.substr(0, word.find('=')), 0, 0, 1, {}};

@@ -129,6 +129,9 @@ TEST_CASE("a URL of a repository that may have a token in it is refused, and not
           "deploy.yml:3:15: a URL with 'USER@' in it would be shown, and that may be a token: leave it out, git asks its credential helper or "
           "GIT_ASKPASS\n");
   }
+  // Nor with what else is wrong there.
+  CHECK(errors_of("application: a\ndeploy_to: /x\nsource: {git: {repository: \"https://t0ken@h/x\", revison: main}}\n"
+                  "stages: {production: {hosts: [a]}}\n").find("t0ken") == std::string::npos);
   for (const std::string url : {"ssh://git@h/x", "git@h:x", "https://h/x@y", "https://h:8443/x"}) {
     CAPTURE(url);
     CHECK(errors_with(url) == "loads");
