@@ -44,8 +44,10 @@ Result<std::size_t> Gunzip::read(std::span<char> out) {
     if (std::exchange(between_, false)) inflateReset(&stream_);
     const int result = inflate(&stream_, Z_NO_FLUSH);
     between_ = result == Z_STREAM_END;
-    if (result != Z_OK && result != Z_STREAM_END && result != Z_BUF_ERROR)
-      return std::unexpected(damaged(stream_.msg != nullptr ? stream_.msg : zError(result)));
+    any_ = any_ || between_;
+    if (result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR) continue;
+    if (any_ && stream_.total_out == 0) return std::unexpected(damaged("what stands behind the end of what gzip has packed is not gzip's"));
+    return std::unexpected(damaged(stream_.msg != nullptr ? stream_.msg : zError(result)));
   }
   return out.size() - stream_.avail_out;
 }

@@ -35,6 +35,7 @@ class Gunzip {
   z_stream stream_{};
   bool ready_;
   bool between_ = true;  // before a member, or behind the last one
+  bool any_ = false;     // member has ended
 };
 
 }  // namespace kirikae::transfer
