@@ -213,9 +213,9 @@ TEST_CASE("a damaged archive is an error, also where its packed bytes make sense
   };
   CHECK(with(flipped(6)) ==
         "archive '" + folder / "y.tar.gz" + "': 'second': the archive is damaged: incorrect data check\n  fetch or build it again");
-  CHECK_THAT(with(flipped(2)), Catch::Matchers::Contains("the archive is damaged: incorrect length check"));
-  CHECK_THAT(with(whole.substr(0, whole.size() - 4)), Catch::Matchers::Contains("the archive is damaged: it is cut short"));
-  CHECK_THAT(with(whole + "behind"), Catch::Matchers::Contains("the archive is damaged: what stands behind the end of what gzip has packed is not gzip's"));
+  CHECK_THAT(with(flipped(2)), Catch::Matchers::ContainsSubstring("the archive is damaged: incorrect length check"));
+  CHECK_THAT(with(whole.substr(0, whole.size() - 4)), Catch::Matchers::ContainsSubstring("the archive is damaged: it is cut short"));
+  CHECK_THAT(with(whole + "behind"), Catch::Matchers::ContainsSubstring("the archive is damaged: what stands behind the end of what gzip has packed is not gzip's"));
   CHECK(with(whole + std::string(5000, '\0')).empty());
 }
 
