@@ -144,6 +144,9 @@ class Checker {
   void texts(const Key& key, std::string_view name, const Node& node) {
     if (node.kind == Kind::map) return wrong_type(key, name, node);
     if (node.kind == Kind::scalar) return text_item(key, name, node);
+    if (node.items.empty() && key.least > 0) {
+      note(node.place, fmt::format("{} names none", in_quotes(name)), "leave it out, or name one, such as `" + std::string(key.example) + "`");
+    }
     for (const Node& item : node.items) text_item(key, name, item);
   }
 

@@ -95,7 +95,9 @@ class Interpolator {
         const auto end = text.find('}', at);
         if (end == std::string_view::npos)
           return wrong(node, std::string(text.substr(at)), "'${' without '}'", "write $${ for a plain ${");
-        const auto part = replacement(node, std::string(text.substr(at, end + 1 - at)));
+        const std::string word(text.substr(at, end + 1 - at));
+        if (word.find("${", 2) != std::string::npos) return wrong(node, word, "'${' within '${'", "make a var of what is within, under 'vars'");
+        const auto part = replacement(node, word);
         complete = complete && part.has_value();
         result += part.value_or("");
         at = end + 1;

@@ -311,7 +311,8 @@ std::optional<std::chrono::seconds> to_duration(std::string_view text) {
   }
   const auto number = to_number(text);
   if (!number) return std::nullopt;
-  return std::chrono::seconds(*number) * unit;
+  const auto duration = std::chrono::seconds(*number) * unit;
+  return duration > std::chrono::days(3650) ? std::nullopt : std::optional(duration);
 }
 
 const std::vector<std::string>& command_variables() {

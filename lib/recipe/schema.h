@@ -29,7 +29,7 @@ struct Key {
   std::string_view summary = {};   // one sentence or two
   std::string_view example = {};   // `key: value`, YAML on one line
   Rule rule = nullptr;             // of a text, of each of texts, of the names of `named`
-  int least = 0;
+  int least = 0;  // of a number; of texts: 1 where none is a mistake
   int most = 0;
   bool required = false;
   bool interpolated = true;

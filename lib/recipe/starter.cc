@@ -1,5 +1,7 @@
 #include "recipe/starter.h"
 
+#include <fmt/format.h>
+
 namespace kirikae::recipe {
 
 std::string starter_recipe(std::string_view application) {
@@ -7,7 +9,8 @@ std::string starter_recipe(std::string_view application) {
 # First try `deploy plan staging`: it looks at the hosts and changes nothing.
 
 application: )";
-  text += application == "null" ? "\"null\"" : application;
+  const bool is_nothing = application == "null" || application == "Null" || application == "NULL";  // to YAML
+  text += is_nothing ? fmt::format("\"{}\"", application) : std::string(application);
   text += R"(
 deploy_to: /srv/${application}          # on the hosts; `current` in it is the live release
 keep_releases: 5

@@ -260,7 +260,7 @@ TEST_CASE("where no host of any stage has roles, tasks may have them", "[recipe]
 }
 
 TEST_CASE("the starter recipe loads for any application's name", "[recipe]") {
-  for (const std::string name : {"shop", "a", "my-app_2", "null", "true", "1"}) {
+  for (const std::string name : {"shop", "a", "my-app_2", "null", "NULL", "true", "1"}) {
     const Recipe recipe = load(starter_recipe(name));
     CHECK(recipe.application == name);
     CHECK(recipe.deploy_to == "/srv/" + name);

@@ -96,6 +96,19 @@ stages: {production: {hosts: [a]}}
 )");
 }
 
+TEST_CASE("an interpolation holds no other one", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: "/srv/${env.APP:-${application}}"
+source: {directory: dist}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:2:18: '${' within '${'
+  deploy_to: "/srv/${env.APP:-${application}}"
+                   ^~~~~~~~~~~~~~~~~~~~~~~~~
+  make a var of what is within, under 'vars'
+)");
+}
+
 TEST_CASE("an interpolation must end, and have a value", "[recipe]") {
   CHECK(errors_of(R"(application: shop
 deploy_to: /srv/shop

@@ -37,6 +37,20 @@ stages: {production: {hosts: [a]}}
 )");
 }
 
+TEST_CASE("a task for no role is not taken for one of every host", "[recipe]") {
+  CHECK(errors_of(R"(application: shop
+deploy_to: /srv/shop
+source: {directory: dist}
+tasks: {migrate: {run: x, roles: []}}
+stages: {production: {hosts: [a]}}
+)") ==
+        R"(deploy.yml:4:34: 'roles' names none
+  tasks: {migrate: {run: x, roles: []}}
+                                   ^
+  leave it out, or name one, such as `roles: [app, worker]`
+)");
+}
+
 TEST_CASE("a local task has no roles and is not once", "[recipe]") {
   CHECK(errors_of(R"(application: shop
 deploy_to: /srv/shop
