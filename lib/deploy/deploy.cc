@@ -183,7 +183,7 @@ Reading releases(const Request& request, const Surroundings& with) {
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const auto answered = opened.answered();
-  std::string text = answered.empty() ? std::string() : plan::releases_text(answered);
+  std::string text = answered.empty() ? std::string() : plan::releases_text(answered, request.hosts.size());
   std::string json = plan::releases_json(answered);
   if (auto errors = opened.all_errors(); !errors.empty()) {
     return reading(run.end_early(errors, opened.hosts), std::move(text), std::move(json));

@@ -74,7 +74,7 @@ Reading audit(const Request& request, int lines, const Surroundings& with) {
     const auto count = fmt::format("{} line{}", all[i].unreadable, all[i].unreadable == 1 ? "" : "s");
     run.emit()(event::Warning{all[i].host, fmt::format("{} of its log {} none of ours, and left out", count, all[i].unreadable == 1 ? "is" : "are")});
   }
-  std::string text = logs.empty() ? std::string() : plan::audit_text(logs, static_cast<std::size_t>(lines));
+  std::string text = logs.empty() ? std::string() : plan::audit_text(logs, static_cast<std::size_t>(lines), all.size());
   std::string json = plan::audit_json(logs, static_cast<std::size_t>(lines));
   if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), std::move(text), std::move(json)};
   return {run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text), std::move(json)};

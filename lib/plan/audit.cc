@@ -141,11 +141,11 @@ std::vector<MergedEntry> merged(const std::vector<HostLog>& logs, std::size_t li
   return all;
 }
 
-std::string audit_text(const std::vector<HostLog>& logs, std::size_t lines) {
+std::string audit_text(const std::vector<HostLog>& logs, std::size_t lines, std::size_t all_hosts) {
   std::vector<std::vector<std::string>> rows;
   for (const auto& [entry, hosts] : merged(logs, lines)) {
     rows.push_back({time_text(entry->time), entry->action, entry->result, entry->release, short_revision(entry->revision), entry->by,
-                    where_text(hosts, logs.size()), entry->detail});
+                    where_text(hosts, all_hosts), entry->detail});
   }
   if (rows.empty()) return "nothing is logged\n";
   return in_columns({"time", "action", "result", "release", "revision", "by", "where", "detail"}, rows);

@@ -26,7 +26,7 @@ struct MergedEntry {
 std::vector<MergedEntry> merged(const std::vector<HostLog>& logs, std::size_t lines);
 
 // The same as text and as data, a JSON document.
-std::string audit_text(const std::vector<HostLog>& logs, std::size_t lines);
+std::string audit_text(const std::vector<HostLog>& logs, std::size_t lines, std::size_t all_hosts);
 std::string audit_json(const std::vector<HostLog>& logs, std::size_t lines);
 
 // The entry that tells how the host came to run what it runs, `live`; none where the log's last switch led elsewhere, or there is none.

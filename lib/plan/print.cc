@@ -122,7 +122,7 @@ std::string to_text(const Plan& plan, const std::optional<SourceText>& source) {
   return text + "\nnothing was changed\n";
 }
 
-std::string releases_text(const std::vector<HostFacts>& hosts) {
+std::string releases_text(const std::vector<HostFacts>& hosts, std::size_t all_hosts) {
   struct Row {
     std::string state, revision, by;
     auto operator<=>(const Row&) const = default;
@@ -140,17 +140,14 @@ std::string releases_text(const std::vector<HostFacts>& hosts) {
     }
   }
   if (releases.empty()) return "no releases\n";
-  const auto on = [&](const std::vector<std::string>& names) {
-    return names.size() == hosts.size() ? std::string("all hosts") : fold_names(names);
-  };
   std::vector<std::vector<std::string>> lines;
   for (const auto& [id, rows] : releases) {
     for (const auto& [row, places] : rows) {
-      std::string where = on(places.hosts);
+      std::string where = where_text(places.hosts, all_hosts);
       if (places.live.size() == places.hosts.size()) {
         where = "live on " + where;
       } else if (!places.live.empty()) {
-        where += ", live on " + on(places.live);
+        where += ", live on " + where_text(places.live, all_hosts);
       }
       lines.push_back({id, row.state, short_revision(row.revision), row.by, where});
     }

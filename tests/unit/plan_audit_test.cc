@@ -26,18 +26,19 @@ TEST_CASE("the audit merges the hosts' logs by time, and entries that are alike 
   third.revision.clear();
   const std::vector<plan::HostLog> logs = {plan::read_log("app1", log_of({first, second})), plan::read_log("app2", log_of({first, second})),
                                            plan::read_log("db1", log_of({first, third}))};
-  CHECK(plan::audit_text(logs, 30) ==
+  CHECK(plan::audit_text(logs, 30, logs.size()) ==
         "time                     action    result  release         revision      by          where      detail\n"
         "2026-11-23 05:00:00 UTC  deploy    good    20261123050000  aaaaaaaaaaaa  ann@laptop  all hosts\n"
         "2026-11-23 05:00:30 UTC  lock      good                                  ann@laptop  db1        database is being moved\n"
         "2026-11-23 05:01:00 UTC  rollback  good    20261122000000  aaaaaaaaaaaa  ann@laptop  app[1,2]\n");
-  CHECK(plan::audit_text(logs, 1) ==
+  CHECK(plan::audit_text(logs, 30, logs.size() + 1).find("all hosts") == std::string::npos);
+  CHECK(plan::audit_text(logs, 1, logs.size()) ==
         "time                     action    result  release         revision      by          where\n"
         "2026-11-23 05:01:00 UTC  rollback  good    20261122000000  aaaaaaaaaaaa  ann@laptop  app[1,2]\n");
   CHECK(plan::audit_json(logs, 1) ==
         R"({"entries":[{"time":"2026-11-23T05:01:00Z","action":"rollback","result":"good","application":"shop","stage":"production",)"
         R"("release":"20261122000000","revision":")" + std::string(40, 'a') + R"(","by":"ann@laptop","detail":"","hosts":["app1","app2"]}]})");
-  CHECK(plan::audit_text({plan::read_log("app1", "")}, 30) == "nothing is logged\n");
+  CHECK(plan::audit_text({plan::read_log("app1", "")}, 30, 1) == "nothing is logged\n");
 }
 
 TEST_CASE("what hosts write into their logs is bounded and harmless, and lines of others are counted") {

@@ -85,10 +85,15 @@ TEST_CASE("the releases of many hosts are one table, newest first") {
   bad.state = release::State::bad;
   const auto one = good("20261121000000");
   CHECK(plan::releases_text({a_host("app1", {}, "20261121000000", {one, bad}), a_host("app2", {}, "20261121000000", {one, bad}),
-                             a_host("db1", {}, "20261121000000", {one})}) ==
+                             a_host("db1", {}, "20261121000000", {one})}, 3) ==
         R"(release         state  revision  by          where
 20261122000000  bad    r00       ann@laptop  app[1,2]
 20261121000000  good   r00       ann@laptop  live on all hosts
 )");
-  CHECK(plan::releases_text({a_host("app1", {})}) == "no releases\n");
+  // One more was not reached.
+  CHECK(plan::releases_text({a_host("app1", {}, "20261121000000", {one}), a_host("app2", {}, "20261121000000", {one})}, 3) ==
+        R"(release         state  revision  by          where
+20261121000000  good   r00       ann@laptop  live on app[1,2]
+)");
+  CHECK(plan::releases_text({a_host("app1", {})}, 1) == "no releases\n");
 }
