@@ -36,20 +36,18 @@ bool live(const Options& options) {
   return options.output == Output::tty || !options.quiet;
 }
 
+std::atomic<int> output_error = 0;  // errno
+
 std::function<void(std::string_view)> writer(int fd) {
-  return [fd](std::string_view text) { ui::write_all(fd, text); };
+  return [fd](std::string_view text) {
+    if (!ui::write_all(fd, text) && fd == STDOUT_FILENO) output_error = errno;
+  };
 }
 
 double unix_now() { return std::chrono::duration<double>(std::chrono::system_clock::now().time_since_epoch()).count(); }
 
-std::atomic<int> json_error = 0;  // errno
-
-void write_json(std::string_view line) {
-  if (!ui::write_all(STDOUT_FILENO, line)) json_error = errno;
-}
-
 std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading, const ui::JsonStamp& stamp) {
-  if (options.output == Output::json) return std::make_unique<ui::Json>(write_json, stamp, reading);
+  if (options.output == Output::json) return std::make_unique<ui::Json>(writer(STDOUT_FILENO), stamp, reading);
   ui::PlainLook look;
   look.level = level_of(options);
   look.reading = reading;
@@ -132,13 +130,13 @@ void show_json_end(std::string_view verb, std::span<const Error> errors, event::
   report.verb = verb;
   report.outcome = outcome;
   report.errors.assign(errors.begin(), errors.end());
-  ui::Json json(write_json, {ui::new_run_id(unix_now()), unix_now});
+  ui::Json json(writer(STDOUT_FILENO), {ui::new_run_id(unix_now()), unix_now});
   json.show({0, event::RunFinished{std::move(report)}});
 }
 
-std::optional<Error> json_failure() {
-  if (json_error == 0 || json_error == EPIPE) return {};
-  return Error(ErrorCode::local, fmt::format("standard output can't be written: {}", std::strerror(json_error)));
+std::optional<Error> output_failure() {
+  if (output_error == 0 || output_error == EPIPE) return {};
+  return Error(ErrorCode::local, fmt::format("standard output can't be written: {}", std::strerror(output_error)));
 }
 
 }  // namespace kirikae::cmd

@@ -49,7 +49,7 @@ class Display {
 // The end of a call that never came to a run, as the run_finished event that every stream of JSON ends with.
 void show_json_end(std::string_view verb, std::span<const Error> errors, event::Outcome outcome);
 
-// Error (local): standard output didn't take the JSON. None where its reader has left.
-std::optional<Error> json_failure();
+// Error (local): standard output didn't take what it was given. None where its reader has left.
+std::optional<Error> output_failure();
 
 }  // namespace kirikae::cmd

@@ -18,7 +18,7 @@ std::string option_text(const OptionRow& row) {
   std::string flags = short_name ? fmt::format("{}, {}", row.flags.substr(0, 2), row.flags.substr(3))
                                  : fmt::format("    {}", row.flags);
   if (!row.value.empty()) flags += fmt::format(" {}", row.value);
-  return fmt::format("  {:<21}{}\n", flags, fmt::join(row.text, fmt::format("\n{:23}", "")));
+  return fmt::format("  {:<20} {}\n", flags, fmt::join(row.text, fmt::format("\n{:23}", "")));
 }
 
 // Of one verb, or of all where it is none.

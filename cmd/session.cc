@@ -121,6 +121,12 @@ auto with_surroundings(const Call& call, bool reading, deploy::Request request, 
   return ended;
 }
 
+void add_failure(event::Report& report, std::optional<Error> failure) {
+  if (!failure) return;
+  report.errors.push_back(*std::move(failure));
+  report.outcome = event::worse(report.outcome, event::Outcome::failed);
+}
+
 }  // namespace
 
 Ended change_hosts(const Call& call, const Change& change) {
@@ -141,7 +147,9 @@ Ended visit_hosts(const Call& call, const Change& visit) {
   auto request = load_request(call.options, call.stop);
   if (!request) return std::unexpected(std::move(request).error());
   if (auto fetched = fetch(call, *request); !fetched) return std::unexpected(std::move(fetched).error());
-  return with_surroundings(call, false, *std::move(request), visit);
+  auto visited = with_surroundings(call, false, *std::move(request), visit);
+  if (visited) add_failure(*visited, output_failure());
+  return visited;
 }
 
 namespace {
@@ -159,11 +167,7 @@ Ended read_hosts(const Call& call, const Read& read, bool ask) {
   auto reading = with_surroundings(call, true, *std::move(request), read);
   if (!reading) return std::unexpected(std::move(reading).error());
   event::Report report = std::move(reading->report);
-  auto failed = call.options.output == Output::json ? json_failure() : show_text(ui::sanitize_text(reading->text));
-  if (failed) {
-    report.errors.push_back(*std::move(failed));
-    report.outcome = event::worse(report.outcome, event::Outcome::failed);
-  }
+  add_failure(report, call.options.output == Output::json ? output_failure() : show_text(ui::sanitize_text(reading->text)));
   return report;
 }
 

@@ -20,6 +20,9 @@ Error unknown_task(const std::string& name, const recipe::Recipe& recipe) {
 }
 
 Ended list_tasks(const Call& call) {
+  if (call.options.output == Output::json) {
+    return std::unexpected(Errors{Error(ErrorCode::usage, "'--output json' needs the name of a task: their list is text", "leave it out, or name one")});
+  }
   const auto recipe = load_stage(call.options);
   if (!recipe) return std::unexpected(recipe.error());
   if (recipe->tasks.empty()) return std::unexpected(Errors{no_tasks()});

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 #include <chrono>
+#include <cstdint>
+#include <limits>
 
 namespace kirikae {
 
@@ -27,7 +29,8 @@ class Deadline {
   }
   // For poll(2): milliseconds, rounded up so that a loop doesn't spin in the last one.
   [[nodiscard]] int poll_milliseconds() const {
-    return static_cast<int>(std::chrono::ceil<std::chrono::milliseconds>(left()).count());
+    const auto milliseconds = std::chrono::ceil<std::chrono::milliseconds>(left()).count();
+    return static_cast<int>(std::min<std::int64_t>(milliseconds, std::numeric_limits<int>::max()));
   }
 
  private:

@@ -48,7 +48,7 @@ std::string lines_text(const std::vector<plan::Remark>& lines) {
 }
 
 Error already_frozen(const release::LockHolder& by, const Request& request) {
-  return {ErrorCode::locked, "already frozen by " + release::to_text(by), fmt::format("'deploy unlock {}' ends that", request.recipe.stage)};
+  return {ErrorCode::locked, "already frozen by " + release::to_text(by), fmt::format("'{} unlock {}' ends that", request.command, shell_word(request.recipe.stage))};
 }
 
 // All hosts or none: after a stop, too, and where a step has failed, since the freeze may have been made there all the same. One that

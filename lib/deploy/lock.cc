@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "core/shell_quote.h"
 #include "plan/audit.h"
 
 namespace kirikae::deploy {
@@ -59,7 +60,7 @@ Error refusal_error(const release::LockRefusal& refusal, const Request& request,
   }
   if (refusal.frozen) {
     return Error(ErrorCode::locked, "frozen by " + release::to_text(*refusal.frozen),
-                 fmt::format("'deploy unlock {}' ends that{}", stage, wish.has_option ? "; --despite-freeze goes on all the same" : ""))
+                 fmt::format("'{} unlock {}' ends that{}", request.command, shell_word(stage), wish.has_option ? "; --despite-freeze goes on all the same" : ""))
         .on(host);
   }
   return Error(ErrorCode::locked, "locked by " + release::to_text(refusal.lock.value_or(release::LockHolder{})),

@@ -365,4 +365,8 @@ TEST_CASE("JSON that can't be written is a failure of a verb that reads, and non
   INFO(read);
   CHECK(read.status == 1);
   CHECK_THAT(read.err, ContainsSubstring("standard output can't be written"));
+  const Ran run = world.type("deploy run production -- cat VERSION >/dev/full");
+  INFO(run);
+  CHECK(run.status == 1);
+  CHECK_THAT(run.err, ContainsSubstring("standard output can't be written"));
 }

@@ -119,6 +119,7 @@ TEST_CASE("tasks are listed, and a wrong name is told with the right ones before
            {{"task", "production", "not"},
             "error: no task is named 'not'\n  did you mean 'note'? tasks: fail, here, note, single, slow\n"},
            {{"task", "production", "note", "--list"}, "error: '--list' takes no task\n  leave one of the two out\n"},
+           {{"task", "production", "--output", "json"}, "error: '--output json' needs the name of a task: their list is text\n  leave it out, or name one\n"},
            {{"task", "production", "note", "--hosts", "*.3"},
             "error: task 'note' runs on hosts with the role app, and none of the selected hosts has it\n  select a "
             "host with that "
