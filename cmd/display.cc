@@ -97,7 +97,7 @@ std::unique_ptr<ui::Renderer> make_display(const Options& options, bool reading)
 Display::Display(const Options& options, bool reading, std::stop_token stop)
     : stop_(stop), renderer_(make_display(options, reading)), queue_(*renderer_), told_(std::move(stop), [this, verb = options.verb] {
         if (verb == Verb::logs) return;  // that is how following ends
-        queue_.emit_at_once(
+        queue_.emit(
             {seconds(),
              event::Warning{"", "stopping: what is under way is ended in good order; a second signal stops at once"}});
       }) {

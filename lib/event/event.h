@@ -65,7 +65,7 @@ struct Output {        // one line that a command printed
   Channel channel = Channel::out;
   std::string line;    // as it came, without newline: renderers sanitise it; at most 16 KiB, longer lines come in pieces
 };
-struct Omitted {  // in the record of a run: output that was not kept
+struct Omitted {  // output that was not kept: in the record of a run, or where the reader of our output is too slow
   std::string host;
   std::string step;
   std::uint64_t lines = 0;

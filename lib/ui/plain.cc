@@ -118,6 +118,12 @@ void Plain::show_output(const std::vector<std::string>& hosts, const std::string
   line(names_text(hosts), shortened(sanitize_line(text), look_.longest_line));
 }
 
+void Plain::on(const event::Omitted& e) {
+  if (look_.level == Level::quiet) return;
+  on(event::Warning{e.host, fmt::format("{} {} of '{}' left out here: what this run prints was not read in time", e.lines,
+                                        e.lines == 1 ? "line" : "lines", e.step)});
+}
+
 void Plain::on(const event::Warning& e) {
   const std::string host = e.host.empty() ? "" : '[' + sanitize_line(e.host) + "] ";
   if (look_.groups.ci() == Ci::github) return streams_.err(annotation(Ci::github, "warning", host + sanitize_text(e.text)));

@@ -45,7 +45,7 @@ class Plain : public Renderer {
   void on(const event::StepStarted& e);
   void on(const event::StepFinished& e);
   void on(const event::Output& e);
-  void on(const event::Omitted&) {}
+  void on(const event::Omitted& e);
   void on(const event::Progress&) {}
   void on(const event::Warning& e);
   void on(const event::Answer&) {}  // goes to standard output by itself

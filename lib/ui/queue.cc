@@ -14,7 +14,8 @@ std::size_t cost_of(const event::Event& event) {
 
 }  // namespace
 
-Queue::Queue(Renderer& renderer, std::size_t limit) : renderer_(renderer), limit_(limit), thread_([this] { run(); }) {}
+Queue::Queue(Renderer& renderer, std::size_t limit, std::chrono::milliseconds patience)
+    : renderer_(renderer), limit_(limit), patience_(patience), thread_([this] { run(); }) {}
 
 Queue::~Queue() {
   {
@@ -28,20 +29,35 @@ Queue::~Queue() {
 void Queue::emit(event::Event event) {
   {
     std::unique_lock lock(mutex_);
-    accepted_.wait(lock, [this] { return size_ < limit_; });
+    while (std::holds_alternative<event::Output>(event.what) && size_ >= limit_ && std::chrono::steady_clock::now() < taken_ + patience_) {
+      accepted_.wait_until(lock, taken_ + patience_);
+    }
+    if (size_ >= limit_ && merge(event)) return;
     size_ += cost_of(event);
     events_.push_back(std::move(event));
   }
   changed_.notify_one();
 }
 
-void Queue::emit_at_once(event::Event event) {
-  {
-    const std::scoped_lock lock(mutex_);
-    size_ += cost_of(event);
-    events_.push_back(std::move(event));
+// For want of room. True: an event that waits already stands for this one, too. False: it is still to be kept, and small.
+bool Queue::merge(event::Event& event) {
+  const auto waiting = [&](const std::string& host, const std::string& step) -> event::Event* {
+    const auto [found, is_first] = merged_.try_emplace({event.what.index(), host, step}, events_.size());
+    return is_first ? nullptr : &events_[found->second];
+  };
+  if (const auto* output = std::get_if<event::Output>(&event.what)) {
+    if (event::Event* same = waiting(output->host, output->step)) {
+      ++std::get<event::Omitted>(same->what).lines;
+      return true;
+    }
+    event.what = event::Omitted{output->host, output->step, 1};
+  } else if (const auto* progress = std::get_if<event::Progress>(&event.what)) {
+    if (event::Event* same = waiting(progress->host, "")) {
+      same->what = *progress;
+      return true;
+    }
   }
-  changed_.notify_one();
+  return false;
 }
 
 void Queue::run() {
@@ -68,6 +84,8 @@ void Queue::run() {
 void Queue::show_waiting(std::unique_lock<std::mutex>& lock) {
   const auto batch = std::exchange(events_, {});
   size_ = 0;
+  merged_.clear();
+  taken_ = std::chrono::steady_clock::now();
   lock.unlock();
   accepted_.notify_all();
   for (const event::Event& event : batch) renderer_.show(event);

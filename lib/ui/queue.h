@@ -1,12 +1,15 @@
-// Queue: a Sink that any number of threads feed, and one thread of its own that shows. Emitting waits only when the
-// reader of our output has stopped reading and the queue is full.
+// Queue: a Sink that any number of threads feed, and one thread of its own that shows. Where the reader of our output is slow or has
+// stopped and the queue is full, output waits for it, but not for long: then lines are counted, and an event::Omitted is shown in their place.
 #pragma once
 
 #include <chrono>
 #include <condition_variable>
 #include <cstddef>
+#include <map>
 #include <mutex>
+#include <string>
 #include <thread>
+#include <tuple>
 #include <vector>
 
 #include "event/event.h"
@@ -16,8 +19,9 @@ namespace kirikae::ui {
 
 class Queue : public event::Sink {
  public:
-  // `renderer` outlives the queue. `limit`: bytes, as events are counted (text plus a constant).
-  explicit Queue(Renderer& renderer, std::size_t limit = std::size_t{8} << 20);
+  // `renderer` outlives the queue. `limit`: bytes, as events are counted (text plus a constant). `patience`: once the renderer has been busy
+  // for so long, nothing waits for it any more.
+  explicit Queue(Renderer& renderer, std::size_t limit = std::size_t{8} << 20, std::chrono::milliseconds patience = std::chrono::seconds(5));
   // Shows what was emitted, then ends the thread.
   ~Queue() override;
   Queue(const Queue&) = delete;
@@ -25,9 +29,8 @@ class Queue : public event::Sink {
   Queue(Queue&&) = delete;
   Queue& operator=(Queue&&) = delete;
 
+  // Waits for nothing but room for output. Of a host's progress, the latest is kept where there is no room.
   void emit(event::Event event) override;
-  // Never waits, whatever the limit: for the few events that come from where waiting would be a deadlock.
-  void emit_at_once(event::Event event);
 
   // While one lives, the renderer shows nothing. `release`: and has let go of the screen, for questions, once it has shown what was
   // emitted before; `freeze`: what it
@@ -50,15 +53,19 @@ class Queue : public event::Sink {
 
  private:
   void run();
+  bool merge(event::Event& event);
   void show_waiting(std::unique_lock<std::mutex>& lock);
 
   Renderer& renderer_;
   const std::size_t limit_;
+  const std::chrono::milliseconds patience_;
   std::mutex mutex_;
   std::condition_variable changed_;   // for the showing thread
   std::condition_variable accepted_;  // for the others: room, or paused
   std::vector<event::Event> events_;
   std::size_t size_ = 0;
+  std::map<std::tuple<std::size_t, std::string, std::string>, std::size_t> merged_;  // kind, host and step: where in events_ more of it goes
+  std::chrono::steady_clock::time_point taken_ = std::chrono::steady_clock::now();  // when events_ was last emptied
   int pauses_ = 0;
   bool release_ = false;  // asked for by a pause
   bool parked_ = false;

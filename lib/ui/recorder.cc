@@ -44,6 +44,10 @@ void Recorder::record(const event::Event& event) {
   last_at_ = event.at;
   if (std::holds_alternative<event::HostState>(event.what) || std::holds_alternative<event::Progress>(event.what)) return;
   if (const auto* output = std::get_if<event::Output>(&event.what)) return record_output(event, *output);
+  if (const auto* omitted = std::get_if<event::Omitted>(&event.what)) {
+    printed_[{omitted->host, omitted->step}].omitted += omitted->lines;
+    return;
+  }
   if (const auto* step = std::get_if<event::StepFinished>(&event.what)) {
     end_output({step->host, step->step}, event.at, step->error.has_value());
   }

@@ -68,7 +68,7 @@ TEST_CASE("the queue shows all events of all threads, each thread's in order") {
 TEST_CASE("emitting waits when the reader has stopped reading, and only then") {
   Keeper keeper;
   keeper.shut = true;
-  Queue queue(keeper, 100'000);
+  Queue queue(keeper, 100'000, 1h);
   std::atomic<int> emitted = 0;
   std::jthread host([&] {
     for (int i = 0; i < 2000; ++i) {
@@ -81,9 +81,46 @@ TEST_CASE("emitting waits when the reader has stopped reading, and only then") {
   CHECK_FALSE(comes_true([&] { return emitted == 2000; }, 300ms));
   CHECK(emitted > 0);
   CHECK(static_cast<std::size_t>(emitted) <= room);
-  queue.emit_at_once(numbered("signal", 0));  // comes back though the queue is full
+  queue.emit({0, event::Warning{"", "signal"}});  // comes back though the queue is full
   keeper.shut = false;
   CHECK(comes_true([&] { return keeper.count() == 2001; }));
+}
+
+TEST_CASE("who emits doesn't wait for ever: what is left out is counted in its place, and nothing that matters is") {
+  Keeper keeper;
+  keeper.shut = true;
+  {
+    Queue queue(keeper, 100'000, 10ms);
+    for (int i = 0; i < 5000; ++i) {
+      queue.emit(numbered(i % 2 == 0 ? "web1" : "web2", i));
+      queue.emit({0, event::Progress{"web1", static_cast<std::uint64_t>(i), 5000}});
+      if (i % 100 == 0) queue.emit({0, event::Warning{"web1", std::to_string(i)}});
+    }
+    queue.emit({0, event::StepFinished{"web1", event::Phase::run, "task", 0, {}}});
+    keeper.shut = false;
+  }
+  std::uint64_t lines = 0;
+  std::size_t warnings = 0, progress = 0;
+  std::map<std::string, int> omitted;
+  for (const auto& event : keeper.shown) {
+    if (const auto* output = std::get_if<event::Output>(&event.what)) {
+      CHECK(omitted[output->host] == 0);  // it comes behind all that was shown
+      ++lines;
+    } else if (const auto* gap = std::get_if<event::Omitted>(&event.what)) {
+      CHECK(gap->step == "task");
+      ++omitted[gap->host];
+      lines += gap->lines;
+    } else if (const auto* sent = std::get_if<event::Progress>(&event.what)) {
+      progress = sent->sent;
+    }
+    warnings += std::holds_alternative<event::Warning>(event.what) ? 1U : 0U;
+  }
+  CHECK(lines == 5000);
+  CHECK(omitted == std::map<std::string, int>{{"web1", 1}, {"web2", 1}});
+  CHECK(warnings == 50);
+  CHECK(progress == 4999);
+  CHECK(keeper.shown.size() < 2000);
+  CHECK(std::holds_alternative<event::StepFinished>(keeper.shown.back().what));
 }
 
 TEST_CASE("nothing is shown during a pause but what came before it, and all of it after") {
