@@ -65,7 +65,7 @@ struct HostSettings {
 
   std::chrono::seconds connect_timeout{10};
   std::chrono::seconds keepalive{15};
-  int keepalive_count = 3;  // so many without an answer, and the host counts as gone
+  int keepalive_count = 3;  // so many without an answer, and the host counts as gone; 0: never
 
   // What may be agreed on, comma separated; empty: whatever this program has.
   std::string kex, host_key_algorithms, ciphers, macs;

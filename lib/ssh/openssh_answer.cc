@@ -258,7 +258,7 @@ Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswe
   const int implied = settings.login.batch ? 300 : 0;
   if (const auto seconds = number(answer.value("serveraliveinterval")); seconds && *seconds > 0 && *seconds != implied) {
     settings.keepalive = std::chrono::seconds(*seconds);
-    settings.keepalive_count = std::max(1, number(answer.value("serveralivecountmax")).value_or(3));
+    settings.keepalive_count = number(answer.value("serveralivecountmax")).value_or(3);
   }
   const auto named = [&](std::string_view directive) {
     const std::string list = answer.value(directive);

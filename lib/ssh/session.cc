@@ -336,7 +336,7 @@ Deadline Session::next_probe() const {
 // Counted in requests and not in time alone, so that a machine that wakes from sleep first asks.
 void Session::look_after_silence() {
   if (!watched_ || !next_probe().passed()) return;
-  if (unanswered_ + 1 >= silences_) {
+  if (silences_ > 0 && unanswered_ > 0 && unanswered_ + 1 >= silences_) {
     fail(fmt::format("no sign of life for {:.0f} s", seconds(silence())));
     return;
   }

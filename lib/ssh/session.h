@@ -37,7 +37,8 @@ class AgentForward;
 class Session final : public Link {
  public:
   // Takes a connected socket that doesn't block. `keepalive`: after so long without a byte from the host it is asked for one,
-  // after `silences` times that it counts as gone.
+  // after `silences` times (once at
+  // least) that it counts as gone; 0: never, but the network may say so.
   Session(Fd socket, Target target, std::chrono::seconds keepalive, int silences = 3);
   ~Session() override;  // shut_down()
   Session(const Session&) = delete;

@@ -203,6 +203,15 @@ TEST_CASE("a silent step on a healthy host is no loss, however short the keepali
   CHECK(end.out == "awake\n");
 }
 
+TEST_CASE("a quiet host is asked once before it counts as lost, and where no number is the limit it doesn't") {
+  const SshdFixture sshd;
+  auto settings = settings_for(sshd);
+  settings.host.keepalive = 2s;
+  settings.host.keepalive_count = GENERATE(1, 0);
+  auto session = open_session(target_for(sshd), settings);
+  CHECK(step(*session, "sleep 5; echo awake").out == "awake\n");
+}
+
 TEST_CASE("a server that ends the connection, with or without a word, is a loss") {
   const SshdFixture sshd;
   auto session = open_session(sshd);

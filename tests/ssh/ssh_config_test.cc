@@ -273,6 +273,7 @@ TEST_CASE("a host that nobody is asked for is watched as closely as others") {
   CHECK(settings_of(folder, "BatchMode yes\n").keepalive == std::chrono::seconds(15));
   CHECK(settings_of(folder, "BatchMode yes\nServerAliveInterval 40\n").keepalive == std::chrono::seconds(40));
   CHECK(settings_of(folder, "ServerAliveInterval 300\n").keepalive == std::chrono::seconds(300));
+  CHECK(settings_of(folder, "ServerAliveInterval 40\nServerAliveCountMax 0\n").keepalive_count == 0);
 }
 
 TEST_CASE("the letters of a Host line are taken as they are written, as ssh takes them") {
