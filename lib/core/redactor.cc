@@ -47,6 +47,12 @@ void strip(std::string_view text, std::string& bare, Keeps keeps) {
   }
 }
 
+std::string_view trimmed(std::string_view text) {
+  while (!text.empty() && is_blank(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
+  while (!text.empty() && is_blank(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
+  return text;
+}
+
 // Text that is wiped when it goes.
 struct Wiped {
   std::string text;
@@ -97,10 +103,12 @@ void Redactor::add(std::string_view secret) {
     add_text(rest.substr(0, rest.find('\n')));
   }
   add_text(secret.substr(0, secret.find('\n')));
-  for (const std::size_t before : {0U, 1U, 2U}) {
-    Wiped digits(secret.size() * 4 / 3 + 4);
-    base64_digits(secret, before, digits.text);
-    tries_[base64].add(digits.text);
+  for (const std::string_view text : {secret, trimmed(secret)}) {  // a shell takes a last newline off
+    for (const std::size_t before : {0U, 1U, 2U}) {
+      Wiped digits(text.size() * 4 / 3 + 4);
+      base64_digits(text, before, digits.text);
+      tries_[base64].add(digits.text);
+    }
   }
   empty_ = false;
   for (unsigned i = 0; i < dull_.size(); ++i) {

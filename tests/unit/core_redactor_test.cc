@@ -130,6 +130,15 @@ TEST_CASE("a secret is masked in base64, whatever stands before it", "[core]") {
   }
 }
 
+TEST_CASE("a secret with blanks around it is masked in base64 with and without them", "[core]") {
+  const std::string secret = "hunter2 & co";
+  const std::string before = GENERATE("", " "), after = GENERATE("", "\n", "\r\n", " ");
+  const Redactor redactor = knowing({before + secret + after});
+  for (const std::string& text : {secret, secret + after, before + secret, before + secret + after, "user:" + secret + "@host"}) {
+    CHECK_FALSE(holds(redactor.redact(made_by("base64", text)), secret));
+  }
+}
+
 TEST_CASE("long secrets of several lines are masked whole, line by line, and in base64", "[core]") {
   const std::string key = made_by("i=0; echo '-----BEGIN KEY-----'; while [ $i -lt 30 ]; do i=$((i+1)); echo \"line $i of the key 0123456789abcdef\"; done", "");
   const Redactor redactor = knowing({key});
