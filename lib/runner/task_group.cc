@@ -27,20 +27,29 @@ Result<void> still_there(Station& station) {
 }
 
 TaskGroup::TaskGroup(std::size_t hosts, int parallel) : limit_(static_cast<std::size_t>(std::max(1, parallel))) {
-  for (std::size_t i = 0; i < hosts; ++i) {
-    workers_.push_back(std::make_unique<Worker>());
-    Worker& worker = *workers_.back();
-    worker.thread = std::jthread([this, &worker] { work(worker); });
+  try {
+    for (std::size_t i = 0; i < hosts; ++i) {
+      workers_.push_back(std::make_unique<Worker>());
+      Worker& worker = *workers_.back();
+      worker.thread = std::jthread([this, &worker] { work(worker); });
+    }
+  } catch (...) {  // no more threads, or no more descriptors
+    end();
+    throw;
   }
 }
 
-TaskGroup::~TaskGroup() {
+TaskGroup::~TaskGroup() { end(); }
+
+void TaskGroup::end() {
   {
     const std::lock_guard lock(mutex_);
     for (auto& worker : workers_) worker->quit = true;
   }
   for (auto& worker : workers_) worker->waker.wake();
-  for (auto& worker : workers_) worker->thread.join();
+  for (auto& worker : workers_) {
+    if (worker->thread.joinable()) worker->thread.join();
+  }
 }
 
 void TaskGroup::run(const std::vector<std::size_t>& hosts, const Job& job) {

@@ -48,6 +48,7 @@ class TaskGroup {
     std::jthread thread;
   };
   void work(Worker& worker);
+  void end();
 
   std::mutex mutex_;
   std::condition_variable ended_;
