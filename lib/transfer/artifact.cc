@@ -194,6 +194,7 @@ Result<void> fill(TarWriter writer, const recipe::Source& source, const Part& pa
   const auto visit = [&](const Entry& entry, Content& content) -> Result<void> {
     const auto listed = part.manifest ? part.manifest->find(entry.path) : release::Manifest::const_iterator();
     const bool is_listed = part.manifest && listed != part.manifest->end();
+    if (is_listed && entry.kind != Entry::Kind::file) return std::unexpected(changed_after_listing(shown(entry.path)));
     if (is_listed) ++seen;
     if (!is_sent(part, entry)) return {};
     if (entry.kind != Entry::Kind::file || !part.manifest) return writer.add(entry, content, stop);

@@ -94,6 +94,18 @@ TEST_CASE("a source that changes after it was listed is an error that names what
     std::filesystem::permissions(source.folder.path() / "tree/changed", std::filesystem::perms::owner_all);
     CHECK_THAT(source.packed().error().message, ContainsSubstring("'changed' changed after it was listed"));
   }
+  SECTION("kind") {
+    const auto path = source.folder.path() / "tree/changed";
+    std::filesystem::remove(path);
+    if (GENERATE(true, false)) {
+      std::filesystem::create_symlink("kept", path);
+    } else {
+      std::filesystem::create_directory(path);
+    }
+    const auto packed = source.packed();
+    REQUIRE_FALSE(packed);
+    CHECK_THAT(packed.error().message, ContainsSubstring("'changed' changed after it was listed"));
+  }
   SECTION("a file less") {
     std::filesystem::remove(source.folder.path() / "tree/changed");
     CHECK_THAT(source.packed().error().message, ContainsSubstring("the source changed after it was listed"));
