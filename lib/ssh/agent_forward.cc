@@ -101,7 +101,12 @@ struct AgentForward::Connection {
 AgentForward::AgentForward(Session& session, std::string socket)
     : session_(session), socket_(std::move(socket)), events_(::epoll_create1(EPOLL_CLOEXEC)) {}
 
-AgentForward::~AgentForward() = default;
+AgentForward::~AgentForward() {
+  for (const auto& connection : connections_) forget(*connection);
+}
+
+// A child that has not begun its program yet has the socket, too, and so closing it alone would not end its events.
+void AgentForward::forget(const Connection& connection) const { ::epoll_ctl(events_.get(), EPOLL_CTL_DEL, connection.socket(), nullptr); }
 
 void AgentForward::connect(_LIBSSH2_CHANNEL* channel) {
   Channel carried(session_, channel);  // closed again where there is no agent any more: the host's client says so
@@ -112,7 +117,9 @@ void AgentForward::connect(_LIBSSH2_CHANNEL* channel) {
   epoll_event event{};
   event.events = EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET;
   event.data.ptr = connection.get();
-  if (::epoll_ctl(events_.get(), EPOLL_CTL_ADD, connection->socket(), &event) == 0 && connection->bind()) connections_.push_back(std::move(connection));
+  if (::epoll_ctl(events_.get(), EPOLL_CTL_ADD, connection->socket(), &event) != 0) return;
+  if (!connection->bind()) return forget(*connection);
+  connections_.push_back(std::move(connection));
 }
 
 bool AgentForward::step() {
@@ -125,7 +132,11 @@ bool AgentForward::step() {
   for (_LIBSSH2_CHANNEL* channel : std::exchange(waiting_, {})) connect(channel);
   bool more = false;
   for (const auto& connection : connections_) more = connection->step() || more;
-  std::erase_if(connections_, [](const auto& connection) { return connection->over(); });
+  std::erase_if(connections_, [this](const auto& connection) {
+    const bool over = connection->over();
+    if (over) forget(*connection);
+    return over;
+  });
   return more || !waiting_.empty();
 }
 

@@ -31,6 +31,7 @@ class AgentForward {
  private:
   struct Connection;
   void connect(_LIBSSH2_CHANNEL* channel);
+  void forget(const Connection& connection) const;
 
   Session& session_;
   const std::string socket_;

@@ -89,6 +89,7 @@ void Way::lose(const std::string& why) {
 struct JumpLine::Round {
   explicit Round(Session& on) : session(on), events(::epoll_create1(EPOLL_CLOEXEC)) { open_many_channels(session.raw()); }
   ~Round() {
+    for (const auto& one : carried) forget(*one.tunnel);
     for (const auto& one : opening) session.retire(one.channel);
   }
 
@@ -159,9 +160,17 @@ struct JumpLine::Round {
     for (std::size_t i = 0; i < carried.size(); ++i)
       more = carried[(first + i) % carried.size()].tunnel->step() || more;
     // Where the session is lost, each has to be told why before it is closed.
-    if (!session.lost()) std::erase_if(carried, [](const Carried& one) { return one.tunnel->over(); });
+    if (!session.lost()) {
+      std::erase_if(carried, [this](const Carried& one) {
+        if (one.tunnel->over()) forget(*one.tunnel);
+        return one.tunnel->over();
+      });
+    }
     return more;
   }
+
+  // A child that has not begun its program yet has the socket, too, and so closing it alone would not end its events.
+  void forget(const Tunnel& tunnel) const { ::epoll_ctl(events.get(), EPOLL_CTL_DEL, tunnel.socket(), nullptr); }
 
   Session& session;
   Fd events;
