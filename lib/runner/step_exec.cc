@@ -208,6 +208,7 @@ class RowRun {
 
  private:
   Result<ssh::Exit> send_by_rsync(ssh::Transport& transport, plan::RunValues values, std::size_t index) {
+    const std::uint64_t before = run_.bytes;
     TRY_ASSIGN(auto rsync, RsyncSend::start(*context_.rsync, std::get<plan::Unpack>(*row_.steps[index].step), wait_));
     values.rsync = rsync.words();
     values.list_size = context_.rsync->list.size();
@@ -220,7 +221,7 @@ class RowRun {
     TRY_ASSIGN(const ssh::Exit ended, transport.send_row(commands_of_row(values), {index, *data, reporter()}, hear, wait_));
     const auto here = rsync.end(ended.status);
     listener_->hear(true, here.words);
-    if (ended.ok() && here.well) context_.emit(event::Progress{host_.host.name, run_.bytes, run_.bytes});  // only now is it known
+    if (ended.ok() && here.well) context_.emit(event::Progress{host_.host.name, run_.bytes - before, run_.bytes - before});  // only now is it known
     // A file that rsync has not found here is missing there.
     const bool failed_here = !here.well && (ended.ok() || ended.status == host::base_changed);
     if (!failed_here) return ended;
@@ -229,8 +230,8 @@ class RowRun {
   }
 
   std::function<void(std::uint64_t)> reporter() {
-    return [this, report = ProgressReporter(context_.emit, host_.host.name, context_.artifact)](std::uint64_t bytes) mutable {
-      run_.bytes = bytes;
+    return [this, before = run_.bytes, report = ProgressReporter(context_.emit, host_.host.name, context_.artifact)](std::uint64_t bytes) mutable {
+      run_.bytes = before + bytes;
       report(bytes);
     };
   }

@@ -132,6 +132,9 @@ TEST_CASE("a host whose files were changed is sent those again, and the others g
   REQUIRE(report.outcome == event::Outcome::done);
   CHECK(world.sent(0) == std::vector<std::string>{"index.html ", "index.html same "});
   CHECK(world.sent(1) == std::vector<std::string>{"index.html "});
+  CHECK(report.hosts[0].bytes > report.hosts[1].bytes);
+  const auto progress = world.events.all<event::Progress>();
+  CHECK(std::ranges::none_of(progress, [&](const auto& each) { return each.sent == report.hosts[0].bytes; }));  // it is that of one upload
   CHECK_THAT(world.last_upload(0), ContainsSubstring("kk_base='" + world.live + "'"));
   const auto warnings = world.events.all<event::Warning>();
   REQUIRE(warnings.size() == 1);
