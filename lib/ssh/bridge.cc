@@ -112,6 +112,9 @@ class Bridge::Source final : public ByteSource {
     if (size == there) {
       bridge_.to_host_.clear();
       bridge_.taken_ = 0;
+    } else if (bridge_.taken_ >= ahead) {
+      bridge_.to_host_.erase(0, bridge_.taken_);
+      bridge_.taken_ = 0;
     }
     if (there >= ahead && there - size < ahead) bridge_.wake_->wake();
     return Piece{Piece::State::data, size};

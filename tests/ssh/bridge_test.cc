@@ -1,12 +1,17 @@
 // Programs that want a remote shell, and get a command of ours: stand-ins for rsync, which the built program serves as their shell.
 #include "ssh/bridge.h"
 
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 
+#include "core/fd.h"
 #include "support/catch.h"
 #include "support/never.h"
 #include "support/process.h"
@@ -89,6 +94,27 @@ TEST_CASE("much goes both ways at the same time, whoever reads late") {
   if (echo_late) bridge->hear(std::string(size, 'x'));
   REQUIRE(bridge->finish(0));
   CHECK(folder.read("size") == "20000000\n");
+}
+
+TEST_CASE("a reader that never catches up with the program has no more kept than what is ahead of it") {
+  const auto peak_kilobytes = [] {
+    rusage usage{};
+    ::getrusage(RUSAGE_SELF, &usage);
+    return usage.ru_maxrss;
+  };
+  const TempDir folder;
+  const std::string pipe = folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  const Fd said(::open(pipe.c_str(), O_RDWR | O_CLOEXEC));
+  const auto bridge = started("\"$1\" host cat <" + pipe, std::string(200'000, 'x'));
+  const auto data = bridge->data();
+  const std::string piece(65'536, 'y');  // a pipe's worth: written once the one before it has been read
+  const auto before = peak_kilobytes();
+  for (int i = 0; i < 1500; ++i) {
+    REQUIRE(::write(said.get(), piece.data(), piece.size()) == static_cast<ssize_t>(piece.size()));
+    REQUIRE(next(*data, piece.size()).size() > 0);
+  }
+  CHECK(peak_kilobytes() - before < 20'000);
 }
 
 TEST_CASE("a program that hears nothing is an error before it fills the memory") {
