@@ -24,6 +24,7 @@ namespace kirikae::test {
 namespace {
 
 constexpr uid_t nobody = 65534;
+const gid_t second_group = Disk::second_group;
 
 // lchown only where we may: an ordinary user's files are its own.
 void give_away(const std::string& path) {
@@ -167,7 +168,7 @@ Control::Control(const Shell& shell, const Disk& disk, const std::string& mode, 
     dup2(err.write.get(), 2);
     for (int fd = 3; fd < 256; ++fd) close(fd);
     if (!replaced_files.empty() && !replace_files(replaced_files)) _exit(125);
-    if (geteuid() == 0 && (setgroups(0, nullptr) != 0 || setgid(nobody) != 0 || setuid(nobody) != 0)) _exit(126);
+    if (geteuid() == 0 && (setgroups(1, &second_group) != 0 || setgid(nobody) != 0 || setuid(nobody) != 0)) _exit(126);
     clearenv();
     setenv("PATH", shell.path.c_str(), 1);
     setenv("HOME", disk.temporary().c_str(), 1);

@@ -34,6 +34,7 @@ const std::vector<Shell>& shells();
 class Disk {
  public:
   explicit Disk(const std::string& deploy_to = "srv/app");
+  static constexpr unsigned second_group = 65533;  // who runs there is in it, too, where the tests are the superuser's
 
   [[nodiscard]] const release::Layout& layout() const { return layout_; }
   [[nodiscard]] std::string path(std::string_view below_deploy_to) const;

@@ -1,179 +1,21 @@
 // The rest of a release, from another release that the host has: lib/host/rebuild.sh.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
-#include <set>
+#include <tuple>
 
-#include "core/digest.h"
-#include "host/releases.h"
-#include "release/manifest.h"
+#include "host/rebuilding.h"
 #include "support/catch.h"
 #include "support/noise.h"
+#include "support/skip.h"
 
 namespace kirikae::test {
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
 using Catch::Matchers::EndsWith;
-
-struct File {
-  std::string content;
-  mode_t mode = 0644;
-};
-using Files = std::map<std::string, File>;
-
-release::Manifest manifest_of(const Files& files) {
-  release::Manifest manifest;
-  for (const auto& [path, file] : files) {
-    if (release::can_be_listed(path)) manifest[path] = {file.mode, file.content.size(), to_hex(sha256_bytes(file.content))};
-  }
-  return manifest;
-}
-
-// Large enough to be moved.
-std::string large(char what) { return std::string(20'000, what); }
-
-// Each of 20,000 bytes, which is as good as any.
-release::Chunks chunks_of(const std::string& content) {
-  release::Chunks chunks;
-  for (std::size_t at = 0; at < content.size(); at += 20'000) {
-    const auto bytes = content.substr(at, 20'000);
-    chunks.push_back({static_cast<std::uint32_t>(bytes.size()),
-                      std::stoull(to_hex(sha256_bytes(bytes)).substr(0, 16), nullptr, 16)});
-  }
-  return chunks;
-}
-
-release::ChunkLists chunks_of(const Files& one, const Files& other) {
-  release::ChunkLists lists;
-  for (const Files* files : {&one, &other}) {
-    for (const auto& [path, file] : *files) {
-      if (file.content.size() < release::least_chunked) continue;
-      lists[to_hex(sha256_bytes(file.content))] = std::make_shared<const release::Chunks>(chunks_of(file.content));
-    }
-  }
-  return lists;
-}
-
-std::string sent_of(const std::string& content, const release::Patch& patch) {
-  std::string sent;
-  std::size_t at = 0;
-  for (const auto& piece : patch.pieces) {
-    if (piece.from.empty()) sent += content.substr(at, piece.size);
-    at += piece.size;
-  }
-  return sent;
-}
-
-struct Way {
-  bool link = false, full = false;
-  std::set<std::string, std::less<>> unusable{};
-};
-
-class Rebuilding {
- public:
-  explicit Rebuilding(const Shell& shell) : site(shell) {}
-
-  // What the host answers to the upload of a release that builds on `base`; empty: on none.
-  Ended receive(const std::string& id, const Files& files, const std::string& base = {}, const Way& way = {}) {
-    files_[id] = files;
-    if (!site.disk.exists("releases/" + id)) REQUIRE(site.control.run(host::prepare(site.layout(), Site::info(id))).status == 0);
-    const auto next = manifest_of(files);
-    const auto before = base.empty() ? release::Manifest() : manifest_of(files_.at(base));
-    const auto chunks = chunks_of(files, base.empty() ? Files() : files_.at(base));
-    const auto delta = release::delta_between({before, way.unusable, {}, &chunks}, next);
-    std::map<std::string, std::string> sent;
-    std::map<std::string, mode_t> modes;
-    for (const auto& [path, file] : files) {
-      const auto slash = path.find('/');
-      if (slash != std::string::npos) sent[path.substr(0, slash + 1)] = {};
-      if (delta.reused.contains(path)) continue;
-      const auto patch = delta.patched.find(path);
-      sent[path] = patch == delta.patched.end() ? file.content : sent_of(file.content, patch->second);
-      modes[path] = file.mode;
-    }
-    sent_ = sent.size();
-    const auto tell = [&](const std::string& name, const std::string& text) { sent[".part/" + name] = text; };
-    const auto tell_if_any = [&](const std::string& name, const std::string& text) {
-      if (!text.empty()) tell(name, text);
-    };
-    if (base.empty()) {
-      tell("files", delta.added);
-      tell_if_any("chunks", delta.chunks_added);
-    } else {
-      tell("removed", delta.removed);
-      tell("added", delta.added);
-      tell("moved", moves_text(delta));
-      tell_if_any("chunks_added", delta.chunks_added);
-      tell_if_any("chunks_gone", delta.chunks_gone);
-      tell_if_any("patched", patches_text(delta, next));
-    }
-    host::Rebuild rebuild{
-        ".part", release::digest_of(next), base, base.empty() ? "" : release::digest_of(before), way.link, way.full};
-    auto command = host::receive(site.layout(), id, "none", site.facts(), rebuild);
-    command.text.insert(0, before_text);
-    return send(site.shell, site.disk, command, tar(sent, modes));
-  }
-  [[nodiscard]] std::size_t sent() const { return sent_; }  // files and folders
-
-  // That the release has these files and no others, and that what the host keeps of it tells the same.
-  void check(const std::string& id) {
-    const Files& files = files_.at(id);
-    std::size_t found = 0;
-    for (const auto& entry : fs::recursive_directory_iterator(site.disk.path("releases/" + id))) {
-      if (entry.is_directory()) continue;
-      ++found;
-      CHECK(files.contains(fs::relative(entry.path(), site.disk.path("releases/" + id))));
-    }
-    CHECK(found == files.size());
-    for (const auto& [path, file] : files) {
-      INFO(path);
-      CHECK(site.disk.read("releases/" + id + "/" + path) == file.content);
-      CHECK((site.disk.mode("releases/" + id + "/" + path) & 0777U) == file.mode);
-    }
-    const auto kept = ".kirikae/manifests/" + id;
-    release::ChunkLists chunks;
-    if (site.disk.exists(kept + "/chunks")) {
-      const auto lists = release::parse_chunks(site.disk.read(kept + "/chunks"));
-      REQUIRE(lists);
-      chunks = *lists;
-    }
-    CHECK(chunks.size() == chunks_of(files, {}).size());
-    for (const auto& [sum, list] : chunks_of(files, {})) CHECK(*chunks.at(sum) == *list);
-    auto names = site.disk.list(kept);
-    std::erase(names, "chunks");
-    CHECK(names == std::vector<std::string>{"files", "stats", "sum"});
-    CHECK(site.disk.read(kept + "/files") == release::to_text(manifest_of(files)));
-    CHECK(site.disk.read(kept + "/sum") == release::digest_of(manifest_of(files)) + "\n");
-    CHECK(site.facts().releases.back().manifest == release::digest_of(manifest_of(files)));
-    for (const auto& name : site.disk.list(".kirikae/tmp")) CHECK_FALSE(name.starts_with("lists."));
-  }
-  [[nodiscard]] ino_t inode(const std::string& path) const {
-    struct stat info = {};
-    REQUIRE(::stat(site.disk.path("releases/" + path).c_str(), &info) == 0);
-    return info.st_ino;
-  }
-  // As somebody would who hides it: neither size nor time tell.
-  void change_in_secret(const std::string& path) const {
-    const auto file = site.disk.path("releases/" + path);
-    struct stat before = {};
-    REQUIRE(::stat(file.c_str(), &before) == 0);
-    std::string content = site.disk.read("releases/" + path);
-    content.back() = '!';
-    { std::ofstream(file, std::ios::in | std::ios::out) << content; }
-    const timespec times[2] = {before.st_atim, before.st_mtim};
-    REQUIRE(::utimensat(AT_FDCWD, file.c_str(), times, 0) == 0);
-  }
-
-  Site site;
-  std::string before_text;  // runs before the upload's command
-
- private:
-  std::map<std::string, Files> files_;
-  std::size_t sent_ = 0;
-};
 
 const Files one{{"a b/it's $x \"y\" *", {"one"}}, {"tool", {"t", 0755}}, {"jar", {large('j')}}, {"gone", {"g"}}, {"-dash", {"d", 0600}}, {"new\nline", {"n"}}};
 
@@ -370,6 +212,42 @@ TEST_CASE("what was moved has its listed mode, whatever the mode of the host's c
   host.check(id2);
   for (const auto& [name, file] : next) CHECK(host.site.disk.mode("releases/" + id2 + "/" + name) == file.mode);
   CHECK(host.site.disk.mode("releases/" + id1 + "/jar") == mode);
+}
+
+TEST_CASE("in a setgid folder everything has its group, whether it was sent or taken over") {
+  if (is_skipped(::geteuid() != 0, "a second group is the superuser's to give")) return;
+  const auto shell = GENERATE(from_range(shells()));
+  const bool link = GENERATE(false, true);
+  INFO(shell << (link ? ", linked" : ", copied"));
+  Rebuilding host(shell);
+  host.site.disk.make_folder("srv/app/releases");
+  const auto releases = host.site.disk.path("releases");
+  REQUIRE(::chown(releases.c_str(), static_cast<uid_t>(-1), Disk::second_group) == 0);
+  REQUIRE(::chmod(releases.c_str(), 02775) == 0);
+  // Of another group, and not the release's.
+  host.site.disk.write("srv/app/elsewhere", "x");
+  Files before = one, after = two();
+  before["deep/er/same"] = after["deep/er/same"] = {"s"};
+  before["deep/patched"] = {noise(2'000'000, 1)};
+  after["deep/patched"] = {before["deep/patched"].content + "more"};
+  for (const auto& [id, files, base] : {std::tuple(id1, before, std::string()), std::tuple(id2, after, id1), std::tuple(id3, after, id2)}) {
+    const auto ended = host.receive(id, files, base, {.link = link});
+    INFO(ended);
+    REQUIRE(ended.status == 0);
+    host.site.disk.make_link(host.site.disk.path("elsewhere"), "srv/app/releases/" + id + "/link");
+    const auto sum = ended.out.substr(ended.out.find('=') + 1, 64);
+    REQUIRE(host.site.control.run(host::verify(host.site.layout(), id, sum)).status == 0);
+    struct stat info = {};
+    for (const auto& entry : fs::recursive_directory_iterator(host.site.disk.path("releases/" + id))) {
+      INFO(entry.path());
+      REQUIRE(::lstat(entry.path().c_str(), &info) == 0);
+      CHECK(info.st_gid == Disk::second_group);
+    }
+    REQUIRE(::stat(host.site.disk.path("elsewhere").c_str(), &info) == 0);
+    CHECK(info.st_gid != Disk::second_group);
+    fs::remove(host.site.disk.path("releases/" + id + "/link"));
+    host.check(id);
+  }
 }
 
 TEST_CASE("a release whose list is not the one that is meant, or is no longer there, is not built on") {
