@@ -97,16 +97,24 @@ kk_link_missing() {
   [ "$1" != file ] || [ -e "$kk_shared/$2" ] || kk_missing="$kk_missing '$2'"
 }
 
+# What dead runs have left in the folder $1, of kind $2, goes after a day: shared/ may be that of other hosts, too.
+kk_sweep_dead() {
+  for kk_t in "$1/.kirikae-$2."????????; do
+    [ ! -e "$kk_t" ] || (cd "$1" && find . ! -name . -prune -name ".kirikae-$2.????????" -mtime +1 -exec rm -rf {} +) || :
+    return 0
+  done
+}
+
 # On first use; with what the payload brings, whole or not at all.
 kk_link_seed() {
-  [ "$1" = directory ] && [ ! -d "$kk_shared/$2" ] || return 0
-  if [ -e "$kk_shared/$2" ] || [ -L "$kk_shared/$2" ]; then kk_fail "'$kk_shared/$2' is no directory: move it away"; fi
-  case $2 in */*) mkdir -p "$kk_shared/${2%/*}" || kk_fail "can't make '$kk_shared/${2%/*}'" ;; esac
-  # Beside its place, since shared/ may lie on another file system, where mv is no rename, and be that of other hosts, too. What a dead run
-  # has left goes after a day.
+  [ "$1" = directory ] || return 0
+  # Beside its place, since shared/ may lie on another file system, where mv is no rename, and be that of other hosts, too.
   kk_d=$kk_shared/$2
   kk_d=${kk_d%/*}
-  (cd "$kk_d" && find . ! -name . -prune -name '.kirikae-seed.*' -mtime +1 -exec rm -rf {} +) || :
+  kk_sweep_dead "$kk_d" seed
+  [ ! -d "$kk_shared/$2" ] || return 0
+  if [ -e "$kk_shared/$2" ] || [ -L "$kk_shared/$2" ]; then kk_fail "'$kk_shared/$2' is no directory: move it away"; fi
+  case $2 in */*) mkdir -p "$kk_shared/${2%/*}" || kk_fail "can't make '$kk_shared/${2%/*}'" ;; esac
   if [ -d "$kk_rel/$2" ] && [ ! -L "$kk_rel/$2" ]; then
     kk_t=$(mktemp -d "$kk_d/.kirikae-seed.XXXXXXXX") || kk_fail "can't write to '$kk_d'"
     # Where another host is quicker, mv brings it into what that has made.

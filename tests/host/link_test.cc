@@ -74,16 +74,24 @@ TEST_CASE("A shared directory gets its first content whole or not at all, also w
       R"(kk_copy() { mkdir "$2" && cp "$1/first" "$2" && false; })");
   INFO(full);
   const auto seed = [&](const std::string& name) { return "shared/public/.kirikae-seed." + name; };
-  for (const char* name : {"ofthedead", "ofanother"}) disk.write("srv/app/" + seed(name) + "/new/first", "x");
-  std::filesystem::last_write_time(disk.path(seed("ofthedead")), std::filesystem::file_time_type::clock::now() - std::chrono::hours(72));
+  const auto age = [&](const std::string& path) {
+    std::filesystem::last_write_time(disk.path(path), std::filesystem::file_time_type::clock::now() - std::chrono::hours(72));
+  };
+  for (const char* name : {"ofadead1", "another1"}) disk.write("srv/app/" + seed(name) + "/new/first", "x");
+  age(seed("ofadead1"));
   link.text = full + "\n" + text;
   const auto ended = one.site.control.run(link);
   INFO(ended);
-  const std::vector<std::string> theirs = {".kirikae-seed.ofanother"}, both = {".kirikae-seed.ofanother", "log"};
+  const std::vector<std::string> theirs = {".kirikae-seed.another1"}, both = {".kirikae-seed.another1", "log"};
   CHECK(disk.list("shared/public") == (ended.status == 0 ? both : theirs));
   link.text = text;
   REQUIRE(one.site.control.run(link).status == 0);
   CHECK(disk.list("shared/public/log") == std::vector<std::string>{"first", "second"});
+  CHECK(disk.list("shared/public") == both);
+  // Also where there is nothing to be seeded any more.
+  disk.write("srv/app/" + seed("deadlate") + "/new/first", "x");
+  age(seed("deadlate"));
+  REQUIRE(one.site.control.run(link).status == 0);
   CHECK(disk.list("shared/public") == both);
 }
 
