@@ -17,7 +17,7 @@ kk_template() {
     kk_where=$kk_where/${kk_left%%/*}
     kk_left=${kk_left#*/}
     [ ! -L "$kk_where" ] || kk_fail "template '$kk_to': its parent '$kk_where' is a symbolic link: make it a real directory"
-    [ -d "$kk_where" ] || mkdir "$kk_where" || kk_fail "template '$kk_to': can't make '$kk_where'"
+    [ -d "$kk_where" ] || mkdir "$kk_where" || [ -d "$kk_where" ] || kk_fail "template '$kk_to': can't make '$kk_where'"
   done
   kk_where=$kk_where/$kk_left
   if [ -L "$kk_where" ]; then
@@ -26,9 +26,9 @@ kk_template() {
   elif [ -d "$kk_where" ]; then
     kk_fail "template '$kk_to': '$kk_where' is a directory"
   fi
-  # In the same folder, since shared/ may lie on another file system, where mv is no rename. What a dead run has left goes first.
+  # In the same folder, since shared/ may lie on another file system, where mv is no rename.
   kk_d=${kk_where%/*}
-  rm -f "$kk_d/.kirikae-template."????????
+  kk_sweep_dead "$kk_d" template
   kk_t=$(umask 077 && mktemp "$kk_d/.kirikae-template.XXXXXXXX") ||
     kk_fail "template '$kk_to': can't make a file in '$kk_d': check its owner and the room on the disk"
   kk_put "$kk_content" >"$kk_t" && chmod "$kk_mode" "$kk_t" && mv -f "$kk_t" "$kk_where" || {

@@ -1,4 +1,7 @@
 // Files made from templates, on their way into a release or into shared/.
+#include <chrono>
+#include <filesystem>
+
 #include "host/releases.h"
 #include "support/catch.h"
 
@@ -50,15 +53,32 @@ TEST_CASE("A template's result is made beside its place, where a rename is one, 
   Placing one(shell);
   auto& disk = one.site.disk;
   REQUIRE(one.place("config/app.conf", "1\n", 0640, true).status == 0);
-  disk.write("srv/app/shared/config/.kirikae-template.AbCdEf12", "of a run that was killed");
+  // Of a run that was killed days ago, and of another host's, which may live.
+  const std::string dead = "srv/app/shared/config/.kirikae-template.AbCdEf12", living = ".kirikae-template.AbCdEf34";
+  disk.write(dead, "x");
+  fs::last_write_time(disk / dead, fs::file_time_type::clock::now() - std::chrono::hours(72));
+  disk.write("srv/app/shared/config/" + living, "x");
   REQUIRE(one.place("config/app.conf", "2\n", 0640, true).status == 0);
-  CHECK(disk.list("shared/config") == std::vector<std::string>{"app.conf"});
+  CHECK(disk.list("shared/config") == std::vector<std::string>{living, "app.conf"});
+  fs::remove(disk.path("shared/config/" + living));
   // Where the folder takes no file, the one that is there stays.
   disk.write("srv/app/shared/config/deep", "no folder");
   const auto ended = one.place("config/deep/app.conf", "3\n", 0640, true);
   INFO(ended);
   CHECK(ended.status != 0);
   CHECK(disk.list("shared/config") == std::vector<std::string>{"app.conf", "deep"});
+}
+
+TEST_CASE("A template's parent that another host makes at the same time is no failure") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Placing one(shell);
+  auto place = host::place_template(one.site.layout(), id1, "config/app.conf", true, 0644, "x");
+  place.text.insert(0, "mkdir() { command mkdir \"$@\" && command mkdir \"$@\"; }\n");
+  const auto ended = one.site.control.run(place);
+  INFO(ended);
+  CHECK(ended.status == 0);
+  CHECK(one.site.disk.read("shared/config/app.conf") == "x");
 }
 
 // What another user could see of it: every program that the shell starts, with its arguments, as a printf before the real one in PATH
