@@ -26,8 +26,11 @@ kk_rsync() {
 
 kk_take_list() {
   : >"$kk_lists/files"
-  [ "$kk_size" = 0 ] || dd bs="$kk_size" count=1 iflag=fullblock >"$kk_lists/files" 2>/dev/null ||
-    dd bs=1 count="$kk_size" >"$kk_lists/files" 2>/dev/null || :
+  # One that fails at writing has read what another would wait for.
+  if [ "$kk_size" != 0 ]; then
+    if dd if=/dev/null iflag=fullblock count=0 2>/dev/null; then set -- bs="$kk_size" count=1 iflag=fullblock; else set -- bs=1 count="$kk_size"; fi
+    dd "$@" >"$kk_lists/files" 2>/dev/null || :
+  fi
   kk_digest=$(kk_hash "$kk_hash_tool" <"$kk_lists/files") && kk_sum "$kk_digest" && [ "$kk_s" = "$kk_manifest" ] ||
     kk_fail "the list of the files of release '$kk_release' has not arrived whole: make room on the disk, then deploy again"
 }

@@ -112,6 +112,22 @@ TEST_CASE("of what is in the other release too, only what may have been changed 
   CHECK((ended.status == 0) == (!full && !noticed));
 }
 
+TEST_CASE("a list that finds no room on the disk is told as that at once, though the other side waits") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  ByRsync host(shell);
+  REQUIRE(host.site.control.run(host::prepare(host.site.layout(), Site::info(id1))).status == 0);
+  const auto list = release::to_text(manifest_of(one));
+  const auto command = host::rsync(host.site.layout(), id1, host.site.facts(), {to_hex(sha256_bytes(list))}, list.size(), {"true"});
+  Control channel(shell, host.site.disk, "data");
+  channel.begin(1, "dd() { command dd \"$@\" of=/dev/full; }\n" + command.text);
+  channel.say(list);
+  const auto ended = channel.end(1);
+  INFO(ended);
+  CHECK(ended.status == 1);
+  CHECK_THAT(ended.err, ContainsSubstring("has not arrived whole: make room on the disk"));
+}
+
 TEST_CASE("what rsync has linked from behind a link of the other release, as in shared folders, is copied") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
