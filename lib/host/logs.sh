@@ -26,20 +26,34 @@ kk_log_show() {
   # shellcheck disable=SC2086
   set -- $kk_p
   unset IFS
-  if [ ! -e "$1" ]; then
-    printf "'%s' is not there\n" "${1#current/}" >&2
+  if ! kk_log_any "$@"; then
+    printf "'%s' is not there\n" "${kk_p#current/}" >&2
     kk_missing=yes
     return
   fi
   for kk_f; do
+    ! kk_log_is_folder || continue
     kk_label=${kk_f#current/}
     if [ -r "$kk_f" ]; then
-      tail -n "$kk_lines" -- "$kk_f" | kk_log_lines
+      # A pipe only tells of its last stage.
+      { kk_v=$({ { tail -n "$kk_lines" -- "$kk_f" || echo failed >&3; } | kk_log_lines >&4; } 3>&1); } 4>&1
+      [ -z "$kk_v" ] || kk_missing=yes
     else
       printf "'%s' can't be read by '%s'\n" "$kk_label" "$(id -un)" >&2
       kk_missing=yes
     fi
   done
+}
+
+# Whether kk_f is a folder that a pattern happens to match, as log/* does log/old.
+kk_log_is_folder() { [ -d "$kk_f" ] && [ "$kk_f" != "$kk_p" ]; }
+
+# Whether anything else is there.
+kk_log_any() {
+  for kk_f; do
+    [ ! -e "$kk_f" ] || kk_log_is_folder || return 0
+  done
+  return 1
 }
 
 kk_log_follow() {
@@ -49,12 +63,13 @@ kk_log_follow() {
     # shellcheck disable=SC2086
     set -- $kk_p
     unset IFS
-    [ ! -e "$1" ] || break
-    [ -n "$kk_told" ] || printf "'%s' is not there yet: waiting for it\n" "${1#current/}" >&2
+    ! kk_log_any "$@" || break
+    [ -n "$kk_told" ] || printf "'%s' is not there yet: waiting for it\n" "${kk_p#current/}" >&2
     kk_told=yes kk_from=+1
     sleep 1
   done
   for kk_f; do
+    ! kk_log_is_folder || continue
     kk_label=${kk_f#current/}
     # By its name, so that it goes on after a rotation.
     tail -n "$kk_from" -F -- "$kk_f" | kk_log_lines &

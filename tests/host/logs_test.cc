@@ -38,6 +38,46 @@ TEST_CASE("Log files are shown by their names and patterns, and what is missing 
   CHECK_FALSE(site.disk.exists("current/pwned"));
 }
 
+TEST_CASE("Folders that a pattern matches are no log files, and one that can't be read to its end is told") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  site.make(id1, {{"log/a.log", "1\n"}, {"log/old/b.log", "x\n"}});
+  site.publish(id1);
+  const auto show = [&](const std::vector<std::string>& patterns, const std::string& before = {}) {
+    auto command = host::logs(site.layout(), patterns, false, 10);
+    command.text.insert(0, before);
+    return site.control.run(command);
+  };
+  auto ended = show({"log/*"});
+  INFO(ended);
+  CHECK(ended.status == 0);
+  CHECK(ended.out == "log/a.log: 1\n");
+  CHECK(ended.err.empty());
+  ended = show({"log/o*"});
+  INFO(ended);
+  CHECK(ended.status == 1);
+  CHECK(ended.err == "'log/o*' is not there\n");
+  ended = show({"log/old"});
+  INFO(ended);
+  CHECK(ended.status == 1);
+  CHECK(ended.out.empty());
+  for (const std::vector<std::string>& patterns : {std::vector<std::string>{"log/a.log"}, {"log/*"}}) {
+    ended = show(patterns, "tail() { command tail \"$@\"; echo 'bad sector' >&2; return 1; }\n");
+    INFO(ended);
+    CHECK(ended.status == 1);
+    CHECK(ended.out == (patterns.front() == "log/*" ? "log/a.log: 1\n" : "1\n"));
+    CHECK(ended.err == "bad sector\n");
+  }
+  // What is left of the pattern is followed.
+  site.control.begin(80, host::logs(site.layout(), {"log/*"}, true, 10).text);
+  CHECK(site.control.wait_for_output("log/a.log: 1\n"));
+  site.control.say("cancel 80\n");
+  ended = site.control.end(80);
+  INFO(ended);
+  CHECK(ended.err.find("old") == std::string::npos);
+}
+
 TEST_CASE("Log files are followed, also those that come later, until the step is ended with all of it") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
