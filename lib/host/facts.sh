@@ -87,6 +87,13 @@ kk_facts_releases() {
   done
 }
 
+# Where no other owner would help.
+kk_facts_remedy() {
+  # shellcheck disable=SC3067
+  [ -O "$1" ] 2>/dev/null || [ "$(id -u)" = 0 ] || return
+  echo ': look at its mode, and whether its file system is mounted read-only'
+}
+
 kk_facts_room() {
   kk_gnu=
   kk_a=$kk_root
@@ -99,7 +106,7 @@ kk_facts_room() {
     return
   fi
   if [ "$kk_a" != "$kk_root" ]; then
-    [ -w "$kk_a" ] && [ -x "$kk_a" ] || kk_problem "can't make '$kk_root', since '$kk_a' is not writable$(kk_install)"
+    [ -w "$kk_a" ] && [ -x "$kk_a" ] || kk_problem "can't make '$kk_root', since '$kk_a' is not writable$(kk_facts_remedy "$kk_a" || kk_install)"
   else
     for kk_d in "$kk_root" "$kk_releases" "$kk_shared" "$kk_own" "$kk_states" "$kk_own/tmp"; do
       if [ ! -e "$kk_d" ] && [ ! -L "$kk_d" ]; then continue; fi
@@ -108,13 +115,13 @@ kk_facts_room() {
       if [ ! -d "$kk_d" ]; then
         kk_say "$kk_v" "'$kk_d' is no directory: move it away"
       elif [ ! -w "$kk_d" ] || [ ! -x "$kk_d" ]; then
-        kk_say "$kk_v" "'$kk_d' is not writable for '$(id -un)': give it to that user"
+        kk_say "$kk_v" "'$kk_d' is not writable for '$(id -un)'$(kk_facts_remedy "$kk_d" || echo ': give it to that user')"
       fi
     done
     for kk_d in "$kk_own/log.jsonl" "$kk_root/revisions.log"; do
       if [ ! -e "$kk_d" ] && [ ! -L "$kk_d" ]; then continue; fi
       if [ ! -f "$kk_d" ] || [ ! -w "$kk_d" ]; then
-        kk_problem "'$kk_d' can't be appended to by '$(id -un)': give it to that user, or move it away"
+        kk_problem "'$kk_d' can't be appended to by '$(id -un)'$(kk_facts_remedy "$kk_d" || echo ': give it to that user'), or move it away"
       fi
     done
   fi

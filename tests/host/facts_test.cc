@@ -145,18 +145,37 @@ TEST_CASE("Facts say what keeps a release from going there") {
   Site site(shell);
   site.disk.make_folder("srv", 0555);
   CHECK(problem(site).find("can't make '" + site.layout().root() + "', since '" + (site.disk / "srv") +
-                           "' is not writable: run sudo install -d -o ") == 0);
+                           "' is not writable: look at its mode, and whether its file system is mounted read-only") == 0);
+  if (geteuid() == 0) {
+    REQUIRE(lchown((site.disk / "srv").c_str(), 0, 0) == 0);
+    CHECK(problem(site).find("can't make '" + site.layout().root() + "', since '" + (site.disk / "srv") +
+                             "' is not writable: run sudo install -d -o ") == 0);
+    fs::remove(site.disk / "srv");
+  }
   site.disk.make_folder("srv");
   site.disk.write("srv/app", "a file");
   CHECK(problem(site) == "'" + site.layout().root() + "' is no directory: move it away, or choose another deploy_to");
   fs::remove(site.layout().root());
   CHECK(problem(site) == "none");
   site.disk.make_folder("srv/app/shared", 0555);
-  CHECK(problem(site).find("'" + site.disk.path("shared") + "' is not writable for '") == 0);
+  const std::string own = ": look at its mode, and whether its file system is mounted read-only", others = ": give it to that user";
+  const auto starts_and_ends = [](const std::string& text, const std::string& start, const std::string& end) {
+    INFO(text);
+    CHECK(text.starts_with(start));
+    CHECK(text.ends_with(end));
+  };
+  const auto shared = site.disk.path("shared");
+  starts_and_ends(problem(site), "'" + shared + "' is not writable for '", own);
+  if (geteuid() == 0) {
+    REQUIRE(lchown(shared.c_str(), 0, 0) == 0);
+    starts_and_ends(problem(site), "'" + shared + "' is not writable for '", others);
+    fs::remove(shared);
+    site.disk.make_folder("srv/app/shared", 0555);
+  }
   CHECK(site.facts().problems.empty());  // of new releases only
   site.disk.make_folder("srv/app/shared");
   site.disk.write("srv/app/revisions.log", "a line\n", 0444);
-  CHECK(problem(site).find("'" + site.disk.path("revisions.log") + "' can't be appended to by '") == 0);
+  starts_and_ends(problem(site), "'" + site.disk.path("revisions.log") + "' can't be appended to by '", own + ", or move it away");
   CHECK(site.facts().payload_problems.empty());
   fs::remove(site.disk.path("revisions.log"));
   site.disk.make_folder("srv/app/.kirikae/log.jsonl");
