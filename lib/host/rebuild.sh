@@ -73,14 +73,14 @@ kk_in_common() {
 kk_reuse() {
   : >"$kk_lists/made"
   : >"$kk_lists/made_names"
-  [ ! -s "$kk_lists/moved" ] || kk_move
-  [ ! -f "$kk_lists/patched" ] || kk_patch
+  [ ! -s "$kk_lists/moved" ] || kk_move 2>>"$kk_lists/said"
+  [ ! -f "$kk_lists/patched" ] || kk_patch 2>>"$kk_lists/said"
   kk_first=no
   if kk_can_look_first; then
     kk_stats "$kk_lists/folders" || kk_fail "can't list the files of release '$kk_release'"
     kk_first=yes
   fi
-  [ ! -s "$kk_lists/names" ] || kk_copy_kept
+  [ ! -s "$kk_lists/names" ] || kk_copy_kept 2>>"$kk_lists/said"
   [ "$kk_how" != link ] || kk_unshare || kk_fail "can't copy what release '$kk_base' has of shared folders: make room on the disk"
   if [ "$kk_first" = yes ]; then kk_kept_stats; else kk_stats; fi || kk_fail "can't list the files of release '$kk_release'"
   # All that was taken over has to be what it was when it arrived, and what was moved or put together has to have the right sum.
@@ -142,14 +142,14 @@ kk_copy_kept() {
   [ "$kk_gnu" != yes ] || ! (
     umask 0
     cd "$kk_from" && xargs -d '\n' -a "$kk_lists/names" $kk_cp -t "$kk_releases/$kk_release"
-  ) 2>/dev/null || return 0
+  ) || return 0
   # shellcheck disable=SC2016
   tr '\n' '\0' <"$kk_lists/names" | (
     umask 0
     export kk_cp
     cd "$kk_from" && xargs -0 /bin/sh -c '
-      $kk_cp "$@" "$0" 2>/dev/null && exit
-      for kk_f; do [ -e "$0/$kk_f" ] || cp -Pp "$kk_f" "$0/$kk_f" 2>/dev/null; done' "$kk_releases/$kk_release"
+      $kk_cp "$@" "$0" && exit
+      for kk_f; do [ -e "$0/$kk_f" ] || cp -Pp "$kk_f" "$0/$kk_f"; done' "$kk_releases/$kk_release"
   ) || :
 }
 
@@ -252,6 +252,11 @@ kk_sums() {
 
 # $1: a file with paths; none: everything.
 kk_again() {
+  # What has found no room here is as it was.
+  if [ -s "$kk_lists/said" ]; then
+    kk_v=$(sed -n -e '/No space left on device$/{p;q;}' -e '/uota exceeded$/{p;q;}' "$kk_lists/said")
+    [ -z "$kk_v" ] || kk_fail "can't take over what release '$kk_base' has: make room on the disk ($kk_v)"
+  fi
   kk_n=$([ $# = 0 ] || wc -l <"$1")
   if [ "${kk_n:-9999}" -gt 1000 ]; then echo 'changed=*'; else sed 's/^/changed=/' "$1"; fi
   rm -rf "$kk_lists"

@@ -181,6 +181,23 @@ TEST_CASE("what was changed on the host since it was deployed is told, and then 
   host.check(id2);
 }
 
+TEST_CASE("what there is no room for is told as that, not as changed") {
+  auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const std::string reason = GENERATE("No space left on device", "Disk quota exceeded");
+  const bool moved = GENERATE(false, true);
+  const Disk full("srv/full");
+  full.write("bin/cp", "#!/bin/sh\necho \"cp: error writing 'x': " + reason + "\" >&2\nexit 1\n", 0755);
+  shell.path = full / "bin:" + shell.path;
+  Rebuilding host(shell);
+  REQUIRE(host.receive(id1, {{"jar", {large('j')}}}).status == 0);
+  const auto ended = host.receive(id2, {{moved ? "moved" : "jar", {large('j')}}}, id1);
+  INFO(ended);
+  CHECK(ended.status == 1);
+  CHECK_THAT(ended.err, ContainsSubstring("make room on the disk (cp: error writing 'x': " + reason + ")"));
+  CHECK_THAT(ended.out, !ContainsSubstring("changed="));
+}
+
 TEST_CASE("what was changed in secret is found where all sums are compared, and what was moved always") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
