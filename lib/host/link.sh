@@ -9,16 +9,6 @@ kk_verify() {
     kk_fail "the payload of release '$kk_release' has not arrived whole: deploy again"
   [ "$kk_s" = "$kk_expected" ] ||
     kk_fail "the payload of release '$kk_release' arrived changed (sha256 $kk_s, sent $kk_expected): deploy again"
-  [ ! -g "$kk_releases" ] || (kk_give_group) 2>/dev/null || :
-}
-
-# The release has the group of a setgid releases/; so has what lies in it, also what came into another folder first, or into one of the
-# payload's, which have lost that bit.
-kk_give_group() {
-  cd "$kk_releases/$kk_release" || return
-  # shellcheck disable=SC2046
-  set -- $(ls -ldn .)
-  find . ! -group "$4" -exec chgrp -h "$4" {} +
 }
 
 # Arguments: kk_directories shared directories (ancestors before what lies in them), kk_files shared files, copied paths.

@@ -19,6 +19,7 @@ kk_rebuild() {
   if [ -n "$kk_base" ]; then
     kk_in_common
     kk_reuse
+    kk_give_group
   else
     # Without find and stat as Linux has them, every payload is sent whole.
     kk_stats 2>/dev/null || {

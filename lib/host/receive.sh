@@ -39,6 +39,7 @@ kk_receive() {
     kk_fail "the payload of release '$kk_release' could not be hashed by $kk_stream_hash"
   find . ! -name . ! -type l \( -perm -4000 -o -perm -2000 -o -perm -1000 \) -exec chmod u-s,g-s,-t {} + ||
     kk_fail "can't drop the special modes in '$kk_releases/$kk_release'"
+  kk_give_group
   printf '%s\n' "$kk_s" >"$kk_note" || kk_fail "can't write '$kk_note': make room on the disk"
   echo "sha256=$kk_s"
 }
@@ -58,6 +59,13 @@ kk_empty() {
     case $kk_d in . | ..) continue ;; esac
     if [ -e "$kk_d" ] || [ -L "$kk_d" ]; then return 1; fi
   done
+}
+
+# The release has the group of a setgid releases/; so has what lies in it, also what came into another folder first, or into one of the
+# payload's, which have lost that bit. Before any hook, which may want another one.
+kk_give_group() {
+  # shellcheck disable=SC2046
+  [ ! -g "$kk_releases" ] || (set -- $(ls -ldn .) && find . ! -group "$4" -exec chgrp -h "$4" {} +) 2>/dev/null || :
 }
 
 kk_decode() {

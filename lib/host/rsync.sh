@@ -19,6 +19,7 @@ kk_rsync() {
   [ "$kk_v" = 0 ] || kk_fail "rsync ended with status $kk_v on the host"
   [ -z "$kk_base" ] || kk_unshare || kk_fail "can't copy what release '$kk_release' has of shared folders: make room on the disk"
   kk_compare
+  kk_give_group
   printf '%s\n' "$kk_manifest" >"$kk_note" || kk_fail "can't write '$kk_note': make room on the disk"
   # Without find and stat as Linux has them, no list is kept.
   if [ -f "$kk_lists/stats" ]; then kk_keep_lists; else rm -rf "$kk_lists"; fi

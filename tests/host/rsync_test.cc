@@ -1,6 +1,7 @@
 // A payload by rsync: lib/host/rsync.sh. What stands for rsync here is tar, which reads what comes behind the list.
 #include <fcntl.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <filesystem>
 #include <fstream>
@@ -9,6 +10,7 @@
 #include "host/releases.h"
 #include "release/manifest.h"
 #include "support/catch.h"
+#include "support/skip.h"
 
 namespace kirikae::test {
 namespace {
@@ -72,6 +74,23 @@ TEST_CASE("what comes by rsync is compared with the list, which is kept, and the
   CHECK(host.verify(id1, with(files, "more", "")).status != 0);
   // Again, as after an answer that was lost.
   CHECK(host.receive(id1, files, sent).status == 0);
+}
+
+TEST_CASE("in a setgid folder what comes by rsync has its group") {
+  if (is_skipped(::geteuid() != 0, "a second group is the superuser's to give")) return;
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  ByRsync host(shell);
+  const auto& disk = host.site.disk;
+  disk.make_folder("srv/app/releases");
+  REQUIRE(::chown(disk.path("releases").c_str(), static_cast<uid_t>(-1), Disk::second_group) == 0);
+  REQUIRE(::chmod(disk.path("releases").c_str(), 02775) == 0);
+  const auto ended = host.receive(id1, {{"log/a", "2\n"}}, {}, {}, {"/bin/sh", "-c", "cat >/dev/null; mkdir log; chmod g-s log; echo 2 >log/a; chmod 644 log/a"});
+  INFO(ended);
+  REQUIRE(ended.status == 0);
+  struct stat info = {};
+  REQUIRE(::stat(disk.path("releases/" + id1 + "/log/a").c_str(), &info) == 0);
+  CHECK(info.st_gid == Disk::second_group);
 }
 
 TEST_CASE("what is missing, or isn't what the list says, is named, and the release is not verified") {
