@@ -28,6 +28,8 @@ constexpr int no_status = 255;  // ssh itself has failed; of the command nothing
 constexpr milliseconds until_term{300}, until_kill{300};
 constexpr milliseconds exit_poll{20};  // where the kernel has no pidfd
 constexpr std::size_t longest_words = 300;
+// Of a stream in a round: whoever floods us must not keep all the rest waiting. More than a socket holds, so that the last look misses nothing.
+constexpr std::size_t round_limit = 262'144;
 
 // False: it still runs.
 bool ends_within(Child& child, milliseconds time) {
@@ -63,11 +65,16 @@ class OpensshLink::Shell final : public ShellChannel {
   }
   std::size_t read(Stream stream, std::span<char> buffer) override {
     Fd& fd = stream == Stream::out ? streams_.socket : streams_.errors;
-    if (link_.lost() || !fd.valid()) return 0;
+    std::size_t& left = stream == Stream::out ? left_.out : left_.errors;
+    buffer = buffer.first(std::min(buffer.size(), left));
+    if (link_.lost() || !fd.valid() || buffer.empty()) return 0;
     const bool over = process().end().has_value();
     const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
     if (n > 0 && stream == Stream::err && !slave_) link_.note_errors({buffer.data(), static_cast<std::size_t>(n)});
-    if (n > 0) return static_cast<std::size_t>(n);
+    if (n > 0) {
+      left -= static_cast<std::size_t>(n);
+      return static_cast<std::size_t>(n);
+    }
     // What a program has written before its end is there since. Somebody whom it has left behind may hold its streams.
     if (n == 0 || (errno != EAGAIN && errno != EINTR) || (errno == EAGAIN && over)) fd.reset();
     return 0;
@@ -99,6 +106,7 @@ class OpensshLink::Shell final : public ShellChannel {
     if (slave_) add(slave_->exit_fd(), POLLIN);
   }
   void asked() { wants_room_ = false; }  // who still wants it, tries again
+  void begin_round() { left_ = {}; }
   [[nodiscard]] bool has_unknown_end() const { return slave_ && slave_->runs() && slave_->exit_fd() < 0; }
 
  private:
@@ -109,6 +117,9 @@ class OpensshLink::Shell final : public ShellChannel {
   mutable std::optional<Child> slave_;
   long remote_process_ = 0;
   bool wants_room_ = false;
+  struct {
+    std::size_t out = round_limit, errors = round_limit;
+  } left_;  // to be read in this round
 };
 
 // There at once: what becomes of it, its streams tell.
@@ -184,6 +195,7 @@ bool OpensshLink::wait(Deadline deadline, int also) {
   std::erase_if(leaving_, [](Child& child) { return child.end().has_value(); });
   read_log();
   if (lost()) return false;
+  for (Shell* shell : shells_) shell->begin_round();
   if (!master_.runs()) {
     if (!std::exchange(last_look_, true)) return true;
     note_end_of_master();

@@ -1,4 +1,5 @@
 // Deploys that the system's ssh carries, for hosts of its own and beside libssh2's.
+#include <chrono>
 #include <csignal>
 #include <filesystem>
 
@@ -248,4 +249,18 @@ TEST_CASE("however much a host has ssh say of itself, it is read as it comes, an
     if (entry.is_regular_file()) bytes += entry.file_size();
   }
   CHECK(bytes == 0);
+}
+
+TEST_CASE("Ctrl-C ends a command that prints without end, whoever carries it") {
+  World world;
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string carrier = GENERATE("openssh", "libssh2");
+  const std::string stream = GENERATE("", " >&2");
+  Running running = world.start({"run", "production", "--set", "ssh.transport=" + carrier, "--", ": >\"$SHARED_PATH/begun\"; exec yes" + stream});
+  REQUIRE(eventually([&] { return world.host(0).exists("shared/begun"); }, std::chrono::seconds(60)));
+  running.signal(SIGINT);
+  const Ran ran = running.wait(std::chrono::seconds(60));
+  INFO(ran.err);
+  CHECK(ran.status == 130);
 }
