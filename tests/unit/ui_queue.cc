@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "support/catch.h"
+#include "ui/plain.h"
 #include "ui/queue.h"
 
 namespace kirikae::ui {
@@ -121,6 +122,16 @@ TEST_CASE("who emits doesn't wait for ever: what is left out is counted in its p
   CHECK(progress == 4999);
   CHECK(keeper.shown.size() < 2000);
   CHECK(std::holds_alternative<event::StepFinished>(keeper.shown.back().what));
+}
+
+TEST_CASE("how many lines were left out is said as a warning, but where no output is shown") {
+  std::string out, err;
+  PlainLook look;
+  look.level = GENERATE(Level::normal, Level::quiet);
+  Plain plain({[&](std::string_view text) { out += text; }, [&](std::string_view text) { err += text; }}, look);
+  plain.show({0, event::Omitted{"web1", "task build", 3}});
+  CHECK(out.empty());
+  CHECK(err == (look.level == Level::quiet ? "" : "[web1] warning: 3 lines of 'task build' left out here: what this run prints was not read in time\n"));
 }
 
 TEST_CASE("nothing is shown during a pause but what came before it, and all of it after") {
