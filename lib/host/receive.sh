@@ -62,10 +62,11 @@ kk_empty() {
 }
 
 # The release has the group of a setgid releases/; so has what lies in it, also what came into another folder first, or into one of the
-# payload's, which have lost that bit. Before any hook, which may want another one.
+# payload's, which have lost that bit. Before any hook, which may want another one; and of files that are another release's as well, that
+# one's hooks have had their way.
 kk_give_group() {
   # shellcheck disable=SC2046
-  [ ! -g "$kk_releases" ] || (set -- $(ls -ldn .) && find . ! -group "$4" -exec chgrp -h "$4" {} +) 2>/dev/null || :
+  [ ! -g "$kk_releases" ] || (set -- $(ls -ldn .) && find . \( -type d -o -links 1 \) ! -group "$4" -exec chgrp -h "$4" {} +) 2>/dev/null || :
 }
 
 kk_decode() {

@@ -263,6 +263,13 @@ TEST_CASE("in a setgid folder everything has its group, whether it was sent or t
     fs::remove(host.site.disk.path("releases/" + id + "/link"));
     host.check(id);
   }
+  // What a hook has given away there, and serves, is left as it is.
+  const auto given = host.site.disk.path("releases/" + id3 + "/deep/er/same");
+  REQUIRE(::chown(given.c_str(), static_cast<uid_t>(-1), ::getegid()) == 0);
+  REQUIRE(host.receive("20991231000000", after, id3, {.link = link}).status == 0);
+  struct stat info = {};
+  REQUIRE(::stat(given.c_str(), &info) == 0);
+  CHECK(info.st_gid == ::getegid());
 }
 
 TEST_CASE("a release whose list is not the one that is meant, or is no longer there, is not built on") {
