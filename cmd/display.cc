@@ -92,10 +92,16 @@ std::unique_ptr<ui::Renderer> make_display(const Options& options, bool reading)
   return keeps ? kept(std::move(shown), stamp, reading) : std::move(shown);
 }
 
+// Runs that hold no lock may wait for who reads them, as long as nobody stops them.
+std::chrono::milliseconds patience_for(Verb verb) {
+  return verb == Verb::run || verb == Verb::logs ? std::chrono::milliseconds(std::chrono::hours(24)) : std::chrono::seconds(5);
+}
+
 }  // namespace
 
 Display::Display(const Options& options, bool reading, std::stop_token stop)
-    : stop_(stop), renderer_(make_display(options, reading)), queue_(*renderer_), told_(std::move(stop), [this, verb = options.verb] {
+    : stop_(stop), renderer_(make_display(options, reading)), queue_(*renderer_, patience_for(options.verb)), told_(std::move(stop), [this, verb = options.verb] {
+        queue_.lose_patience();
         if (verb == Verb::logs) return;  // that is how following ends
         queue_.emit(
             {seconds(),

@@ -125,6 +125,7 @@ void add_failure(event::Report& report, std::optional<Error> failure) {
   if (!failure) return;
   report.errors.push_back(*std::move(failure));
   report.outcome = event::worse(report.outcome, event::Outcome::failed);
+  if (report.exit_code == 0) report.exit_code.reset();  // of commands
 }
 
 }  // namespace

@@ -14,7 +14,7 @@ std::size_t cost_of(const event::Event& event) {
 
 }  // namespace
 
-Queue::Queue(Renderer& renderer, std::size_t limit, std::chrono::milliseconds patience)
+Queue::Queue(Renderer& renderer, std::chrono::milliseconds patience, std::size_t limit)
     : renderer_(renderer), limit_(limit), patience_(patience), thread_([this] { run(); }) {}
 
 Queue::~Queue() {
@@ -37,6 +37,14 @@ void Queue::emit(event::Event event) {
     events_.push_back(std::move(event));
   }
   changed_.notify_one();
+}
+
+void Queue::lose_patience() {
+  {
+    const std::scoped_lock lock(mutex_);
+    patience_ = {};
+  }
+  accepted_.notify_all();
 }
 
 // For want of room. True: an event that waits already stands for this one, too. False: it is still to be kept, and small.
@@ -75,6 +83,7 @@ void Queue::run() {
       accepted_.notify_all();
       changed_.wait(lock, [this] { return pauses_ == 0; });
       parked_ = false;
+      taken_ = std::chrono::steady_clock::now();  // nobody has waited for a reader
     }
     if (ending_ && events_.empty()) return;
     show_waiting(lock);

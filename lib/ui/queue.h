@@ -19,9 +19,9 @@ namespace kirikae::ui {
 
 class Queue : public event::Sink {
  public:
-  // `renderer` outlives the queue. `limit`: bytes, as events are counted (text plus a constant). `patience`: once the renderer has been busy
-  // for so long, nothing waits for it any more.
-  explicit Queue(Renderer& renderer, std::size_t limit = std::size_t{8} << 20, std::chrono::milliseconds patience = std::chrono::seconds(5));
+  // `renderer` outlives the queue. `patience`: once the renderer has been busy for so long, nothing waits for it any more. `limit`: bytes, as
+  // events are counted (text plus a constant).
+  explicit Queue(Renderer& renderer, std::chrono::milliseconds patience = std::chrono::seconds(5), std::size_t limit = std::size_t{8} << 20);
   // Shows what was emitted, then ends the thread.
   ~Queue() override;
   Queue(const Queue&) = delete;
@@ -31,6 +31,8 @@ class Queue : public event::Sink {
 
   // Waits for nothing but room for output. Of a host's progress, the latest is kept where there is no room.
   void emit(event::Event event) override;
+  // From now on for nothing at all.
+  void lose_patience();
 
   // While one lives, the renderer shows nothing. `release`: and has let go of the screen, for questions, once it has shown what was
   // emitted before; `freeze`: what it
@@ -58,7 +60,7 @@ class Queue : public event::Sink {
 
   Renderer& renderer_;
   const std::size_t limit_;
-  const std::chrono::milliseconds patience_;
+  std::chrono::milliseconds patience_;
   std::mutex mutex_;
   std::condition_variable changed_;   // for the showing thread
   std::condition_variable accepted_;  // for the others: room, or paused

@@ -69,7 +69,7 @@ TEST_CASE("the queue shows all events of all threads, each thread's in order") {
 TEST_CASE("emitting waits when the reader has stopped reading, and only then") {
   Keeper keeper;
   keeper.shut = true;
-  Queue queue(keeper, 100'000, 1h);
+  Queue queue(keeper, 1h, 100'000);
   std::atomic<int> emitted = 0;
   std::jthread host([&] {
     for (int i = 0; i < 2000; ++i) {
@@ -87,11 +87,26 @@ TEST_CASE("emitting waits when the reader has stopped reading, and only then") {
   CHECK(comes_true([&] { return keeper.count() == 2001; }));
 }
 
+TEST_CASE("who waits for a reader goes on when the run is stopped") {
+  Keeper keeper;
+  keeper.shut = true;
+  Queue queue(keeper, 1h, 100'000);
+  std::atomic<bool> done = false;
+  std::jthread host([&] {
+    for (int i = 0; i < 2000; ++i) queue.emit(numbered("host", i));
+    done = true;
+  });
+  CHECK_FALSE(comes_true([&] { return done.load(); }, 300ms));
+  queue.lose_patience();
+  CHECK(comes_true([&] { return done.load(); }));
+  keeper.shut = false;
+}
+
 TEST_CASE("who emits doesn't wait for ever: what is left out is counted in its place, and nothing that matters is") {
   Keeper keeper;
   keeper.shut = true;
   {
-    Queue queue(keeper, 100'000, 10ms);
+    Queue queue(keeper, 10ms, 100'000);
     for (int i = 0; i < 5000; ++i) {
       queue.emit(numbered(i % 2 == 0 ? "web1" : "web2", i));
       queue.emit({0, event::Progress{"web1", static_cast<std::uint64_t>(i), 5000}});
