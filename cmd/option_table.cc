@@ -90,7 +90,7 @@ std::span<const OptionRow> option_rows() {
                 "RATE",
                 "Running",
                 {Verb::deploy, Verb::plan},
-                {"send so many bytes a second, to all hosts together: 500k,", "5MB; 0: no limit (default: limit_rate)"}},
+                {"send so many bytes a second to all hosts together: 500k,", "5MB; 0: no limit (default: limit_rate)"}},
       OptionRow{"--keep", "N", "Running", {Verb::prune}, {"keep so many good releases (default: keep_releases)"}},
       OptionRow{"--despite-freeze", "", "Running", {Verb::rollback}, {"although the hosts are frozen"}},
       OptionRow{"-m,--message", "TEXT", "Running", {Verb::lock}, {"why; everybody is told who is kept out"}},
