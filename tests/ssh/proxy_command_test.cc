@@ -128,7 +128,7 @@ TEST_CASE("a proxy command may open as many files as this program was allowed to
   CHECK(limit.rlim_cur == limit.rlim_max);
   const TempDir folder;
   // It is told right after its start.
-  auto connection = started("sh -c 'while [ $(ulimit -Sn) != 200 ]; do sleep 0.01; done; : >" + folder / "told" + "'");
+  auto connection = started("sh -c 'while [ $(ulimit -Sn) != 200 ]; do :; done; : >" + folder / "told" + "'");
   CHECK(eventually([&] { return ::access((folder / "told").c_str(), F_OK) == 0; }));
 }
 

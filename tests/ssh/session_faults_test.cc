@@ -1,4 +1,9 @@
 // What goes wrong in a running session: the network, the host, the step, and the shell that runs it.
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <atomic>
 #include <chrono>
 #include <cstring>
 #include <list>
@@ -6,10 +11,12 @@
 #include <vector>
 
 #include "core/digest.h"
+#include "core/fd.h"
 #include "support/catch.h"
 #include "support/process.h"
 #include "support/relay.h"
 #include "support/ssh_session.h"
+#include "support/temp_dir.h"
 
 using namespace kirikae;
 using namespace kirikae::test;
@@ -204,12 +211,22 @@ TEST_CASE("a silent step on a healthy host is no loss, however short the keepali
 }
 
 TEST_CASE("a quiet host is asked once before it counts as lost, and where no number is the limit it doesn't") {
-  const SshdFixture sshd;
+  const SshdFixture sshd({.config = {"LogLevel DEBUG1"}});
   auto settings = settings_for(sshd);
-  settings.host.keepalive = 2s;
+  settings.host.keepalive = 1s;
   settings.host.keepalive_count = GENERATE(1, 0);
   auto session = open_session(target_for(sshd), settings);
-  CHECK(step(*session, "sleep 5; echo awake").out == "awake\n");
+  const TempDir folder;
+  const std::string pipe = folder / "pipe";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  std::atomic<bool> asked = false;
+  std::jthread waker([&] {
+    asked = eventually([&] { return sshd.log().find("keepalive@libssh2.org") != std::string::npos; }, 20s);
+    const Fd end(::open(pipe.c_str(), O_RDWR | O_CLOEXEC));  // waits for no reader
+    asked = ::write(end.get(), "\n", 1) == 1 && asked;
+  });
+  CHECK(step(*session, "read x <" + pipe + "; echo awake").out == "awake\n");
+  CHECK(asked);
 }
 
 TEST_CASE("a server that ends the connection, with or without a word, is a loss") {
