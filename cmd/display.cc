@@ -37,10 +37,13 @@ bool live(const Options& options) {
 }
 
 std::atomic<int> output_error = 0;  // errno
+std::stop_source reader_gone;
 
 std::function<void(std::string_view)> writer(int fd) {
   return [fd](std::string_view text) {
-    if (!ui::write_all(fd, text) && fd == STDOUT_FILENO) output_error = errno;
+    if (ui::write_all(fd, text) || fd != STDOUT_FILENO) return;
+    output_error = errno;
+    if (output_error == EPIPE) reader_gone.request_stop();
   };
 }
 
@@ -139,6 +142,8 @@ void show_json_end(std::string_view verb, std::span<const Error> errors, event::
   ui::Json json(writer(STDOUT_FILENO), {ui::new_run_id(unix_now()), unix_now});
   json.show({0, event::RunFinished{std::move(report)}});
 }
+
+std::stop_token reader_left() { return reader_gone.get_token(); }
 
 std::optional<Error> output_failure() {
   if (output_error == 0 || output_error == EPIPE) return {};

@@ -49,6 +49,9 @@ class Display {
 // The end of a call that never came to a run, as the run_finished event that every stream of JSON ends with.
 void show_json_end(std::string_view verb, std::span<const Error> errors, event::Outcome outcome);
 
+// Stopped where whoever read standard output has left, such as `head`; known at the next write.
+std::stop_token reader_left();
+
 // Error (local): standard output didn't take what it was given. None where its reader has left.
 std::optional<Error> output_failure();
 

@@ -3,6 +3,7 @@
 #include <filesystem>
 #include <fstream>
 
+#include "core/shell_quote.h"
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
@@ -92,6 +93,19 @@ TEST_CASE("a host that is lost while its log is followed is told at once, and th
   INFO(ended);
   CHECK(ended.status == 1);
   CHECK_THAT(ended.err, ContainsSubstring("error: [127.0.0.2] not all of its log files could be shown"));
+}
+
+TEST_CASE("following ends where nobody reads it any more") {
+  World world;
+  world.write_app("1");
+  world.write_recipe("logs: log/app.log\nshared: {directories: [log]}\n");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  append(world.host(0), "shared/log/app.log", "one\n");
+  const Ran ran = world.type("{ deploy logs production -f; echo ended: $? >&2; } | { head -n 1; exec <&-; echo two >>" +
+                             kirikae::shell_word((world.host(0) / "shared/log/app.log").string()) + "; }");
+  INFO(ran);
+  CHECK(ran.out == "[127.0.0.1] one\n");
+  CHECK_THAT(ran.err, ContainsSubstring("ended: 0\n"));
 }
 
 TEST_CASE("logs needs log files in the recipe, and a number of lines is one") {
