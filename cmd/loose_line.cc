@@ -35,13 +35,16 @@ const VerbRow* verb_of(const std::vector<std::string>& words) {
   return nullptr;
 }
 
-bool takes_stage(Verb verb) { 
+bool takes_stage(Verb verb) {
   return verb != Verb::init && verb != Verb::help && verb != Verb::completion && verb != Verb::report;
 }
 
 bool takes_argument(Verb verb) { return !takes_stage(verb) || verb == Verb::task || verb == Verb::ssh; }
 
-LooseLine read_loosely(std::span<const std::string> arguments) {
+namespace {
+
+// `verb`: whose short options are meant until the words name one; null: nobody's.
+LooseLine read_for(const VerbRow* verb, std::span<const std::string> arguments) {
   LooseLine line;
   for (const std::string& argument : arguments) {
     if (line.open != nullptr) {
@@ -52,7 +55,8 @@ LooseLine read_loosely(std::span<const std::string> arguments) {
       break;
     } else if (argument.starts_with('-') && argument.size() > 1) {
       const auto equals = std::min(argument.find('='), argument.size());
-      const OptionRow* row = find_option(std::string_view(argument).substr(0, equals), verb_of(line.words));
+      const VerbRow* named = verb_of(line.words);
+      const OptionRow* row = find_option(std::string_view(argument).substr(0, equals), named == nullptr ? verb : named);
       if (row == nullptr || row->value.empty()) continue;
       if (equals < argument.size()) {
         line.values.emplace_back(row, argument.substr(equals + 1));
@@ -62,6 +66,19 @@ LooseLine read_loosely(std::span<const std::string> arguments) {
     } else {
       line.words.push_back(argument);
     }
+  }
+  return line;
+}
+
+}  // namespace
+
+LooseLine read_loosely(std::span<const std::string> arguments) {
+  LooseLine line = read_for(nullptr, arguments);
+  if (verb_of(line.words) != nullptr) return line;
+  // A short option before the verb may be the verb's own, and take what looked like a word.
+  for (const VerbRow& row : verb_rows()) {
+    LooseLine other = read_for(&row, arguments);
+    if (verb_of(other.words) == &row) return other;
   }
   return line;
 }

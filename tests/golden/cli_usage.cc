@@ -57,6 +57,8 @@ TEST_CASE("a wrong command line is exit code 2 and says what would be right") {
             "error: one of 'elsewhere' and 'production' has to be a verb\n  verbs: @VERBS@\n"},
       Wrong{{"plan", "staging", "production"},
             "error: 'production' is one word too many\n  usage: deploy plan STAGE [options]\n"},
+      Wrong{{"production", "-n", "5", "audit", "now"},
+            "error: 'now' is one word too many\n  usage: deploy audit STAGE [options]\n"},
       Wrong{{"production", "--frobnicate"}, "error: unknown option '--frobnicate'\n  see 'deploy --help'\n"},
       Wrong{{"production", "--host", "x"},
             "error: unknown option '--host'\n  did you mean '--hosts'? see 'deploy --help'\n"},
