@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <utility>
+
 #include "core/suggestion.h"
 #include "recipe/text.h"
 
@@ -177,7 +179,13 @@ class Checker {
     if (node.kind != Kind::map) return wrong_type(key, name, node);
     for (const auto& entry : node.entries) {
       if (key.rule != nullptr) rule(key, entry.key, entry.place);
-      value(key.keys.front(), entry.key, entry.value, entry.place);
+      const Key& item = key.keys.front();
+      if (entry.value.kind == Kind::null && !item.is_stage && !in_stage_) {
+        note(entry.place, fmt::format("{} has no value", in_quotes(entry.key)), fmt::format("leave it out, or give it one, such as `{}`", key.example));
+      }
+      const bool outside = std::exchange(in_stage_, in_stage_ || item.is_stage);
+      value(item, entry.key, entry.value, entry.place);
+      in_stage_ = outside;
     }
   }
 
@@ -195,6 +203,7 @@ class Checker {
 
   CheckPhase phase_;
   Problems& problems_;
+  bool in_stage_ = false;  // where null removes what the recipe has
 };
 
 void expand(Node& node, const Key& key) {

@@ -120,7 +120,7 @@ std::string task_name_rule(std::string_view value) {
 std::string stage_name_rule(std::string_view value) {
   const auto& reserved = reserved_stage_names();
   if (std::find(reserved.begin(), reserved.end(), value) != reserved.end()) {
-    return fmt::format("{} can't be the name of a stage: it is a command of the tool", in_quotes(value));
+    return fmt::format("{} can't be the name of a stage: the word is kept for a command of the tool", in_quotes(value));
   }
   if (is_name(value, "-_.")) return {};
   return fmt::format("{} is no stage's name: letters, digits and - _ .", in_quotes(value));

@@ -194,7 +194,7 @@ TEST_CASE("sections that hold nothing are as good as none", "[recipe]") {
   CHECK(recipe.ssh.port == 0);
   const Recipe nested = load(
       "application: a\ndeploy_to: /a\nsource: {directory: d, archive, exclude: ~, sha256: null}\n"
-      "tasks: {gone, kept: {run: x, roles, once: ~, timeout: ~, dir: }}\n"
+      "tasks: {kept: {run: x, roles, once: ~, timeout: ~, dir: }}\n"
       "stages: {production: {ssh: {port, identity: ~}, hosts: [{address: h, port: ~, user, roles: , vars}]}}\n");
   CHECK(nested.source.directory);
   CHECK(!nested.source.archive);

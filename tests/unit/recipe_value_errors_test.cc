@@ -230,7 +230,7 @@ deploy_to: /srv/shop
 source: {directory: dist}
 stages: {rollback: {hosts: [a]}, "a b": {hosts: [b]}, production: {hosts: [c]}}
 )") ==
-        R"(deploy.yml:4:10: 'rollback' can't be the name of a stage: it is a command of the tool
+        R"(deploy.yml:4:10: 'rollback' can't be the name of a stage: the word is kept for a command of the tool
   stages: {rollback: {hosts: [a]}, "a b": {hosts: [b]}, production: {hosts: [c]}}
            ^~~~~~~~
 deploy.yml:4:34: 'a b' is no stage's name: letters, digits and - _ .
@@ -259,6 +259,23 @@ stages: {production: {hosts: [a]}}
   source: {directory: a, archive: b}
                                   ^
   keep one; a stage takes the other away by `directory: null`
+)");
+  CHECK(errors_of(R"(application: a
+deploy_to: /x
+source: {directory: a}
+secrets:
+  TOKEN:
+env: {DEBUG: }
+stages: {production: {hosts: [a], env: {DEBUG: }}}
+)") ==
+        R"(deploy.yml:5:3: 'TOKEN' has no value
+    TOKEN:
+    ^~~~~
+  leave it out, or give it one, such as `secrets: {DATABASE_URL: {env: DATABASE_URL}}`
+deploy.yml:6:7: 'DEBUG' has no value
+  env: {DEBUG: }
+        ^~~~~
+  leave it out, or give it one, such as `env: {RAILS_ENV: production}`
 )");
   CHECK(errors_of(R"(application: a
 deploy_to: /x
