@@ -6,6 +6,7 @@
 #include <system_error>
 
 #include "core/fold.h"
+#include "deploy/lock.h"
 #include "deploy/rsync.h"
 #include "deploy/run.h"
 #include "deploy/source.h"
@@ -82,7 +83,7 @@ Reading check(const Request& request, const Surroundings& with) {
                                 summary.files,  summary.bytes, request.operator_name};
   for (Error& error : opened.all_errors()) problems.push_back(std::move(error));
   for (Error& error : plan::preflight_deploy(input)) problems.push_back(std::move(error));
-  for (plan::Remark& remark : plan::remarks_of_check(input)) remarks.push_back(std::move(remark));
+  for (plan::Remark& remark : plan::remarks_of_check(input, unlock_command(request))) remarks.push_back(std::move(remark));
   run.tell(remarks);
   std::string text = ready_text(request, problems, answered) + plan::commands_text(request.recipe, answered);
   std::string json = plan::check_json(request.recipe, names_of(request.hosts), answered, problems, remarks);

@@ -7,6 +7,7 @@
 #include <optional>
 #include <utility>
 
+#include "deploy/lock.h"
 #include "deploy/payloads.h"
 #include "deploy/rsync.h"
 #include "deploy/run.h"
@@ -150,7 +151,7 @@ Reading plan_deploy(const Request& request, const Surroundings& with) {
   if (!plan) return reading(run.end_early({plan.error()}, opened.hosts));
   run.tell(source->taken.remarks);
   run.tell(plan::remarks_before_deploy(input));
-  run.tell(plan::lock_remarks(input.hosts, "deploy", request.recipe.stage));
+  run.tell(plan::lock_remarks(input.hosts, "deploy", unlock_command(request)));
   std::string text = plan::to_text(*plan, plan::SourceText{source->listing.summary.files, source->listing.summary.bytes});
   // The plan stands; what would keep it from being carried out is told with it.
   if (auto problems = plan::preflight_deploy(input); !problems.empty()) {
@@ -173,7 +174,7 @@ Reading plan_rollback(const Request& request, const std::optional<std::string>& 
   if (request.despite_freeze) {
     for (auto& host : hosts) host.facts.frozen.reset();
   }
-  run.tell(plan::lock_remarks(hosts, "rollback", request.recipe.stage));
+  run.tell(plan::lock_remarks(hosts, "rollback", unlock_command(request)));
   return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), plan::to_text(*plan, std::nullopt),
                  plan::to_json(*plan));
 }

@@ -6,6 +6,7 @@
 #include "core/fold.h"
 #include "core/shell_quote.h"
 #include "deploy/ask.h"
+#include "deploy/lock.h"
 #include "deploy/run.h"
 #include "plan/audit.h"
 #include "plan/log_line.h"
@@ -48,7 +49,7 @@ std::string lines_text(const std::vector<plan::Remark>& lines) {
 }
 
 Error already_frozen(const release::LockHolder& by, const Request& request) {
-  return {ErrorCode::locked, "already frozen by " + release::to_text(by), fmt::format("'{} unlock {}' ends that", request.command, shell_word(request.recipe.stage))};
+  return {ErrorCode::locked, "already frozen by " + release::to_text(by), fmt::format("'{}' ends that", unlock_command(request))};
 }
 
 // All hosts or none: after a stop, too, and where a step has failed, since the freeze may have been made there all the same. One that
@@ -72,7 +73,7 @@ std::vector<Error> take_back(const OpenedHosts& opened, const Run& run, const Re
     logged.errors[i] = error;
     const std::string& name = opened.hosts[i].host.name;
     errors.push_back(Error(error->code, "it may be frozen still: " + error->message,
-                           fmt::format("'{} unlock {} --hosts {}' ends that", request.command, request.recipe.stage, shell_word(name)))
+                           fmt::format("'{} --hosts {}' ends that", unlock_command(request), shell_word(name)))
                          .on(name));
   }
   const auto entry = plan::json_line(entry_for(request, with, "unlock", "not all hosts could be frozen"));

@@ -50,8 +50,9 @@ std::string no_lock_text(const Request& request) {
          "': its file system is full or has no hard links, or it is not writable";
 }
 
+std::string unlock_command(const Request& request) { return fmt::format("{} unlock {}", request.command, shell_word(request.recipe.stage)); }
+
 Error refusal_error(const release::LockRefusal& refusal, const Request& request, const LockWish& wish, const std::string& host) {
-  const std::string& stage = request.recipe.stage;
   if (!refusal.same_as.empty()) {
     return Error(ErrorCode::preflight,
                  fmt::format("'{}' and '{}' are the same folder of the same host", host, refusal.same_as),
@@ -60,7 +61,7 @@ Error refusal_error(const release::LockRefusal& refusal, const Request& request,
   }
   if (refusal.frozen) {
     return Error(ErrorCode::locked, "frozen by " + release::to_text(*refusal.frozen),
-                 fmt::format("'{} unlock {}' ends that{}", request.command, shell_word(stage), wish.has_option ? "; --despite-freeze goes on all the same" : ""))
+                 fmt::format("'{}' ends that{}", unlock_command(request), wish.has_option ? "; --despite-freeze goes on all the same" : ""))
         .on(host);
   }
   return Error(ErrorCode::locked, "locked by " + release::to_text(refusal.lock.value_or(release::LockHolder{})),

@@ -33,6 +33,9 @@ struct LockTry {
 Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size_t host, std::int64_t now, ssh::Transport& transport,
                          std::stop_token stop);
 
+// What ends a freeze, for advice.
+std::string unlock_command(const Request& request);
+
 // A lock can't be made in the tree of the host.
 std::string no_lock_text(const Request& request);
 

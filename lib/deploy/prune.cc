@@ -1,3 +1,4 @@
+#include "deploy/lock.h"
 #include "plan/prune.h"
 
 #include "deploy/run.h"
@@ -15,7 +16,7 @@ Reading prune(const Request& request, std::optional<int> keep, bool dry_run, con
   if (!problems.empty()) return {run.end_early(problems, opened.hosts), {}};
   auto plan = plan::build_prune({request.recipe, opened.hosts, with.unix_now(), keep, request.operator_name});
   if (!plan) return {run.end_early({plan.error()}, opened.hosts), {}};
-  if (dry_run) run.tell(plan::lock_remarks(opened.hosts, "prune", request.recipe.stage));
+  if (dry_run) run.tell(plan::lock_remarks(opened.hosts, "prune", unlock_command(request)));
   if (dry_run || plan->rounds.empty()) return {run.end_well(opened.hosts, event::HostEnd::unchanged), plan::prune_text(*plan)};
   event::Report report = run.carry_out(*plan, opened, group, nullptr);
   std::string text = report.outcome == event::Outcome::done ? plan::pruned_text(*plan) : std::string();

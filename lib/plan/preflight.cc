@@ -148,14 +148,14 @@ void add_sudo_problems(const Input& input, bool (*is_run)(recipe::HookPoint), st
   }
 }
 
-void add_lock_remarks(const HostFacts& host, const std::string& verb, const std::string& stage, std::vector<Remark>& remarks) {
+void add_lock_remarks(const HostFacts& host, const std::string& verb, const std::string& unlock, std::vector<Remark>& remarks) {
   const release::Facts& facts = host.facts;
   if (facts.lock) {
     remarks.push_back({host.host.name, fmt::format("locked by {}: a {} would have to wait", release::to_text(*facts.lock), verb)});
   }
   if (facts.frozen) {
-    remarks.push_back({host.host.name, fmt::format("frozen by {}: {}s are refused until 'deploy unlock {}'{}", release::to_text(*facts.frozen),
-                                                   verb, stage, verb == "rollback" ? ", but with --despite-freeze" : "")});
+    remarks.push_back({host.host.name, fmt::format("frozen by {}: {}s are refused until '{}'{}", release::to_text(*facts.frozen),
+                                                   verb, unlock, verb == "rollback" ? ", but with --despite-freeze" : "")});
   }
 }
 
@@ -237,13 +237,13 @@ std::vector<Remark> remarks_before_deploy(const DeployInput& input) {
   return remarks;
 }
 
-std::vector<Remark> lock_remarks(const std::vector<HostFacts>& hosts, const std::string& verb, const std::string& stage) {
+std::vector<Remark> lock_remarks(const std::vector<HostFacts>& hosts, const std::string& verb, const std::string& unlock) {
   std::vector<Remark> remarks;
-  for (const HostFacts& host : hosts) add_lock_remarks(host, verb, stage, remarks);
+  for (const HostFacts& host : hosts) add_lock_remarks(host, verb, unlock, remarks);
   return remarks;
 }
 
-std::vector<Remark> remarks_of_check(const DeployInput& input) {
+std::vector<Remark> remarks_of_check(const DeployInput& input, const std::string& unlock) {
   std::vector<Remark> remarks = remarks_before_deploy(input);
   const bool chosen_by_hosts = input.recipe.compression == "auto";
   const bool zstd = any_has_zstd(input);
@@ -253,7 +253,7 @@ std::vector<Remark> remarks_of_check(const DeployInput& input) {
     if (facts.stale_lock) {
       remark(fmt::format("a dead run has left its lock, {}: the next run takes it over", release::to_text(*facts.stale_lock)));
     }
-    add_lock_remarks(host, "deploy", input.recipe.stage, remarks);
+    add_lock_remarks(host, "deploy", unlock, remarks);
     if (chosen_by_hosts && !facts.zstd && !facts.gzip) {
       remark("there is neither 'zstd' nor 'gzip' here: the payload travels uncompressed to all hosts");
     } else if (chosen_by_hosts && !facts.zstd && zstd) {

@@ -20,10 +20,11 @@ struct Remark {
 };
 // What every deploy says before it begins: clocks, what dead runs have left, a `current` that isn't ours.
 std::vector<Remark> remarks_before_deploy(const DeployInput& input);
-// Who would have to be waited for, and who has frozen hosts: for plans of what would be refused. `verb`: deploy, rollback, prune.
-std::vector<Remark> lock_remarks(const std::vector<HostFacts>& hosts, const std::string& verb, const std::string& stage);
+// Who would have to be waited for, and who has frozen hosts: for plans of what would be refused. `verb`: deploy, rollback, prune;
+// `unlock`: the command that ends a freeze.
+std::vector<Remark> lock_remarks(const std::vector<HostFacts>& hosts, const std::string& verb, const std::string& unlock);
 // What `deploy check` says besides: locks and freezes, tools without which it works less well.
-std::vector<Remark> remarks_of_check(const DeployInput& input);
+std::vector<Remark> remarks_of_check(const DeployInput& input, const std::string& unlock);
 
 // Equal texts of several hosts, in the order in which they first came: text, hosts.
 std::vector<std::pair<std::string, std::vector<std::string>>> folded(const std::vector<Remark>& remarks);

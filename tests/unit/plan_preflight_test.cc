@@ -171,7 +171,7 @@ TEST_CASE("a check remarks what dead runs have left, whose locks there are, and 
   bare.facts.zstd = bare.facts.gzip = false;
   bare.facts.current_target = "/opt/old";
   const auto input = input_for(recipe, {app, busy, bare});
-  CHECK(text_of(plan::remarks_of_check(input)) ==
+  CHECK(text_of(plan::remarks_of_check(input, "deploy unlock production")) ==
         "[app1] a run that died has left unfinished: 20261122010000, 20261122020000; the next deploy that succeeds removes that\n"
         "[app3] 'current' points to '/opt/old', which is none of its releases; the deploy switches it all the same\n"
         "[app1] a dead run has left its lock, bob@ci since 2026-11-22 02:00:00 UTC (deploy production): the next run takes it over\n"
@@ -192,7 +192,7 @@ TEST_CASE("a host that can't unpack what the recipe asks for by name is a proble
   const auto problems = [&](const std::string& compression) {
     recipe.compression = compression;
     const auto input = input_for(recipe, {app1, old, bare});
-    if (compression != "auto") CHECK(plan::remarks_of_check(input).empty());
+    if (compression != "auto") CHECK(plan::remarks_of_check(input, "deploy unlock production").empty());
     return text_of(plan::preflight_deploy(input));
   };
   const std::string hint = "\n  install it, or let 'compression: auto' choose what all hosts can unpack\n";
