@@ -32,9 +32,11 @@ kk_log_show() {
     return
   fi
   for kk_f; do
-    ! kk_log_is_folder || continue
+    ! kk_log_is_passed_over || continue
     kk_label=${kk_f#current/}
-    if [ -r "$kk_f" ]; then
+    if kk_log_is_pipe; then
+      kk_log_say_pipe
+    elif [ -r "$kk_f" ]; then
       # A pipe only tells of its last stage.
       { kk_v=$({ { tail -n "$kk_lines" -- "$kk_f" || echo failed >&3; } | kk_log_lines >&4; } 3>&1); } 4>&1
       [ -z "$kk_v" ] || kk_missing=yes
@@ -45,13 +47,21 @@ kk_log_show() {
   done
 }
 
-# Whether kk_f is a folder that a pattern happens to match, as log/* does log/old.
-kk_log_is_folder() { [ -d "$kk_f" ] && [ "$kk_f" != "$kk_p" ]; }
+# Whether kk_f is something that a pattern happens to match, as log/* does the folder log/old.
+kk_log_is_passed_over() { [ "$kk_f" != "$kk_p" ] && { [ -d "$kk_f" ] || kk_log_is_pipe; }; }
+
+# What is read there is lost for whom it was meant for.
+kk_log_is_pipe() { [ -p "$kk_f" ] || [ -S "$kk_f" ]; }
+
+kk_log_say_pipe() {
+  printf "'%s' is a pipe or a socket, and no log file\n" "$kk_label" >&2
+  kk_missing=yes
+}
 
 # Whether anything else is there.
 kk_log_any() {
   for kk_f; do
-    [ ! -e "$kk_f" ] || kk_log_is_folder || return 0
+    [ ! -e "$kk_f" ] || kk_log_is_passed_over || return 0
   done
   return 1
 }
@@ -69,8 +79,12 @@ kk_log_follow() {
     sleep 1
   done
   for kk_f; do
-    ! kk_log_is_folder || continue
+    ! kk_log_is_passed_over || continue
     kk_label=${kk_f#current/}
+    if kk_log_is_pipe; then
+      kk_log_say_pipe
+      return
+    fi
     # By its name, so that it goes on after a rotation.
     tail -n "$kk_from" -F -- "$kk_f" | kk_log_lines &
   done

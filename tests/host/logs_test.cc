@@ -1,5 +1,9 @@
 // The recipe's log files, shown and followed.
+#include <fcntl.h>
+#include <sys/stat.h>
 #include <unistd.h>
+
+#include <array>
 
 #include "host/releases.h"
 #include "support/catch.h"
@@ -36,6 +40,31 @@ TEST_CASE("Log files are shown by their names and patterns, and what is missing 
   CHECK(ended.err == "'log/$(touch pwned)' is not there\n'nothing/*' is not there\n");
   CHECK_FALSE(site.disk.exists("pwned"));
   CHECK_FALSE(site.disk.exists("current/pwned"));
+}
+
+TEST_CASE("A pipe among the log files loses nothing to us, and holds nobody up") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  site.make(id1, {{"log/a.log", "1\n"}});
+  site.publish(id1);
+  const auto pipe = site.disk.path("current/log/pipe.log");
+  REQUIRE(::mkfifo(pipe.c_str(), 0666) == 0);
+  REQUIRE(::chmod(pipe.c_str(), 0666) == 0);
+  const Fd end(::open(pipe.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  REQUIRE(::write(end.get(), "its own\n", 8) == 8);
+  auto ended = site.control.run(host::logs(site.layout(), {"log/*.log"}, false, 10));
+  INFO(ended);
+  CHECK(ended.status == 0);
+  CHECK(ended.out == "log/a.log: 1\n");
+  for (const bool follow : {false, true}) {
+    ended = site.control.run(host::logs(site.layout(), {"log/pipe.log"}, follow, 10));
+    INFO(ended);
+    CHECK(ended.status == 1);
+    CHECK(ended.err == "'log/pipe.log' is a pipe or a socket, and no log file\n");
+  }
+  std::array<char, 100> left{};
+  CHECK(::read(end.get(), left.data(), left.size()) == 8);
 }
 
 TEST_CASE("Folders that a pattern matches are no log files, and one that can't be read to its end is told") {
