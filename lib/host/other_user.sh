@@ -4,11 +4,11 @@
 # Ends with the command, and the command ends with the line.
 kk_as_other() {
   exec 3<&0 4>&2 </dev/null 2>/dev/null
-  kk_setsid=''
-  command -v setsid >/dev/null 2>&1 && kk_setsid=setsid
+  # By their paths: the recipe may have another PATH.
+  kk_setsid=$(command -v setsid 2>/dev/null)
   kk_alone=$kk_setsid
   # A shell's background jobs ignore INT and QUIT.
-  env --default-signal=INT,QUIT true >/dev/null 2>&1 && kk_alone="$kk_setsid env --default-signal=INT,QUIT"
+  env --default-signal=INT,QUIT true >/dev/null 2>&1 && kk_alone="$kk_setsid $(command -v env) --default-signal=INT,QUIT"
   trap kk_stop TERM HUP INT
   {
     kk_environment

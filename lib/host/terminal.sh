@@ -8,8 +8,8 @@ kk_at_terminal() {
   TERM=dumb
   export TERM
   kk_alone=''
-  # A shell's background jobs ignore INT and QUIT.
-  env --default-signal=INT,QUIT true >/dev/null 2>&1 && kk_alone='env --default-signal=INT,QUIT'
+  # A shell's background jobs ignore INT and QUIT. By its path: the recipe may have another PATH.
+  env --default-signal=INT,QUIT true >/dev/null 2>&1 && kk_alone="$(command -v env) --default-signal=INT,QUIT"
   trap kk_hang_up TERM HUP INT
   exec 3<&0
   {

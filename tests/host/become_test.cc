@@ -99,6 +99,7 @@ TEST_CASE("A task as another user has its environment, its folder, an empty inpu
   CHECK(ended.status == 7);
   CHECK(ended.out == "daemon\n/\n" + odd + "top secret value /usr/sbin\n0\n");
   CHECK(ended.err == "err\n");
+  CHECK(site.control.run(site.as({"daemon"}, "echo here", {{"PATH", "/nowhere"}})).out == "here\n");
   CHECK(site.control.run(site.as({"root"}, "false; echo no")).status == 1);
   CHECK(site.control.run(site.as({"root"}, "id -un")).out == "root\n");
   CHECK(site.control.run(site.as({"root"}, "kill -KILL $$")).status == 137);

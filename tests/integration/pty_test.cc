@@ -51,6 +51,16 @@ TEST_CASE("a task with pty has a terminal at which nobody types") {
   looks_around(world);
 }
 
+TEST_CASE("a task with pty has the recipe's PATH, in which nothing of ours has to be") {
+  World world;
+  world.write_app("1");
+  world.write_recipe("tasks: {look: {pty: true, run: 'test -t 1; echo \"PATH is $PATH\"'}}\nhooks: {build: look}\nenv: {PATH: /nowhere}\n");
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  CHECK(ran.status == 0);
+  CHECK_THAT(ran.out, ContainsSubstring("PATH is /nowhere\n"));
+}
+
 TEST_CASE("a task with pty has a terminal by the system's ssh too") {
   World world;
   looks_around(world, "openssh");
