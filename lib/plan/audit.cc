@@ -116,11 +116,13 @@ HostLog read_log(std::string_view host, std::string_view text) {
     const auto line = text.substr(0, end);
     text.remove_prefix(std::min(end + 1, text.size()));
     if (line.empty()) continue;
-    if (auto entry = read_entry(line)) {
-      log.entries.push_back(*std::move(entry));
-    } else {
+    auto entry = read_entry(line);
+    if (!entry) {
       ++log.unreadable;
+      // A full disk has torn a line, and the next one has come behind it: nothing inside of one begins so.
+      if (const auto next = line.rfind(R"({"time":)"); next != std::string_view::npos && next > 0) entry = read_entry(line.substr(next));
     }
+    if (entry) log.entries.push_back(*std::move(entry));
   }
   return log;
 }

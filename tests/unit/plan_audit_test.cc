@@ -55,6 +55,11 @@ TEST_CASE("what hosts write into their logs is bounded and harmless, and lines o
   REQUIRE(log.entries.size() == 1);
   CHECK(log.entries[0].action == "deploy  [2J");
   CHECK(log.entries[0].detail == std::string(300, 'x'));
+  // Behind a line that a full disk has torn.
+  const auto torn = plan::read_log("a", log_of({odd}).substr(0, 60) + log_of({entry(now, "task", {}, "warm up")}));
+  CHECK(torn.unreadable == 1);
+  REQUIRE(torn.entries.size() == 1);
+  CHECK(torn.entries[0].detail == "warm up");
   // What one run writes is what another reads.
   const auto plain = entry(now, "prune", {}, "removed 20261120000000");
   CHECK(plan::json_line(plan::read_log("a", log_of({plain})).entries.at(0)) == plan::json_line(plain));
