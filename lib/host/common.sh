@@ -4,11 +4,19 @@
 kk_nl='
 '
 
-# $1 as it is. Where printf is a program (mksh), everybody could read there what it is given.
+# Functions that bash has from whoever called it would take the place of what we mean.
+[ -z "${BASH_VERSION-}" ] ||
+  unset -f cat cd chgrp chmod cp cut date dd find grep id kill ln ls mkdir mv printenv printf pwd read readlink rm sed sleep sort stat tail tar tr wait xargs
+
+# $1 as it is. Where printf is a program (mksh, OpenBSD), everybody could read there what it is given.
 kk_put() { printf %s "$1"; }
-if [ -n "${KSH_VERSION-}" ]; then
+if ! PATH=/nonexistent printf '' 2>/dev/null; then
   # shellcheck disable=SC3045
-  case $(command -v printf) in */*) kk_put() { print -rn -- "$1"; } ;; esac
+  if [ "$(print -rn -- x 2>/dev/null)" = x ]; then
+    kk_put() { print -rn -- "$1"; }
+  else
+    kk_put() { kk_f=$1 awk 'BEGIN { ORS = ""; print ENVIRON["kk_f"] }'; }
+  fi
 fi
 
 kk_is_id() {

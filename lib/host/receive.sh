@@ -11,7 +11,7 @@ kk_receive() {
   kk_hasher=$!
   # Every stage says that it went well, since a pipe only tells of the last. What follows tar's end mark must be read, too: there is
   # no line of it, mostly.
-  # No umask: busybox' tar would take it off the modes, for all its -p.
+  # No umask: busybox' tar would take it off the modes, for all its -p. And nobody's options.
   # We write to the pipe, too, though nothing: that waits until the hasher reads. toybox' tee waits for nobody, and what it wrote before
   # would be gone with it.
   # shellcheck disable=SC2094
@@ -19,7 +19,7 @@ kk_receive() {
     kk_stages=$(
       {
         { tee "$kk_pipe" && echo tee >&4; } | { kk_decode && echo decode >&4; } |
-          { umask 0 && tar -x -o -p -f - >&2 && { ! IFS= read -r kk_v || cat >/dev/null; } && echo tar >&4; }
+          { umask 0 && TAR_OPTIONS='' tar -x -o -p -f - >&2 && { ! IFS= read -r kk_v || cat >/dev/null; } && echo tar >&4; }
       } 4>&1
     ) || :
   } 5>"$kk_pipe"
@@ -72,7 +72,7 @@ kk_give_group() {
 kk_decode() {
   case $kk_encoding in
     zstd) zstd -dcq ;;
-    gzip) gzip -dc ;;
+    gzip) GZIP='' gzip -dc ;;
     none) cat ;;
     *) kk_fail "unknown encoding '$kk_encoding'" ;;
   esac

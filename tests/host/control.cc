@@ -44,6 +44,11 @@ std::string program_in_path(const std::string& name) {
   return {};
 }
 
+void add_if_installed(std::vector<Shell>& list, const std::string& name) {
+  const auto program = program_in_path(name);
+  if (!program.empty()) list.push_back({name, program, "/usr/local/bin:/usr/bin:/bin"});
+}
+
 // A folder with every applet of busybox under its own name; it stays until the test program ends.
 Shell busybox_shell(const std::string& busybox) {
   static const TempDir folder;
@@ -75,16 +80,19 @@ std::ostream& operator<<(std::ostream& stream, const Ended& ended) {
 const std::vector<Shell>& shells() {
   static const std::vector<Shell> found = [] {
     std::vector<Shell> list;
-    for (const auto* name : {"dash", "bash", "ksh", "mksh"}) {
-      const auto program = program_in_path(name);
-      if (!program.empty()) list.push_back({name, program, "/usr/local/bin:/usr/bin:/bin"});
-    }
+    for (const auto* name : {"dash", "bash", "ksh", "mksh"}) add_if_installed(list, name);
     const auto busybox = program_in_path("busybox");
     if (!busybox.empty()) list.push_back(busybox_shell(busybox));
     if (list.size() < 2) throw std::runtime_error("the tests of the host scripts need dash, bash, busybox and ksh");
     return list;
   }();
   return found;
+}
+
+std::vector<Shell> shells_and(const std::string& name) {
+  auto all = shells();
+  add_if_installed(all, name);
+  return all;
 }
 
 Disk::Disk(const std::string& deploy_to) : layout_(folder_ / deploy_to) {

@@ -29,6 +29,7 @@ std::ostream& operator<<(std::ostream& stream, const Shell& shell);
 
 // Those of dash, bash, busybox (with nothing but busybox in PATH), ksh and mksh that are installed; at least two.
 const std::vector<Shell>& shells();
+std::vector<Shell> shells_and(const std::string& name);  // if that is installed, too
 
 // A host's disk. What runs there is no superuser, also where the tests are.
 class Disk {

@@ -313,6 +313,19 @@ TEST_CASE("A record keeps what it says when its state changes, and an empty one 
   CHECK(site.disk.state(id1) == "glorious");
 }
 
+TEST_CASE("What the host sets for tar and gzip is not for the payload") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  REQUIRE(site.control.run(host::prepare(site.layout(), Site::info(id1))).status == 0);
+  auto command = host::receive(site.layout(), id1, "gzip", site.facts());
+  command.text.insert(0, "export TAR_OPTIONS=--exclude-vcs GZIP=--keep\n");
+  const auto ended = send(shell, site.disk, command, encoded(tar({{".gitignore", "x\n"}, {"a", "1\n"}}), "gzip"));
+  INFO(ended);
+  CHECK(ended.status == 0);
+  CHECK(site.disk.read("releases/" + id1 + "/.gitignore") == "x\n");
+}
+
 TEST_CASE("Logs grow by a line each") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);

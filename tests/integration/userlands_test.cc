@@ -40,6 +40,7 @@ class Root {
   void link(const std::string& program, const std::string& name) const {
     fs::create_symlink(program, folder_.path() / "bin" / name);
   }
+  void write(const std::string& name, const std::string& script) const { folder_.write("bin/" + name, script, 0755); }
   void remove(const std::string& name) const { REQUIRE(fs::remove(folder_.path() / "bin" / name)); }
   // The names that `program` lists are links to it.
   void link_all(const std::string& program, const std::vector<std::string>& listing) const {
@@ -101,6 +102,16 @@ TEST_CASE("a host with mksh as /bin/sh and busybox's tools is deployed to, again
   const Root root;
   root.add("mksh");
   root.link("mksh", "sh");
+  fill_with_busybox(root);
+  World world({.root = root.path()});
+  whole_life(world);
+}
+
+TEST_CASE("a host with bash as /bin/sh, and functions that others have exported, is deployed to, again, and back") {
+  if (lacks({"busybox", "bash"})) return;
+  const Root root;
+  root.add("bash");
+  root.write("sh", "#!/bin/bash\ncd() { builtin cd \"$@\" && ls /; }\nrm() { echo \"not removed: $*\"; }\nexport -f cd rm\nexec bash \"$@\"\n");
   fill_with_busybox(root);
   World world({.root = root.path()});
   whole_life(world);
