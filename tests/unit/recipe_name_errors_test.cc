@@ -194,4 +194,24 @@ stages: {production: {hosts: [a]}}
 )");
 }
 
+TEST_CASE("a name without a value is an error; a stage takes it away so", "[recipe]") {
+  CHECK(errors_of(R"(application: a
+deploy_to: /x
+source: {directory: a}
+secrets:
+  TOKEN:
+env: {DEBUG: }
+stages: {production: {hosts: [a], env: {DEBUG: }}}
+)") ==
+        R"(deploy.yml:5:3: 'TOKEN' has no value
+    TOKEN:
+    ^~~~~
+  leave it out, or give it one, such as `secrets: {DATABASE_URL: {env: DATABASE_URL}}`
+deploy.yml:6:7: 'DEBUG' has no value
+  env: {DEBUG: }
+        ^~~~~
+  leave it out, or give it one, such as `env: {RAILS_ENV: production}`
+)");
+}
+
 }  // namespace kirikae::recipe

@@ -262,23 +262,6 @@ stages: {production: {hosts: [a]}}
 )");
   CHECK(errors_of(R"(application: a
 deploy_to: /x
-source: {directory: a}
-secrets:
-  TOKEN:
-env: {DEBUG: }
-stages: {production: {hosts: [a], env: {DEBUG: }}}
-)") ==
-        R"(deploy.yml:5:3: 'TOKEN' has no value
-    TOKEN:
-    ^~~~~
-  leave it out, or give it one, such as `secrets: {DATABASE_URL: {env: DATABASE_URL}}`
-deploy.yml:6:7: 'DEBUG' has no value
-  env: {DEBUG: }
-        ^~~~~
-  leave it out, or give it one, such as `env: {RAILS_ENV: production}`
-)");
-  CHECK(errors_of(R"(application: a
-deploy_to: /x
 source: {directory: a, sha256: 0000000000000000000000000000000000000000000000000000000000000000}
 stages: {production: {hosts: [a]}}
 )") ==
