@@ -179,7 +179,7 @@ Command rsync(const release::Layout& layout, const std::string& id, const releas
   return {"rsync", std::string(embedded_script("rsync")) + paths(layout) +
                        shell_assign("kk_release", id) + shell_assign("kk_hash_tool", facts.hash) + shell_assign("kk_size", std::to_string(size)) +
                        shell_assign("kk_begin", rsync_begins) + shell_assign("kk_manifest", rsync.manifest) + shell_assign("kk_base", rsync.base) +
-                       shell_assign("kk_full", rsync.full ? "yes" : "no") + call("kk_rsync", words), true};
+                       shell_assign("kk_full", rsync.full ? "yes" : "no") + shell_assign("kk_by_contents", rsync.checksum ? "yes" : "no") + call("kk_rsync", words), true};
 }
 
 Command manifest(const release::Layout& layout, const std::string& id) {

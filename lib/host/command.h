@@ -113,7 +113,7 @@ struct Rsync {
   bool checksum = false;  // rsync looks at contents, not at times and sizes
 };
 // For the data channel: reads the list, `size` bytes, prints `rsync_begins`, and runs `words`: rsync as it wants to be called. Status
-// `base_changed`: standard error has lines `changed=PATH`.
+// `base_changed`: standard error has lines `changed=PATH`, or `changed=*`.
 inline constexpr std::string_view rsync_begins = "kirikae-rsync";
 Command rsync(const release::Layout& layout, const std::string& id, const release::Facts& facts, const Rsync& rsync, std::size_t size,
               const std::vector<std::string>& words);

@@ -1,7 +1,8 @@
 # shellcheck shell=sh
 # The payload by rsync. Standard input has kk_size bytes, the list of the release's files (rebuild.sh), and then what rsync says on the
 # operator's machine. Travels with the upload's command.
-# Status 10: files are not what the list says; `changed=PATH` on standard error says which.
+# Status 10: files are not what the list says; `changed=PATH` on standard error says which; `changed=*` that rsync couldn't
+# read all that it builds on.
 
 # $@: rsync as it wants to be called here.
 kk_rsync() {
@@ -11,11 +12,14 @@ kk_rsync() {
   kk_tab=$(printf '\t')
   kk_lists="$kk_own/tmp/lists.$$.$kk_release"
   mkdir "$kk_lists" || kk_fail "can't make '$kk_lists'"
+  kk_sort_here
   kk_take_list
   # All that comes behind this line is rsync's.
   echo "$kk_begin"
   kk_v=0
   "$@" || kk_v=$?
+  # A file of the other release that can't be read is compared by nothing: its contents have to come.
+  if [ "$kk_v" = 23 ] && [ -n "$kk_base" ] && [ "$kk_by_contents" = no ]; then kk_again >&2; fi
   [ "$kk_v" = 0 ] || kk_fail "rsync ended with status $kk_v on the host"
   [ -z "$kk_base" ] || kk_unshare || kk_fail "can't copy what release '$kk_release' has of shared folders: make room on the disk"
   kk_compare

@@ -217,7 +217,8 @@ Result<plan::Step> Runner::another_payload(std::size_t index, const plan::Unpack
   const bool nothing = std::find(changed.begin(), changed.end(), "*") != changed.end();
   const auto shown = fmt::format("{}{}", fmt::join(std::span(changed).first(std::min<std::size_t>(changed.size(), 3)), ", "), changed.size() > 3 ? " …" : "");
   if (before.rsync) {
-    warn(name, fmt::format("what rsync took for the same by time and size is not the same: {}: it compares contents now", shown));
+    warn(name, nothing ? fmt::format("not all that release {} has can be read there: rsync compares contents now", before.rsync->base)
+                       : fmt::format("what rsync took for the same by time and size is not the same: {}: it compares contents now", shown));
     return payloads_->again(index, before, changed);
   }
   warn(name, nothing ? fmt::format("release {} can't be built upon, since too much of it has changed: everything is sent", before.rebuild->base)

@@ -222,8 +222,10 @@ class RowRun {
     const auto here = rsync.end(ended.status);
     listener_->hear(true, here.words);
     if (ended.ok() && here.well) context_.emit(event::Progress{host_.host.name, run_.bytes - before, run_.bytes - before});  // only now is it known
-    // A file that rsync has not found here is missing there.
-    const bool failed_here = !here.well && (ended.ok() || ended.status == host::base_changed);
+    // A file that rsync has not found here is missing there. What the host couldn't read isn't our rsync's failure, though it says so, too.
+    const auto& changed = listener_->changed();
+    const bool unread_there = std::ranges::find(changed, "*") != changed.end();
+    const bool failed_here = !here.well && (ended.ok() || (ended.status == host::base_changed && !unread_there));
     if (!failed_here) return ended;
     listener_->end();
     return std::unexpected(Error(ErrorCode::local, "it failed:\n  " + listener_->last_words()));

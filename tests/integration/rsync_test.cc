@@ -12,6 +12,7 @@
 #include "support/farm.h"
 #include "support/process.h"
 #include "support/random_tree.h"
+#include "support/skip.h"
 
 using namespace kirikae::test;
 using Catch::Matchers::ContainsSubstring;
@@ -343,6 +344,24 @@ TEST_CASE("a host that can't unpack takes releases by rsync, and by rsync alone"
   INFO(ran);
   REQUIRE(ran.status == 1);
   CHECK_THAT(ran.err, ContainsSubstring("[127.0.0.2] there is no 'tar' here: install it"));
+}
+
+TEST_CASE("what has become unreadable in the live release comes anew by rsync") {
+  if (is_skipped_without_mounts()) return;
+  const Account account;
+  World world({.account = &account});
+  world.write_app("1");
+  world.write("app/config/secret", "as ever\n", 0640);
+  world.write_manifest();
+  world.write_recipe(by_rsync);
+  deploy_well(world);
+  const auto live = live_release(world.host(0));
+  REQUIRE(::chown((live / "config/secret").c_str(), 0, 0) == 0);
+  fs::create_directory(live / "cache");
+  REQUIRE(::chmod((live / "cache").c_str(), 0700) == 0);
+  change_version(world, "2");
+  const Ran ran = deploy_well(world);
+  CHECK_THAT(ran.err + ran.out, ContainsSubstring("can be read there: rsync compares contents now"));
 }
 
 TEST_CASE("rsync keeps to the rate of the hosts together, and what it has sent is told") {
