@@ -14,6 +14,7 @@ kk_rebuild() {
   export LC_ALL
   kk_tab=$(printf '\t')
   kk_lists="$kk_own/tmp/lists.$$.$kk_release"
+  kk_sort_here
   cd "$kk_releases/$kk_release" && mv "$kk_part" "$kk_lists" ||
     kk_fail "what was to come with the payload of release '$kk_release' is not there: deploy again"
   if [ -n "$kk_base" ]; then
@@ -28,6 +29,12 @@ kk_rebuild() {
     }
   fi
   kk_keep_lists
+}
+
+# sort may want a place of its own, and /tmp be full or not there.
+kk_sort_here() {
+  TMPDIR="$kk_own/tmp"
+  export TMPDIR
 }
 
 # kk_lists becomes what is kept of the release: `files`, `stats` and `chunks`, and nothing else that is there.
@@ -82,6 +89,7 @@ kk_reuse() {
     kk_first=yes
   fi
   [ ! -s "$kk_lists/names" ] || kk_copy_kept 2>>"$kk_lists/said"
+  kk_need_room
   [ "$kk_how" != link ] || kk_unshare || kk_fail "can't copy what release '$kk_base' has of shared folders: make room on the disk"
   if [ "$kk_first" = yes ]; then kk_kept_stats; else kk_stats; fi || kk_fail "can't list the files of release '$kk_release'"
   # All that was taken over has to be what it was when it arrived, and what was moved or put together has to have the right sum.
@@ -94,7 +102,8 @@ kk_reuse() {
   [ ! -s "$kk_lists/made" ] || sort "$kk_lists/made" >"$kk_lists/made_names"
   kk_names="$kk_lists/made_names"
   if [ "$kk_full" = yes ]; then
-    cut -f 1 "$kk_lists/files" >"$kk_lists/all"
+    # Without those that are known already, one of which may be no file at all.
+    cut -f 1 "$kk_lists/files" | kk_only_first - "$kk_lists/bad" >"$kk_lists/all" || kk_no_room
     kk_names="$kk_lists/all"
   fi
   kk_compare_sums "$kk_names"
@@ -102,8 +111,8 @@ kk_reuse() {
 }
 
 kk_find_bad() {
-  kk_both "$kk_b/stats" "$kk_lists/stats" | cut -f 1 >"$kk_lists/well"
-  kk_only_first "$kk_lists/names" "$kk_lists/well" >"$kk_lists/bad"
+  kk_both "$kk_b/stats" "$kk_lists/stats" | cut -f 1 >"$kk_lists/well" &&
+    kk_only_first "$kk_lists/names" "$kk_lists/well" >"$kk_lists/bad" || kk_no_room
 }
 
 # Whether the few files that were sent can be looked at first, and those that are taken over by their names, which takes less time than to
@@ -123,20 +132,20 @@ kk_kept_stats() {
 # Those of the names in $1 whose files don't have the sums that kk_lists/files says go to kk_lists/bad.
 kk_compare_sums() {
   [ -s "$1" ] || return 0
-  cut -f 1,3 "$kk_lists/files" >"$kk_lists/wanted"
-  tr '\n' '\0' <"$1" | kk_sums | sort >"$kk_lists/found"
-  kk_both "$kk_lists/wanted" "$kk_lists/found" | cut -f 1 >"$kk_lists/well"
-  kk_only_first "$1" "$kk_lists/well" >>"$kk_lists/bad"
+  cut -f 1,3 "$kk_lists/files" >"$kk_lists/wanted" &&
+    tr '\n' '\0' <"$1" | kk_sums | sort >"$kk_lists/found" &&
+    kk_both "$kk_lists/wanted" "$kk_lists/found" | cut -f 1 >"$kk_lists/well" &&
+    kk_only_first "$1" "$kk_lists/well" >>"$kk_lists/bad" || kk_no_room
 }
 
 # The files of kk_lists/names, in folders that are there already. What a program can't do for all of them at once, it is asked to do
-# one by one; whatever is missing then is noticed.
+# one by one; whatever is missing then is noticed. With -R, so that what has become a pipe is made anew and not read.
 kk_copy_kept() {
   [ "$kk_how" != link ] || ! kk_link_kept 2>/dev/null || return 0
   case $kk_gnu in
     # These don't change the folders' modes.
-    yes) kk_cp='cp -P --parents --preserve=timestamps --reflink=auto' ;;
-    *) kk_cp='cp -Pp --parents' ;;
+    yes) kk_cp='cp -RP --parents --preserve=timestamps --reflink=auto' ;;
+    *) kk_cp='cp -RPp --parents' ;;
   esac
   [ "$kk_how" != link ] || kk_cp='cp -Pl --parents'
   # shellcheck disable=SC2086
@@ -150,7 +159,7 @@ kk_copy_kept() {
     export kk_cp
     cd "$kk_from" && xargs -0 /bin/sh -c '
       $kk_cp "$@" "$0" && exit
-      for kk_f; do [ -e "$0/$kk_f" ] || cp -Pp "$kk_f" "$0/$kk_f"; done' "$kk_releases/$kk_release"
+      for kk_f; do [ -e "$0/$kk_f" ] || cp -RPp "$kk_f" "$0/$kk_f"; done' "$kk_releases/$kk_release"
   ) || :
 }
 
@@ -173,7 +182,8 @@ kk_unshare() {
     if [ -f "$kk_lists/folders" ]; then
       xargs -r -d '\n' -a "$kk_lists/folders" /bin/sh -c "$kk_v" "$kk_releases/$kk_release"
     else
-      find . -type l -exec /bin/sh -c "$kk_v" "$kk_releases/$kk_release" {} +
+      # Nothing was taken from a folder that can't be entered.
+      find . -type l -print0 2>/dev/null | xargs -0 /bin/sh -c "$kk_v" "$kk_releases/$kk_release"
     fi
   ) >"$kk_lists/shared" || return
   # shellcheck disable=SC2016
@@ -184,7 +194,7 @@ kk_unshare() {
 # what can't is as if it weren't there.
 kk_move() {
   while IFS="$kk_tab" read -r kk_f kk_to kk_v; do
-    [ ! -L "$kk_from/$kk_f" ] || continue
+    [ -f "$kk_from/$kk_f" ] && [ ! -L "$kk_from/$kk_f" ] || continue
     [ "$kk_how" = link ] && kk_is_inside "$kk_f" && ln "$kk_from/$kk_f" "$kk_to" 2>/dev/null || cp -Pp "$kk_from/$kk_f" "$kk_to" || :
   done <"$kk_lists/moved"
   cut -f 2 "$kk_lists/moved" >"$kk_lists/made"
@@ -217,6 +227,7 @@ kk_patch() {
     while [ "$kk_n" -gt 0 ]; do
       IFS="$kk_tab" read -r kk_offset kk_size kk_f
       if [ "$kk_f" = = ]; then kk_f=$kk_to; else kk_f="$kk_from/$kk_f"; fi
+      [ -f "$kk_f" ] || kk_f=/dev/null
       if [ "$kk_can_skip" = yes ]; then
         dd if="$kk_f" bs=65536 iflag=skip_bytes,count_bytes skip="$kk_offset" count="$kk_size" 2>/dev/null
       else
@@ -251,13 +262,18 @@ kk_sums() {
   esac | sed "s/^\([0-9a-f]*\) [ *]*\(.*\)\$/\2$kk_tab\1/"
 }
 
+kk_no_room() { kk_fail "can't compare the files of release '$kk_release': make room on the disk"; }
+
+# What has found no room here is as it was.
+kk_need_room() {
+  [ -s "$kk_lists/said" ] || return 0
+  kk_v=$(sed -n -e '/No space left on device$/{p;q;}' -e '/uota exceeded$/{p;q;}' "$kk_lists/said")
+  [ -z "$kk_v" ] || kk_fail "can't take over what release '$kk_base' has: make room on the disk ($kk_v)"
+}
+
 # $1: a file with paths; none: everything.
 kk_again() {
-  # What has found no room here is as it was.
-  if [ -s "$kk_lists/said" ]; then
-    kk_v=$(sed -n -e '/No space left on device$/{p;q;}' -e '/uota exceeded$/{p;q;}' "$kk_lists/said")
-    [ -z "$kk_v" ] || kk_fail "can't take over what release '$kk_base' has: make room on the disk ($kk_v)"
-  fi
+  kk_need_room
   kk_n=$([ $# = 0 ] || wc -l <"$1")
   if [ "${kk_n:-9999}" -gt 1000 ]; then echo 'changed=*'; else sed 's/^/changed=/' "$1"; fi
   rm -rf "$kk_lists"

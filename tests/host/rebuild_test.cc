@@ -181,13 +181,72 @@ TEST_CASE("what was changed on the host since it was deployed is told, and then 
   host.check(id2);
 }
 
+TEST_CASE("a file of the base that has become a pipe is told, and read by nobody") {
+  const auto shell = GENERATE(from_range(shells()));
+  const bool link = GENERATE(false, true);
+  const bool full = GENERATE(false, true);
+  INFO(shell << (link ? ", linked" : ", copied") << (full ? ", all sums compared" : ""));
+  Rebuilding host(shell);
+  REQUIRE(host.receive(id1, {{"jar", {large('j')}}, {"tool", {"t"}}}).status == 0);
+  for (const char* name : {"/jar", "/tool"}) {
+    const auto file = host.site.disk.path("releases/" + id1 + name);
+    fs::remove(file);
+    REQUIRE(::mkfifo(file.c_str(), 0666) == 0);
+    REQUIRE(::chmod(file.c_str(), 0666) == 0);
+  }
+  const auto ended = host.receive(id2, {{"moved", {large('j')}}, {"tool", {"t"}}}, id1, {link, full});
+  INFO(ended);
+  CHECK(ended.status == host::base_changed);
+  CHECK_THAT(ended.out, ContainsSubstring("changed=./moved\n") && ContainsSubstring("changed=./tool\n"));
+}
+
+TEST_CASE("a file that was edited is told once, also where all sums are compared") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Rebuilding host(shell);
+  REQUIRE(host.receive(id1, one).status == 0);
+  host.site.disk.write("srv/app/releases/" + id1 + "/tool", "edited by hand", 0755);
+  const auto ended = host.receive(id2, one, id1, {.full = true});
+  INFO(ended);
+  CHECK(ended.status == host::base_changed);
+  CHECK_THAT(ended.out, EndsWith("changed=./tool\n"));
+  CHECK(ended.out.find("changed=./tool\n") == ended.out.rfind("changed=./tool\n"));
+}
+
+TEST_CASE("a folder of the base that can't be entered is nothing that was taken over") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Rebuilding host(shell);
+  REQUIRE(host.receive(id1, one).status == 0);
+  host.site.disk.make_folder("srv/app/releases/" + id1 + "/cache", 0);
+  const auto ended = host.receive(id2, one, id1, {.link = true});
+  INFO(ended);
+  CHECK(ended.status == 0);
+  host.check(id2);
+}
+
+TEST_CASE("lists are sorted where the folder for temporary files can't be used") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Rebuilding host(shell);
+  host.before_text = "TMPDIR=/nonexistent\nexport TMPDIR\n";
+  REQUIRE(host.receive(id1, one).status == 0);
+  const auto ended = host.receive(id2, two(), id1);
+  INFO(ended);
+  CHECK(ended.status == 0);
+  host.check(id2);
+}
+
 TEST_CASE("what there is no room for is told as that, not as changed") {
   auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   const std::string reason = GENERATE("No space left on device", "Disk quota exceeded");
   const bool moved = GENERATE(false, true);
   const Disk full("srv/full");
-  full.write("bin/cp", "#!/bin/sh\necho \"cp: error writing 'x': " + reason + "\" >&2\nexit 1\n", 0755);
+  full.write("bin/cp", "#!/bin/sh\n: >'" + full.path("is-full") + "'\necho \"cp: error writing 'x': " + reason + "\" >&2\nexit 1\n", 0755);
+  // Nor is there any room for lists.
+  full.write("bin/uniq", "#!/bin/sh\n[ -e '" + full.path("is-full") + "' ] || exec /usr/bin/uniq \"$@\"\necho 'uniq: write error' >&2\nexit 1\n", 0755);
+  full.make_folder("srv/full");
   shell.path = full / "bin:" + shell.path;
   Rebuilding host(shell);
   REQUIRE(host.receive(id1, {{"jar", {large('j')}}}).status == 0);
