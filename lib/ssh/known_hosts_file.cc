@@ -114,6 +114,18 @@ Result<KnownHostsFile> KnownHostsFile::open(const std::string& path, Deadline de
   }
 }
 
+Result<void> KnownHostsFile::may_open(const std::string& path) {
+  struct stat status {};
+  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) return std::unexpected(cannot_write(path, "it is not a regular file"));
+  if (::access(path.c_str(), R_OK | W_OK) == 0) return {};
+  std::string place = path;
+  for (int missing = 0; errno == ENOENT && missing < 2; ++missing) {  // the file, and its folder
+    place = place.substr(0, std::max<std::size_t>(place.rfind('/'), 1));
+    if (::access(place.c_str(), W_OK | X_OK) == 0) return {};
+  }
+  return std::unexpected(failed(path));
+}
+
 Result<void> KnownHostsFile::append(const std::string& name, std::string_view key) {
   std::string line = known_hosts_line(name, key, all_hashed(text_)) + '\n';
   if (!text_.empty() && !text_.ends_with('\n')) line.insert(0, "\n");

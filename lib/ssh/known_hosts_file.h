@@ -18,6 +18,8 @@ class KnownHostsFile {
   // Makes the file (0600) and its folder (0700) where they are missing. Errors (local): it can't be written, is no regular file, or
   // somebody else keeps it locked until `deadline`.
   static Result<KnownHostsFile> open(const std::string& path, Deadline deadline);
+  // Whether it could be opened, as far as that shows without making anything. Error (local): as above.
+  static Result<void> may_open(const std::string& path);
 
   // What is in it, from then on until this object's end but for what programs without a lock do.
   [[nodiscard]] const std::string& text() const { return text_; }

@@ -85,6 +85,7 @@ Result<std::string> way_through(const OpensshMaster& master, std::size_t count) 
   add_file(argv, master.overrides);
   option(argv, "ControlMaster", "no");
   option(argv, "ControlPath", "none");
+  option(argv, "LogLevel", "INFO");  // a key that it can't keep is said then
   TRY(add_terms(argv, master, jump.settings));
   if (count > 1) {
     TRY_ASSIGN(const std::string before, way_through(master, count - 1));

@@ -231,6 +231,7 @@ void OpensshLink::note_end_of_master() {
 }
 
 void OpensshLink::note_errors(std::string_view bytes) {
+  errors_reader_.feed(bytes);
   errors_ += bytes;
   if (errors_.size() > longest_words) errors_.erase(0, errors_.size() - longest_words);
 }

@@ -47,6 +47,8 @@ class OpensshLink final : public Link {
   [[nodiscard]] pid_t process() const { return master_.id(); }
   // What ssh has said of itself so far.
   [[nodiscard]] const OpensshLog& said();
+  // The same of what has come on its standard error: until the login, the words of its jump hosts' ssh.
+  [[nodiscard]] const OpensshLog& said_on_the_way() const { return errors_reader_.log(); }
 
  private:
   class Shell;
@@ -75,6 +77,7 @@ class OpensshLink final : public Link {
   std::vector<Shell*> shells_;     // those that live
   std::deque<Child> leaving_;      // of shells that are no more
   std::string errors_;             // the end of what has come on the master's standard error
+  OpensshLogReader errors_reader_;
   bool last_look_ = false;         // the master has ended; what it wrote before may still have to be read
   std::string loss_;
 };

@@ -8,6 +8,7 @@
 
 #include "host/command.h"
 #include "ssh/askpass.h"
+#include "ssh/known_hosts_file.h"
 #include "ssh/printable.h"
 #include "ssh/socket.h"
 #include "ssh/ssh_session_transport.h"
@@ -49,6 +50,30 @@ Overrides overrides_of(const Settings& settings, const HostSettings& host) {
   return {.config = "none", .known_hosts = host.known_hosts, .identities = host.identities};
 }
 
+constexpr const char* advice_for_place = "make that file writable, or name another one first (ssh: known_hosts_file)";
+
+// ssh takes a key for kept that went to /dev/null, say, and for good enough where it can't be kept: any key then, each time. So new ones
+// are taken only where they have a place. The reason why they have none, where that is so.
+std::string refuse_homeless_keys(std::vector<OpensshStop>& stops) {
+  std::string why;
+  for (auto& [wanted, settings] : stops) {
+    if (!settings.accept_new || settings.known_hosts.empty()) continue;
+    const auto may = KnownHostsFile::may_open(settings.known_hosts.front());
+    if (may) continue;
+    settings.accept_new = false;
+    why = may.error().message;
+  }
+  return why;
+}
+
+// What is said of a new key that has no place.
+Error with_reason(Error error, const std::string& homeless) {
+  if (homeless.empty() || error.code != ErrorCode::host_key || error.message.find(" key is known for ") == std::string::npos) return error;
+  error.message += ", and it can't be kept: " + homeless;
+  error.hint = advice_for_place;
+  return error;
+}
+
 // Of the host, not of ssh itself: a key's path may have any words.
 Wanted wanted_by_host(const std::string& question) { return question.starts_with("Enter ") ? Wanted::other : wanted_by(question); }
 
@@ -88,9 +113,10 @@ class OpensshLogin::Given {
   bool was_said_ = false, is_refused_ = false, is_expired_ = false;
 };
 
-Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std::vector<OpensshStop>& stops,
+Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, std::vector<OpensshStop> stops,
                                                  const std::function<void(std::string_view)>& tell, const Wait& wait) {
   const HostSettings& host = stops.back().settings;
+  const std::string homeless = refuse_homeless_keys(stops);
   TRY_ASSIGN(PrivateFolder folder, PrivateFolder::make());
   const Overrides overrides = overrides_of(settings_, host);
   std::optional<AskpassDesk> desk;
@@ -145,12 +171,15 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, const std
     const bool direct = stops.size() == 1 && host.proxy_command.empty();
     if (!log.greeted && direct && was_closed(log)) return Ended{nullptr, Error(ErrorCode::connect, log.complaint).on(target.name)};
     Error error = given.judge(failure(target, log, transport->noise(), settings_.trust_command).on(target.name));
+    error = with_reason(std::move(error), homeless);
     if (log.greeted && was_closed(log)) return Ended{nullptr, std::move(error), true};
     return std::unexpected(std::move(error));
   }
-  if (!log.not_kept.empty()) {
-    return std::unexpected(Error(ErrorCode::host_key, fmt::format("the new host key of '{}' can't be kept: ssh says '{}'", target.name, log.not_kept),
-                                 "make the file writable, or name another one (ssh: known_hosts_file)")
+  const std::string& not_kept = log.not_kept.empty() ? link.said_on_the_way().not_kept : log.not_kept;
+  if (!not_kept.empty()) {
+    const std::string whose = log.not_kept.empty() ? "a jump host on the way to " : "";
+    return std::unexpected(Error(ErrorCode::host_key, fmt::format("the new host key of {}'{}' can't be kept: ssh says '{}'", whose, target.name, not_kept),
+                                 advice_for_place)
                                .on(target.name));
   }
   if (!log.new_key.empty() && settings_.warn) settings_.warn(target.name, "ssh: " + log.new_key);

@@ -27,7 +27,7 @@ class OpensshLogin {
   };
   // One connection, up to the hello of the control shell. `target` with the address and port that ssh_config has.
   // Errors: connect, host_key, auth, timeout, cancelled, lost, local (there is no ssh).
-  Result<Ended> log_in(const Target& target, const std::vector<OpensshStop>& stops, const std::function<void(std::string_view)>& tell,
+  Result<Ended> log_in(const Target& target, std::vector<OpensshStop> stops, const std::function<void(std::string_view)>& tell,
                        const Wait& wait);
 
  private:

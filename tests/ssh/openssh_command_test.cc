@@ -62,7 +62,7 @@ TEST_CASE("the ssh that carries a run judges keys as strictly as the recipe, ask
   }
   const auto way = std::ranges::find_if(*argv, [](const std::string& word) { return word.starts_with("ProxyCommand="); });
   REQUIRE(way != argv->end());
-  CHECK(way->starts_with("ProxyCommand=ssh -T -F '/50%%/it'\\''s' -o ControlMaster=no -o ControlPath=none -o BatchMode=yes -o StrictHostKeyChecking=yes "));
+  CHECK(way->starts_with("ProxyCommand=ssh -T -F '/50%%/it'\\''s' -o ControlMaster=no -o ControlPath=none -o LogLevel=INFO -o BatchMode=yes -o StrictHostKeyChecking=yes "));
   CHECK(way->ends_with(" -W '[%h]:%p' -- inner"));
   CHECK(way->find("UserKnownHostsFile=\"/50%%%%/known\"") != std::string::npos);
   // The first of them within the second's, quoted and escaped once more.

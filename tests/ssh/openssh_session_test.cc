@@ -148,6 +148,35 @@ TEST_CASE("under accept-new, ssh keeps a new host's key, and one that can't be k
   }
 }
 
+TEST_CASE("under accept-new, ssh takes no new key that would be thrown away, of a host or of a jump host") {
+  const SshdFixture sshd({.addresses = {"127.0.0.1", "127.0.0.2"}});
+  const std::string port = std::to_string(sshd.port());
+  const ssh::LocalUser self{sshd.home(), SshdFixture::user(), "here", "", {{"PATH", std::getenv("PATH")}}};
+  ssh::Settings settings;
+  settings.carrier = Carrier::openssh;
+  ssh::Overrides overrides{.identities = {SshdFixture::client_key()}};
+  std::string text = "Host *\n  Port " + port + "\n  HostName 127.0.0.1\n  StrictHostKeyChecking no\n";
+  std::string nowhere = "/dev/null";
+  SECTION("of a host") {
+    text += "  HostKeyAlias prod\n  UserKnownHostsFile /dev/null\n  GlobalKnownHostsFile " + sshd.folder().write("other", "") + "\n";
+  }
+  SECTION("of a jump host") {
+    // As root, only ssh finds out that the latter can't be written to.
+    nowhere = GENERATE("/dev/null", "/no/such/folder/known_hosts", "/proc/no/known_hosts");
+    overrides.known_hosts = {nowhere, sshd.folder().write("other", sshd.known_hosts_lines("127.0.0.1", sshd.port()))};
+    text = "Host gate\n  HostName 127.0.0.2\n  LogLevel QUIET\n  ProxyJump none\n" + text + "  ProxyJump gate\n";
+  }
+  overrides.config = sshd.folder().write("ssh_config", text);
+  settings.config = std::make_shared<ssh::SshConfig>(overrides, self);
+  const auto error = error_of({"web1", "web1", 0, ""}, settings);
+  INFO(to_text(error));
+  CHECK(error.code == ErrorCode::host_key);
+  const auto reason = error.message.find("can't be kept: ");
+  REQUIRE(reason != std::string::npos);
+  CHECK(error.message.find(nowhere, reason) != std::string::npos);
+  if (nowhere == "/dev/null") CHECK(sshd.log().find("Accepted ") == std::string::npos);
+}
+
 TEST_CASE("why ssh didn't get in is told in its own words") {
   const SshdFixture sshd;
   auto settings = settings_for(sshd, Carrier::openssh);
