@@ -199,7 +199,7 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   }
   if (*handshake == Session::Handshake::refused) {
     last = Error(ErrorCode::connect, session->loss()).on(target.name);
-    if (is_direct) return Try::refused;
+    if (host.proxy_command.empty()) return Try::refused;  // a proxy command's own failures look the same
     return std::unexpected(Error(ErrorCode::connect, fmt::format("can't connect to {}: {}", place_of(target), session->loss()),
                                  "see what ssh says: " + ssh_command(target))
                                .on(target.name));

@@ -44,6 +44,13 @@ bool was_closed(const OpensshLog& log) {
   return log.complaint.find("Connection closed by") != std::string::npos || log.complaint.find("Connection reset by") != std::string::npos;
 }
 
+// Closed before any key exchange, by the host, or by a jump host on the way there, so that it takes no more logins now. Where a jump host has a
+// banner, its ssh's own words can't be told from that.
+bool takes_no_logins(const OpensshLog& log, const std::string& noise, const std::vector<OpensshStop>& stops) {
+  if (log.greeted || !was_closed(log) || !stops.front().settings.proxy_command.empty()) return false;
+  return stops.size() == 1 || read_openssh_log(noise).complaint.empty() || noise.find("_exchange_identification: ") != std::string::npos;
+}
+
 // Where no ssh_config is read, the settings are all that there is.
 Overrides overrides_of(const Settings& settings, const HostSettings& host) {
   if (settings.config) return settings.config->overrides();
@@ -168,8 +175,7 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, std::vect
   }
   if (!greeting && log.logged_in) return std::unexpected(greeting.error());
   if (!greeting) {
-    const bool direct = stops.size() == 1 && host.proxy_command.empty();
-    if (!log.greeted && direct && was_closed(log)) return Ended{nullptr, Error(ErrorCode::connect, log.complaint).on(target.name)};
+    if (takes_no_logins(log, transport->noise(), stops)) return Ended{nullptr, Error(ErrorCode::connect, log.complaint).on(target.name)};
     Error error = given.judge(failure(target, log, transport->noise(), settings_.trust_command).on(target.name));
     error = with_reason(std::move(error), homeless);
     if (log.greeted && was_closed(log)) return Ended{nullptr, std::move(error), true};

@@ -228,6 +228,24 @@ TEST_CASE("a host that takes no more logins is tried again by ssh, too") {
   CHECK(relay.connections() == 3);
 }
 
+TEST_CASE("a host behind a jump host that takes no more logins is tried again, and so is the jump host, whoever carries it") {
+  const Carrier carrier = GENERATE(Carrier::libssh2, Carrier::openssh);
+  const SshdFixture sshd;
+  Relay gate(sshd.address(), sshd.port()), relay(sshd.address(), sshd.port());
+  const auto port = [](const Relay& to) { return std::to_string(to.port()); };
+  const auto target = target_for(sshd, relay.port());
+  sshd.folder().write("known_hosts", sshd.folder().read("known_hosts") + sshd.known_hosts_lines("127.0.0.1", gate.port()));
+  const auto settings = configured(sshd, "Host gate\n  HostName 127.0.0.1\n  Port " + port(gate) + "\nHost 127.0.0.1\n  ProxyJump gate\n", carrier);
+  Relay& refuses = GENERATE(true, false) ? relay : gate;
+  refuses.refuse(2);
+  const auto connector = ssh::make_connector(settings);  // has the jump host's login
+  const auto session = connector->connect(target, {}, within(30s));
+  INFO((session ? "" : to_text(session.error())));
+  REQUIRE(session);
+  CHECK(step(**session, "echo here").out == "here\n");
+  CHECK(refuses.connections() == 3);
+}
+
 TEST_CASE("a connection that breaks in ssh's login is made once more, and no more often") {
   const SshdFixture sshd;
   Relay relay(sshd.address(), sshd.port());
