@@ -186,12 +186,13 @@ Result<void> way_there(const OpenSshAnswer& answer, const std::string& name, Hos
   if (const std::string command = answer.value("proxycommand"); !command.empty()) {
     TRY_ASSIGN(settings.proxy_command, expand_command(command, answer, name));
   }
-  for (const auto& [directive, shown] : {std::pair{"bindinterface", "BindInterface"}, {"proxyusefdpass", "ProxyUseFdpass"}}) {
-    if (const std::string value = answer.value(directive); !value.empty() && value != "no") {
-      settings.beyond.push_back(
-          {shown, fmt::format("{} is not followed here, and decides where we connect from", shown), "take it out for this host", true});
-    }
-  }
+  const auto not_followed = [&](std::string_view directive, const char* shown) {
+    if (const std::string value = answer.value(directive); value.empty() || value == "no") return;
+    settings.beyond.push_back(
+        {shown, fmt::format("{} is not followed here, and decides where we connect from", shown), "take it out for this host", true});
+  };
+  not_followed("bindinterface", "BindInterface");
+  if (!settings.proxy_command.empty()) not_followed("proxyusefdpass", "ProxyUseFdpass");  // about that command alone
   const std::string family = answer.value("addressfamily");
   if (family == "inet") settings.family = AddressFamily::ipv4;
   if (family == "inet6") settings.family = AddressFamily::ipv6;

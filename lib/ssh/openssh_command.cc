@@ -60,6 +60,12 @@ void add_place(Words& argv, const SshConfig::Wanted& host) {
   if (!host.user.empty()) argv.insert(argv.end(), {"-l", host.user});
 }
 
+// Its streams are the connection, whatever ssh_config says of passing on a descriptor.
+void add_proxy_command(Words& argv, const std::string& command) {
+  option(argv, "ProxyCommand", command);
+  option(argv, "ProxyUseFdpass", "no");
+}
+
 // What holds for every host that a run passes. The first value of an option counts.
 Result<void> add_terms(Words& argv, const OpensshMaster& master, const HostSettings& host) {
   if (!master.questions) option(argv, "BatchMode", "yes");
@@ -89,7 +95,7 @@ Result<std::string> way_through(const OpensshMaster& master, std::size_t count) 
   TRY(add_terms(argv, master, jump.settings));
   if (count > 1) {
     TRY_ASSIGN(const std::string before, way_through(master, count - 1));
-    option(argv, "ProxyCommand", before);
+    add_proxy_command(argv, before);
   }
   add_place(argv, jump.wanted);
   std::string line;
@@ -138,7 +144,7 @@ Result<Words> openssh_master(const OpensshMaster& master, const std::string& rem
   }
   if (master.stops.size() > 1) {
     TRY_ASSIGN(const std::string way, way_through(master, master.stops.size() - 1));
-    option(argv, "ProxyCommand", way);
+    add_proxy_command(argv, way);
   }
   add_place(argv, host.wanted);
   argv.insert(argv.end(), {"--", host.wanted.name, remote_command});

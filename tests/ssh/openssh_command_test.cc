@@ -56,7 +56,7 @@ TEST_CASE("the ssh that carries a run judges keys as strictly as the recipe, ask
   for (const char* option : {"BatchMode=yes", "StrictHostKeyChecking=accept-new", "VerifyHostKeyDNS=no", "NoHostAuthenticationForLocalhost=no",
                              "UserKnownHostsFile=\"/50%%/known\"", "GlobalKnownHostsFile=/dev/null", "KnownHostsCommand=none",
                              "ConnectTimeout=7", "ServerAliveInterval=15", "ServerAliveCountMax=3", "ControlPersist=no", "ForwardAgent=no",
-                             "ClearAllForwardings=yes", "RemoteCommand=none", "PermitLocalCommand=no"}) {
+                             "ClearAllForwardings=yes", "RemoteCommand=none", "PermitLocalCommand=no", "ProxyUseFdpass=no"}) {
     INFO(option);
     CHECK(has(*argv, option));
   }
@@ -67,7 +67,7 @@ TEST_CASE("the ssh that carries a run judges keys as strictly as the recipe, ask
   CHECK(way->find("UserKnownHostsFile=\"/50%%%%/known\"") != std::string::npos);
   // The first of them within the second's, quoted and escaped once more.
   CHECK(way->find("ProxyCommand=ssh -T -F '\\''/50%%%%/it'") != std::string::npos);
-  CHECK(way->find("[%%h]:%%p'\\'' -- gate") != std::string::npos);
+  CHECK(way->find("[%%h]:%%p'\\'' -- gate' -o ProxyUseFdpass=no ") != std::string::npos);
   CHECK(way->find("-p 2222 -l ada ") != std::string::npos);
 
   const auto asking = openssh_master({overrides, {stops.back()}, "/tmp/x/s", "/tmp/x/log", true}, "exec x");

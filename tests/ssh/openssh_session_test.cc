@@ -2,7 +2,6 @@
 #include <atomic>
 #include <chrono>
 #include <csignal>
-#include <cstdlib>
 #include <cstring>
 #include <filesystem>
 #include <fstream>
@@ -10,11 +9,11 @@
 #include <thread>
 #include <vector>
 
+#include "ssh/openssh_support.h"
 #include "support/catch.h"
 #include "support/never.h"
 #include "support/process.h"
 #include "support/relay.h"
-#include "support/ssh_session.h"
 #include "support/temp_dir.h"
 #include "support/variable.h"
 
@@ -26,21 +25,6 @@ using ssh::Carrier;
 namespace {
 
 const std::string only_post_quantum = "KexAlgorithms sntrup761x25519-sha512@openssh.com";
-
-Error error_of(const ssh::Target& target, const ssh::Settings& settings, const ssh::Wait& wait = within(20s)) {
-  auto session = try_session(target, settings, wait);
-  return session ? Error() : std::move(session).error();
-}
-
-// With ssh_config's text, and the server's known_hosts and key as the recipe's.
-ssh::Settings configured(const SshdFixture& sshd, const std::string& text, Carrier carrier = Carrier::openssh) {
-  ssh::Settings settings;
-  settings.carrier = carrier;
-  const ssh::LocalUser self{sshd.home(), SshdFixture::user(), "here", "", {{"PATH", std::getenv("PATH")}}};
-  settings.config = std::make_shared<ssh::SshConfig>(
-      ssh::Overrides{.config = sshd.folder().write("ssh_config", text), .known_hosts = {sshd.known_hosts()}, .identities = {SshdFixture::client_key()}}, self);
-  return settings;
-}
 
 class Nothing final : public ByteSource {
  public:
@@ -148,35 +132,6 @@ TEST_CASE("under accept-new, ssh keeps a new host's key, and one that can't be k
   }
 }
 
-TEST_CASE("under accept-new, ssh takes no new key that would be thrown away, of a host or of a jump host") {
-  const SshdFixture sshd({.addresses = {"127.0.0.1", "127.0.0.2"}});
-  const std::string port = std::to_string(sshd.port());
-  const ssh::LocalUser self{sshd.home(), SshdFixture::user(), "here", "", {{"PATH", std::getenv("PATH")}}};
-  ssh::Settings settings;
-  settings.carrier = Carrier::openssh;
-  ssh::Overrides overrides{.identities = {SshdFixture::client_key()}};
-  std::string text = "Host *\n  Port " + port + "\n  HostName 127.0.0.1\n  StrictHostKeyChecking no\n";
-  std::string nowhere = "/dev/null";
-  SECTION("of a host") {
-    text += "  HostKeyAlias prod\n  UserKnownHostsFile /dev/null\n  GlobalKnownHostsFile " + sshd.folder().write("other", "") + "\n";
-  }
-  SECTION("of a jump host") {
-    // As root, only ssh finds out that the latter can't be written to.
-    nowhere = GENERATE("/dev/null", "/no/such/folder/known_hosts", "/proc/no/known_hosts");
-    overrides.known_hosts = {nowhere, sshd.folder().write("other", sshd.known_hosts_lines("127.0.0.1", sshd.port()))};
-    text = "Host gate\n  HostName 127.0.0.2\n  LogLevel QUIET\n  ProxyJump none\n" + text + "  ProxyJump gate\n";
-  }
-  overrides.config = sshd.folder().write("ssh_config", text);
-  settings.config = std::make_shared<ssh::SshConfig>(overrides, self);
-  const auto error = error_of({"web1", "web1", 0, ""}, settings);
-  INFO(to_text(error));
-  CHECK(error.code == ErrorCode::host_key);
-  const auto reason = error.message.find("can't be kept: ");
-  REQUIRE(reason != std::string::npos);
-  CHECK(error.message.find(nowhere, reason) != std::string::npos);
-  if (nowhere == "/dev/null") CHECK(sshd.log().find("Accepted ") == std::string::npos);
-}
-
 TEST_CASE("why ssh didn't get in is told in its own words") {
   const SshdFixture sshd;
   auto settings = settings_for(sshd, Carrier::openssh);
@@ -226,24 +181,6 @@ TEST_CASE("a host that takes no more logins is tried again by ssh, too") {
   relay.refuse(2);
   CHECK(open_session(target, settings_for(sshd, Carrier::openssh)));
   CHECK(relay.connections() == 3);
-}
-
-TEST_CASE("a host behind a jump host that takes no more logins is tried again, and so is the jump host, whoever carries it") {
-  const Carrier carrier = GENERATE(Carrier::libssh2, Carrier::openssh);
-  const SshdFixture sshd;
-  Relay gate(sshd.address(), sshd.port()), relay(sshd.address(), sshd.port());
-  const auto port = [](const Relay& to) { return std::to_string(to.port()); };
-  const auto target = target_for(sshd, relay.port());
-  sshd.folder().write("known_hosts", sshd.folder().read("known_hosts") + sshd.known_hosts_lines("127.0.0.1", gate.port()));
-  const auto settings = configured(sshd, "Host gate\n  HostName 127.0.0.1\n  Port " + port(gate) + "\nHost 127.0.0.1\n  ProxyJump gate\n", carrier);
-  Relay& refuses = GENERATE(true, false) ? relay : gate;
-  refuses.refuse(2);
-  const auto connector = ssh::make_connector(settings);  // has the jump host's login
-  const auto session = connector->connect(target, {}, within(30s));
-  INFO((session ? "" : to_text(session.error())));
-  REQUIRE(session);
-  CHECK(step(**session, "echo here").out == "here\n");
-  CHECK(refuses.connections() == 3);
 }
 
 TEST_CASE("a connection that breaks in ssh's login is made once more, and no more often") {

@@ -189,11 +189,14 @@ TEST_CASE("directives that only ssh follows are told apart by whether one can go
     return settings.beyond[0].needed;
   };
   CHECK(beyond("BindInterface lo\n"));
-  CHECK(beyond("ProxyUseFdpass yes\n"));
+  CHECK(beyond("ProxyUseFdpass yes\nProxyCommand pass %h\n"));
   CHECK(beyond("RevokedHostKeys /gone\n"));
   CHECK_FALSE(beyond("PKCS11Provider /lib/token.so\n"));
   CHECK_FALSE(beyond("KnownHostsCommand /bin/true\n"));
-  CHECK(settings_of(folder, "ProxyUseFdpass no\nPKCS11Provider none\n").beyond.empty());
+  CHECK(settings_of(folder, "ProxyUseFdpass no\nProxyCommand pass %h\nPKCS11Provider none\n").beyond.empty());
+  // Without a proxy command of its own, nothing passes a descriptor.
+  CHECK(settings_of(folder, "ProxyUseFdpass yes\n").beyond.empty());
+  CHECK(settings_of(folder, "ProxyUseFdpass yes\nProxyJump gate\n").beyond.empty());
 }
 
 TEST_CASE("directives that decide where, as whom or whose keys are refused where they can't be followed") {
