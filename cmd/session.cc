@@ -72,6 +72,15 @@ ssh::Passwords::Given password_of(const deploy::Request& request) {
           fmt::format("the secret '{}'", name)};
 }
 
+// What ssh_config says that isn't followed, where that is no error.
+std::vector<std::string> not_followed(const ssh::HostSettings& settings, ssh::Carrier carrier) {
+  std::vector<std::string> texts = settings.warnings;
+  for (const auto& beyond : settings.beyond) {
+    if (carrier == ssh::Carrier::libssh2 && !beyond.needed) texts.push_back(beyond.text);
+  }
+  return texts;
+}
+
 // The ports and users that ssh_config has for hosts, and what it says that isn't followed. Where it can't be asked, connecting will say so.
 std::vector<plan::Remark> take_from_ssh_config(std::vector<inventory::Host>& hosts, ssh::SshConfig& config, const std::stop_token& stop) {
   std::vector<plan::Remark> remarks;
@@ -82,13 +91,24 @@ std::vector<plan::Remark> take_from_ssh_config(std::vector<inventory::Host>& hos
     if (!answers[i]) continue;
     hosts[i].port = answers[i]->port;
     hosts[i].user = answers[i]->user;
-    for (const std::string& warning : answers[i]->warnings) remarks.push_back({hosts[i].name, "ssh_config: " + warning});
-    if (carrier(hosts[i].transport) != ssh::Carrier::libssh2) continue;
-    for (const auto& beyond : answers[i]->beyond) {
-      if (!beyond.needed) remarks.push_back({hosts[i].name, "ssh_config: " + beyond.text});
-    }
+    for (const std::string& text : not_followed(*answers[i], carrier(hosts[i].transport))) remarks.push_back({hosts[i].name, "ssh_config: " + text});
   }
   return remarks;
+}
+
+// The same of the jump hosts before them.
+void add_remarks_on_jump_hosts(deploy::Request& request, ssh::SshConfig& config, ssh::KeyTrust& ways, const std::stop_token& stop) {
+  const ssh::Wait wait{Deadline::never(), stop};
+  for (const auto& host : request.hosts) {
+    const auto stops = ways.stops_to({host.name, host.address, host.port, host.user}, wait);
+    if (!stops) continue;
+    for (const ssh::Stop& jump : *stops) {
+      const auto settings = config.of({jump.target.address, jump.target.port, jump.target.user}, wait);
+      if (!jump.jump || !settings) continue;
+      const std::string whose = fmt::format("ssh_config of jump host '{}': ", jump.target.name);
+      for (const std::string& text : not_followed(*settings, carrier(host.transport))) request.remarks.push_back({host.name, whose + text});
+    }
+  }
 }
 
 template <class Work>
@@ -110,6 +130,7 @@ auto with_surroundings(const Call& call, bool reading, deploy::Request request, 
   settings.warn = [&](const std::string& host, const std::string& text) { display.warn(host, text); };
   settings.trust_command = fmt::format("{} trust {}", request.command, shell_word(request.recipe.stage));
   const auto connector = ssh::make_connector(std::move(settings));
+  add_remarks_on_jump_hosts(request, *config, *connector, call.stop);
   const auto now = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
   const auto confirm = [&](const std::string& what, const std::string& question) {
     const auto pause = display.pause();

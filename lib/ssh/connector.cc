@@ -329,8 +329,10 @@ Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& wanted, c
   if (!route) return std::unexpected(std::move(route).error().on(wanted.name));
   Way way{*std::move(route)};
   const Carrier carrier = carrier_of(wanted);
-  if (carrier == Carrier::openssh || (carrier == Carrier::automatic && !way.host.beyond.empty())) {
-    TRY_ASSIGN(way.stops, routes_.openssh_stops(way, wanted, wait));
+  if (carrier != Carrier::libssh2) {
+    TRY_ASSIGN(auto stops, routes_.openssh_stops(way, wanted, wait));
+    const bool beyond = std::ranges::any_of(stops, [](const OpensshStop& stop) { return !stop.settings.beyond.empty(); });
+    if (carrier == Carrier::openssh || beyond) way.stops = std::move(stops);
   }
   TRY_ASSIGN(Attempt attempt, carrier == Carrier::automatic ? try_to_get_in(way, tell, wait) : get_in(way, tell, wait));
   if (!attempt.session && !attempt.transport) {

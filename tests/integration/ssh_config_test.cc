@@ -122,6 +122,26 @@ TEST_CASE("hosts behind a jump host are reached over one login on it") {
   REQUIRE(world.deploy({"rollback", "production"}).status == 1);  // there is nothing to go back to
 }
 
+TEST_CASE("what a jump host alone has in ssh_config that libssh2 doesn't follow is warned of, and followed by auto") {
+  World world({.hosts = 2, .own_servers = true});
+  world.write_app("1");
+  const std::string gate = block_of(world, 0, "  KnownHostsCommand /bin/cat " + world.known_hosts() + "\n");
+  const std::string file = "UserKnownHostsFile ";
+  world.write("ssh_config", gate.substr(0, gate.find(file)) + file + (world / "nobody").string() + gate.substr(gate.find('\n', gate.find(file))) +
+                                block_of(world, 1, "  ProxyJump web1\n"));
+  write_recipe(world, "[web2]");
+  const Ran refused = world.deploy({"production"});
+  INFO(refused);
+  CHECK(refused.status == 5);
+  CHECK_THAT(refused.out + refused.err, ContainsSubstring("ssh_config of jump host 'web1': KnownHostsCommand is not run") &&
+                                            ContainsSubstring("jump host 'web1': host key of"));
+  const Ran ran = world.deploy({"production", "--set", "ssh.transport=auto"});
+  INFO(ran);
+  CHECK(ran.status == 0);
+  CHECK(world.host(1).version() == "1");
+  CHECK_THAT(ran.out + ran.err, !ContainsSubstring("KnownHostsCommand"));
+}
+
 TEST_CASE("a release goes by rsync to hosts behind a jump host, too, and the next one shares with it what is the same") {
   World world({.hosts = 3, .own_servers = true});
   const std::string transport = GENERATE("libssh2", "openssh");
