@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <memory>
 
 #include "core/descriptor_limit.h"
 #include "host/command.h"
@@ -14,6 +15,8 @@
 #include "recipe/rules.h"
 #include "signals.h"
 #include "ssh/openssh_command.h"
+#include "ssh/routes.h"
+#include "ssh/ssh_connector.h"
 #include "ui/ask.h"
 #include "ui/sanitize.h"
 #include "ui/terminal.h"
@@ -76,6 +79,17 @@ Result<Host> host_of(const std::vector<Host>& selected, const Call& call) {
   return ask_for_one(hosts, call);
 }
 
+// As ssh_config has the way there: the jump hosts, and the host itself.
+Result<std::vector<ssh::SshConfig::Wanted>> stops_to(const Host& host, const std::shared_ptr<ssh::SshConfig>& config, const std::stop_token& stop) {
+  ssh::Settings settings;
+  settings.config = config;
+  const ssh::Target target{host.name, host.address, host.port, host.user};
+  TRY_ASSIGN(const auto stops, ssh::Routes(settings).stops_to(target, {Deadline::never(), stop}));
+  std::vector<ssh::SshConfig::Wanted> wanted;
+  for (const auto& each : stops) wanted.push_back({each.target.address, each.target.port, each.target.user});
+  return wanted;
+}
+
 // Comes back only where it could not be started.
 Error take_place(std::vector<std::string> arguments) {
   std::vector<char*> argv;
@@ -99,8 +113,10 @@ Ended run_ssh(const Call& call) {
   auto host = host_of(request->hosts, call);
   if (!host) return std::unexpected(Errors{std::move(host).error()});
   const release::Layout layout(request->recipe.deploy_to);
-  auto command = ssh::openssh_command(ssh_config(request->recipe.ssh)->overrides(), {host->address, host->port, host->user},
-                                      ui::is_terminal(STDIN_FILENO), host::interactive_line(layout));
+  const auto config = ssh_config(request->recipe.ssh);
+  const auto stops = stops_to(*host, config, call.stop);
+  if (!stops) return std::unexpected(Errors{stops.error()});
+  auto command = ssh::openssh_command(config->overrides(), *stops, ui::is_terminal(STDIN_FILENO), host::interactive_line(layout));
   if (!command) return std::unexpected(Errors{std::move(command).error()});
   return std::unexpected(Errors{take_place(*std::move(command))});
 }

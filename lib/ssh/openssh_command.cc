@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <functional>
 
 #include "core/shell_quote.h"
 
@@ -84,36 +85,51 @@ Result<void> add_terms(Words& argv, const OpensshMaster& master, const HostSetti
   return {};
 }
 
+// What a call of ssh says of the stop of that index.
+using AddTerms = std::function<Result<void>(Words&, std::size_t)>;
+
 // Through the last of `count` jump hosts. ssh itself would tell its jump hosts nothing of what it has been told.
-Result<std::string> way_through(const OpensshMaster& master, std::size_t count) {
-  const OpensshStop& jump = master.stops[count - 1];
+Result<std::string> way_through(const Overrides& overrides, const std::vector<SshConfig::Wanted>& stops, std::size_t count, const AddTerms& add) {
+  const SshConfig::Wanted& jump = stops[count - 1];
   Words argv = {"ssh", "-T"};
-  add_file(argv, master.overrides);
-  option(argv, "ControlMaster", "no");
-  option(argv, "ControlPath", "none");
-  option(argv, "LogLevel", "INFO");  // a key that it can't keep is said then
-  TRY(add_terms(argv, master, jump.settings));
+  add_file(argv, overrides);
+  TRY(add(argv, count - 1));
   if (count > 1) {
-    TRY_ASSIGN(const std::string before, way_through(master, count - 1));
+    TRY_ASSIGN(const std::string before, way_through(overrides, stops, count - 1, add));
     add_proxy_command(argv, before);
   }
-  add_place(argv, jump.wanted);
+  add_place(argv, jump);
   std::string line;
   for (const std::string& word : argv) line += with_percents_doubled(shell_word(word)) + ' ';
-  return line + "-W '[%h]:%p' -- " + with_percents_doubled(shell_word(jump.wanted.name));
+  return line + "-W '[%h]:%p' -- " + with_percents_doubled(shell_word(jump.name));
+}
+
+Result<void> add_way(Words& argv, const Overrides& overrides, const std::vector<SshConfig::Wanted>& stops, const AddTerms& add) {
+  if (stops.size() < 2) return {};
+  TRY_ASSIGN(const std::string way, way_through(overrides, stops, stops.size() - 1, add));
+  add_proxy_command(argv, way);
+  return {};
+}
+
+// What the recipe says of all hosts, for a person's ssh.
+Result<void> add_recipe(Words& argv, const Overrides& overrides) {
+  if (overrides.accept_new) option(argv, "StrictHostKeyChecking", *overrides.accept_new ? "accept-new" : "yes");
+  TRY(add_files_of_keys(argv, overrides));
+  if (overrides.connect_timeout) option(argv, "ConnectTimeout", std::to_string(overrides.connect_timeout->count()));
+  if (overrides.keepalive) option(argv, "ServerAliveInterval", std::to_string(overrides.keepalive->count()));
+  return {};
 }
 
 }  // namespace
 
-Result<Words> openssh_command(const Overrides& overrides, const SshConfig::Wanted& host, bool terminal, const std::string& remote_command) {
+Result<Words> openssh_command(const Overrides& overrides, const std::vector<SshConfig::Wanted>& stops, bool terminal, const std::string& remote_command) {
+  const SshConfig::Wanted& host = stops.back();
   Words argv = {"ssh", terminal ? "-t" : "-T"};
   add_file(argv, overrides);
   option(argv, "RemoteCommand", "none");
-  if (overrides.accept_new) option(argv, "StrictHostKeyChecking", *overrides.accept_new ? "accept-new" : "yes");
-  TRY(add_files_of_keys(argv, overrides));
+  TRY(add_recipe(argv, overrides));
   if (overrides.forward_agent) option(argv, "ForwardAgent", *overrides.forward_agent ? "yes" : "no");
-  if (overrides.connect_timeout) option(argv, "ConnectTimeout", std::to_string(overrides.connect_timeout->count()));
-  if (overrides.keepalive) option(argv, "ServerAliveInterval", std::to_string(overrides.keepalive->count()));
+  TRY(add_way(argv, overrides, stops, [&](Words& words, std::size_t) { return add_recipe(words, overrides); }));
   add_place(argv, host);
   argv.insert(argv.end(), {"--", host.name, remote_command});
   return argv;
@@ -142,10 +158,14 @@ Result<Words> openssh_master(const OpensshMaster& master, const std::string& rem
     option(argv, "SessionType", "default");
     option(argv, "StdinNull", "no");
   }
-  if (master.stops.size() > 1) {
-    TRY_ASSIGN(const std::string way, way_through(master, master.stops.size() - 1));
-    add_proxy_command(argv, way);
-  }
+  std::vector<SshConfig::Wanted> stops;
+  for (const OpensshStop& stop : master.stops) stops.push_back(stop.wanted);
+  TRY(add_way(argv, master.overrides, stops, [&](Words& words, std::size_t stop) {
+    option(words, "ControlMaster", "no");
+    option(words, "ControlPath", "none");
+    option(words, "LogLevel", "INFO");  // a key that it can't keep is said then
+    return add_terms(words, master, master.stops[stop].settings);
+  }));
   add_place(argv, host.wanted);
   argv.insert(argv.end(), {"--", host.wanted.name, remote_command});
   return argv;

@@ -9,9 +9,9 @@
 
 namespace kirikae::ssh {
 
-// Its arguments, the program first. `terminal`: the remote command gets one.
+// Its arguments, the program first. `stops`: the jump hosts on the way, first to last, and the host. `terminal`: the remote command gets one.
 // Error (local): a path that ssh_config can't express.
-Result<std::vector<std::string>> openssh_command(const Overrides& overrides, const SshConfig::Wanted& host, bool terminal,
+Result<std::vector<std::string>> openssh_command(const Overrides& overrides, const std::vector<SshConfig::Wanted>& stops, bool terminal,
                                                  const std::string& remote_command);
 
 // A host that is passed on the way, or the one at its end.

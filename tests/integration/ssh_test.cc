@@ -80,6 +80,24 @@ TEST_CASE("ssh is a shell in the live release where ssh_config has a command of 
   check_shell(terminal, (world.host(0) / "releases" / world.host(0).live()).string());
 }
 
+TEST_CASE("ssh tells jump hosts what the recipe says, as a deploy does") {
+  World world;
+  world.write_app("1");
+  const SshdFixture gate, inner;
+  const auto block = [](const std::string& name, const SshdFixture& sshd, const std::string& more) {
+    return "Host " + name + "\n  HostName " + sshd.address() + "\n  Port " + std::to_string(sshd.port()) + "\n" + more;
+  };
+  world.write("config", block("gate", gate, "") + block("inner", inner, "  ProxyJump gate\n") + "Host 127.0.0.1\n  ProxyJump inner\n");
+  for (const SshdFixture* jump : {&gate, &inner}) {
+    world.write("../known_hosts", world.read("known_hosts") + jump->known_hosts_lines(jump->address(), jump->port()));
+  }
+  const std::vector<std::string> set{"--set", "ssh.config=config"};
+  REQUIRE(world.deploy({"production", set[0], set[1]}).status == 0);
+  Pty terminal = at_terminal(world, {"ssh", "production", set[0], set[1]});
+  check_shell(terminal, (world.host(0) / "releases" / world.host(0).live()).string());
+  for (const SshdFixture* jump : {&gate, &inner}) CHECK_THAT(jump->log(), ContainsSubstring("Accepted publickey"));
+}
+
 TEST_CASE("ssh trusts no other key than a deploy does, and asks nothing; without a client it says what to install") {
   World world;
   world.write("nobody", "");

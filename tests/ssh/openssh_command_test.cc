@@ -9,7 +9,7 @@ namespace kirikae::ssh {
 
 TEST_CASE("the system's ssh is told what the recipe says, and nothing else") {
   Overrides overrides;
-  auto argv = openssh_command(overrides, {"web1", 0, ""}, false, "exec x");
+  auto argv = openssh_command(overrides, {{"web1", 0, ""}}, false, "exec x");
   REQUIRE(argv);
   CHECK(*argv == std::vector<std::string>{"ssh", "-T", "-o", "RemoteCommand=none", "--", "web1", "exec x"});
 
@@ -20,7 +20,7 @@ TEST_CASE("the system's ssh is told what the recipe says, and nothing else") {
   overrides.connect_timeout = std::chrono::seconds(7);
   overrides.keepalive = std::chrono::seconds(15);
   overrides.forward_agent = true;
-  argv = openssh_command(overrides, {"-odd.example.com", 2222, "deploy"}, true, "exec x");
+  argv = openssh_command(overrides, {{"-odd.example.com", 2222, "deploy"}}, true, "exec x");
   REQUIRE(argv);
   CHECK(*argv == std::vector<std::string>{"ssh",   "-t",
                                           "-F",    "/srv/shop/ssh config",
@@ -31,13 +31,20 @@ TEST_CASE("the system's ssh is told what the recipe says, and nothing else") {
                                           "-o",    "UpdateHostKeys=no",
                                           "-o",    "IdentityFile=\"/home keys/id\"",
                                           "-o",    "IdentitiesOnly=yes",
-                                          "-o",    "ForwardAgent=yes",
                                           "-o",    "ConnectTimeout=7",
                                           "-o",    "ServerAliveInterval=15",
+                                          "-o",    "ForwardAgent=yes",
                                           "-p",    "2222",
                                           "-l",    "deploy",
                                           "--",    "-odd.example.com",
                                           "exec x"});
+
+  // So are jump hosts: by themselves they have the file alone. What isn't said is left to ssh_config, and ssh may ask.
+  overrides = {.config = "/c", .known_hosts = {"/known"}, .identities = {"/id"}};
+  argv = openssh_command(overrides, {{"gate", 0, "ada"}, {"web1", 0, ""}}, true, "exec x");
+  REQUIRE(argv);
+  CHECK(std::ranges::find(*argv, "ProxyCommand=ssh -T -F /c -o 'UserKnownHostsFile=\"/known\"' -o GlobalKnownHostsFile=/dev/null -o UpdateHostKeys=no "
+                                 "-o 'IdentityFile=\"/id\"' -o IdentitiesOnly=yes -l ada -W '[%h]:%p' -- gate") != argv->end());
 }
 
 TEST_CASE("the ssh that carries a run judges keys as strictly as the recipe, asks nobody, and tells its jump hosts so") {
@@ -80,7 +87,7 @@ TEST_CASE("a path that ssh would read as something else is refused") {
   for (const std::string path : {"/a\"b", "/a\\b", "/a${HOME}"}) {
     Overrides overrides;
     overrides.known_hosts = {path};
-    const auto argv = openssh_command(overrides, {"h", 22, "u"}, true, "x");
+    const auto argv = openssh_command(overrides, {{"h", 22, "u"}}, true, "x");
     REQUIRE_FALSE(argv);
     CHECK(argv.error().code == ErrorCode::local);
     CHECK(argv.error().message == "ssh can't be told the path '" + path + "'");
