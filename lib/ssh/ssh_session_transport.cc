@@ -30,6 +30,9 @@ std::string duration_text(Deadline::Clock::duration time) {
   return value < 10 ? fmt::format("{:.1f} s", value) : fmt::format("{:.0f} s", value);
 }
 
+// What ssh says of a shell beside its own where the host opens one channel for each connection; libssh2's are refused before they are shells.
+constexpr std::string_view channel_refused = "Session open refused by peer";
+
 void ignore(Stream, std::string_view) {}
 
 bool has_terminal(const Row& row) {
@@ -344,6 +347,10 @@ std::optional<Error> SshSessionTransport::trouble(const ControlShell& shell, con
 
 Error SshSessionTransport::shell_error(const ControlShell& shell, const std::string& step) const {
   const std::string place = place_of(link_->target());
+  if (!shell.said_hello() && shell.noise().find(channel_refused) != std::string::npos) {
+    return said_of_host(ErrorCode::connect, fmt::format("{} opens one channel for each connection, and ssh needs another one for '{}'", place, step),
+                        "allow more channels (MaxSessions in its sshd_config), or have libssh2 carry the run, which connects once more (ssh: {transport: libssh2})");
+  }
   if (!shell.said_hello()) {
     const std::string what =
         shell.problem().empty() ? fmt::format("it did not answer in {} s", hello_limit.count()) : shell.problem();
