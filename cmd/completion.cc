@@ -12,11 +12,32 @@ namespace {
 // All three ask the program that stands on the line; complete.cc answers.
 
 constexpr std::string_view bash_script = R"script(# Completion of deploy for bash: source <(deploy completion bash)
+# The words of $1 to `words`, without their quotes; the last one is unfinished, perhaps empty.
+_deploy_words() {
+  local i c quote='' word='' begun=''
+  words=()
+  for ((i = 0; i < ${#1}; ++i)); do
+    c=${1:i:1}
+    if [[ $c == \\ && $quote != \' ]]; then
+      ((++i))
+      word+=${1:i:1} begun=yes
+    elif [[ -n $quote && $c == "$quote" ]]; then
+      quote=''
+    elif [[ -z $quote && $c == [\"\'] ]]; then
+      quote=$c begun=yes
+    elif [[ -z $quote && $c == [[:space:]] ]]; then
+      [[ -z $word$begun ]] || words+=("$word")
+      word='' begun=''
+    else
+      word+=$c
+    fi
+  done
+  words+=("$word")
+}
 _deploy_complete() {
   local line=${COMP_LINE:0:COMP_POINT} cur breaks='' skip='' value text
   local -a words
-  read -ra words <<<"$line"
-  [[ $line != *[[:space:]] ]] || words+=("")
+  _deploy_words "$line"
   # What stands in front of the command, such as assignments.
   while [[ ${#words[@]} -gt 1 && ${words[0]} != "${COMP_WORDS[0]}" ]]; do words=("${words[@]:1}"); done
   cur=${words[${#words[@]} - 1]}
@@ -45,6 +66,7 @@ _deploy() {
   for line in "${(@f)$(${~${(Q)words[1]}} __complete "${(@Q)words[2,CURRENT-1]}" "${(Q)PREFIX}" 2>/dev/null)}"; do
     value=${line%%$'\t'*}
     if [[ $value == :files ]]; then
+      [[ $PREFIX != --*=* ]] || compset -P '*='
       _files
       return
     fi
@@ -65,7 +87,10 @@ function __deploy_complete
     set -l current (commandline -ct)
     set -l answer ($program __complete $words "$current" 2>/dev/null)
     if test "$answer" = :files
-        __fish_complete_path "$current"
+        set -l option (string match -r '^--[a-z]+=' -- $current)
+        for path in (__fish_complete_path (string replace -- "$option" '' $current))
+            printf '%s%s\n' "$option" $path
+        end
     else if test -n "$answer"
         printf '%s\n' $answer
     end

@@ -136,9 +136,16 @@ TEST_CASE("bash completes what stands between its own breaks of words, and files
       "try 'deploy production --hosts=web1.example.com,web2'\n"
       "try 'deploy --recipe oth'\n"
       "try 'deploy task production '\n"
-      "try 'deploy production -- '\n";
+      "try 'deploy production -- '\n"
+      "try 'deploy --recipe \"my dir/deploy.yml\" el'\n"
+      "try 'deploy --recipe my\\ dir/deploy.yml plan '\n"
+      "try 'deploy config \"pro'\n"
+      "try 'deploy --recipe=oth'\n"
+      "try \"deploy --recipe 'my dir/dep\"\n";
+  deploy.folder.write("my dir/deploy.yml", deploy.folder.read("other.yml"));
   CHECK(deploy.in({"bash", "--norc", "-c"}, script) ==
-        "production;\n1;\ndb1.example.com;\nweb1.example.com,web2.example.com;\nother.yml;\nannounce;mend;migrate;\n;\n");
+        "production;\n1;\ndb1.example.com;\nweb1.example.com,web2.example.com;\nother.yml;\nannounce;mend;migrate;\n;\n"
+        "elsewhere;\nelsewhere;\nproduction;\nother.yml;\nmy dir/deploy.yml;\n");
   CHECK(deploy.in({"bash", "--norc", "-c"}, "source <(deploy completion bash); complete -p deploy") ==
         "complete -F _deploy_complete deploy\n");
 }
@@ -171,6 +178,8 @@ TEST_CASE("zsh completes at its prompt") {
   CHECK(understood);
   terminal.type("deploy rollback production --hosts=db\t; deploy ssh production --output\t\n");
   CHECK(terminal.says("--hosts=db1.example.com"));
+  terminal.type("deploy config elsewhere --recipe=oth\t\n");
+  CHECK(terminal.says("application: x"));
 }
 
 TEST_CASE("fish completes") {
@@ -184,6 +193,7 @@ TEST_CASE("fish completes") {
   CHECK(ask("deploy completion ") == "bash\nfish\nzsh\n");
   CHECK(ask("deploy production --hosts=db") == "--hosts=db1.example.com\tdb\n");
   CHECK(ask("deploy --recipe oth").find("other.yml") == 0);
+  CHECK(ask("deploy --recipe=oth").find("--recipe=other.yml") == 0);
 }
 
 }  // namespace
