@@ -1,4 +1,5 @@
 // The program: from the command line to an exit code. The only place that prints errors and maps them to exit codes.
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <malloc.h>
 #include <unistd.h>
@@ -141,6 +142,15 @@ void say_bug(const char* what) {
     what = "an unknown exception";
   }
   say_bug(what);
+// Or files of the run would get the numbers of standard streams that whoever started us has closed, and what is printed would go there.
+// Such a stream still can't be used: its placeholder is open the wrong way round.
+void keep_standard_streams_apart() {
+  for (int fd = STDIN_FILENO; fd <= STDERR_FILENO; ++fd) {
+    if (::fcntl(fd, F_GETFD) >= 0) continue;
+    ::open("/dev/null", fd == STDIN_FILENO ? O_WRONLY : O_RDONLY);  // the lowest number that is free is this one
+  }
+}
+
   ::_exit(event::exit_code(event::Outcome::bug));
 }
 
@@ -164,6 +174,7 @@ int main(int argc, char** argv) {
 #ifdef M_ARENA_MAX
   // glibc gives threads heaps of their own, which keep what was freed. There is a thread for each host, and none is short of a lock: with
   // one heap a deploy to 200 hosts takes 92 MiB instead of 140, in the same time (docs/performance.md).
+  kirikae::cmd::keep_standard_streams_apart();
   ::mallopt(M_ARENA_MAX, 1);
 #endif
   if (kirikae::cmd::called_by_ssh(argc)) return kirikae::cmd::answer_ssh(argv[1]);

@@ -20,9 +20,17 @@ namespace kirikae::cmd {
 namespace {
 
 sigset_t watched() {
+// What was ignored when we were started stays so (nohup; a script's job in the background): a signalfd would hear it all the same.
+bool is_ignored(int signal) {
+  struct sigaction found = {};
+  return ::sigaction(signal, nullptr, &found) == 0 && found.sa_handler == SIG_IGN;
+}
+
   sigset_t set;
   sigemptyset(&set);
-  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGTSTP}) sigaddset(&set, signal);
+  for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGTSTP}) {
+    if (!is_ignored(signal)) sigaddset(&set, signal);
+  }
   return set;
 }
 
@@ -83,9 +91,11 @@ void Signals::stop_at_once() {
   const std::scoped_lock lock(drawer_mutex);
   if (drawer != nullptr) drawer->freeze_();
   ui::restore_terminal();
-  ui::write_all(STDERR_FILENO,
-                "\nerror: stopped at once: hosts may be in the middle of a step\n  'deploy releases STAGE' shows "
-                "where they stand\n");
+  if (ui::takes_text(STDERR_FILENO)) {
+    ui::write_all(STDERR_FILENO,
+                  "\nerror: stopped at once: hosts may be in the middle of a step\n  'deploy releases STAGE' shows "
+                  "where they stand\n");
+  }
   ::_exit(event::exit_code(event::Outcome::interrupted));
 }
 

@@ -1,5 +1,5 @@
 // Signals: turns SIGINT, SIGTERM and SIGHUP into a stop request. The first asks; another SIGINT or SIGTERM, 200 ms later or more, ends the
-// program on the spot. SIGTSTP (^Z) stops it with the terminal as it was found.
+// program on the spot. SIGTSTP (^Z) stops it with the terminal as it was found. Those that were ignored at its start stay ignored.
 #pragma once
 
 #include <functional>

@@ -57,6 +57,12 @@ bool write_all(int fd, std::string_view text) {
   return true;
 }
 
+bool takes_text(int fd) {
+  constexpr int patience = 200;  // milliseconds
+  pollfd ready{fd, POLLOUT, 0};
+  return ::poll(&ready, 1, patience) > 0;
+}
+
 std::string Palette::paint(std::string_view code, std::string_view text) const {
   if (!on_) return std::string(text);
   return "\x1b[" + std::string(code) + 'm' + std::string(text) + "\x1b[0m";

@@ -25,6 +25,9 @@ Size size_of(int fd);
 // then.
 bool write_all(int fd, std::string_view text);
 
+// Whether a short text would go there without waiting, or will within 200 ms: not to a pipe that nobody reads, nor to a terminal after ^S.
+bool takes_text(int fd);
+
 // Colours for text, or none.
 class Palette {
  public:

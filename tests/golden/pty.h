@@ -38,6 +38,7 @@ class Pty {
     pid_ = ::fork();
     if (pid_ != 0) return;
     ::setsid();
+    for (const int each : {SIGINT, SIGHUP}) ::signal(each, SIG_DFL);  // whoever runs the tests in the background ignores some
     ::ioctl(slave_.get(), TIOCSCTTY, 0);
     for (const int fd : {0, 1, 2}) ::dup2(slave_.get(), fd);
     ::_exit(body());

@@ -1,6 +1,12 @@
+#include <fcntl.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <csignal>
 
+#include "core/fd.h"
 #include "support/catch.h"
+#include "support/events.h"
 #include "support/farm.h"
 #include "support/process.h"
 
@@ -153,6 +159,65 @@ TEST_CASE("a second signal stops at once, even if the hook doesn't want to end; 
   REQUIRE(all_gone(hooks));
   REQUIRE(world.host(0).live().empty());
   REQUIRE(world.broken_invariants(true).empty());
+}
+
+TEST_CASE("a signal that was ignored at the start stays ignored: nohup, and jobs that a script has in the background") {
+  World world;
+  world.write_app("1");
+  world.write_recipe("tasks: {wait: 'mkfifo \"$SHARED_PATH/go\"; : >\"$SHARED_PATH/waits\"; read -r go <\"$SHARED_PATH/go\"'}\nhooks: {build: wait}\n");
+  struct Case {
+    int signal;
+    std::string name;
+  };
+  const auto ignored = GENERATE(Case{SIGHUP, "HUP"}, Case{SIGINT, "INT"});
+  Running running = world.start_typed("trap '' " + ignored.name + "; exec deploy production");
+  REQUIRE(eventually([&] { return world.host(0).exists("shared/waits"); }, std::chrono::seconds(60)));
+  running.signal(ignored.signal);
+  const kirikae::Fd go(::open((world.host(0) / "shared/go").c_str(), O_RDWR | O_CLOEXEC));
+  REQUIRE(::write(go.get(), "on\n", 3) == 3);
+  const Ran ran = running.wait();
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE(world.host(0).version() == "1");
+}
+
+TEST_CASE("standard streams that were closed at the start are nobody's: a signal is heard, and the run's record holds nothing but events") {
+  World world;
+  world.write_app("1");
+  world.write_recipe(waiting_hook("build"));
+  Running running = world.start_typed("exec deploy production <&- >&- 2>&-");
+  const auto hooks = wait_for_hooks(world);
+  for (const char* fd : {"0", "1", "2"}) {
+    CHECK(std::filesystem::read_symlink("/proc/" + std::to_string(running.pid()) + "/fd/" + fd) == "/dev/null");
+  }
+  running.signal(SIGTERM);
+  const Ran ran = running.wait();
+  REQUIRE(ran.status == 130);
+  REQUIRE(all_gone(hooks));
+  const auto runs = world / "home/.local/state/kirikae/runs";
+  const auto record = std::filesystem::directory_iterator(runs)->path();
+  CHECK(validated_events(world.read(std::filesystem::relative(record, world / "").string())).back()["outcome"] == "interrupted");
+}
+
+TEST_CASE("a second signal stops at once, also where nobody reads what is printed") {
+  World world;
+  world.write_app("1");
+  world.write_recipe(waiting_hook("build"));
+  const auto pipe = world / "full";
+  REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
+  const kirikae::Fd ends(::open(pipe.c_str(), O_RDWR | O_NONBLOCK | O_CLOEXEC));
+  const std::string text(4096, 'x');
+  while (::write(ends.get(), text.data(), text.size()) > 0) {
+  }
+  Running running = world.start_typed("exec deploy production >'" + pipe.string() + "' 2>&1");
+  const auto hooks = wait_for_hooks(world);
+  // What comes within 200 ms of the first counts as the same.
+  CHECK(eventually([&] {
+    running.signal(SIGINT);
+    return running.has_ended();
+  }, std::chrono::seconds(30)));
+  REQUIRE(running.wait(std::chrono::seconds(0)).status == 130);
+  REQUIRE(all_gone(hooks));
 }
 
 TEST_CASE("a local task that runs when the signal comes is ended with its children") {

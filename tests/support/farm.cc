@@ -350,6 +350,7 @@ Running World::launch(const std::vector<std::string>& argv, const std::vector<st
   if (pid < 0) throw std::runtime_error("can't fork");
   if (pid == 0) {
     ::setsid();  // no terminal
+    for (const int each : {SIGINT, SIGHUP}) ::signal(each, SIG_DFL);  // whoever runs the tests in the background ignores some
     if (!replace_files(replaced)) ::_exit(125);
     const int flags = O_WRONLY | O_CREAT | O_TRUNC | O_APPEND;
     if (::dup2(::open("/dev/null", O_RDONLY), 0) < 0 || ::dup2(::open(out.c_str(), flags, 0600), 1) < 0 ||
@@ -394,13 +395,13 @@ std::vector<std::string> World::steps(std::size_t index) const {
   return names;
 }
 
-Ran World::type(std::string_view line) const {
+Running World::start_typed(std::string_view line) const {
   fs::remove(folder_.path() / "bin/deploy");
   fs::create_symlink(KIRIKAE_DEPLOY, folder_.path() / "bin/deploy");
   auto env = environment_of_program();
   std::erase_if(env, [](const std::string& each) { return each.starts_with("PATH="); });
   env.push_back("PATH=" + (folder_.path() / "bin").string() + ":/usr/bin:/bin");
-  return launch({"/bin/sh", "-c", std::string(line)}, env).wait();
+  return launch({"/bin/sh", "-c", std::string(line)}, env);
 }
 
 std::string World::broken_invariants(bool crashed) const {

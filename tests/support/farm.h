@@ -136,7 +136,8 @@ class World {
   std::filesystem::path working_folder;  // empty: site()
   ReplacedFiles replaced;                // what it sees at the place of this machine's files: where can_replace_files()
   // A line of shell text as the person would type it: `deploy` is found.
-  [[nodiscard]] Ran type(std::string_view line) const;
+  [[nodiscard]] Running start_typed(std::string_view line) const;
+  [[nodiscard]] Ran type(std::string_view line) const { return start_typed(line).wait(); }
 
   [[nodiscard]] const FarmHost& host(std::size_t index) const { return hosts_.at(index); }
   [[nodiscard]] const std::vector<FarmHost>& hosts() const { return hosts_; }
