@@ -66,17 +66,22 @@ Result<std::optional<Secret>> fallback_of(const recipe::Prompt& prompt, const re
   return std::unexpected(std::move(error));
 }
 
+Error cancelled(const recipe::Prompt& prompt) {
+  return {ErrorCode::cancelled, fmt::format("'{}' was not answered; nothing was done", prompt.question)};
+}
+
 // Asked again until there is an answer.
 Result<Secret> ask(const recipe::Prompt& prompt, std::optional<Secret> fallback, const std::stop_token& stop) {
   for (;;) {
     Secret answer;
     if (prompt.secret) {
       answer = ui::ask_secret(prompt.question, stop);
+      if (stop.stop_requested()) return std::unexpected(cancelled(prompt));
       if (answer.empty() && !fallback) return std::unexpected(no_answer(prompt, fmt::format("no answer to '{}'", prompt.question)));
     } else {
       const std::string hint = fallback ? fmt::format(" [{}]", fallback->reveal()) : "";
       auto line = ui::ask_line(prompt.question + hint, stop);
-      if (!line) return std::unexpected(Error(ErrorCode::cancelled, fmt::format("'{}' was not answered; nothing was done", prompt.question)));
+      if (!line) return std::unexpected(cancelled(prompt));
       answer = Secret(*std::move(line));
     }
     if (!answer.empty()) return answer;

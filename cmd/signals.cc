@@ -14,18 +14,19 @@
 
 #include "core/deadline.h"
 #include "event/outcome.h"
+#include "ui/echo.h"
 #include "ui/terminal.h"
 
 namespace kirikae::cmd {
 namespace {
 
-sigset_t watched() {
 // What was ignored when we were started stays so (nohup; a script's job in the background): a signalfd would hear it all the same.
 bool is_ignored(int signal) {
   struct sigaction found = {};
   return ::sigaction(signal, nullptr, &found) == 0 && found.sa_handler == SIG_IGN;
 }
 
+sigset_t watched() {
   sigset_t set;
   sigemptyset(&set);
   for (const int signal : {SIGINT, SIGTERM, SIGHUP, SIGTSTP}) {
@@ -71,7 +72,7 @@ Signals::~Signals() {
 void Signals::sleep_until_continued() {
   const std::scoped_lock lock(drawer_mutex);
   if (drawer != nullptr) drawer->let_go_();
-  ui::restore_terminal();
+  ui::show_cursor();  // not the echo: a question for a secret may begin right now
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTSTP);
@@ -108,7 +109,7 @@ void Signals::watch() {
     signalfd_siginfo info{};
     if (::read(fd_.get(), &info, sizeof info) != static_cast<ssize_t>(sizeof info)) continue;
     if (info.ssi_signo == SIGTSTP) {
-      sleep_until_continued();
+      if (!ui::echo_is_silent()) sleep_until_continued();  // as for ^Z, which is no signal then
     } else if (!stop_.stop_requested()) {
       until_another = Deadline::in(same_wish);
       stop_.request_stop();

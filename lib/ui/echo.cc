@@ -24,6 +24,8 @@ bool silence_echo(int fd) {
   return ::tcsetattr(fd, TCSAFLUSH, &silent) == 0;
 }
 
+bool echo_is_silent() { return silenced_on >= 0; }
+
 void restore_echo() {
   if (const int fd = silenced_on.exchange(-1); fd >= 0) ::tcsetattr(fd, TCSAFLUSH, &found);
 }

@@ -7,6 +7,8 @@ namespace kirikae::ui {
 // terminal.
 bool silence_echo(int fd);
 
+[[nodiscard]] bool echo_is_silent();  // a question waits for its secret answer
+
 // From any thread or a signal handler, any number of times.
 void restore_echo();
 

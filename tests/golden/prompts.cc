@@ -2,6 +2,7 @@
 #include "cli.h"
 #include "pty.h"
 #include "support/catch.h"
+#include "support/process.h"
 
 namespace kirikae::golden {
 namespace {
@@ -63,6 +64,33 @@ TEST_CASE("a prompt without a default is asked until it is answered, and ^C is e
   REQUIRE(stopped.says("Release version: "));
   stopped.type("\x03");
   CHECK(stopped.end() == 130);
+}
+
+TEST_CASE("^C at a question for a secret is exit code 130, too, and nothing else is asked") {
+  const Cli deploy;
+  const std::string fallback = GENERATE(as<std::string>{}, "", ", default: {command: echo 7654321}");
+  write_recipe(deploy, "prompts:\n  pin: {question: PIN, secret: true" + fallback + "}\n  word: {question: Password, secret: true}\n");
+  Pty terminal = at_terminal(deploy, {"production"});
+  REQUIRE(terminal.says("PIN: "));
+  terminal.type("\x03");
+  CHECK(terminal.end() == 130);
+  CHECK(terminal.output().find("Password") == std::string::npos);
+  CHECK(terminal.output().find("--set") == std::string::npos);
+}
+
+TEST_CASE("what is typed at a question for a secret stays invisible, also after signals to stop and to go on") {
+  const Cli deploy;
+  write_recipe(deploy, "prompts: {pin: {question: PIN, secret: true}}\n");
+  Pty terminal = at_terminal(deploy, {"production"});
+  REQUIRE(terminal.says("PIN: "));
+  REQUIRE(::kill(terminal.pid(), SIGTSTP) == 0);
+  REQUIRE(test::eventually([&] { return !test::has_pending(terminal.pid(), SIGTSTP); }));  // or the next one would cancel it
+  REQUIRE(::kill(terminal.pid(), SIGCONT) == 0);
+  CHECK_FALSE(terminal.echoes());
+  terminal.type("1234567\n");
+  CHECK(terminal.end() == 1);
+  CHECK(terminal.output().find("1234567") == std::string::npos);
+  CHECK(deploy.folder.read("got") == "<> <1234567>\n");
 }
 
 TEST_CASE("without a terminal a prompt takes its default, or is exit code 2") {

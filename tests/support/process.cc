@@ -100,6 +100,13 @@ bool has_environment(pid_t pid, std::string_view assignment) {
   return all.find('\0' + std::string(assignment) + '\0') != std::string::npos;
 }
 
+bool has_pending(pid_t pid, int signal) {
+  const std::string status = proc_text(pid, "status");
+  constexpr std::string_view key = "ShdPnd:\t";
+  const auto at = status.find(key);
+  return at != std::string::npos && (std::stoull(status.substr(at + key.size()), nullptr, 16) >> (signal - 1) & 1) != 0;
+}
+
 std::vector<pid_t> processes_with(std::string_view argument) {
   std::vector<pid_t> found;
   for (const auto& process : all_processes()) {

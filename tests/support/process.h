@@ -28,6 +28,7 @@ std::vector<ProcessInfo> all_processes();
 std::vector<pid_t> with_descendants(pid_t pid);               // itself first
 std::string process_name(pid_t pid);                           // empty: it is gone
 bool has_environment(pid_t pid, std::string_view assignment);  // started with NAME=VALUE
+bool has_pending(pid_t pid, int signal);                       // sent to it, and not yet taken
 std::vector<pid_t> processes_with(std::string_view argument);  // whose command line contains it
 
 // Asks every few milliseconds until `condition` holds; false where it doesn't within `patience`.
