@@ -57,7 +57,7 @@ std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading
   look.palette = ui::Palette(ui::may_colour(STDOUT_FILENO) && options.output != Output::plain);
   if (options.verb == Verb::run || options.verb == Verb::logs) {
     const ui::LinesLook lines{
-        look.level, look.palette, ui::Palette(ui::may_colour(STDERR_FILENO)), options.group,
+        look.level, look.palette, ui::Palette(ui::may_colour(STDERR_FILENO) && options.output != Output::plain), options.group,
         ui::CiGroups(ci_system(options.output == Output::plain), [] { return static_cast<std::int64_t>(unix_now()); })};
     return std::make_unique<ui::Lines>(ui::Streams{writer(STDOUT_FILENO), writer(STDERR_FILENO)}, lines);
   }

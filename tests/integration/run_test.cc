@@ -3,6 +3,7 @@
 #include <csignal>
 #include <sstream>
 
+#include "at_terminal.h"
 #include "support/catch.h"
 #include "support/events.h"
 #include "support/farm.h"
@@ -95,6 +96,13 @@ TEST_CASE("the exit code is the worst one; who can't be reached keeps nobody wai
   INFO(ran);
   CHECK(ran.status == 255);
   CHECK(ran.seconds < 50);
+}
+
+TEST_CASE("with --output plain nothing is coloured at a terminal, on neither stream") {
+  const World world;
+  kirikae::golden::Pty terminal = at_terminal(world, {"run", "production", "--output", "plain", "--", "echo hi; echo odd >&2; exit 9"}, "xterm");
+  CHECK(end_of(terminal) == 9);
+  CHECK_THAT(terminal.output(), ContainsSubstring("hi") && ContainsSubstring("odd") && ContainsSubstring("error: ") && !ContainsSubstring("\x1b"));
 }
 
 TEST_CASE("Ctrl-C and --timeout end a command on all hosts, with its children") {

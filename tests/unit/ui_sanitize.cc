@@ -86,6 +86,16 @@ TEST_CASE("columns are counted as a terminal shows characters") {
   CHECK(display_width("\xe5\x88\x87\xe3\x82\x8a") == 4);  // 切り
   CHECK(display_width("e\xcc\x81") == 1);                 // e and a combining acute
   CHECK(display_width("\xf0\x9f\x98\x80") == 2);
+  for (const char* wide : {"⌚", "⏰", "⏳", "◽", "☕", "♈", "♿", "⚓", "⚡", "⚪", "⚽", "⛄", "⛎", "⛔", "⛪", "⛲", "⛵", "⛺", "⛽", "✅",
+                           "✊", "✨", "❌", "❎", "❓", "❗", "➕", "➰", "➿", "⬛", "⭐", "⭕", "〈", "🀄", "🃏", "🆎", "🆗", "🈚", "🉑", "🚀",
+                           "🟢", "🟰", "🤖", "🪄", "🫠", "︙"}) {
+    CAPTURE(wide);
+    CHECK(display_width(wide) == 2);
+  }
+  for (const char* narrow : {"✓", "✗", "→", "─", "█", "é", "☑", "★", "…"}) {
+    CAPTURE(narrow);
+    CHECK(display_width(narrow) == 1);
+  }
 }
 
 TEST_CASE("a cut never splits a character and says that it cut") {
