@@ -74,25 +74,35 @@ std::unique_ptr<ui::Renderer> make_renderer(const Options& options, bool reading
                   [] { return ui::in_foreground(STDOUT_FILENO); }});
 }
 
-// Runs of the verbs that do more than read are kept as well. A warning where that can't be.
-std::unique_ptr<ui::Renderer> kept(std::unique_ptr<ui::Renderer> shown, const ui::JsonStamp& stamp, bool reading) {
+// The verbs that do more than read.
+bool is_kept(const Options& options) {
+  constexpr std::array changing = {Verb::deploy, Verb::rollback, Verb::prune, Verb::task};
+  return !options.dry_run && std::ranges::find(changing, options.verb) != changing.end();
+}
+
+Result<ui::RunFile> new_record(const std::string& run) {
   constexpr double month = 30.0 * 24 * 60 * 60;
-  const auto path = runs_folder();
-  Result<Fd> file = path ? ui::RunFolder(*path).create(stamp.run) : std::unexpected(path.error());
+  TRY_ASSIGN(std::string path, runs_folder());
+  const ui::RunFolder folder(std::move(path));
+  TRY_ASSIGN(ui::RunFile file, folder.create(run));
+  folder.prune(ui::new_run_id(unix_now() - month));
+  return file;
+}
+
+// A warning where that can't be.
+std::unique_ptr<ui::Renderer> kept(std::unique_ptr<ui::Renderer> shown, const ui::JsonStamp& stamp, bool reading) {
+  auto file = new_record(stamp.run);
   if (!file) {
     shown->show({0, event::Warning{"", "this run is not kept for 'deploy report': " + to_text(file.error())}});
     return shown;
   }
-  ui::RunFolder(*path).prune(ui::new_run_id(unix_now() - month));
   return std::make_unique<ui::Recorder>(*std::move(file), stamp, std::move(shown), reading);
 }
 
 std::unique_ptr<ui::Renderer> make_display(const Options& options, bool reading) {
   const ui::JsonStamp stamp{ui::new_run_id(unix_now()), unix_now};
   auto shown = make_renderer(options, reading, stamp);
-  constexpr std::array changing = {Verb::deploy, Verb::rollback, Verb::prune, Verb::task};
-  const bool keeps = !options.dry_run && std::ranges::find(changing, options.verb) != changing.end();
-  return keeps ? kept(std::move(shown), stamp, reading) : std::move(shown);
+  return is_kept(options) ? kept(std::move(shown), stamp, reading) : std::move(shown);
 }
 
 // Runs that hold no lock may wait for who reads them, as long as nobody stops them.
@@ -134,13 +144,31 @@ std::function<Secret(const std::string&)> Display::asker() {
   };
 }
 
-void show_json_end(std::string_view verb, std::span<const Error> errors, event::Outcome outcome) {
+namespace {
+
+event::Event early_end(std::string_view verb, const std::string& stage, std::span<const Error> errors, event::Outcome outcome) {
   event::Report report;
   report.verb = verb;
+  report.stage = stage;
   report.outcome = outcome;
   report.errors.assign(errors.begin(), errors.end());
-  ui::Json json(writer(STDOUT_FILENO), {ui::new_run_id(unix_now()), unix_now});
-  json.show({0, event::RunFinished{std::move(report)}});
+  return {0, event::RunFinished{std::move(report)}};
+}
+
+}  // namespace
+
+void show_json_end(std::string_view verb, std::span<const Error> errors, event::Outcome outcome) {
+  ui::Json(writer(STDOUT_FILENO), {ui::new_run_id(unix_now()), unix_now}).show(early_end(verb, {}, errors, outcome));
+}
+
+void tell_early_end(const Options& options, std::string_view verb, std::span<const Error> errors, event::Outcome outcome) {
+  const event::Event end = early_end(verb, options.stage, errors, outcome);
+  const ui::JsonStamp stamp{ui::new_run_id(unix_now()), unix_now};
+  if (options.output == Output::json) ui::Json(writer(STDOUT_FILENO), stamp).show(end);
+  const bool lists = options.verb == Verb::task && (options.list || options.argument.empty());
+  if (!is_kept(options) || lists || options.stage.empty()) return;
+  const auto file = new_record(stamp.run);
+  if (file) ui::Json([&](std::string_view line) { ui::write_all(file->fd.get(), line); }, stamp).show(end);
 }
 
 std::stop_token reader_left() { return reader_gone.get_token(); }

@@ -48,19 +48,16 @@ event::Outcome outcome_of(ErrorCode code) {
   return event::Outcome::bug;
 }
 
-// How a call ends where nothing was displayed.
-struct Ending {
-  bool json = false;
-  std::string_view verb{};
-  ui::Ci ci = ui::Ci::none;
-};
-
-int fail(std::span<const Error> errors, const Ending& ending) {
+// Of a call that never came to a run.
+event::Outcome worst_of(std::span<const Error> errors) {
   auto worst = event::Outcome::failed;
   for (const Error& error : errors) worst = event::worse(worst, outcome_of(error.code));
-  if (ending.json) show_json_end(ending.verb, errors, worst);
-  ui::write_all(STDERR_FILENO, ui::errors_text({errors.begin(), errors.end()}, ending.ci));
-  return event::exit_code(worst);
+  return worst;
+}
+
+int fail(std::span<const Error> errors, ui::Ci ci) {
+  ui::write_all(STDERR_FILENO, ui::errors_text({errors.begin(), errors.end()}, ci));
+  return event::exit_code(worst_of(errors));
 }
 
 Ended run_verb(const Call& call) {
@@ -142,6 +139,9 @@ void say_bug(const char* what) {
     what = "an unknown exception";
   }
   say_bug(what);
+  ::_exit(event::exit_code(event::Outcome::bug));
+}
+
 // Or files of the run would get the numbers of standard streams that whoever started us has closed, and what is printed would go there.
 // Such a stream still can't be used: its placeholder is open the wrong way round.
 void keep_standard_streams_apart() {
@@ -151,17 +151,21 @@ void keep_standard_streams_apart() {
   }
 }
 
-  ::_exit(event::exit_code(event::Outcome::bug));
-}
-
 int run(int argc, char** argv) {
   raise_descriptor_limit();
   const auto options = parse_options(argc, argv);
-  if (!options) return fail(std::span(&options.error(), 1), {wants_json(argc, argv), {}, ci_system(false)});
+  if (!options) {
+    const std::span errors(&options.error(), 1);
+    if (wants_json(argc, argv)) show_json_end({}, errors, worst_of(errors));
+    return fail(errors, ci_system(false));
+  }
   const ui::Ci ci = ci_system(options->output == Output::plain);
   const Signals signals;
   const Ended ended = run_verb({*options, signals.stop()});
-  if (!ended) return fail(ended.error(), {options->output == Output::json, name_of(options->verb), ci});
+  if (!ended) {
+    tell_early_end(*options, name_of(options->verb), ended.error(), worst_of(ended.error()));
+    return fail(ended.error(), ci);
+  }
   ui::write_all(STDERR_FILENO, ui::problems_text(*ended, ci));
   return event::exit_code(*ended);
 }
@@ -170,11 +174,11 @@ int run(int argc, char** argv) {
 }  // namespace kirikae::cmd
 
 int main(int argc, char** argv) {
+  kirikae::cmd::keep_standard_streams_apart();
   std::set_terminate(kirikae::cmd::terminated);
 #ifdef M_ARENA_MAX
   // glibc gives threads heaps of their own, which keep what was freed. There is a thread for each host, and none is short of a lock: with
   // one heap a deploy to 200 hosts takes 92 MiB instead of 140, in the same time (docs/performance.md).
-  kirikae::cmd::keep_standard_streams_apart();
   ::mallopt(M_ARENA_MAX, 1);
 #endif
   if (kirikae::cmd::called_by_ssh(argc)) return kirikae::cmd::answer_ssh(argv[1]);

@@ -33,6 +33,12 @@ struct Chosen {
   std::string id, file;
 };
 
+// What its first event tells. Without a `run`: nothing of it came to the disk.
+ui::RunRecord beginning_of(const ui::KeptRun& run) {
+  const auto text = ui::read_run(run.file);
+  return text ? ui::read_record(std::string_view(*text).substr(0, text->find('\n'))) : ui::RunRecord();
+}
+
 // `wanted`: empty (the latest), a file, an id or its beginning, a stage.
 Result<Chosen> choose(const std::string& wanted, const ui::RunFolder& folder) {
   if (wanted.find('/') != std::string::npos || wanted.ends_with(".jsonl")) {
@@ -40,11 +46,10 @@ Result<Chosen> choose(const std::string& wanted, const ui::RunFolder& folder) {
   }
   const auto runs = folder.list();
   for (const ui::KeptRun& run : runs) {
-    if (run.id.starts_with(wanted)) return Chosen{run.id, run.file};
+    if (run.id.starts_with(wanted) && (!wanted.empty() || !beginning_of(run).run.empty())) return Chosen{run.id, run.file};
   }
   for (const ui::KeptRun& run : runs) {
-    const auto text = ui::read_run(run.file);
-    if (text && ui::read_record(std::string_view(*text).substr(0, text->find('\n'))).stage == wanted) return Chosen{run.id, run.file};
+    if (!wanted.empty() && beginning_of(run).stage == wanted) return Chosen{run.id, run.file};
   }
   return std::unexpected(no_run(wanted, folder));
 }
@@ -61,6 +66,7 @@ std::optional<Error> list_runs(const ui::RunFolder& folder) {
     if (!text) continue;  // somebody else's prune was faster
     const auto state = state_of(run.file);
     const ui::RunRecord record = ui::read_record(*text);
+    if (record.run.empty()) continue;  // nothing of it came to the disk
     rows.push_back({run.id, ui::sanitize_line(record.verb), ui::sanitize_line(record.application), ui::sanitize_line(record.stage),
                     ui::sanitize_line(record.release), std::to_string(record.hosts.size()), ui::seconds_text(record.seconds),
                     ui::sanitize_line(ui::outcome_text(record, state))});

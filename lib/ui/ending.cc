@@ -96,7 +96,8 @@ Rows folded_rows(const std::vector<event::HostReport>& hosts) {
 
 std::string title_text(const std::string& verb, const std::string& application, const std::string& stage) {
   const char* towards = verb == "deploy" || verb == "plan" ? "to" : "on";
-  return fmt::format("{} {} {} {}", sanitize_line(verb), sanitize_line(application), towards, sanitize_line(stage));
+  const std::string what = application.empty() ? "" : sanitize_line(application) + ' ';
+  return fmt::format("{} {}{} {}", sanitize_line(verb), what, towards, sanitize_line(stage));
 }
 
 std::string seconds_text(double seconds) {

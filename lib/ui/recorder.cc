@@ -1,6 +1,7 @@
 #include "ui/recorder.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <cstring>
@@ -19,7 +20,7 @@ constexpr std::size_t line_bytes = 100;  // what a line takes besides its text
 
 }  // namespace
 
-Recorder::Recorder(Fd file, JsonStamp stamp, std::unique_ptr<Renderer> shown, bool answers)
+Recorder::Recorder(RunFile file, JsonStamp stamp, std::unique_ptr<Renderer> shown, bool answers)
     : file_(std::move(file)), shown_(std::move(shown)), output_left_(run_bytes) {
   json_.emplace([this](std::string_view line) { pending_ += line; }, std::move(stamp), answers);
 }
@@ -31,7 +32,7 @@ Recorder::~Recorder() {
 
 // First the file: who kills us after he has seen something finds it there.
 void Recorder::show(const event::Event& event) {
-  if (file_.valid()) record(event);
+  if (file_.fd.valid()) record(event);
   shown_->show(event);
 }
 
@@ -92,12 +93,13 @@ void Recorder::end_output(const Key& key, double at, bool keep_tail) {
   for (event::Event& event : printed.tail) json_->show(event);
 }
 
-// That it can't be kept any more fails nothing.
+// That it can't be kept any more fails nothing. What there is of it would be taken for a run that was killed.
 void Recorder::flush() {
-  if (!file_.valid() || pending_.empty()) return;
-  if (!write_all(file_.get(), pending_)) {
+  if (!file_.fd.valid() || pending_.empty()) return;
+  if (!write_all(file_.fd.get(), pending_)) {
     const std::string why = std::strerror(errno);
-    file_ = Fd();
+    ::unlink(file_.path.c_str());
+    file_.fd.reset();
     shown_->show({last_at_, event::Warning{"", "this run is not kept for 'deploy report': " + why}});
   }
   pending_.clear();

@@ -9,18 +9,19 @@
 #include <string>
 #include <utility>
 
-#include "core/fd.h"
 #include "ui/json.h"
 #include "ui/renderer.h"
+#include "ui/run_folder.h"
 
 namespace kirikae::ui {
 
 // Left out: what is for displays only (host_state, progress), and output beyond what a person reads: of a step the first 64
-// KiB and the last 32 are kept, of a run 16 MiB and the last of each step that failed.
+// KiB and the last 32 are kept, of a run 16 MiB and the last of each step that failed. A file that can't be written to its end is removed, and a
+// warning says so.
 class Recorder : public Renderer {
  public:
   // `answers`: as of Json.
-  Recorder(Fd file, JsonStamp stamp, std::unique_ptr<Renderer> shown, bool answers = false);
+  Recorder(RunFile file, JsonStamp stamp, std::unique_ptr<Renderer> shown, bool answers = false);
   ~Recorder() override;
   Recorder(const Recorder&) = delete;
   Recorder& operator=(const Recorder&) = delete;
@@ -45,7 +46,7 @@ class Recorder : public Renderer {
   void end_output(const Key& key, double at, bool keep_tail);
   void flush();
 
-  Fd file_;
+  RunFile file_;  // its descriptor is invalid once it can't be written any more
   std::string pending_;  // lines that are not yet in the file
   std::optional<Json> json_;  // until the end: it may hold the last line back
   std::unique_ptr<Renderer> shown_;

@@ -21,7 +21,7 @@ std::string spaced(std::string word) {
 }
 
 std::string title_of(const RunRecord& record) {
-  if (record.application.empty()) return record.verb.empty() ? "a run" : record.verb;
+  if (record.stage.empty()) return record.verb.empty() ? "a run" : record.verb;
   return title_text(record.verb, record.application, record.stage);
 }
 

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
+#include <utility>
 
 namespace kirikae::ui {
 namespace {
@@ -34,7 +35,7 @@ bool is_run_id(std::string_view text) {
 
 }  // namespace
 
-Result<Fd> RunFolder::create(const std::string& id) const {
+Result<RunFile> RunFolder::create(const std::string& id) const {
   std::error_code error;
   fs::create_directories(fs::path(path_).parent_path(), error);  // what is wrong with it, mkdir tells
   if (::mkdir(path_.c_str(), 0700) != 0 && errno != EEXIST) return std::unexpected(failed("made", path_));
@@ -42,7 +43,7 @@ Result<Fd> RunFolder::create(const std::string& id) const {
   Fd fd(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_APPEND | O_CLOEXEC, 0600));
   if (!fd.valid()) return std::unexpected(failed("made", file));
   ::flock(fd.get(), LOCK_EX | LOCK_NB);  // nobody else has it; without locks (some network file systems) it seems to have died
-  return fd;
+  return RunFile{std::move(fd), file};
 }
 
 std::vector<KeptRun> RunFolder::list() const {

@@ -16,6 +16,11 @@ struct KeptRun {
   std::uint64_t bytes = 0;
 };
 
+struct RunFile {  // of a run that is under way
+  Fd fd;
+  std::string path;
+};
+
 class RunFolder {
  public:
   // `path` need not be there.
@@ -24,7 +29,7 @@ class RunFolder {
   [[nodiscard]] const std::string& path() const { return path_; }
   // A new file, 0600, in the folder, which is made 0700 where it is missing. It is locked (flock) as long as the descriptor
   // lives, which tells a run that is under way from one that has died. Errors: local.
-  [[nodiscard]] Result<Fd> create(const std::string& id) const;
+  [[nodiscard]] Result<RunFile> create(const std::string& id) const;
   // Newest first. Other files are ignored.
   [[nodiscard]] std::vector<KeptRun> list() const;
   // Removes what is over: the newest 50 stay, of those the ones from after `oldest` (an id), as far as 200 MB go. Runs under

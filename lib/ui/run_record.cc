@@ -1,5 +1,7 @@
 #include "ui/run_record.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <deque>
 #include <map>
@@ -45,6 +47,14 @@ std::vector<std::string> texts_at(const Object& object, const char* name) {
 const Object* error_of(const Object& object) {
   const auto found = object.find("error");
   return found != object.end() && found->is_object() ? &*found : nullptr;
+}
+
+// With its place in the recipe, where it has one.
+std::string message_at(const Object& error) {
+  const std::string file = text_at(error, "file"), message = text_at(error, "message");
+  const auto line = count_at(error, "line"), column = count_at(error, "column");
+  if (file.empty()) return message;
+  return line == 0 ? file + ": " + message : fmt::format("{}:{}:{}: {}", file, line, column, message);
 }
 
 class Reader {
@@ -162,7 +172,7 @@ class Reader {
     record_.seconds = std::max(record_.seconds, number_at(event, "seconds"));
     record_.advice = texts_at(event, "advice");
     for (const Object& error : list_at(event, "errors")) {
-      if (error.is_object()) record_.errors.push_back({text_at(error, "host"), text_at(error, "message"), text_at(error, "hint")});
+      if (error.is_object()) record_.errors.push_back({text_at(error, "host"), message_at(error), text_at(error, "hint")});
     }
     for (const Object& host : list_at(event, "hosts")) {
       if (host.is_object()) host_end(host);

@@ -2,6 +2,7 @@
 #include <sys/stat.h>
 
 #include <csignal>
+#include <fstream>
 #include <map>
 
 #include "support/catch.h"
@@ -138,6 +139,45 @@ TEST_CASE("a run that is killed leaves a record that a report can show") {
   CHECK_THAT(page, ContainsSubstring("ended without a word"));
   CHECK_THAT(page, ContainsSubstring("nearly &lt;b&gt;there&lt;/b&gt;"));
   check_page((world.site() / "killed.html").string());
+}
+
+TEST_CASE("a call that fails before its run begins has a record, so that a report tells of it instead of the run before") {
+  World world;
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  world.write_recipe("secrets: {KEY: {env: API_KEY}}\n");
+  const Ran failed = world.deploy({"production"});
+  INFO(failed);
+  REQUIRE(failed.status == 2);
+  REQUIRE(world.deploy({"releases", "nowhere"}).status == 2);  // that one would not have been kept
+  REQUIRE(world.deploy({"production", "-n", "--set", "nothing=1"}).status == 2);
+  const auto files = kept(world);
+  REQUIRE(files.size() == 2);
+  CHECK(mode_of(files[1]) == 0600);
+  const Events events = validated_events(world.read(fs::relative(files[1], world / "").string()));
+  REQUIRE(events.size() == 1);
+  CHECK(events[0]["run"] == files[1].stem().string());
+  for (const std::string which : {"", "production"}) {
+    std::vector<std::string> words{"report", "-o", "page.html"};
+    if (!which.empty()) words.push_back(which);
+    const Ran report = world.deploy(words);
+    INFO(report);
+    REQUIRE(report.status == 0);
+    const std::string page = world.read("site/page.html");
+    CHECK_THAT(page, ContainsSubstring("<title>deploy to production: usage</title>") && ContainsSubstring("API_KEY"));
+    CHECK_THAT(page, ContainsSubstring("deploy.yml:") && !ContainsSubstring(": done"));
+    check_page((world.site() / "page.html").string());
+  }
+}
+
+TEST_CASE("a record of which nothing came to the disk is none") {
+  World world;
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  std::ofstream(runs_of(world) / "20991231-235959-aaaaaa.jsonl");
+  const Ran list = world.deploy({"report", "--list"});
+  CHECK(std::count(list.out.begin(), list.out.end(), '\n') == 2);
+  CHECK_THAT(world.deploy({"report", "-o", "-"}).out, ContainsSubstring("<title>deploy shop to production: done</title>"));
 }
 
 TEST_CASE("where a run can't be kept the deploy goes on with a warning") {

@@ -111,10 +111,12 @@ TEST_CASE("a record is bounded, but the end of a failed step's output is always 
   CHECK(read_record(text).steps.at(599).output.back().ends_with("x99"));
 }
 
-TEST_CASE("a record that can't be written any more is one warning") {
+TEST_CASE("a record that can't be written any more is one warning, and is gone") {
+  const test::TempDir folder;
+  folder.write("run.jsonl", "what there was room for\n");
   std::vector<Event> seen;
   {
-    Recorder recorder(Fd(::open("/dev/full", O_WRONLY | O_CLOEXEC)), stamp, std::make_unique<Shown>(seen));
+    Recorder recorder({Fd(::open("/dev/full", O_WRONLY | O_CLOEXEC)), folder / "run.jsonl"}, stamp, std::make_unique<Shown>(seen));
     for (int i = 0; i < 3; ++i) {
       recorder.show({1, event::Warning{"web1", "x"}});
       recorder.refresh();
@@ -122,6 +124,7 @@ TEST_CASE("a record that can't be written any more is one warning") {
   }
   REQUIRE(seen.size() == 4);
   CHECK(std::get<event::Warning>(seen[1].what).text == "this run is not kept for 'deploy report': No space left on device");
+  CHECK_FALSE(std::filesystem::exists(folder / "run.jsonl"));
 }
 
 TEST_CASE("runs are for their owner only, and one that is under way is known") {
@@ -133,7 +136,7 @@ TEST_CASE("runs are for their owner only, and one that is under way is known") {
     const auto file = runs.create(id);
     REQUIRE(file);
     struct stat info {};
-    REQUIRE(::fstat(file->get(), &info) == 0);
+    REQUIRE(::fstat(file->fd.get(), &info) == 0);
     CHECK((info.st_mode & 0777) == 0600);
     REQUIRE(::stat(runs.path().c_str(), &info) == 0);
     CHECK((info.st_mode & 0777) == 0700);
@@ -168,7 +171,7 @@ TEST_CASE("big runs go before the sum of all is too big") {
   const RunFolder runs(folder / "runs");
   for (int i = 1; i <= 5; ++i) {
     const auto file = runs.create("20261122-01300" + std::to_string(i) + "-aaaaaa");
-    REQUIRE(::ftruncate(file->get(), 60'000'000) == 0);
+    REQUIRE(::ftruncate(file->fd.get(), 60'000'000) == 0);
   }
   runs.prune("20260601-000000-000000");
   CHECK(runs.list().size() == 3);
