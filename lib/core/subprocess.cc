@@ -13,6 +13,7 @@
 #include <csignal>
 #include <cstdlib>
 #include <cstring>
+#include <memory>
 #include <optional>
 #include <system_error>
 #include <utility>
@@ -199,9 +200,56 @@ class Child {
   bool reaped_ = false;
 };
 
+// In a child of ours: waits for the end of a pipe whose other end only we have. Only async-signal-safe calls, as above.
+[[noreturn]] void stand_guard(int pipe) {
+  ::setsid();
+  if (::dup2(pipe, 0) < 0) ::_exit(1);
+  ::closefrom(1);
+  const auto take = [](void* into, std::size_t size) {
+    ssize_t got = 0;
+    do {
+      got = ::read(0, into, size);
+    } while (got < 0 && errno == EINTR);
+    return got;
+  };
+  pid_t group = 0;
+  char none = 0;
+  if (take(&group, sizeof group) == sizeof group && take(&none, 1) == 0) ::kill(-group, SIGKILL);
+  ::_exit(0);
+}
+
+// Kills a program's process group where we end before it; the parent's death signal would reach its first process alone.
+class Guard {
+ public:
+  Guard(pid_t pid, Fd pipe) : pid_(pid), pipe_(std::move(pipe)) {}
+  Guard(const Guard&) = delete;
+  Guard& operator=(const Guard&) = delete;
+  Guard(Guard&&) = delete;
+  Guard& operator=(Guard&&) = delete;
+  ~Guard() {
+    ::kill(pid_, SIGKILL);
+    while (::waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
+    }
+  }
+  void watch(pid_t group) const { [[maybe_unused]] const auto written = ::write(pipe_.get(), &group, sizeof group); }
+
+ private:
+  pid_t pid_;
+  Fd pipe_;
+};
+
+Result<std::unique_ptr<Guard>> start_guard() {
+  TRY_ASSIGN(Pipe pipe, make_pipe());
+  const pid_t pid = ::fork();
+  if (pid < 0) return std::unexpected(local_error("no process can be started", errno));
+  if (pid == 0) stand_guard(pipe.read_end.get());
+  return std::make_unique<Guard>(pid, std::move(pipe.write_end));
+}
+
 struct Running {
   pid_t pid = 0;
   Fd out, err;
+  std::unique_ptr<Guard> guard;  // null: there is none
 };
 
 Error launch_error(const SubprocessCall& call, const LaunchFailure& failure) {
@@ -223,6 +271,10 @@ Result<Running> start(const SubprocessCall& call) {
   TRY_ASSIGN(Pipe out, make_pipe());
   TRY_ASSIGN(Pipe err, make_pipe());
   TRY_ASSIGN(Pipe report, make_pipe());
+  std::unique_ptr<Guard> guard;
+  if (call.guarded) {
+    TRY_ASSIGN(guard, start_guard());
+  }
   const Launch launch{program.c_str(),
                       argument_pointers.data(),
                       environment_pointers.data(),
@@ -234,6 +286,7 @@ Result<Running> start(const SubprocessCall& call) {
   const pid_t pid = ::fork();
   if (pid < 0) return std::unexpected(local_error(fmt::format("program '{}' can't be started", call.argv[0]), errno));
   if (pid == 0) become(launch);
+  if (guard) guard->watch(pid);
   report.write_end.reset();
   LaunchFailure failure{};
   ssize_t got = 0;
@@ -245,14 +298,14 @@ Result<Running> start(const SubprocessCall& call) {
     return std::unexpected(launch_error(call, failure));
   }
   for (const int fd : {out.read_end.get(), err.read_end.get()}) ::fcntl(fd, F_SETFL, O_NONBLOCK);
-  return Running{pid, std::move(out.read_end), std::move(err.read_end)};
+  return Running{pid, std::move(out.read_end), std::move(err.read_end), std::move(guard)};
 }
 
 // Follows one program to its end.
 class Watch {
  public:
   Watch(const SubprocessCall& call, Running running)
-      : call_(call), child_(running.pid), out_(std::move(running.out)), err_(std::move(running.err)) {}
+      : call_(call), guard_(std::move(running.guard)), child_(running.pid), out_(std::move(running.out)), err_(std::move(running.err)) {}
 
   Result<SubprocessEnd> run() {
     const std::stop_callback wake_us(call_.stop, [this] { waker_.wake(); });
@@ -327,6 +380,7 @@ class Watch {
 
   const SubprocessCall& call_;
   Waker waker_;
+  std::unique_ptr<Guard> guard_;
   Child child_;
   Fd out_, err_;
   bool ended_ = false;

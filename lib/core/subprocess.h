@@ -21,6 +21,7 @@ struct SubprocessCall {
   std::string input;                               // its standard input, whole
   Deadline deadline = Deadline::never();
   std::stop_token stop;
+  bool guarded = false;  // its process group is killed where this program ends first, however that comes about
   std::function<void(bool is_error, std::string_view bytes)> on_output;  // raw pieces of both streams
 };
 

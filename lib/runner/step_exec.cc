@@ -386,6 +386,7 @@ Result<void> exec_local(const plan::LocalTask& task, event::Phase phase, const p
   }
   run_in_shell(call, task.run);
   call.deadline = task.timeout ? Deadline::in(*task.timeout) : Deadline::never();
+  call.guarded = true;  // the hosts' locks end with us: it may not be at work beside the next run
   call.stop = std::move(stop);
   call.on_output = [&](bool is_error, std::string_view bytes) { listener.hear(is_error, bytes); };
   auto ended = run_subprocess(call);

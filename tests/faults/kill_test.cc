@@ -1,5 +1,6 @@
 // kill -9 of the program at every phase: the hosts stay whole, nothing of it runs on, and the next run converges.
 #include <csignal>
+#include <sstream>
 
 #include "faults/rig.h"
 #include "support/catch.h"
@@ -101,4 +102,30 @@ TEST_CASE(
   }
   REQUIRE(world.broken_invariants().empty());
   check_status(world);
+}
+
+TEST_CASE("a task of this machine ends with the program, with its children, however that ends") {
+  World world;
+  world.write_app("1");
+  world.write_recipe("tasks: {wait: {run: 'trap \"\" TERM; sleep 300 & echo $$ $! >pids.new; mv pids.new pids; wait', local: true}}\nhooks: {build: wait}\n");
+  Running running = world.start({"production"});
+  REQUIRE(eventually([&] { return std::filesystem::exists(world.site() / "pids"); }, std::chrono::seconds(60)));
+  std::istringstream pids(world.read("site/pids"));
+  pid_t shell = 0, child = 0;
+  pids >> shell >> child;
+  REQUIRE(child > 0);
+  if (GENERATE(true, false)) {
+    running.signal(SIGKILL);
+  } else {  // two signals; what comes within 200 ms of the first counts as the same
+    REQUIRE(eventually([&] {
+      running.signal(SIGINT);
+      return running.has_ended();
+    }));
+  }
+  const Ran ran = running.wait();
+  INFO(ran);
+  REQUIRE((ran.status == 128 + SIGKILL || ran.status == 130));
+  REQUIRE(gone(shell));
+  REQUIRE(gone(child));
+  REQUIRE(world.broken_invariants(true).empty());
 }
