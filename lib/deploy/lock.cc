@@ -64,8 +64,9 @@ Error refusal_error(const release::LockRefusal& refusal, const Request& request,
                  fmt::format("'{}' ends that{}", unlock_command(request), wish.has_option ? "; --despite-freeze goes on all the same" : ""))
         .on(host);
   }
+  const bool waited = request.lock_wait > 0s;
   return Error(ErrorCode::locked, "locked by " + release::to_text(refusal.lock.value_or(release::LockHolder{})),
-               "wait for it with --lock-wait 10m; it ends with its run, a minute after a run that vanished")
+               fmt::format("{}it ends with its run, a minute after a run that vanished", waited ? "" : "wait for it with --lock-wait 10m; "))
       .on(host);
 }
 

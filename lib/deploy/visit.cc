@@ -28,8 +28,7 @@ struct Visited {
 };
 
 Error ended_badly(const ssh::Exit& ended) {
-  return {ErrorCode::remote, ended.signal.empty() ? fmt::format("the command ended with status {}", ended.status)
-                                                  : fmt::format("the command was ended by signal {}", ended.signal)};
+  return {ErrorCode::remote, "the command " + ended.text()};
 }
 
 class Visit {

@@ -121,8 +121,7 @@ class Listener {
   MaskedLines out_, err_;  // last: they may call until they are gone
 };
 
-Error ended_badly(const std::string& name, int status, const std::string& signal, const std::string& words) {
-  const std::string how = signal.empty() ? fmt::format("ended with status {}", status) : "was ended by signal " + signal;
+Error ended_badly(const std::string& name, const std::string& how, const std::string& words) {
   return {ErrorCode::remote, fmt::format("{} {}{}", name, how, words.empty() ? "" : ":\n  " + words)};
 }
 
@@ -323,7 +322,7 @@ class RowRun {
       const std::string words = listener_->last_words();
       const bool fenced = listener_->lock_lost() && ended->status == lock_lost_status;
       error = (fenced                          ? lock_lost(name, words)
-               : listener_->changed().empty() ? ended_badly(name, ended->status, ended->signal, words)
+               : listener_->changed().empty() ? ended_badly(name, ended->text(), words)
                                                : changed_meanwhile(name, listener_->changed()))
                   .on(host_.host.name);
     } else {
@@ -386,8 +385,8 @@ Result<void> exec_local(const plan::LocalTask& task, event::Phase phase, const p
   }
   run_in_shell(call, task.run);
   call.deadline = task.timeout ? Deadline::in(*task.timeout) : Deadline::never();
-  call.guarded = true;  // the hosts' locks end with us: it may not be at work beside the next run
   call.stop = std::move(stop);
+  call.guarded = true;  // the hosts' locks end with us: it may not be at work beside the next run
   call.on_output = [&](bool is_error, std::string_view bytes) { listener.hear(is_error, bytes); };
   auto ended = run_subprocess(call);
   listener.end();
@@ -395,8 +394,8 @@ Result<void> exec_local(const plan::LocalTask& task, event::Phase phase, const p
   if (!ended) {
     result = std::unexpected(std::move(ended).error().with_context(name + " (on this machine)"));
   } else if (ended->status != 0) {
-    const std::string signal = ended->signal == 0 ? "" : std::to_string(ended->signal);
-    result = std::unexpected(ended_badly(name + " (on this machine)", ended->status, signal, listener.last_words()));
+    const std::string how = ended->signal == 0 ? fmt::format("ended with status {}", ended->status) : fmt::format("was ended by signal {}", ended->signal);
+    result = std::unexpected(ended_badly(name + " (on this machine)", how, listener.last_words()));
   }
   emit(event::StepFinished{"", phase, name, emit.seconds() - start, result ? std::nullopt : std::optional(result.error())});
   return result;

@@ -1,6 +1,12 @@
 #include "ssh/transport.h"
 
+#include <fmt/format.h>
+
 namespace kirikae::ssh {
+
+std::string Exit::text() const {
+  return fmt::format("ended with status {}{}", status, signal.empty() ? "" : fmt::format(" (as by signal {})", signal));
+}
 
 Result<Exit> Transport::exec_row(const Row& row, const OutputFn& on_output, const Wait& wait) {
   Exit ended;

@@ -23,8 +23,10 @@ using OutputFn = std::function<void(Stream, std::string_view)>;  // raw bytes, i
 
 struct Exit {
   int status = 0;      // 0 to 255, as the host's trailer says it (128 + n for a command that a signal n ended)
-  std::string signal;  // "KILL"; empty: it ended by itself
+  std::string signal;  // "KILL", as shells tell of one by the status; empty: the status is none of those
   [[nodiscard]] bool ok() const { return status == 0 && signal.empty(); }
+  // "ended with status 137 (as by signal KILL)": a command may end with such a status by itself.
+  [[nodiscard]] std::string text() const;
 };
 
 // How long a call may take. A call whose stop token is asked to stop returns `cancelled` after it has told the host to end the step.

@@ -139,12 +139,14 @@ TEST_CASE("a wait that is interrupted, or too short, changes nothing") {
   const Ran late = world.deploy({"production", "--lock-wait", "1s"});
   INFO(late);
   CHECK(late.status == 4);
+  CHECK_THAT(late.err, ContainsSubstring("it ends with its run") && !ContainsSubstring("--lock-wait"));
   Running waiting = world.start({"production", "--lock-wait", "10m"});
   REQUIRE(eventually([&] { return waiting.err().find("waiting for the lock") != std::string::npos; }, std::chrono::seconds(60)));
   waiting.signal(SIGINT);
   const Ran stopped = waiting.wait();
   INFO(stopped);
   CHECK(stopped.status == 130);
+  CHECK_THAT(stopped.err, !ContainsSubstring("--lock-wait"));
   busy.let_go();
   CHECK(busy.running->wait().status == 0);
   CHECK(world.host(0).releases().size() == 2);

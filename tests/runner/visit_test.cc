@@ -56,7 +56,7 @@ TEST_CASE("run's exit code is the worst status of a host, and a host that is los
   CHECK(event::exit_code(report) == 137);
   CHECK(report.outcome == Outcome::failed);
   CHECK(report.hosts[0].error->message == "the command ended with status 3");
-  CHECK(report.hosts[2].error->message == "the command was ended by signal KILL");
+  CHECK(report.hosts[2].error->message == "the command ended with status 137 (as by signal KILL)");
   CHECK_FALSE(report.hosts[1].error);
   world.hosts[3]->answer("run", {.lose = true});
   report = world.run();
