@@ -13,7 +13,6 @@ void PatternTrie::add(std::string_view pattern) {
   State state = 0;
   for (const char c : pattern) state = grow(state, static_cast<unsigned char>(c));
   nodes_[state].is_end = true;
-  link();
 }
 
 PatternTrie::State PatternTrie::child_of(State state, unsigned char byte) const {

@@ -23,6 +23,8 @@ class PatternTrie {
 
   // Before the first step() only. An empty pattern is none.
   void add(std::string_view pattern);
+  // After the last add(), once for many: it walks through everything.
+  void link();
 
   [[nodiscard]] State step(State state, unsigned char byte) const;
   // How many bytes up to here may be the beginning of a pattern.
@@ -45,7 +47,6 @@ class PatternTrie {
   };
   [[nodiscard]] State child_of(State state, unsigned char byte) const;
   State grow(State state, unsigned char byte);
-  void link();
 
   std::vector<Node> nodes_ = std::vector<Node>(1);
   std::array<State, 256> first_{};  // the root's children

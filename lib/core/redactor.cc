@@ -3,15 +3,20 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/escape.h"
 #include "core/secret.h"
 
 namespace kirikae {
 namespace {
 
-// `plain` sees colour codes as text, the others don't see them: what looks like a code may be the end of a secret.
-enum : std::size_t { plain, decoded, base64 };
+// The forms that have a trie each.
+enum : std::size_t { decoded, base64, plain };
+// A text is read twice: as it stands, since what looks like an escape sequence may hold a secret or be the end of one, and as a terminal
+// shows it. Each reading has two views, decoded and base64; `plain` sees bytes as they stand.
+enum : std::size_t { as_it_stands, as_shown };
 
-constexpr bool is_blank(unsigned char c) { return c == ' ' || (c >= '\t' && c <= '\r'); }
+// What a terminal makes no letter of: a bell, too.
+constexpr bool is_blank(unsigned char c) { return c == ' ' || c == '\a' || (c >= '\t' && c <= '\r'); }
 
 constexpr int hex_value(unsigned char c) {
   if (c >= '0' && c <= '9') return c - '0';
@@ -20,22 +25,14 @@ constexpr int hex_value(unsigned char c) {
   return -1;
 }
 
-constexpr std::size_t longest_code = 32;
+constexpr std::size_t longest_escape = std::size_t{16} << 10U;  // as a line is at most where it is shown
 
-// Length of the colour code at the beginning of `text`, 0 where there is none.
-std::size_t code_length(std::string_view text) {
-  if (!text.starts_with("\x1b[")) return 0;
-  const auto end = text.find_first_not_of("0123456789;", 2);
-  if (end == std::string_view::npos || end > longest_code || (text[end] != 'm' && text[end] != 'K')) return 0;
-  return end + 1;
-}
-
-// Without colour codes, and without blanks but those that `keeps` keeps.
+// Without escape sequences, and without blanks but those that `keeps` keeps.
 template <class Keeps>
 void strip(std::string_view text, std::string& bare, Keeps keeps) {
   while (!text.empty()) {
-    if (const auto code = code_length(text); code > 0) {
-      text.remove_prefix(code);
+    if (const auto escape = escape_size(text); escape > 0) {
+      text.remove_prefix(escape);
       continue;
     }
     if (!is_blank(static_cast<unsigned char>(text.front()))) {
@@ -61,6 +58,43 @@ struct Wiped {
   Wiped& operator=(const Wiped&) = delete;
   ~Wiped() { wipe(text.data(), text.size()); }
 };
+
+// As `echo` of many shells and readers of JSON print it.
+void expand_escapes(std::string_view text, std::string& expanded) {
+  constexpr std::string_view letters = "ntr\\", meant = "\n\t\r\\";
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const auto which = text[i] == '\\' && i + 1 < text.size() ? letters.find(text[i + 1]) : std::string_view::npos;
+    expanded += which == std::string_view::npos ? text[i] : meant[which];
+    if (which != std::string_view::npos) ++i;
+  }
+}
+
+// Takes the last character back, as far as the line goes.
+void take_back(std::string& text, std::size_t line) {
+  const auto byte = [&](std::size_t at) { return static_cast<unsigned char>(text[at]); };
+  if (text.size() == line) return;
+  std::size_t at = text.size() - 1;
+  while (at > line && text.size() - at < 4 && (byte(at) & 0xc0U) == 0x80) --at;
+  const std::size_t size = byte(at) >= 0xf0 ? 4 : byte(at) >= 0xe0 ? 3 : byte(at) >= 0xc0 ? 2 : 1;
+  text.resize(text.size() - at == size ? at : text.size() - 1);
+}
+
+// What a terminal shows of it in the end: `man` strikes letters over to have them bold.
+std::string without_backspaces(std::string_view text) {
+  std::string left;
+  std::size_t line = 0;
+  while (!text.empty()) {
+    const std::size_t used = std::max<std::size_t>(escape_size(text), 1);
+    if (text.front() == '\b') {
+      take_back(left, line);
+    } else if (used == 1 && text.front() != '\a') {
+      left += text.front();
+      if (text.front() == '\n' || text.front() == '\r') line = left.size();
+    }
+    text.remove_prefix(used);
+  }
+  return left;
+}
 
 // Base64 of `text` when `before` other bytes stand in front of it: the digits that depend on `text` alone.
 void base64_digits(std::string_view text, std::size_t before, std::string& digits) {
@@ -94,22 +128,33 @@ void Redactor::add_text(std::string_view text) {
   tries_[plain].add(all.text);
   tries_[decoded].add(bare.text);
   tries_[decoded].add(form.text);
-}
-
-void Redactor::add(std::string_view secret) {
-  add_text(secret);
-  for (std::string_view rest = secret; rest.find('\n') != std::string_view::npos;) {
-    rest.remove_prefix(rest.find('\n') + 1);
-    add_text(rest.substr(0, rest.find('\n')));
-  }
-  add_text(secret.substr(0, secret.find('\n')));
-  for (const std::string_view text : {secret, trimmed(secret)}) {  // a shell takes a last newline off
+  for (const std::string_view each : {text, trimmed(text)}) {  // a shell takes a last newline off
     for (const std::size_t before : {0U, 1U, 2U}) {
-      Wiped digits(text.size() * 4 / 3 + 4);
-      base64_digits(text, before, digits.text);
+      Wiped digits(each.size() * 4 / 3 + 4);
+      base64_digits(each, before, digits.text);
       tries_[base64].add(digits.text);
     }
   }
+}
+
+void Redactor::add_with_lines(std::string_view text) {
+  add_text(text);
+  if (text.find('\n') == std::string_view::npos) return;
+  for (std::size_t from = 0; from < text.size();) {
+    const auto end = std::min(text.find('\n', from), text.size());
+    add_text(text.substr(from, end - from));
+    from = end + 1;
+  }
+}
+
+void Redactor::add(std::string_view secret) {
+  add_with_lines(secret);
+  if (secret.find("\\n") != std::string_view::npos) {
+    Wiped expanded(secret.size());
+    expand_escapes(secret, expanded.text);
+    add_with_lines(expanded.text);
+  }
+  for (PatternTrie& trie : tries_) trie.link();
   empty_ = false;
   for (unsigned i = 0; i < dull_.size(); ++i) {
     const auto byte = static_cast<unsigned char>(i);
@@ -121,6 +166,14 @@ void Redactor::add(std::string_view secret) {
 
 std::string Redactor::redact(std::string_view text, End end) const {
   if (empty_) return std::string(text);
+  std::string result = masked(text, end);
+  if (result.find('\b') == std::string::npos) return result;
+  const std::string left = without_backspaces(result);
+  std::string again = masked(left, end);
+  return again == left ? result : again;
+}
+
+std::string Redactor::masked(std::string_view text, End end) const {
   RedactorStream stream(*this);
   std::string result = stream.add(text);
   result += stream.end(end);
@@ -150,59 +203,72 @@ std::string RedactorStream::add(std::string_view bytes) {
 }
 
 bool RedactorStream::idle() const {
-  return escape_.empty() && percent_.empty() &&
+  return escape_.empty() && std::all_of(percent_.begin(), percent_.end(), [](const auto& waiting) { return waiting.empty(); }) &&
          std::all_of(views_.begin(), views_.end(), [](const View& view) { return view.state == 0; });
 }
 
-// Colour codes stand between the bytes of a secret as blanks do: `grep --color` puts them there.
 void RedactorStream::take(unsigned char byte, std::uint64_t at) {
-  if (!is_blank(byte)) see(plain, byte, at, at + 1);
+  if (!is_blank(byte)) see(plain_view, byte, at, at + 1);
+  feed(as_it_stands, byte, at);
+  skip_escapes(byte, at);
+}
+
+// Colours, links and movements stand between the bytes of a secret as blanks do: `grep --color` puts them there.
+void RedactorStream::skip_escapes(unsigned char byte, std::uint64_t at) {
   if (!escape_.empty()) {
-    const bool second = escape_.size() == 1;
-    const bool inner = !second && ((byte >= '0' && byte <= '9') || byte == ';') && escape_.size() < longest_code;
-    if ((second && byte == '[') || inner) return escape_.push_back({byte, at});
-    if (!second && (byte == 'm' || byte == 'K')) return escape_.clear();
+    const auto step = escape_.size() < longest_escape ? sequence_.next(byte) : EscapeSequence::Step::broken;
+    if (step == EscapeSequence::Step::last) return escape_.clear();
+    if (step == EscapeSequence::Step::inside) return escape_.push_back({byte, at});
     undo_escape();
+    return skip_escapes(byte, at);
   }
-  if (byte == '\x1b') return escape_.push_back({byte, at});
-  feed(byte, at);
+  if (byte != '\x1b') return feed(as_shown, byte, at);
+  sequence_ = {};
+  escape_.push_back({byte, at});
 }
 
+// It was none. The ESC that broke it may begin another one.
 void RedactorStream::undo_escape() {
-  const auto waiting = std::exchange(escape_, {});
-  for (const Waiting& each : waiting) feed(each.byte, each.at);
+  auto waiting = std::exchange(escape_, {});
+  if (waiting.size() > 1 && waiting.back().byte == '\x1b') {
+    escape_ = {waiting.back()};
+    sequence_ = {};
+    waiting.pop_back();
+  }
+  for (const Waiting& each : waiting) feed(as_shown, each.byte, each.at);
 }
 
-void RedactorStream::feed(unsigned char byte, std::uint64_t at) {
+void RedactorStream::feed(std::size_t reading, unsigned char byte, std::uint64_t at) {
   if (is_blank(byte)) return;
-  see(base64, byte == '-' ? '+' : byte == '_' ? '/' : byte, at, at + 1);
-  decode(byte, at);
+  see(2 * reading + base64, byte == '-' ? '+' : byte == '_' ? '/' : byte, at, at + 1);
+  decode(reading, byte, at);
 }
 
-void RedactorStream::decode(unsigned char byte, std::uint64_t at) {
-  if (!percent_.empty()) {
+void RedactorStream::decode(std::size_t reading, unsigned char byte, std::uint64_t at) {
+  auto& percent = percent_[reading];
+  if (!percent.empty()) {
     if (hex_value(byte) >= 0) {
-      percent_.push_back({byte, at});
-      if (percent_.size() < 3) return;
-      const auto value = static_cast<unsigned char>(hex_value(percent_[1].byte) * 16 + hex_value(byte));
-      const std::uint64_t from = percent_[0].at;
-      percent_.clear();
-      if (!is_blank(value)) see(decoded, value, from, at + 1);
+      percent.push_back({byte, at});
+      if (percent.size() < 3) return;
+      const auto value = static_cast<unsigned char>(hex_value(percent[1].byte) * 16 + hex_value(byte));
+      const std::uint64_t from = percent[0].at;
+      percent.clear();
+      if (!is_blank(value)) see(2 * reading + decoded, value, from, at + 1);
       return;
     }
-    undo_percent();
+    undo_percent(reading);
   }
-  if (byte == '%') return percent_.push_back({byte, at});
-  see(decoded, byte, at, at + 1);
+  if (byte == '%') return percent.push_back({byte, at});
+  see(2 * reading + decoded, byte, at, at + 1);
 }
 
-void RedactorStream::undo_percent() {
-  const auto waiting = std::exchange(percent_, {});
-  for (const Waiting& each : waiting) see(decoded, each.byte, each.at, each.at + 1);
+void RedactorStream::undo_percent(std::size_t reading) {
+  const auto waiting = std::exchange(percent_[reading], {});
+  for (const Waiting& each : waiting) see(2 * reading + decoded, each.byte, each.at, each.at + 1);
 }
 
 void RedactorStream::see(std::size_t index, unsigned char byte, std::uint64_t from, std::uint64_t to) {
-  const PatternTrie& trie = redactor_.tries_[index];
+  const PatternTrie& trie = redactor_.tries_[index == plain_view ? plain : index % 2];
   View& view = views_[index];
   view.state = trie.step(view.state, byte);
   view.starts.push_back(from);
@@ -224,7 +290,9 @@ std::uint64_t RedactorStream::safe_end() const {
     if (!view.starts.empty()) safe = std::min(safe, view.starts.front());
   }
   if (!escape_.empty()) safe = std::min(safe, escape_.front().at);
-  if (!percent_.empty()) safe = std::min(safe, percent_.front().at);
+  for (const auto& waiting : percent_) {
+    if (!waiting.empty()) safe = std::min(safe, waiting.front().at);
+  }
   return std::max(safe, base_);
 }
 
@@ -273,8 +341,8 @@ std::string RedactorStream::pause() {
 }
 
 std::string RedactorStream::end(Redactor::End how) {
-  undo_escape();
-  undo_percent();
+  while (!escape_.empty()) undo_escape();
+  for (const std::size_t reading : {as_it_stands, as_shown}) undo_percent(reading);
   std::string shown = how == Redactor::End::cut ? pause() : release(base_ + held_.size());
   for (View& view : views_) view = {};
   return shown;

@@ -1,5 +1,5 @@
 // Redactor: takes secrets out of text, in every form in which commands are likely to print them: as they are, broken by line
-// breaks, blanks and colour codes, URL-encoded, and inside of base64 (of either alphabet) whatever stands before them.
+// breaks, blanks and escape sequences (colours, links), URL-encoded, and inside of base64 (of either alphabet) whatever stands before them.
 #pragma once
 
 #include <array>
@@ -9,6 +9,7 @@
 #include <string_view>
 #include <vector>
 
+#include "core/escape.h"
 #include "core/pattern_trie.h"
 
 namespace kirikae {
@@ -21,22 +22,25 @@ class Redactor {
   // Shorter ones would be found where they are not meant.
   static bool can_mask(std::string_view secret);
 
-  // Also each line of it that is long enough by itself. Precondition: can_mask(secret); no stream has begun.
+  // Also each line of it that is long enough by itself; where it has `\n` spelled out, as JSON has it, also what that stands for. Precondition: can_mask(secret); no stream has begun.
   void add(std::string_view secret);
   [[nodiscard]] bool empty() const { return empty_; }
 
   // Whether a text is all there was. Where it was cut, an end that is the beginning of a secret (`least` bytes or more) is masked as well.
   enum class End { whole, cut };
-  // The text without secrets.
+  // The text without secrets. One that backspaces would put together is masked as well, and the backspaces are gone then; a stream, which
+  // may have shown its beginning, doesn't see it: its lines have to come here, too.
   [[nodiscard]] std::string redact(std::string_view text, End end = End::whole) const;
 
  private:
   friend class RedactorStream;
-  static constexpr std::size_t views = 3;
+  static constexpr std::size_t forms = 3;
+  void add_with_lines(std::string_view text);
   void add_text(std::string_view text);
+  [[nodiscard]] std::string masked(std::string_view text, End end) const;
   [[nodiscard]] bool is_dull(unsigned char byte) const { return dull_[byte]; }
 
-  std::array<PatternTrie, views> tries_;  // of what is plain, URL-decoded, base64
+  std::array<PatternTrie, forms> tries_;  // of what is URL-decoded, base64, plain
   std::array<bool, 256> dull_{};          // no secret begins so, in any form
   bool empty_ = true;
 };
@@ -67,11 +71,14 @@ class RedactorStream {
     std::deque<std::uint64_t> starts;  // where each byte of the beginning that was found stands in the text
   };
 
+  static constexpr std::size_t readings = 2, plain_view = 2 * readings;
+
   void take(unsigned char byte, std::uint64_t at);
-  void feed(unsigned char byte, std::uint64_t at);
-  void decode(unsigned char byte, std::uint64_t at);
+  void skip_escapes(unsigned char byte, std::uint64_t at);
   void undo_escape();
-  void undo_percent();
+  void feed(std::size_t reading, unsigned char byte, std::uint64_t at);
+  void decode(std::size_t reading, unsigned char byte, std::uint64_t at);
+  void undo_percent(std::size_t reading);
   void see(std::size_t view, unsigned char byte, std::uint64_t from, std::uint64_t to);
   [[nodiscard]] bool idle() const;
   [[nodiscard]] std::uint64_t safe_end() const;
@@ -81,13 +88,14 @@ class RedactorStream {
   std::string held_;
   std::uint64_t base_ = 0;  // where held_ begins in the text
   std::vector<Range> masks_;
-  std::array<View, Redactor::views> views_;
+  std::array<View, plain_view + 1> views_;
   struct Waiting {
     unsigned char byte;
     std::uint64_t at;
   };
-  std::vector<Waiting> escape_;   // the beginning of a colour code
-  std::vector<Waiting> percent_;  // the beginning of a %XX
+  std::vector<Waiting> escape_;  // the beginning of an escape sequence
+  EscapeSequence sequence_;
+  std::array<std::vector<Waiting>, readings> percent_;  // the beginning of a %XX
 };
 
 }  // namespace kirikae

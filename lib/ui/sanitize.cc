@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "core/escape.h"
+
 namespace kirikae::ui {
 namespace {
 
@@ -43,35 +45,6 @@ bool steers(char32_t point) {
                                  Range{0x206a, 0x206f},  Range{0xfeff, 0xfeff}, Range{0xfff9, 0xfffb},
                                  Range{0xe0000, 0xe007f}};
   return std::ranges::any_of(ranges, [&](Range range) { return point >= range.from && point <= range.to; });
-}
-
-// After the introducer: bytes up to and with `BEL` or `ESC \`; npos where that isn't there.
-std::size_t string_sequence_end(std::string_view bytes, std::size_t from) {
-  for (std::size_t i = from; i < bytes.size(); ++i) {
-    if (bytes[i] == '\a') return i + 1;
-    if (bytes[i] == '\x1b') return i + 1 < bytes.size() && bytes[i + 1] == '\\' ? i + 2 : std::string_view::npos;
-  }
-  return std::string_view::npos;
-}
-
-// The size of the complete escape sequence (ECMA-48) that `bytes` begin with; 0 where it isn't complete.
-std::size_t escape_size(std::string_view bytes) {
-  if (bytes.size() < 2) return 0;
-  const auto is_in = [&](std::size_t i, char from, char to) {
-    return i < bytes.size() && bytes[i] >= from && bytes[i] <= to;
-  };
-  std::size_t i = 1;
-  if (bytes[1] == '[') {
-    for (i = 2; is_in(i, '\x30', '\x3f');) ++i;
-    while (is_in(i, '\x20', '\x2f')) ++i;
-    return is_in(i, '\x40', '\x7e') ? i + 1 : 0;
-  }
-  if (std::string_view("]PX^_").find(bytes[1]) != std::string_view::npos) {
-    const std::size_t end = string_sequence_end(bytes, 2);
-    return end == std::string_view::npos ? 0 : end;
-  }
-  while (is_in(i, '\x20', '\x2f')) ++i;
-  return is_in(i, '\x30', '\x7e') ? i + 1 : 0;
 }
 
 std::string visible(char32_t point) {

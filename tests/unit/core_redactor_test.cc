@@ -6,6 +6,7 @@
 
 #include "core/subprocess.h"
 #include "support/catch.h"
+#include "ui/sanitize.h"
 
 namespace kirikae {
 namespace {
@@ -104,6 +105,32 @@ TEST_CASE("a secret is masked across line breaks, blanks and colours", "[core]")
   CHECK(spaced.redact("only lines of it here") == "only *** here");
 }
 
+TEST_CASE("what a terminal drops or takes back puts no secret together", "[core]") {
+  const std::string secret = "correct-horse-battery";
+  const Redactor redactor = knowing({secret});
+  const auto split = [&](const std::string& by) { return "x " + secret.substr(0, 7) + by + secret.substr(7) + " y"; };
+  std::string bold;
+  for (const char c : secret) bold += fmt::format("{}\b{}", c, c);
+  const std::string text =
+      GENERATE_COPY(split("\x1b(B\x1b[m"), split("\x1b[?25l"), split("\x1b[1 q"), split("\x1b[3A\x1b[2J"), split("\x1b]8;;https://host/\x1b\\"),
+                    split("\x1b]0;title\a"), split("\x1bM"), split("\a"), split("X\b"), split("\xc3\xa9\b"),
+                    split("\x80\b"), split("XYZ\b\b\b"), "\b" + split("\x1b[1mX\b\x1b[m"), bold, "before\n" + bold + "\nafter");
+  CAPTURE(text);
+  const std::string shown = redactor.redact(text);
+  CHECK_THAT(ui::sanitize_text(shown), !Catch::Matchers::ContainsSubstring("battery"));
+  CHECK_THAT(ui::sanitize_text(shown), Catch::Matchers::ContainsSubstring("***"));
+}
+
+TEST_CASE("escape sequences and backspaces without a secret stay as they are", "[core]") {
+  const Redactor redactor = knowing({"correct-horse-battery"});
+  for (const std::string text : {"\x1b]0;correct-", "\x1b]8;;http://x/\x1b\\link\x1b]8;;\x1b\\", "10%\b\b\b20%", "\x1b", "\x1b]a\nb\x1b[", "c\bcorrect\b\b"}) {
+    CHECK(redactor.redact(text) == text);
+  }
+  CHECK(redactor.redact("\x1b]8;;http://x:correct%2dhorse-battery@host/\x1b\\link") == "\x1b]8;;http://x:***@host/\x1b\\link");
+  CHECK(redactor.redact("\x1b]0;correct-horse-battery\nx") == "\x1b]0;***\nx");
+  CHECK(redactor.redact("corr\x1b(B\x1b[mect-\r\n horse\x1b[?25l-battery") == "***");  // both at once
+}
+
 TEST_CASE("a secret is masked in URLs", "[core]") {
   const Redactor redactor = knowing({"p@ss w+rd/%41é"});
   for (const char* encoded : {"p%40ss%20w%2Brd%2F%2541%C3%A9", "p%40ss%20w%2brd%2f%2541%c3%a9", "p@ss+w%2Brd/%2541é",
@@ -145,6 +172,22 @@ TEST_CASE("long secrets of several lines are masked whole, line by line, and in 
   CHECK(redactor.redact(key + "after") == "***\nafter");
   CHECK(redactor.redact("only line 7 of the key 0123456789abcdef, no more") == "only ***, no more");
   CHECK(redactor.redact(made_by("base64", key)).size() < 12);
+}
+
+TEST_CASE("one line of a secret is masked in base64, too", "[core]") {
+  const std::string line = GENERATE("user: deployer", "password: s3cr3t-w0rd");
+  const Redactor redactor = knowing({"user: deployer\r\npassword: s3cr3t-w0rd\n"});
+  for (const std::string& text : {line, line + "\n", "xy" + line}) CHECK_FALSE(holds(redactor.redact(made_by("base64", text)), line));
+}
+
+TEST_CASE("a secret with line breaks spelled out is masked as echo and readers of JSON print it", "[core]") {
+  const std::string json = R"({"id": "shop", "key": "-----BEGIN KEY-----\nMIIEvQIBADAN\nBgkqhkiG9w0B\n"})";
+  const Redactor redactor = knowing({json});
+  CHECK(redactor.redact(json) == "***");
+  CHECK(redactor.redact(made_by("printf %b \"$(cat)\"", json)) == "***");
+  CHECK(redactor.redact("-----BEGIN KEY----- is no secret, BgkqhkiG9w0B is") == "-----BEGIN KEY----- is no secret, *** is");
+  CHECK(redactor.redact(made_by("base64", "MIIEvQIBADAN")).size() < 8);
+  CHECK(knowing({R"(one\\neither two\tor)"}).redact("one\\neither two\tor") == "***");
 }
 
 TEST_CASE("a stream keeps back no more than what may become a secret", "[core]") {
