@@ -64,6 +64,15 @@ std::string identifier_rule(std::string_view value) {
   return fmt::format("{} is no name of a variable: letters, digits and _, not a digit first", in_quotes(value));
 }
 
+// Variables that dash, bash, busybox' ash, ksh or zsh set themselves: an assignment ends the command there, or is lost.
+bool is_of_shells(std::string_view name) {
+  constexpr std::string_view names[] = {"_",       "BASH",   "BASHOPTS", "BASHPID",   "DIRSTACK", "EGID",   "EPOCHREALTIME", "EPOCHSECONDS",
+                                        "EUID",    "FUNCNAME", "GID",    "GROUPS",    "HISTCMD",  "KSH_VERSION", "LINENO",   "OLDPWD",
+                                        "OPTIND",  "PPID",   "PS4",      "PWD",       "RANDOM",   "SECONDS", "SHELLOPTS",    "SHLVL",
+                                        "SRANDOM", "TMOUT",  "UID"};
+  return name.starts_with("BASH_") || std::find(std::begin(names), std::end(names), name) != std::end(names);
+}
+
 // Names that would change how commands run, or that are ours.
 std::string variable_rule(std::string_view value) {
   if (auto wrong = identifier_rule(value); !wrong.empty()) return wrong;
@@ -73,6 +82,10 @@ std::string variable_rule(std::string_view value) {
   }
   if (value == "HOME" || value == "IFS" || value == "ENV" || value == "BASH_ENV" || value.starts_with("LD_")) {
     return fmt::format("{} is refused: it would change how commands themselves run", in_quotes(value));
+  }
+  if (is_of_shells(value)) return fmt::format("{} is a variable of shells themselves", in_quotes(value));
+  if (value.starts_with("kk_") || value.starts_with("KIRIKAE_") || value.starts_with("kirikae_")) {
+    return fmt::format("{} is a name of the tool's own", in_quotes(value));
   }
   return {};
 }

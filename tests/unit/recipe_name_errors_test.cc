@@ -82,6 +82,27 @@ deploy.yml:4:48: 'weight' is a var of single hosts
 )");
 }
 
+TEST_CASE("a name that a shell or the tool keeps for itself is no var, no secret and no host's var", "[recipe]") {
+  const auto with = [](const std::string& where, const std::string& name) {
+    return errors_of("application: a\ndeploy_to: /a\nsource: {directory: d}\n" + where + ": {" + name +
+                     ": " + (where == "secrets" ? "{env: X}" : where == "prompts" ? "{question: Q}" : "x") + "}\nstages: {production: {hosts: h}}\n");
+  };
+  for (const std::string where : {"vars", "env", "secrets", "prompts"}) {
+    for (const std::string name : {"UID", "EUID", "GID", "EGID", "PPID", "SHELLOPTS", "BASHOPTS", "BASHPID", "BASH", "BASH_VERSION", "BASH_VERSINFO", "OPTIND",
+                                   "LINENO", "RANDOM", "SRANDOM", "SECONDS", "GROUPS", "FUNCNAME", "DIRSTACK", "PWD", "OLDPWD", "SHLVL", "TMOUT", "PS4",
+                                   "HISTCMD", "EPOCHSECONDS", "EPOCHREALTIME", "KSH_VERSION", "_"}) {
+      CHECK_THAT(with(where, name), Catch::Matchers::ContainsSubstring("'" + name + "' is a variable of shells themselves"));
+    }
+    for (const std::string name : {"kk_alone", "kk_run", "KIRIKAE_RUN", "kirikae_run"}) {
+      CHECK_THAT(with(where, name), Catch::Matchers::ContainsSubstring("'" + name + "' is a name of the tool's own"));
+    }
+    for (const std::string name : {"UIDS", "BASHFUL", "PS1", "kk", "_x", "GROUP"}) CHECK(with(where, name) == "loads");
+  }
+  CHECK(errors_of("application: a\ndeploy_to: /a\nsource: {directory: d}\nstages: {production: {hosts: {address: h, vars: {UID: 0}}}}\n") ==
+        "deploy.yml:4:50: 'UID' is a variable of shells themselves\n  stages: {production: {hosts: {address: h, vars: {UID: 0}}}}\n"
+        "                                                   ^~~\n");
+}
+
 TEST_CASE("a variable of the environment that is not set needs a default", "[recipe]") {
   CHECK(errors_of(R"(application: shop
 deploy_to: /srv/shop
