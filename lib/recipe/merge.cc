@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "core/suggestion.h"
 #include "recipe/rules.h"
@@ -59,6 +60,14 @@ Node value_for(const Key& key, const std::string& text, Place place) {
   return list;
 }
 
+// Whether a value other than a command's text has ${name} in it.
+bool uses(const Node& node, const std::string& name) {
+  if (node.text.find("${" + name + '}') != std::string::npos) return true;
+  const auto inside = [&](const auto& entry) { return entry.key != "run" && entry.key != "command" && uses(entry.value, name); };
+  return std::any_of(node.items.begin(), node.items.end(), [&](const Node& item) { return uses(item, name); }) ||
+         std::any_of(node.entries.begin(), node.entries.end(), inside);
+}
+
 class Setter {
  public:
   Setter(Node& stage, int index, const Names& mentioned, Problems& problems) : stage_(stage), mentioned_(mentioned), problems_(problems) {
@@ -77,7 +86,11 @@ class Setter {
                                           : "name the key alone: it is set for the stage that runs");
     }
     if (path.size() == 1 && find_key(stage_keys(), path.front()) == nullptr) {
-      if (!mentioned_.contains(path.front()) && var_name_rule(path.front()).empty()) return unknown(path.front());
+      const bool is_var = is_in("vars", path.front()) || is_in("prompts", path.front()) || uses(stage_, path.front());
+      if (whole && !is_var && is_in("env", path.front())) {
+        return note(fmt::format("'{}' is under 'env', which wins over a var", path.front()), fmt::format("did you mean 'env.{}'?", path.front()));
+      }
+      if (whole && !mentioned_.contains(path.front()) && var_name_rule(path.front()).empty()) return unknown(path.front());
       path.insert(path.begin(), "vars");
     }
     if (path.front() == "vars" && path.size() == 2) remove_from_hosts(path.back());
@@ -89,13 +102,16 @@ class Setter {
     problems_.push_back({place_, std::move(message), std::move(hint)});
   }
 
+  [[nodiscard]] bool is_in(std::string_view map, const std::string& name) const {
+    const Node* found = std::as_const(stage_).find(map);
+    return found != nullptr && found->find(name) != nullptr;
+  }
+
   // Neither key nor var: what was meant, and how to have such a var all the same.
   void unknown(const std::string& name) {
     std::string meant;
     for (const Key& key : stage_keys()) {
-      const Node* env = key.name == "env" ? stage_.find("env") : nullptr;
-      const bool inside = key.type == Type::section && find_key(keys_of(key), name) != nullptr;
-      if (inside || (env != nullptr && env->find(name) != nullptr)) meant = fmt::format("{}.{}", key.name, name);
+      if (key.type == Type::section && find_key(keys_of(key), name) != nullptr) meant = fmt::format("{}.{}", key.name, name);
     }
     std::vector<std::string> known = names_of(stage_keys());
     known.insert(known.end(), mentioned_.begin(), mentioned_.end());

@@ -10,6 +10,16 @@ namespace {
 
 using Kind = Node::Kind;
 
+std::string without_user(const std::string& address) { return address.substr(address.rfind('@') + 1); }
+
+std::string without_port(const std::string& address) {
+  const auto colon = address.rfind(':');
+  const auto name = address.rfind('@') + 1;
+  if (colon == std::string::npos || colon <= name) return address;
+  const bool bracketed = address[name] == '[' && address[colon - 1] == ']';
+  return bracketed || address.find(':', name) == colon ? address.substr(0, colon) : address;  // a bare IPv6 address has no port
+}
+
 class Parser {
  public:
   explicit Parser(const ParseScene& scene) : scene_(scene) {}
@@ -49,7 +59,10 @@ class Parser {
     recipe.ssh = ssh(given == nullptr ? none : *given);
     if (const Node* given_hosts = tree.find("hosts")) {
       for (const Node& item : given_hosts->items) {
-        if (auto entry = host(item)) recipe.hosts.push_back(*std::move(entry));
+        auto entry = host(item);
+        if (!entry) continue;
+        give_way(*entry, tree);
+        recipe.hosts.push_back(*std::move(entry));
       }
     }
     return recipe;
@@ -239,6 +252,24 @@ class Parser {
     entry.vars = named(map, "vars");
     entry.span = span_of(scene_.document, address->place);
     return entry;
+  }
+
+  // What --set says is for all hosts, whatever they say of themselves.
+  static void give_way(HostEntry& entry, const Node& tree) {
+    const auto is_set = [](const Node* map, std::string_view name) {
+      const Node* node = map == nullptr ? nullptr : map->find(name);
+      return node != nullptr && node->place.set >= 0;
+    };
+    if (is_set(&tree, "user")) {
+      entry.user.clear();
+      entry.address = without_user(entry.address);
+    }
+    const Node* ssh = tree.find("ssh");
+    if (is_set(ssh, "port")) {
+      entry.port.reset();
+      entry.address = without_port(entry.address);
+    }
+    if (is_set(ssh, "transport")) entry.transport.clear();
   }
 
   const ParseScene& scene_;

@@ -1,3 +1,5 @@
+#include <fmt/format.h>
+
 #include "unit/recipe_text.h"
 
 namespace kirikae::recipe {
@@ -108,9 +110,38 @@ TEST_CASE("a --set of a name that the recipe doesn't have is a typo, and told wi
       "stages:\n  staging: {hosts: {address: a, vars: {theirs: 1}}}\n  production: {hosts: b}\n";
   CHECK(load(used, {"first=1", "second=2", "asked=4", "theirs=5"}).vars.size() == 4);
   CHECK(errors_of(used, {"LANG=de", "fourth=1"}) ==
-        "--set LANG: 'LANG' is neither a key nor a var that the recipe names\n"
-        "  did you mean 'env.LANG'? for a new var: --set vars.LANG=…\n"
+        "--set LANG: 'LANG' is under 'env', which wins over a var\n  did you mean 'env.LANG'?\n"
         "--set fourth: 'fourth' is neither a key nor a var that the recipe names\n  for a new var: --set vars.fourth=…\n");
+}
+
+TEST_CASE("a --set of a bare name that only 'env' has is told how it is set", "[recipe]") {
+  const std::string used =
+      "application: a\ndeploy_to: /a\nsource: {directory: d}\nenv: {NODE_ENV: production, PORT: '${PORT}'}\nvars: {PORT: 80}\n"
+      "tasks: {build: 'npm run \"${NODE_ENV}\"'}\nstages: {production: {hosts: b}}\n";
+  CHECK(errors_of(used, {"NODE_ENV=staging"}) ==
+        "--set NODE_ENV: 'NODE_ENV' is under 'env', which wins over a var\n  did you mean 'env.NODE_ENV'?\n");
+  CHECK(load(used, {"env.NODE_ENV=staging", "PORT=81"}).env == std::map<std::string, std::string>{{"NODE_ENV", "staging"}, {"PORT", "81"}});
+  CHECK(load(used, {"vars.NODE_ENV=staging"}).vars.at("NODE_ENV") == "staging");
+  CHECK(load("application: a\ndeploy_to: /a\nsource: {directory: d}\nenv: {TAG: 'v${TAG}'}\nstages: {production: {hosts: b}}\n", {"TAG=2"}).env.at("TAG") == "v2");
+}
+
+TEST_CASE("a --set of user, port or transport beats what a host says of itself", "[recipe]") {
+  constexpr std::string_view hosts =
+      "application: a\ndeploy_to: /a\nsource: {directory: d}\nstages:\n  production:\n    hosts:\n"
+      "      - {address: a, user: root, port: 23, transport: openssh}\n"
+      "      - \"deploy@b[1-2]:24\"\n      - me@corp@[::1]:25\n      - root@::2\n";
+  const auto of = [&](const std::vector<std::string>& sets) {
+    std::vector<std::string> all;
+    for (const HostEntry& host : load(hosts, sets).hosts) {
+      all.push_back(fmt::format("{} {} {} {}", host.address, host.user, host.port.value_or(0), host.transport));
+    }
+    return all;
+  };
+  using Hosts = std::vector<std::string>;
+  CHECK(of({"keep_releases=3"}) == Hosts{"a root 23 openssh", "deploy@b[1-2]:24  0 ", "me@corp@[::1]:25  0 ", "root@::2  0 "});
+  CHECK(of({"user=ops"}) == Hosts{"a  23 openssh", "b[1-2]:24  0 ", "[::1]:25  0 ", "::2  0 "});
+  CHECK(of({"ssh.port=26"}) == Hosts{"a root 0 openssh", "deploy@b[1-2]  0 ", "me@corp@[::1]  0 ", "root@::2  0 "});
+  CHECK(of({"ssh.transport=auto"}) == Hosts{"a root 23 ", "deploy@b[1-2]:24  0 ", "me@corp@[::1]:25  0 ", "root@::2  0 "});
 }
 
 TEST_CASE("a --set for one stage does not break another", "[recipe]") {
