@@ -33,7 +33,10 @@ std::map<std::string, std::string> environment_of(const TaskScene& scene, const 
   if (host != nullptr) {
     for (const auto& [name, value] : host->host.vars) environment[name] = value;
   }
-  for (const auto& [name, value] : scene.recipe.env) environment[name] = value;
+  // `env` is for the hosts: on this machine the operator's own PATH and HOME stay.
+  if (host != nullptr) {
+    for (const auto& [name, value] : scene.recipe.env) environment[name] = value;
+  }
   environment["APPLICATION"] = scene.recipe.application;
   environment["STAGE"] = scene.recipe.stage;
   environment["DEPLOY_ACTION"] = scene.action;
@@ -70,10 +73,7 @@ std::string folder_of(const TaskScene& scene, const recipe::Task& task, const Pl
 
 LocalTask local_task(const TaskScene& scene, const recipe::Task& task) {
   const std::string folder = task.dir.empty() ? scene.recipe.folder : scene.recipe.folder + '/' + task.dir;
-  // The operator's own PATH and HOME stay: `env` is for the hosts.
-  auto environment = environment_of(scene, nullptr);
-  for (const auto& [name, value] : scene.recipe.env) environment.erase(name);
-  return {task.name, task.run, folder, std::move(environment), task.timeout};
+  return {task.name, task.run, folder, environment_of(scene, nullptr), task.timeout};
 }
 
 Error nowhere_to_run(const recipe::Task& task, const std::string& hook) {

@@ -206,3 +206,16 @@ TEST_CASE("a host that does not say how much room it has is not refused for it")
   app.facts.free_inodes = release::Facts().free_inodes;
   CHECK(plan::preflight_deploy(input_for(recipe, {app})).empty());
 }
+
+TEST_CASE("a command of this machine has the recipe's vars, also where 'env' gives the hosts another value") {
+  auto recipe = shop_recipe();
+  recipe.vars = {{"app_env", "staging"}, {"port", "8080"}};
+  recipe.env = {{"app_env", "production"}, {"PATH", "/bin"}};
+  const auto plan = plan::build_deploy(input_for(recipe, {a_host("app01", {"app", "db"}, "20261122000000", {good("20261122000000")})}));
+  REQUIRE(plan);
+  const auto local = std::find_if(plan->rounds.begin(), plan->rounds.end(), [](const auto& round) { return round.local.has_value(); });
+  REQUIRE(local != plan->rounds.end());
+  CHECK(local->local->environment.at("app_env") == "staging");
+  CHECK(local->local->environment.at("port") == "8080");
+  CHECK_FALSE(local->local->environment.contains("PATH"));
+}
