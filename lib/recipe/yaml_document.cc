@@ -65,9 +65,10 @@ class Builder : public YAML::EventHandler {
                 const std::string& value) override {
     Node node;
     node.kind = Node::Kind::scalar;
-    node.text = value;
+    const bool is_text = value.empty() && tag.size() > 1 && tag.starts_with('!');  // a tag alone was meant as such
+    node.text = is_text ? tag : value;
     node.place = place_of(mark, value);
-    refuse_tag(node.place, tag, "str");
+    refuse_tag(node.place, tag, "str", is_text ? "put text that begins with '!' in quotes" : "remove it");
     if (value.find('\0') != std::string::npos) note(node.place, "a NUL byte can't be in a value", "");
     if (!quotes_end(node.place)) stop(node.place, "text in quotes never ends", "close the quotes");
     add(std::move(node), anchor);
@@ -163,9 +164,9 @@ class Builder : public YAML::EventHandler {
     return false;
   }
 
-  void refuse_tag(Place place, const std::string& tag, std::string_view own) {
+  void refuse_tag(Place place, const std::string& tag, std::string_view own, std::string hint = "remove it") {
     if (tag.empty() || tag == "?" || tag == "!" || tag == "tag:yaml.org,2002:" + std::string(own)) return;
-    note(place, fmt::format("tags such as {} mean nothing in a recipe", in_quotes(tag)), "remove it");
+    note(place, fmt::format("tags such as {} mean nothing in a recipe", in_quotes(tag)), std::move(hint));
   }
 
   void count(Place place, std::size_t nodes, std::size_t bytes) {
@@ -322,8 +323,12 @@ std::string hint_for(const Document& document, Place place, const std::string& m
   if (at < line.size() && std::string_view("*&%@`").find(line[at]) != std::string_view::npos) {
     return fmt::format("put text that begins with '{}' in quotes", line[at]);
   }
+  const bool in_flow = message.starts_with("end of map flow") || message.starts_with("end of sequence flow");
+  if (in_flow && at < line.size() && line[at] == ':') return "put text that contains ': ' in quotes";
   if (message.starts_with("end of map flow")) return "put text that contains { or } in quotes, or close the map";
   if (message == "illegal map value") return "put text that contains ': ' in quotes, or look at the indentation";
+  // A block ends where a line begins that fits no level; or behind brackets that were meant as text.
+  if (!in_flow && message.starts_with("end of ") && line.find('[') >= at) return "look at the indentation";
   if (line.find('[') != std::string::npos)
     return "put text that contains brackets, such as a range of hosts, in quotes";
   return {};

@@ -47,6 +47,16 @@ TEST_CASE("text that is no YAML is told with the line and what may help", "[reci
         "deploy.yml:1:5: not valid YAML: illegal map value\n  a: b: c\n      ^\n"
         "  put text that contains ': ' in quotes, or look at the indentation\n");
   CHECK(errors_of("hosts: [app[1-2].x]\n").find("put text that contains brackets") != std::string::npos);
+  CHECK_THAT(errors_of("hosts:\n  - [1-2].x\n"), Catch::Matchers::ContainsSubstring("put text that contains brackets"));
+  for (const std::string_view slip : {"stages:\n  production:\n    hosts: [a]\n   user: x\n", "stages:\n  production:\n    hosts: [a]\n   roles: [x]\n",
+                                      "hosts:\n  - a\n - b\n", "hosts:\n  - address: a\n   roles: [x]\n"}) {
+    CAPTURE(slip);
+    CHECK_THAT(errors_of(slip), Catch::Matchers::ContainsSubstring("\n  look at the indentation\n"));
+  }
+  CHECK(errors_of("tasks: {a: echo a: b}\n") ==
+        "deploy.yml:1:18: not valid YAML: end of map flow not found\n  tasks: {a: echo a: b}\n                   ^\n"
+        "  put text that contains ': ' in quotes\n");
+  CHECK_THAT(errors_of("a: {b: [c: d: e]}\n"), Catch::Matchers::ContainsSubstring("put text that contains ': ' in quotes"));
   CHECK(errors_of("a: {b: ${c}}\n").find("put text that contains { or } in quotes") != std::string::npos);
   CHECK(
       errors_of("a: 1\n---\nb: 2\n") ==
@@ -114,6 +124,9 @@ TEST_CASE("tags mean nothing in a recipe and are refused", "[recipe]") {
   CHECK(errors_of(whole("application: !secret a\n")) ==
         "deploy.yml:1:14: tags such as '!secret' mean nothing in a recipe\n  application: !secret a\n               "
         "^\n  remove it\n");
+  CHECK(errors_of("application: a\ndeploy_to: /a\nsource: {directory: d, exclude: [!keep.map]}\nstages: {production: {hosts: [h]}}\n") ==
+        "deploy.yml:3:34: tags such as '!keep.map' mean nothing in a recipe\n  source: {directory: d, exclude: [!keep.map]}\n"
+        "                                   ^\n  put text that begins with '!' in quotes\n");
   CHECK(load(whole("application: !!str 12\n")).application == "12");
 }
 
