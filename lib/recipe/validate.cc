@@ -71,7 +71,8 @@ class Validator {
       const Node* more = source->find(name);
       if (more == nullptr || kinds[0] == belongs_to) continue;
       note(more->place, fmt::format("'{}' does nothing with '{}'", name, kinds[0]),
-           kinds[0] == "git" && belongs_to == std::string_view("directory") ? "remove it; `export-ignore` in .gitattributes leaves files out" : "remove it");
+           fmt::format("remove it{}; a stage takes it away by `{}: null`",
+                       kinds[0] == "git" && belongs_to == std::string_view("directory") ? "; `export-ignore` in .gitattributes leaves files out" : "", name));
     }
     if (const Node* transfer = tree_.find("transfer"); recipe_.transfer == Transfer::rsync && kinds[0] != "directory") {
       note(transfer->place, fmt::format("rsync sends a directory, and 'source' is {}", kinds[0] == "git" ? "a git commit" : "an archive"),
@@ -121,7 +122,8 @@ class Validator {
       const Node* fallback = entry.value.find("default");
       const Node* text = child(fallback, "text");
       if (text != nullptr && fallback->find("command") != nullptr) {
-        note(text->place, fmt::format("the default of {} has both 'text' and 'command'", in_quotes(entry.key)), "keep one");
+        note(text->place, fmt::format("the default of {} has both 'text' and 'command'", in_quotes(entry.key)),
+             "keep one; a stage takes the other away by `text: null`");
       }
       const Node* secret = entry.value.find("secret");
       if (secret == nullptr || secret->text != "true") continue;

@@ -246,4 +246,13 @@ TEST_CASE("a file that is no map of keys is told as such", "[recipe]") {
 )");
 }
 
+TEST_CASE("where a stage changes the kind of its source, it takes away what belonged to the other", "[recipe]") {
+  const std::string recipe = "application: a\ndeploy_to: /x\nsource: {archive: a.tar, sha256: " + std::string(64, '0') +
+                             "}\nstages:\n  staging: {hosts: [a], source: {archive: null, directory: d";
+  const std::string rest = "}}\n  production: {hosts: [b]}\n";
+  CHECK_THAT(errors_of(recipe + rest), Catch::Matchers::ContainsSubstring("deploy.yml:3:34: 'sha256' does nothing with 'directory'\n") &&
+                                           Catch::Matchers::ContainsSubstring("\n  remove it; a stage takes it away by `sha256: null`\n"));
+  CHECK(errors_of(recipe + ", sha256: null" + rest) == "loads");
+}
+
 }  // namespace kirikae::recipe

@@ -76,6 +76,9 @@ TEST_CASE("what is wrong with a prompt is told", "[recipe]") {
         "  such as `question: Release version`\n");
   CHECK(errors_of(with("prompts: {version: {question: V, default: {text: a, command: b}}}\n")).find("has both 'text' and 'command'") !=
         std::string::npos);
+  CHECK_THAT(errors_of(with("prompts: {version: {question: V, default: a}}\n",
+                            "stages: {production: {hosts: [h], prompts: {version: {default: {command: b}}}}}\n")),
+             Catch::Matchers::ContainsSubstring("\n  keep one; a stage takes the other away by `text: null`\n"));
   CHECK(errors_of(with("prompts: {version: Version}\n")).find("'version' must be a map, not 'Version'") != std::string::npos);
   CHECK(errors_of(with("prompts: {version: {question: V, default: x}, T: {question: Q}}\nsecrets: {T: {env: X}}\n")).find("'T' is a prompt, and under 'secrets' too") !=
         std::string::npos);

@@ -268,7 +268,7 @@ stages: {production: {hosts: [a]}}
         R"(deploy.yml:3:32: 'sha256' does nothing with 'directory'
   source: {directory: a, sha256: 0000000000000000000000000000000000000000000000000000000000000000}
                                  ^~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~~
-  remove it
+  remove it; a stage takes it away by `sha256: null`
 )");
   CHECK(errors_of(R"(application: a
 deploy_to: /x
@@ -278,7 +278,7 @@ stages: {production: {hosts: [a]}}
         R"(deploy.yml:3:31: 'strip' does nothing with 'directory'
   source: {directory: a, strip: 1}
                                 ^
-  remove it
+  remove it; a stage takes it away by `strip: null`
 )");
   CHECK(errors_of(R"(application: a
 deploy_to: /x
@@ -288,7 +288,7 @@ stages: {production: {hosts: [a]}}
         R"(deploy.yml:3:31: 'exclude' does nothing with 'archive'
   source: {archive: a, exclude: [b]}
                                 ^
-  remove it
+  remove it; a stage takes it away by `exclude: null`
 )");
   CHECK(errors_of(R"(application: a
 deploy_to: /x
