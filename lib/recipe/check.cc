@@ -191,7 +191,9 @@ class Checker {
 
   void list(const Key& key, const Node& node) {
     const Key& item = key.keys.front();
-    if (node.kind != Kind::list) return value(item, item.name, node, node.place);
+    // What stands in a list replaces all: a null has nothing to remove there.
+    const bool outside = std::exchange(in_stage_, false);
+    if (node.kind != Kind::list) value(item, item.name, node, node.place);
     for (const Node& each : node.items) {
       if (each.kind == Kind::null) {
         wrong_type(item, item.name, each);
@@ -199,6 +201,7 @@ class Checker {
         value(item, item.name, each, each.place);
       }
     }
+    in_stage_ = outside;
   }
 
   CheckPhase phase_;

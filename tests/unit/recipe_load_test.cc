@@ -202,6 +202,15 @@ TEST_CASE("sections that hold nothing are as good as none", "[recipe]") {
   CHECK(nested.hosts[0].roles.empty());
 }
 
+TEST_CASE("a null among the vars of a host has nothing to remove, and is an error", "[recipe]") {
+  CHECK(errors_of("application: a\ndeploy_to: /a\nsource: {directory: d}\nvars: {weight: 1}\n"
+                  "stages: {production: {vars: {weight: null}, hosts: [{address: h, vars: {weight: }}]}}\n") ==
+        "deploy.yml:5:73: 'weight' has no value\n"
+        "  stages: {production: {vars: {weight: null}, hosts: [{address: h, vars: {weight: }}]}}\n"
+        "                                                                          ^~~~~~\n"
+        "  leave it out, or give it one, such as `vars: {weight: 10}`\n");
+}
+
 TEST_CASE("a stage overrides the recipe: maps merge, lists replace, null removes", "[recipe]") {
   const Recipe recipe = load(R"(
 application: shop
