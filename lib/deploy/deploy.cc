@@ -116,6 +116,7 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   run.tell(plan::remarks_before_deploy(input));
   auto plan = plan::build_deploy(input);
   if (!plan) return run.end_early({plan.error()}, opened.hosts);
+  if (auto problems = plan::too_long_tasks(*plan, request.secrets.get()); !problems.empty()) return run.end_early(problems, opened.hosts);
   PackedPayloads payloads(*source, request.recipe, input.source, with);
   if (auto packed = payloads.pack(*plan); !packed) return run.end_early({packed.error()}, opened.hosts);
   return run.carry_out(*plan, opened, group, &payloads);
@@ -131,6 +132,7 @@ event::Report rollback(const Request& request, const std::optional<std::string>&
   }
   auto plan = plan::build_rollback(input);
   if (!plan) return run.end_early({plan.error()}, opened.hosts);
+  if (auto problems = plan::too_long_tasks(*plan, request.secrets.get()); !problems.empty()) return run.end_early(problems, opened.hosts);
   if (nothing_to_do(*plan)) return run.end_well(opened.hosts, event::HostEnd::already);
   return run.carry_out(*plan, opened, group, nullptr);
 }

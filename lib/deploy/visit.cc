@@ -7,6 +7,7 @@
 
 #include "deploy/run.h"
 #include "host/command.h"
+#include "plan/preflight.h"
 #include "plan/tasks.h"
 #include "runner/masked_lines.h"
 
@@ -173,6 +174,11 @@ event::Report run_command(const Request& request, const TypedCommand& typed, con
     const plan::PlannedHost planned{host, {}};
     return host::run(layout, typed.text, plan::environment_of(scene, &planned), request.secrets.get());
   };
+  std::size_t longest = 0;
+  for (const auto& host : request.hosts) longest = std::max(longest, command(host).text.size());
+  if (longest > plan::longest_command) {
+    return run.end_early({Error(ErrorCode::usage, plan::too_long_text("the command", longest), "put it into a file of the release, and run that")});
+  }
   const auto visits = visit_all(request, with, run, request.recipe.ssh.parallel, command, typed.timeout);
   event::Report report = report_of(visits, run);
   if (report.outcome != event::Outcome::interrupted) {

@@ -9,6 +9,7 @@
 #include <set>
 
 #include "core/fold.h"
+#include "host/command.h"
 #include "plan/payload.h"
 #include "plan/tasks.h"
 
@@ -299,6 +300,34 @@ std::string commands_text(const recipe::Recipe& recipe, const std::vector<HostFa
   std::string text;
   for (const auto& [seen, names] : folded(each)) text += fmt::format("what commands see on {}:\n{}", fold_names(names), seen);
   return text;
+}
+
+std::string too_long_text(const std::string& what, std::size_t bytes) {
+  return fmt::format("{} is too long: {} bytes with its environment, and {} KiB is the most that a host takes", what, bytes, longest_command / 1024);
+}
+
+std::vector<Error> too_long_tasks(const Plan& plan, const SecretSet* secrets) {
+  std::vector<Error> problems;
+  std::set<std::pair<std::size_t, std::string>> told;  // the same task may be on the way back, too
+  const auto look_at = [&](std::size_t index, const Step& step) {
+    const auto* task = std::get_if<RunTask>(&step);
+    if (task == nullptr) return;
+    const PlannedHost& host = plan.hosts[index];
+    const std::size_t size = host::guard(plan.layout, host.facts.lock_token).size() +
+                             command_for(step, plan.layout, host.facts, {{}, plan.revision, secrets}).text.size();
+    if (size <= longest_command || !told.insert({index, task->task}).second) return;
+    problems.push_back(Error(ErrorCode::preflight, too_long_text(fmt::format("task '{}'", task->task), size),
+                             "let it run a script of the release; vars and secrets count, too")
+                           .on(host.host.name));
+  };
+  for (const auto* rounds : {&plan.rounds, &plan.undo, &plan.failed}) {
+    for (const Round& round : *rounds) {
+      for (const HostSteps& steps : round.hosts) {
+        for (const Step& step : steps.steps) look_at(steps.host, step);
+      }
+    }
+  }
+  return problems;
 }
 
 }  // namespace kirikae::plan

@@ -1,6 +1,7 @@
 // Preflight: what keeps hosts from taking a release, or from going back to one, and what is worth knowing before. Pure.
 #pragma once
 
+#include <cstddef>
 #include <map>
 #include <string>
 #include <utility>
@@ -20,6 +21,14 @@ struct Remark {
 };
 // What every deploy says before it begins: clocks, what dead runs have left, a `current` that isn't ours.
 std::vector<Remark> remarks_before_deploy(const DeployInput& input);
+// Bytes of a command's text that a host takes, with what looks at the lock before it: it is one string of an environment there, for which
+// Linux has 128 KiB.
+inline constexpr std::size_t longest_command = std::size_t{127} << 10U;
+// Tasks whose text, with their environment, is more than a host takes; of the way back, too. `secrets`: null where there are none.
+std::vector<Error> too_long_tasks(const Plan& plan, const SecretSet* secrets);
+// What is said of such a text: `what` (a task, the command) is too long.
+std::string too_long_text(const std::string& what, std::size_t bytes);
+
 // Who would have to be waited for, and who has frozen hosts: for plans of what would be refused. `verb`: deploy, rollback, prune;
 // `unlock`: the command that ends a freeze.
 std::vector<Remark> lock_remarks(const std::vector<HostFacts>& hosts, const std::string& verb, const std::string& unlock);

@@ -61,6 +61,16 @@ TEST_CASE("a command runs on all hosts, in the live release, with the environmen
   CHECK(world.broken_invariants().empty());
 }
 
+TEST_CASE("a command that is longer than a host takes is refused before anything is connected") {
+  World world;
+  std::string quotes = "echo ";
+  while (quotes.size() < 80'000) quotes += "''";
+  const Ran ran = world.deploy({"run", "production", "--", quotes});
+  CHECK(ran.status == 2);
+  CHECK_THAT(ran.err, ContainsSubstring("the command is too long: 3") && ContainsSubstring(" bytes with its environment, and 127 KiB is the most that a host takes"));
+  CHECK(world.sshd().log().find("Connection from") == std::string::npos);
+}
+
 TEST_CASE("where nothing was deployed yet, a command runs in the home folder") {
   World world;
   const Ran ran = world.deploy({"run", "production", "--", "[ \"$PWD\" = \"$HOME\" ] && echo \"home '$RELEASE'\""});

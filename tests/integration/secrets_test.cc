@@ -114,6 +114,21 @@ hooks: {before_connect: here, build: [keeps, tells], after_publish: fails, faile
   }
 }
 
+TEST_CASE("a task that is too long with its secrets fails the run before anything is changed, not after the switch") {
+  World world;
+  world.write_app("1");
+  const std::string recipe = "secrets: {LONG: {env: LONG}}\ntasks: {after: 'true'}\nhooks: {after_publish: after}\n";
+  world.environment = {"LONG=" + std::string(16'000, '\'')};
+  world.write_recipe(recipe + "vars: {text: \"" + std::string(20'000, '\'') + "\"}\n");
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  CHECK(ran.status == 1);
+  CHECK_THAT(ran.err, ContainsSubstring("task 'after' is too long: 14"));
+  CHECK(world.host(0).live().empty());
+  world.write_recipe(recipe + "vars: {text: \"" + std::string(10'000, '\'') + "\"}\n");
+  CHECK(world.deploy({"production"}).status == 0);
+}
+
 TEST_CASE("a secret that can't be had ends the run before any host is connected to") {
   World world;
   world.write_app("1");
