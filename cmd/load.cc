@@ -85,14 +85,20 @@ std::string command_of(const Options& options, const recipe::Recipe& recipe) {
   return command;
 }
 
+constexpr std::size_t longest_revision = 1024;
+
 // Which commit of a git source is meant; of other sources `--revision` is a text for REVISION, which only a deploy writes.
 Result<void> choose_revision(const Options& options, recipe::Source& source) {
   using Kind = recipe::GitSource::Kind;
   for (const auto& [name, value, kind] : {std::tuple{"revision", options.revision, Kind::any}, {"branch", options.branch, Kind::branch},
                                           {"tag", options.tag, Kind::tag}}) {
     if (value.empty()) continue;
+    // It becomes one line of REVISION, records and logs.
+    const std::string wrong = value.size() > longest_revision ? fmt::format("more than {} bytes", longest_revision)
+                              : source.git                    ? recipe::revision_rule(value)
+                                                              : recipe::one_line_rule(value);
+    if (!wrong.empty()) return std::unexpected(Error(ErrorCode::usage, fmt::format("'--{}': {}", name, wrong)));
     if (source.git) {
-      if (auto wrong = recipe::revision_rule(value); !wrong.empty()) return std::unexpected(Error(ErrorCode::usage, fmt::format("'--{}': {}", name, wrong)));
       source.git->revision = value;
       source.git->kind = kind;
       continue;

@@ -54,7 +54,7 @@ std::string operator_name() {
     if (person.empty()) person = variable(name);
   }
   if (person.empty()) person = login_name();
-  return person + '@' + machine_name();
+  return person.substr(0, 200) + '@' + machine_name();  // a line of a record has no room for more
 }
 
 std::string job_url() {

@@ -74,6 +74,8 @@ TEST_CASE("a wrong command line is exit code 2 and says what would be right") {
       Wrong{{"production", "--set", "port"},
             "error: '--set port' is no KEY=VALUE\n  write it as '--set keep_releases=3'\n"},
       Wrong{{"production", "--output", "xml"}, "error: unknown output 'xml'\n  it is one of auto, plain, tty, json\n"},
+      Wrong{{"staging", "--revision", "v1\nv2"}, "error: '--revision': 'v1\\nv2' has a line break or a control character in it\n"},
+      Wrong{{"staging", "--revision", std::string(1025, 'x')}, "error: '--revision': more than 1024 bytes\n"},
       Wrong{{"production", "-qv"}, "error: '--quiet' and '--verbose' exclude each other\n  see 'deploy --help'\n"},
       Wrong{{"production", "--yes=perhaps"},
             "error: an option that takes no value was given one\n  see 'deploy --help'\n"},
