@@ -30,7 +30,7 @@ std::string roomy(std::size_t room) {
 }
 
 Secret without_last_newline(std::string text) {
-  if (text.ends_with('\n')) text.pop_back();
+  text.resize(text.size() - (text.ends_with("\r\n") ? 2 : text.ends_with('\n') ? 1 : 0));
   return Secret(std::move(text));
 }
 

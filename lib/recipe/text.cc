@@ -49,6 +49,8 @@ std::string in_quotes(std::string_view value) {
       shown += "\\n";
     } else if (byte < 0x20 || byte == 0x7f) {
       shown += fmt::format("\\x{:02x}", byte);
+    } else if (value.substr(i, length) == "\u00a0") {  // a no-break space, which looks like a blank
+      shown += "<U+00A0>";
     } else {
       shown += value.substr(i, length);
     }

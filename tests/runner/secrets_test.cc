@@ -56,6 +56,8 @@ TEST_CASE("a secret is fetched from the environment, from a file, from a command
   CHECK(fetched(recipe_with(folder, {"KEY", "", "", {}}), environment) == " from env \n");
   folder.write("key", "from a file\n\n");
   CHECK(fetched(recipe_with(folder, {"", folder / "key", "", {}}), nothing()) == "from a file\n");
+  folder.write("key", "from Windows\r\n");
+  CHECK(fetched(recipe_with(folder, {"", folder / "key", "", {}}), nothing()) == "from Windows");
   folder.write("other", "in the folder");
   CHECK(fetched(recipe_with(folder, {"", "", "echo said aloud >&2; cat other; echo", {}}), nothing()) == "in the folder");
 }

@@ -180,6 +180,11 @@ deploy.yml:6:24: 'shop x' is no name or address of a host
 )");
 }
 
+TEST_CASE("a no-break space is shown as one", "[recipe]") {
+  CHECK_THAT(errors_of("application: a\ndeploy_to: /a\nsource: {directory: d}\nstages:\n  production: {hosts: h}\n  \u00a0\u00a0x: {hosts: h}\n"),
+             Catch::Matchers::ContainsSubstring("'<U+00A0><U+00A0>x' is no stage's name"));
+}
+
 TEST_CASE("the line of a value may hold tabs and letters of any script", "[recipe]") {
   CHECK(errors_of(R"(application: shop
 deploy_to: /srv/shop
