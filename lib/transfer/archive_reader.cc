@@ -23,6 +23,7 @@
 #include "core/fd.h"
 #include "transfer/archive_names.h"
 #include "transfer/gunzip.h"
+#include "transfer/unfilter.h"
 
 namespace kirikae::transfer {
 namespace {
@@ -127,15 +128,18 @@ class Reader : public Content {
     // libarchive's own filter for gzip looks at no sum.
     std::array<char, 2> begin{};
     TRY_ASSIGN(const std::size_t got, file_.read(0, begin.data(), begin.size()));
-    if (got == 2 && begin == std::array{'\x1f', '\x8b'}) gunzip_.emplace([this](std::span<char> bytes) { return more(bytes); });
-    archive_read_support_filter_bzip2(input);
-    archive_read_support_filter_xz(input);
-    archive_read_support_filter_zstd(input);
+    const auto fill = [this](std::span<char> bytes) { return more(bytes); };
+    if (got == 2 && begin == std::array{'\x1f', '\x8b'}) {
+      gunzip_.emplace(fill);
+    } else {
+      TRY_ASSIGN(unfilter_, Unfilter::open(fill));
+      if (!unfilter_) at_ = 0;
+    }
     archive_read_support_format_tar(input);
     archive_read_support_format_zip_seekable(input);
     archive_read_set_callback_data(input, this);
     archive_read_set_read_callback(input, &Reader::on_read);
-    if (!gunzip_) {
+    if (!is_packed()) {
       archive_read_set_skip_callback(input, &Reader::on_skip);
       archive_read_set_seek_callback(input, &Reader::on_seek);
     }
@@ -199,11 +203,19 @@ class Reader : public Content {
     return got;
   }
 
-  // The last sum of a gzip file stands behind what the archive's end leaves unread.
+  [[nodiscard]] bool is_packed() const { return gunzip_ || unfilter_; }
+
+  // The archive's next bytes.
+  Result<std::size_t> unpacked(std::span<char> bytes) {
+    if (gunzip_) return gunzip_->read(bytes);
+    return unfilter_ ? unfilter_->read(bytes) : more(bytes);
+  }
+
+  // The last sum of a packed file stands behind what the archive's end leaves unread.
   Result<void> read_to_end() {
-    for (std::uint64_t behind = 0; gunzip_;) {
+    for (std::uint64_t behind = 0; is_packed();) {
       if (stop_.stop_requested()) return std::unexpected(cancelled_error());
-      TRY_ASSIGN(const std::size_t got, gunzip_->read(buffer_));
+      TRY_ASSIGN(const std::size_t got, unpacked(buffer_));
       if (got == 0) break;
       if ((behind += got) > unclaimed_) {
         return std::unexpected(Error(ErrorCode::recipe, fmt::format("more than {} bytes lie behind its last entry", unclaimed_), "pack the archive anew"));
@@ -218,7 +230,7 @@ class Reader : public Content {
       reader.error_ = cancelled_error();
       return ARCHIVE_FATAL;
     }
-    auto got = reader.gunzip_ ? reader.gunzip_->read(reader.buffer_) : reader.more(reader.buffer_);
+    auto got = reader.unpacked(reader.buffer_);
     if (!got) {
       reader.error_ = std::move(got).error();
       return ARCHIVE_FATAL;
@@ -296,7 +308,8 @@ class Reader : public Content {
   std::unique_ptr<archive, int (*)(archive*)> input_;
   std::vector<char> buffer_;
   std::uint64_t at_ = 0;
-  std::optional<Gunzip> gunzip_;  // of a gzip file
+  std::optional<Gunzip> gunzip_;        // of a gzip file
+  std::unique_ptr<Unfilter> unfilter_;  // of one that is packed in another way
   std::optional<Error> error_;  // of a callback
   bool any_ = false;            // an entry was read
   std::uint64_t listed_ = 0;    // bytes read before that

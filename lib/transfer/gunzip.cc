@@ -5,13 +5,10 @@
 #include <fmt/format.h>
 
 namespace kirikae::transfer {
-namespace {
 
-Error damaged(std::string_view why) {
+Error damaged_archive(std::string_view why) {
   return {ErrorCode::recipe, fmt::format("the archive is damaged: {}", why), "fetch or build it again"};
 }
-
-}  // namespace
 
 // 16: a gzip header, and its sums, are asked for.
 Gunzip::Gunzip(Fill fill) : fill_(std::move(fill)), buffer_(128 * 1024), ready_(inflateInit2(&stream_, 15 + 16) == Z_OK) {}
@@ -33,7 +30,7 @@ Result<std::size_t> Gunzip::read(std::span<char> out) {
     if (stream_.avail_in == 0) {
       TRY_ASSIGN(const bool more, refill());
       if (!more && between_) return 0;
-      if (!more) return std::unexpected(damaged("it is cut short"));
+      if (!more) return std::unexpected(damaged_archive("it is cut short"));
     }
     // Behind a member there may be zeros, as tapes have them, and other members.
     if (between_ && *stream_.next_in == 0) {
@@ -46,8 +43,8 @@ Result<std::size_t> Gunzip::read(std::span<char> out) {
     between_ = result == Z_STREAM_END;
     any_ = any_ || between_;
     if (result == Z_OK || result == Z_STREAM_END || result == Z_BUF_ERROR) continue;
-    if (any_ && stream_.total_out == 0) return std::unexpected(damaged("what stands behind the end of what gzip has packed is not gzip's"));
-    return std::unexpected(damaged(stream_.msg != nullptr ? stream_.msg : zError(result)));
+    if (any_ && stream_.total_out == 0) return std::unexpected(damaged_archive("what stands behind the end of what gzip has packed is not gzip's"));
+    return std::unexpected(damaged_archive(stream_.msg != nullptr ? stream_.msg : zError(result)));
   }
   return out.size() - stream_.avail_out;
 }

@@ -5,11 +5,14 @@
 
 #include <functional>
 #include <span>
+#include <string_view>
 #include <vector>
 
 #include "core/error.h"
 
 namespace kirikae::transfer {
+
+Error damaged_archive(std::string_view why);
 
 class Gunzip {
  public:

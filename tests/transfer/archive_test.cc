@@ -219,6 +219,38 @@ TEST_CASE("a damaged archive is an error, also where its packed bytes make sense
   CHECK(with(whole + std::string(5000, '\0')).empty());
 }
 
+TEST_CASE("a packed archive's last sum is compared, which stands behind all that is unpacked of it") {
+  const TempDir folder;
+  // So that it is full of what unpackers keep back until they have the next piece: 64 KiB, and 128 KiB.
+  folder.write("noise", Dice(9).bytes(125'000));
+  const std::string pack = "cd \"$1\" && tar -cf x.tar noise && gzip -k x.tar && xz -k x.tar && zstd -q x.tar && "
+                           "python3 -c 'import bz2, sys; sys.stdout.buffer.write(bz2.compress(open(\"x.tar\", \"rb\").read()))' >x.tar.bz2";
+  REQUIRE(run_program({"sh", "-c", pack, "sh", folder.path().string()}).status == 0);
+  for (const std::string how : {"gz", "xz", "zst", "bz2"}) {
+    CAPTURE(how);
+    const std::string whole = folder.read("x.tar." + how);
+    const auto summary_of = [&](const std::string& bytes) { return transfer::examine(archive_source(folder.write("y.tar." + how, bytes)), {}); };
+    const auto list = [&](const std::string& bytes) { return pack_all(archive_source(folder.write("y.tar." + how, bytes)), Encoding::none, folder / "cache"); };
+    const auto packed = list(whole);
+    REQUIRE(packed);
+    CHECK(packed->bytes.find(folder.read("noise")) != std::string::npos);
+    std::string flipped = whole;
+    flipped[60'000] ^= 0x40;
+    for (const auto& bytes : {flipped, whole.substr(0, whole.size() - 3)}) {
+      const auto listed = list(bytes);
+      const auto summary = summary_of(bytes);
+      REQUIRE_FALSE(listed);
+      REQUIRE_FALSE(summary);
+      for (const auto& error : {listed.error(), summary.error()}) {
+        CHECK(error.code == ErrorCode::recipe);
+        if (how == "bz2" && bytes == flipped) continue;  // another text, which need be no tar any more
+        CHECK_THAT(to_text(error), Catch::Matchers::ContainsSubstring("the archive is damaged: ") && Catch::Matchers::ContainsSubstring("\n  fetch or build it again"));
+      }
+    }
+    CHECK(list(whole + whole));  // which unpacks to a tar with another one behind its end
+  }
+}
+
 TEST_CASE("a gzip archive of several members is one, and all that is packed is looked at") {
   const TempDir folder;
   const std::string noise = Dice(7).bytes(400'000);
