@@ -170,10 +170,12 @@ class Reader : public Content {
     entry.path = name;
     name_ = name;
     done_ = 0;
+    at_end_ = false;
     entry.mode = kept_mode(archive_entry_perm(header), archive_entry_filetype(header) == AE_IFDIR);
     entry.mtime = archive_entry_mtime(header);
     TRY(read_kind(header, entry));
     size_ = entry.size;
+    has_holes_ = entry.kind == Entry::Kind::file && archive_entry_sparse_count(header) > 0;
     // Judged by what the entries claim, before any of their bytes is asked for; more than that is never taken, see read().
     if (size_ > unclaimed_) return std::unexpected(too_large());
     unclaimed_ -= size_;
@@ -183,8 +185,13 @@ class Reader : public Content {
   Result<void> open() override { return {}; }
 
   Result<std::size_t> read(std::span<char> buffer) override {
-    const auto got = archive_read_data(input_.get(), buffer.data(), buffer.size());
+    auto got = at_end_ ? 0 : archive_read_data(input_.get(), buffer.data(), buffer.size());
     if (got < 0) return std::unexpected(failure().with_context(shown(name_)));
+    at_end_ = got == 0;
+    if (at_end_ && has_holes_) {  // the last one libarchive doesn't fill where nothing stands before it
+      got = static_cast<la_ssize_t>(std::min<std::uint64_t>(buffer.size(), size_ - done_));
+      std::ranges::fill(buffer.first(static_cast<std::size_t>(got)), '\0');
+    }
     done_ += static_cast<std::uint64_t>(got);
     if (done_ > size_ || (got == 0 && done_ != size_)) {
       return std::unexpected(
@@ -196,14 +203,14 @@ class Reader : public Content {
  private:
   static Reader& self(void* data) { return *static_cast<Reader*>(data); }
 
+  [[nodiscard]] bool is_packed() const { return gunzip_ || unfilter_; }
+
   // The file's next bytes.
   Result<std::size_t> more(std::span<char> bytes) {
     TRY_ASSIGN(const std::size_t got, file_.read(at_, bytes.data(), bytes.size()));
     at_ += got;
     return got;
   }
-
-  [[nodiscard]] bool is_packed() const { return gunzip_ || unfilter_; }
 
   // The archive's next bytes.
   Result<std::size_t> unpacked(std::span<char> bytes) {
@@ -317,6 +324,8 @@ class Reader : public Content {
   std::string name_;
   std::uint64_t size_ = 0;
   std::uint64_t done_ = 0;
+  bool at_end_ = false;  // of what libarchive gives of the entry
+  bool has_holes_ = false;
 };
 
 // False where nothing is left of its name. Hard links are names too; the texts of symlinks are not.

@@ -268,6 +268,25 @@ TEST_CASE("a gzip archive of several members is one, and all that is packed is l
   }
 }
 
+TEST_CASE("holes of an archive's files are zeros, also at the end of a file and where it has nothing else") {
+  const TempDir folder;
+  const std::string make = "cd \"$1\" && mkdir t && cd t && truncate -s 300000 hole && printf x >start && truncate -s 300000 start && truncate -s 200000 end && "
+                           "printf x >>end && tar --sparse --format=\"$2\" -cf ../x.tar . && rm -r ../t";
+  for (const std::string format : {"gnu", "posix"}) {
+    CAPTURE(format);
+    REQUIRE(run_program({"sh", "-c", make, "sh", folder.path().string(), format}).status == 0);
+    const auto packed = pack_all(archive_source(folder / "x.tar"), Encoding::none, folder / "cache");
+    INFO((packed ? "" : to_text(packed.error())));
+    REQUIRE(packed);
+    const auto out = folder / format;
+    unpack(packed->bytes, Encoding::none, "tar", out);
+    const auto content = [&](const std::string& name) { return folder.read(format + '/' + name); };
+    CHECK(content("hole") == std::string(300'000, '\0'));
+    CHECK(content("start") == 'x' + std::string(299'999, '\0'));
+    CHECK(content("end") == std::string(200'000, '\0') + 'x');
+  }
+}
+
 TEST_CASE("an archive's names are kept byte for byte") {
   const TempDir folder;
   const std::vector<std::string> names{"\xff\xfe", "new\nline", "back\\slash", "ünï", "-rf"};
