@@ -10,6 +10,7 @@
 #include <utility>
 
 #include <fmt/format.h>
+
 #include "core/digest.h"
 #include "transfer/archive_reader.h"
 #include "transfer/demand.h"
@@ -191,19 +192,27 @@ Result<void> add_listed(TarWriter& writer, const Part& part, const Entry& entry,
 Result<void> fill(TarWriter writer, const recipe::Source& source, const Part& part, const std::stop_token& stop) {
   if (part.delta) TRY(say(writer, part, stop));
   std::size_t seen = 0;  // of the listed files
+  Sha256 rest;
   const auto visit = [&](const Entry& entry, Content& content) -> Result<void> {
     const auto listed = part.manifest ? part.manifest->find(entry.path) : release::Manifest::const_iterator();
     const bool is_listed = part.manifest && listed != part.manifest->end();
     if (is_listed && entry.kind != Entry::Kind::file) return std::unexpected(changed_after_listing(shown(entry.path)));
-    if (is_listed) ++seen;
+    if (is_listed) {
+      ++seen;
+    } else {
+      add_to_sum(rest, entry, entry.target);
+    }
     if (!is_sent(part, entry)) return {};
     if (entry.kind != Entry::Kind::file || !part.manifest) return writer.add(entry, content, stop);
     if (is_listed) return add_listed(writer, part, entry, content, listed->second, stop);
-    // An archive has files that are in no list; it can't have changed unnoticed.
+    // An archive has files that are in no list; whether it has changed is known by its own sum.
     if (source.directory && release::can_be_listed(entry.path)) return std::unexpected(changed_after_listing(shown(entry.path)));
     return writer.add(entry, content, stop);
   };
-  TRY(walk(source, stop, visit));
+  TRY_ASSIGN(const std::string archive, walk(source, stop, visit));
+  if (part.manifest && (source.archive ? archive : rest.hex()) != part.rest) {
+    return std::unexpected(changed_after_listing(source.archive ? "archive " + shown(source.archive->path) : "a folder or a link of the source"));
+  }
   if (part.manifest && seen != part.manifest->size()) return std::unexpected(changed_after_listing("the source"));
   if (stop.stop_requested()) return std::unexpected(cancelled_error());
   return writer.finish();

@@ -6,6 +6,14 @@ namespace kirikae::transfer {
 
 unsigned kept_mode(unsigned mode, bool is_directory) { return (mode & 0777U) | (is_directory ? 0700U : 0U); }
 
+void add_to_sum(Sha256& sum, const Entry& entry, std::string_view content) {
+  const unsigned mode = entry.kind == Entry::Kind::symlink ? 0 : entry.mode;
+  sum.update(fmt::format("{} {} {} ", static_cast<int>(entry.kind), mode, entry.path.size()));
+  sum.update(entry.path);
+  sum.update(fmt::format(" {} ", content.size()));
+  sum.update(content);
+}
+
 std::string shown(std::string_view name) {
   std::string text = "'";
   for (const char c : name) {

@@ -8,6 +8,7 @@
 #include <string>
 #include <string_view>
 
+#include "core/digest.h"
 #include "core/error.h"
 
 struct stat;
@@ -41,6 +42,9 @@ using Visit = std::function<Result<void>(const Entry& entry, Content& content)>;
 // Permission bits as a release has them: no setuid, setgid or sticky, and directories that their owner can always write to.
 // A read-only one could neither be unpacked by every tar, nor get links into shared/, nor be pruned.
 unsigned kept_mode(unsigned mode, bool is_directory);
+
+// Adds what a release has of an entry. `content`: of a file its SHA-256, else the target.
+void add_to_sum(Sha256& sum, const Entry& entry, std::string_view content);
 
 // A name as an error shows it: in single quotes, bytes that a line or a terminal can't carry as \n, \x1b …
 std::string shown(std::string_view name);

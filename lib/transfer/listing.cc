@@ -126,13 +126,7 @@ std::string sum_of_list(const std::vector<Listed>& entries) {
   std::sort(sorted.begin(), sorted.end(), [](const Listed* a, const Listed* b) { return a->entry.path < b->entry.path; });
   Sha256 sum;
   for (const Listed* listed : sorted) {
-    const Entry& entry = listed->entry;
-    const std::string& content = entry.kind == Entry::Kind::file ? listed->sha256 : entry.target;
-    const unsigned mode = entry.kind == Entry::Kind::symlink ? 0 : entry.mode;
-    sum.update(fmt::format("{} {} {} ", static_cast<int>(entry.kind), mode, entry.path.size()));
-    sum.update(entry.path);
-    sum.update(fmt::format(" {} ", content.size()));
-    sum.update(content);
+    add_to_sum(sum, listed->entry, listed->entry.kind == Entry::Kind::file ? listed->sha256 : listed->entry.target);
   }
   return sum.hex();
 }
@@ -215,16 +209,21 @@ Result<Listing> BegunListing::finish() {
   listing.summary.revision = std::move(state_->revision);
   release::Manifest manifest;
   QuickSums quick_sums;
+  Sha256 rest;
   for (const auto& [entry, sha256, linked, chunks, quick] : listing.entries) {
     if (chunks) listing.chunks.emplace(sha256, chunks);
     if (quick) quick_sums.emplace(sha256, *quick);
-    if (entry.kind == Entry::Kind::directory) continue;
-    ++listing.summary.files;
-    listing.summary.bytes += entry.size;
+    if (entry.kind != Entry::Kind::directory) {
+      ++listing.summary.files;
+      listing.summary.bytes += entry.size;
+    }
     if (entry.kind == Entry::Kind::file && !linked && release::can_be_listed(entry.path)) {
       manifest.emplace_hint(manifest.end(), entry.path, release::FileSpec{entry.mode, entry.size, sha256});
+    } else {
+      add_to_sum(rest, entry, entry.target);
     }
   }
+  listing.rest = state_->source.archive ? listing.summary.revision : rest.hex();
   if (listing.summary.revision.empty()) listing.summary.revision = sum_of_list(listing.entries);
   listing.manifest = std::make_shared<const release::Manifest>(std::move(manifest));
   listing.quick = std::make_shared<const QuickSums>(std::move(quick_sums));

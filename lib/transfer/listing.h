@@ -30,6 +30,7 @@ struct Listing {
   std::shared_ptr<const release::Manifest> manifest;
   release::ChunkLists chunks;  // of its large files
   std::shared_ptr<const QuickSums> quick;  // as far as entries have one
+  std::string rest;  // see Part
 };
 
 // Lists a source in two steps, of which the second may take its time beside something else.

@@ -4,6 +4,7 @@
 #include "support/catch.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
+#include "transfer/archives.h"
 #include "transfer/packing.h"
 
 namespace kirikae::test {
@@ -17,11 +18,12 @@ struct Source {
     folder.write("tree/kept", "1");
     folder.write("tree/changed", "2");
     folder.write("tree/dir/new\nline", "3");
+    std::filesystem::create_symlink("kept", folder.path() / "tree/link");
     list = *transfer::list_source(source, folder / "cache", {});
     auto base = *list.manifest;
     base.at("changed").size = 5;
     part = {".part", std::make_shared<const release::Delta>(release::delta_between({base}, *list.manifest)),
-            list.manifest};
+            list.manifest, false, nullptr, list.rest};
   }
   Result<std::string> packed() {
     auto artifact = transfer::pack(source, Encoding::none, folder / "cache", {}, part);
@@ -41,7 +43,7 @@ TEST_CASE("a part has its own folder first, every folder, and the files that are
   const auto packed = source.packed();
   REQUIRE(packed);
   const auto file = source.folder.write("packed.tar", *packed);
-  CHECK(run_program({"tar", "--quoting-style=escape", "-tf", file}).output == ".part/\n.part/removed\n.part/added\n.part/moved\nchanged\ndir/\ndir/new\\nline\n");
+  CHECK(run_program({"tar", "--quoting-style=escape", "-tf", file}).output == ".part/\n.part/removed\n.part/added\n.part/moved\nchanged\ndir/\ndir/new\\nline\nlink\n");
   const auto said = run_program({"tar", "-xOf", file, ".part/added"}).output;
   CHECK(said == source.part.delta->added);
   CHECK_THAT(said, ContainsSubstring("./changed\t"));
@@ -51,9 +53,9 @@ TEST_CASE("where there is no release that the rest comes from, a part has the li
   Source source;
   release::Delta delta = release::delta_between({{}}, *source.list.manifest);
   delta.chunks_added = "chunks\n";
-  source.part = {".part", std::make_shared<const release::Delta>(delta), source.list.manifest, true};
+  source.part = {".part", std::make_shared<const release::Delta>(delta), source.list.manifest, true, nullptr, source.list.rest};
   const auto file = source.folder.write("packed.tar", *source.packed());
-  CHECK(run_program({"tar", "--quoting-style=escape", "-tf", file}).output == ".part/\n.part/files\n.part/chunks\nchanged\ndir/\ndir/new\\nline\nkept\n");
+  CHECK(run_program({"tar", "--quoting-style=escape", "-tf", file}).output == ".part/\n.part/files\n.part/chunks\nchanged\ndir/\ndir/new\\nline\nkept\nlink\n");
   CHECK(run_program({"tar", "-xOf", file, ".part/files"}).output == release::to_text(*source.list.manifest));
   CHECK(run_program({"tar", "-xOf", file, ".part/chunks"}).output == "chunks\n");
 }
@@ -67,7 +69,7 @@ TEST_CASE("of a file that is patched, the pieces that aren't there are sent in i
   delta.reused.erase("changed");
   delta.patched["changed"] = {{{{}, 0, 2}, {"kept", 5, 3}, {{}, 2, 1}, {"changed", 0, 4}}, 3};
   delta.chunks_gone = "gone\n";
-  source.part = {".part", std::make_shared<const release::Delta>(delta), source.list.manifest};
+  source.part = {".part", std::make_shared<const release::Delta>(delta), source.list.manifest, false, nullptr, source.list.rest};
   SECTION("as listed") {
     const auto packed = source.packed();
     REQUIRE(packed);
@@ -114,6 +116,42 @@ TEST_CASE("a source that changes after it was listed is an error that names what
     source.folder.write("tree/more", "5");
     CHECK_THAT(source.packed().error().message, ContainsSubstring("'more' changed after it was listed"));
   }
+}
+
+TEST_CASE("a source whose folders or links change after it was listed is an error, too") {
+  Source source;
+  const auto tree = source.folder.path() / "tree";
+  REQUIRE(source.packed());
+  SECTION("a link that leads elsewhere") {
+    std::filesystem::remove(tree / "link");
+    std::filesystem::create_symlink("changed", tree / "link");
+  }
+  SECTION("a link less") { std::filesystem::remove(tree / "link"); }
+  SECTION("an empty folder more") { std::filesystem::create_directory(tree / "more"); }
+  SECTION("a folder's mode") { std::filesystem::permissions(tree / "dir", std::filesystem::perms::owner_all); }
+  const auto packed = source.packed();
+  REQUIRE_FALSE(packed);
+  CHECK(to_text(packed.error()) == "a folder or a link of the source changed after it was listed\n  let the build finish before you deploy, or exclude what is always written to");
+}
+
+TEST_CASE("an archive that is another one than was listed is an error, also where its listed files are the same") {
+  Source source;
+  const auto make = [&](const std::vector<Item>& items) { return make_archive(source.folder / "a.tar", "tar", items); };
+  const std::vector<Item> items{{"kept", "1"}, {"linked", "2"}, hard_link("link", "linked"), soft_link("soft", "kept")};
+  source.source = archive_source(make(items));
+  source.list = *transfer::list_source(source.source, source.folder / "cache", {});
+  REQUIRE(source.list.manifest->size() == 1);
+  const auto delta = release::delta_between({*source.list.manifest}, *source.list.manifest);
+  source.part = {".part", std::make_shared<const release::Delta>(delta), source.list.manifest, false, nullptr, source.list.rest};
+  CHECK(source.packed());
+  auto others = items;
+  SECTION("a file more") { others.push_back({"more", "3"}); }
+  SECTION("content of what is in no list") { others[1].content = "3"; }
+  SECTION("a link that leads elsewhere") { others[3].link = "linked"; }
+  make(others);
+  const auto packed = source.packed();
+  REQUIRE_FALSE(packed);
+  CHECK_THAT(packed.error().message, ContainsSubstring("archive '" + source.folder / "a.tar" + "' changed after it was listed"));
 }
 
 TEST_CASE("a file of some size that was read for the list is known again by the quick sum of that") {
