@@ -80,9 +80,9 @@ Result<GitRepository> own_repository(const std::string& folder, const std::stop_
     }
     return std::unexpected(Error(ErrorCode::local, fmt::format("{} can't be read: {}", name, found.words)));
   }
-  TRY_ASSIGN(const auto inside, Git::in_folder(folder, stop).ask({"rev-parse", "--is-inside-work-tree"}));
+  TRY_ASSIGN(const auto top, Git::in_folder(folder, stop).ask({"rev-parse", "--show-toplevel"}));
   GitRepository own{Git::of_commits(found.line(), stop), found.line(), name};
-  if (inside.line() == "true") own.folder = folder;
+  own.folder = top.line();
   return own;
 }
 

@@ -15,7 +15,7 @@ struct GitRepository {
   std::string git_dir;
   std::string name;       // as errors name it: the folder or the URL, in quotes
   std::string url{};      // of a mirror; empty: the operator's own
-  std::string folder{};   // of the operator's own: where it was found; empty: it has no work tree
+  std::string folder{};   // of the operator's own: its work tree, if it has one
   Fd lock{};              // of a mirror: nobody else changes it meanwhile
 };
 

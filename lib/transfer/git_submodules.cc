@@ -69,6 +69,14 @@ std::string without_user(std::string url) {
   return at == std::string::npos || user.find(':') < at ? url : url.erase(host, at + 1);
 }
 
+// Where the operator's own repository has it: below its .git, or in `folder`, where it was cloned to before it was added.
+Result<std::string> git_dir_of(const Submodule& submodule, const GitRepository& parent, const std::string& folder) {
+  const std::string usual = parent.git_dir + "/modules/" + submodule.name;
+  if (std::filesystem::exists(usual) || folder.empty()) return usual;
+  TRY_ASSIGN(const auto found, Git::in_folder(folder, parent.git.stop()).ask({"rev-parse", "--absolute-git-dir"}));
+  return found.ok() && found.line() != parent.git_dir ? found.line() : usual;  // the parent's: it isn't checked out
+}
+
 }  // namespace
 
 Result<std::vector<Submodule>> submodules_of(const GitRepository& repository, const std::string& sha) {
@@ -135,8 +143,10 @@ Result<GitRepository> repository_of(const Submodule& submodule, const GitReposit
                                    "add it there, or remove it from the repository; " + leave_out));
   }
   if (parent.url.empty()) {
-    const std::string git_dir = parent.git_dir + "/modules/" + submodule.name;
+    const std::string folder = parent.folder.empty() ? "" : parent.folder + '/' + submodule.path;
+    TRY_ASSIGN(const std::string git_dir, git_dir_of(submodule, parent, folder));
     GitRepository own{Git::of_commits(git_dir, parent.git.stop()), git_dir, "submodule " + shown(shown_path)};
+    own.folder = folder;
     bool there = std::filesystem::exists(git_dir);
     if (there) {
       TRY_ASSIGN(there, has_commit(own.git, submodule.sha));

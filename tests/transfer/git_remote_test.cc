@@ -186,6 +186,30 @@ TEST_CASE("submodules of the operator's repository come as they were checked out
   CHECK_THAT(taking.error_of(repo), ContainsSubstring("submodule 'vendor/library' can't be had: its commit " + newest.substr(0, 12) + " is not in '"));
 }
 
+TEST_CASE("a submodule that was cloned in place before it was added is taken from there, and one in it likewise") {
+  const GitTaking taking;
+  const GitRepo inner(taking / "inner"), library(taking / "library"), repo(taking / "work");
+  inner.write("deep", "1");
+  inner.commit("Inner");
+  library.write("lib.c", "1");
+  library.commit("Library");
+  repo.git({"clone", "-q", library.url(), "lib"});
+  const GitRepo checked_out(repo.path() / "lib");
+  checked_out.git({"clone", "-q", inner.url(), "ext"});
+  checked_out.add_submodule(inner.url(), "ext");
+  checked_out.commit("With it");
+  repo.add_submodule(library.url(), "lib");
+  repo.write("sub/main.c", "1");
+  const std::string sha = repo.commit("All");
+  REQUIRE_FALSE(fs::exists(repo.path() / ".git/modules"));
+  const Paths all = {".gitmodules", "lib", "lib/.gitmodules", "lib/ext", "lib/ext/deep", "lib/lib.c", "sub", "sub/main.c"};
+  CHECK(paths_of(taking.must(repo)) == all);
+  CHECK(paths_of(taking.must(repo.path().string() + "/sub", sha)) == all);
+  fs::remove_all(repo.path() / "lib");
+  fs::create_directory(repo.path() / "lib");  // now it lies in the outer one
+  CHECK_THAT(taking.error_of(repo), ContainsSubstring("submodule 'lib' can't be had: its commit ") && ContainsSubstring(".git/modules/lib'"));
+}
+
 TEST_CASE("a submodule without a name, or with one that leads out of .git, is refused") {
   const GitTaking taking;
   const GitRepo inner(taking / "inner"), repo(taking / "work");
