@@ -67,6 +67,11 @@ Result<bool> has_commit(const Git& git, const std::string& sha) {
   return answer.ok();
 }
 
+Result<bool> is_shallow(const Git& git) {
+  TRY_ASSIGN(const auto answer, git.ask({"rev-parse", "--is-shallow-repository"}));
+  return answer.line() == "true";
+}
+
 Result<GitRepository> own_repository(const std::string& folder, const std::stop_token& stop) {
   const std::string name = "repository " + shown(folder);
   TRY_ASSIGN(const auto found, Git::in_folder(folder, stop).ask({"rev-parse", "--absolute-git-dir"}));

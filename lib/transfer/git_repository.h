@@ -36,5 +36,7 @@ Result<GitRepository> mirror_of(const std::string& url, const Wanted& wanted, co
 Result<bool> follow_head(const GitRepository& mirror);
 
 [[nodiscard]] Result<bool> has_commit(const Git& git, const std::string& sha);
+// Whether it lacks what came before some of its commits.
+[[nodiscard]] Result<bool> is_shallow(const Git& git);
 
 }  // namespace kirikae::transfer

@@ -55,11 +55,11 @@ Result<std::string> head(const GitRepository& repository) {
 Result<std::string> unknown(const GitRepository& repository, const recipe::GitSource& source) {
   const std::string_view what = source.kind == Kind::branch ? "branch" : source.kind == Kind::tag ? "tag" : "branch, tag or commit";
   TRY_ASSIGN(const auto known, names_in(repository.git, source.kind));
-  TRY_ASSIGN(const auto shallow, repository.git.ask({"rev-parse", "--is-shallow-repository"}));
+  TRY_ASSIGN(const bool shallow, is_shallow(repository.git));
   std::string hint;
   if (const auto near = nearest_name(source.revision, known)) {
     hint = fmt::format("did you mean {}?", shown(*near));
-  } else if (shallow.line() == "true") {
+  } else if (shallow) {
     hint = "this clone is a shallow one: `git fetch --unshallow --tags` brings the rest (in GitHub Actions, `fetch-depth: 0`)";
   } else if (repository.url.empty()) {
     hint = "`git fetch --tags` brings what others have made";

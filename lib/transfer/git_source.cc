@@ -31,8 +31,11 @@ Result<std::vector<std::string>> remarks_on(const GitRepository& repository, con
                                     count == 1 ? "one file" : fmt::format("{} files", count)));
     }
   }
-  TRY_ASSIGN(const auto remotes, ask_for_remark(repository.git, {"remote"}));
-  if (remotes.line().empty()) return remarks;
+  // What a CI job has checked out may be on a branch that it has not fetched, or not to its beginning.
+  TRY_ASSIGN(const auto any, ask_for_remark(repository.git, {"for-each-ref", "--count=1", "refs/remotes/"}));
+  if (any.line().empty()) return remarks;
+  TRY_ASSIGN(const auto shallow, ask_for_remark(repository.git, {"rev-parse", "--is-shallow-repository"}));
+  if (shallow.line() != "false") return remarks;
   TRY_ASSIGN(const auto pushed, ask_for_remark(repository.git, {"for-each-ref", "--count=1", "--contains", sha, "refs/remotes/"}));
   if (pushed.ok() && pushed.text.empty()) {
     remarks.push_back(fmt::format("commit {} is on no remote branch that {} knows of: it is not pushed", short_name(sha), repository.name));
@@ -78,6 +81,11 @@ Result<std::optional<CommitRange>> commits_since(const std::string& live, const 
   CommitRange range;
   TRY_ASSIGN(range.ahead, count_of(git, live, commit.sha));
   TRY_ASSIGN(range.behind, count_of(git, commit.sha, live));
+  if (range.ahead != 0 && range.behind != 0) {
+    // Two branches, or the ends of one whose middle is not here.
+    TRY_ASSIGN(const bool shallow, is_shallow(git));
+    if (shallow) return std::nullopt;
+  }
   TRY_ASSIGN(const auto log, git.ask({"-c", "log.showSignature=false", "log", "--no-color", "--no-decorate", "--encoding=UTF-8",
                                       fmt::format("--max-count={}", most_listed), "--format=%H %s", live + ".." + commit.sha}));
   if (!log.ok()) return std::unexpected(Error(ErrorCode::local, "git can't list commits: " + log.words));

@@ -38,7 +38,7 @@ struct CommitRange {
   std::size_t behind = 0;         // and the other way round
 };
 inline constexpr std::size_t most_listed = 50;
-// None where `live` is no commit of the repository. Errors: cancelled, local.
+// None where `live` is no commit of the repository, or a shallow clone lacks what leads from the one to the other. Errors: cancelled, local.
 Result<std::optional<CommitRange>> commits_since(const std::string& live, const GitCommit& commit, const std::stop_token& stop);
 
 }  // namespace kirikae::transfer

@@ -211,6 +211,9 @@ TEST_CASE("what is not committed, and what is not pushed, is remarked on") {
   const std::string name = "repository '" + repo.path().string() + "'";
   CHECK(taking.must(repo).remarks.empty());  // no remote: nowhere to push to
   repo.git({"remote", "add", "origin", origin.url()});
+  CHECK(taking.must(repo).remarks.empty());  // none of whose branches is known
+  origin.commit("Theirs");
+  repo.git({"fetch", "-q", "origin"});
   CHECK(taking.must(repo).remarks ==
         std::vector<std::string>{"commit " + one.substr(0, 12) + " is on no remote branch that " + name + " knows of: it is not pushed"});
   repo.git({"push", "-q", "origin", "main:theirs"});
@@ -220,6 +223,25 @@ TEST_CASE("what is not committed, and what is not pushed, is remarked on") {
         std::vector<std::string>{"the work tree of " + name + " has changes that are not committed (one file): they are not deployed"});
   repo.write("file", "2");
   CHECK_THAT(taking.must(repo).remarks.at(0), ContainsSubstring("(2 files)"));
+}
+
+TEST_CASE("of a commit that a CI job has checked out it isn't said that it is not pushed, where its branches aren't here") {
+  const GitTaking taking;
+  const GitRepo origin(taking / "origin"), alone(taking / "alone"), shallow(taking / "shallow");
+  origin.write("file", "1");
+  origin.commit("One");
+  origin.git({"tag", "v1"});
+  origin.commit("Two");
+  origin.git({"checkout", "-q", "-b", "asked"});
+  origin.commit("Asked to be merged");
+  for (const GitRepo* repo : {&alone, &shallow}) repo->git({"remote", "add", "origin", origin.url()});
+  alone.git({"fetch", "-q", "--no-tags", "origin", "+refs/heads/asked:refs/pipelines/1"});
+  alone.git({"checkout", "-q", "refs/pipelines/1"});
+  CHECK(taking.must(alone).remarks.empty());
+  shallow.git({"fetch", "-q", "--depth=1", "origin", "main:refs/remotes/origin/main"});  // of an earlier job
+  shallow.git({"fetch", "-q", "--depth=1", "--no-tags", "origin", "+refs/tags/v1:refs/tags/v1"});
+  shallow.git({"checkout", "-q", "v1"});
+  CHECK(taking.must(shallow).remarks.empty());
 }
 
 TEST_CASE("where git can't say what is only remarked on, nothing is, and the commit is taken all the same") {
@@ -281,4 +303,28 @@ TEST_CASE("commits between what is live and what would be are counted both ways,
     REQUIRE(none);
     CHECK_FALSE(*none);
   }
+}
+
+TEST_CASE("in a shallow clone commits are counted only where one of the two is known to come before the other") {
+  const GitTaking taking;
+  const GitRepo origin(taking / "origin"), repo(taking / "work");
+  origin.write("file", "1");
+  const std::string one = origin.commit("One");
+  repo.git({"fetch", "-q", "--depth=1", origin.url(), "main"});
+  origin.commit("Two");
+  const std::string three = origin.commit("Three"), four = origin.commit("Four");
+  repo.git({"fetch", "-q", "--depth=2", origin.url(), "main"});
+  const auto taken = taking.take(repo, four);
+  REQUIRE(taken);
+  const auto between = [&](const std::string& live) {
+    const auto range = transfer::commits_since(live, *taken, {});
+    REQUIRE(range);
+    return *range;
+  };
+  CHECK_FALSE(between(one));
+  REQUIRE(between(three));
+  CHECK(between(three)->ahead == 1);
+  CHECK(between(three)->behind == 0);
+  REQUIRE(between(four));
+  CHECK(between(four)->ahead == 0);
 }
