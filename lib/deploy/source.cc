@@ -2,7 +2,17 @@
 
 #include <utility>
 
+#include <fmt/format.h>
+
 namespace kirikae::deploy {
+namespace {
+
+void remark_on_revision(TakenSource& taken, const transfer::SourceSummary& summary) {
+  if (taken.has_revision || summary.untold.empty()) return;
+  taken.remarks.push_back({"", fmt::format("git does not tell the source's commit: {}; REVISION is the sum of the files", summary.untold)});
+}
+
+}  // namespace
 
 Result<transfer::SourceSummary> TakenSource::summary(const std::stop_token& stop) const {
   if (commit) return commit->summary();
@@ -11,7 +21,7 @@ Result<transfer::SourceSummary> TakenSource::summary(const std::stop_token& stop
 
 Result<TakenSource> take_source(const Request& request, const Surroundings& with) {
   const recipe::Source& source = request.recipe.source;
-  if (!source.git) return TakenSource{source};
+  if (!source.git) return TakenSource{source, {}, {}, !request.revision.empty()};
   TakenSource taken;
   TRY_ASSIGN(taken.commit, transfer::take_commit(*source.git, with.cache_folder, with.stop));
   taken.source = taken.commit->as_archive();
@@ -22,6 +32,7 @@ Result<TakenSource> take_source(const Request& request, const Surroundings& with
 Result<ExaminedSource> examine_source(const Request& request, const Surroundings& with) {
   TRY_ASSIGN(auto taken, take_source(request, with));
   TRY_ASSIGN(auto summary, taken.summary(with.stop));
+  remark_on_revision(taken, summary);
   return ExaminedSource{std::move(taken), std::move(summary)};
 }
 
@@ -34,6 +45,7 @@ Result<BegunSource> begin_source(const Request& request, const Surroundings& wit
 Result<ListedSource> finish_source(BegunSource source) {
   TRY_ASSIGN(auto listing, source.listing.finish());
   if (source.taken.commit) listing.summary.revision = source.taken.commit->sha;
+  remark_on_revision(source.taken, listing.summary);
   return ListedSource{std::move(source.taken), std::move(listing)};
 }
 

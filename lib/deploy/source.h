@@ -16,6 +16,7 @@ struct TakenSource {
   recipe::Source source;  // a directory or an archive
   std::optional<transfer::GitCommit> commit{};
   std::vector<plan::Remark> remarks{};
+  bool has_revision = false;  // whatever it is made from
 
   // As transfer::examine(); a commit has been looked through already.
   [[nodiscard]] Result<transfer::SourceSummary> summary(const std::stop_token& stop) const;

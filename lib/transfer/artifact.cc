@@ -292,7 +292,9 @@ std::string_view name_of(Encoding encoding) {
 Result<SourceSummary> examine(const recipe::Source& source, const std::stop_token& stop) {
   TRY_ASSIGN(auto summary, measure(source, stop));
   if (source.directory) {
-    TRY_ASSIGN(summary.revision, git_revision(source.directory->path, stop));
+    TRY_ASSIGN(auto revision, git_revision(source.directory->path, stop));
+    summary.revision = std::move(revision.text);
+    summary.untold = std::move(revision.untold);
   }
   return summary;
 }

@@ -46,6 +46,7 @@ struct SourceSummary {
   std::uint64_t bytes = 0;  // unpacked
   // git sha (`-dirty` where it is) of a directory inside a git work tree; the archive's sha256; else empty: see Listing.
   std::string revision;
+  std::string untold{};  // why git doesn't say the commit of a directory that has one, perhaps
 };
 
 // Reads the tree's or archive's headers; for an archive checks the given sha256 over the whole file. Errors (recipe, local): no

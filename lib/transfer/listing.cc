@@ -203,7 +203,9 @@ Result<Listing> BegunListing::finish() {
   Listing listing;
   if (state_->source.directory) {
     TRY(state_->read());
-    TRY_ASSIGN(state_->revision, git_revision(state_->source.directory->path, state_->stop));
+    TRY_ASSIGN(auto revision, git_revision(state_->source.directory->path, state_->stop));
+    state_->revision = std::move(revision.text);
+    listing.summary.untold = std::move(revision.untold);
   }
   listing.entries = std::move(state_->entries);
   listing.summary.revision = std::move(state_->revision);

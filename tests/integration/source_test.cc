@@ -146,6 +146,18 @@ TEST_CASE("the revision of a source in a git work tree is its commit, 'dirty' wh
   world.write_manifest();
   REQUIRE(world.deploy({"production"}).status == 0);
   REQUIRE(world.host(0).read("current/REVISION") == commit + "-dirty\n");
+  // As in a container whose user isn't the one that the checkout belongs to.
+  world.environment = {"GIT_TEST_ASSUME_DIFFERENT_OWNER=1"};
+  const std::string untold = "git does not tell the source's commit: detected dubious ownership in repository at ";
+  for (const char* verb : {"check", "plan", "deploy"}) {
+    const Ran ran = world.deploy({"production", verb});
+    INFO(ran);
+    REQUIRE(ran.status == 0);
+    REQUIRE_THAT(ran.out + ran.err, ContainsSubstring(untold) && ContainsSubstring("; REVISION is the sum of the files"));
+  }
+  const Ran ran = world.deploy({"production", "--revision", commit});
+  REQUIRE(ran.status == 0);
+  REQUIRE((ran.out + ran.err).find(untold) == std::string::npos);
 }
 
 TEST_CASE("a source of 200 MB goes to three hosts within 64 MB of memory, packed once") {

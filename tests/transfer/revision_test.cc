@@ -4,9 +4,11 @@
 #include <cstdlib>
 #include <filesystem>
 
+#include "core/digest.h"
 #include "support/catch.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
+#include "transfer/listing.h"
 #include "transfer/packing.h"
 
 using namespace kirikae;
@@ -37,8 +39,10 @@ TEST_CASE("a directory of a git work tree has its commit as revision, and says w
   folder.write("work/dist/index.html", "1");
   const auto work = folder / "work";
   CHECK(revision_of(work).empty());
+  CHECK(transfer::examine(directory_source(work), {})->untold.empty());
   git(work, {"init", "-q"});
   CHECK(revision_of(work).empty());  // no commit yet
+  CHECK(transfer::examine(directory_source(work), {})->untold.empty());
   git(work, {"add", "."});
   git(work, {"commit", "-q", "-m", "one"});
   auto head = git(work, {"rev-parse", "HEAD"});
@@ -67,6 +71,18 @@ TEST_CASE("a directory of a git work tree has its commit as revision, and says w
     CHECK(revision_of(work) == head + "-dirty");
     CHECK(snapshot(work + "/.git", Times::all) == before);
   }
+  SECTION("and none, with git's reason, where git doesn't trust the repository") {
+    CHECK(transfer::examine(directory_source(work), {})->untold.empty());
+    ::setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1", 1);  // git's own way to test that
+    const auto summary = transfer::examine(directory_source(work), {});
+    const auto listing = transfer::list_source(directory_source(work), folder / "cache", {});
+    ::unsetenv("GIT_TEST_ASSUME_DIFFERENT_OWNER");
+    REQUIRE((summary && listing));
+    CHECK(summary->revision.empty());
+    CHECK_THAT(summary->untold, Catch::Matchers::ContainsSubstring("dubious ownership"));
+    CHECK(is_sha256(listing->summary.revision));
+    CHECK(listing->summary.untold == summary->untold);
+  }
   SECTION("and none where git is missing") {
     const std::string path = std::getenv("PATH");
     fs::create_directory(folder / "bin");
@@ -76,5 +92,6 @@ TEST_CASE("a directory of a git work tree has its commit as revision, and says w
     ::setenv("PATH", path.c_str(), 1);
     REQUIRE(summary);
     CHECK(summary->revision.empty());
+    CHECK(summary->untold.empty());
   }
 }
