@@ -97,13 +97,20 @@ std::string size_text(std::uint64_t bytes) {
   return fmt::format("{:.1f} {}", value, units[unit]);
 }
 
+std::size_t whole_characters(std::string_view text, std::size_t longest) {
+  if (text.size() <= longest) return text.size();
+  constexpr std::size_t most_inner = 3;  // bytes of a character behind its first one
+  const auto is_inner = [&](std::size_t at) { return (static_cast<unsigned char>(text[at]) & 0xC0) == 0x80; };
+  std::size_t end = longest;
+  while (end > 0 && longest - end < most_inner && is_inner(end)) --end;
+  return is_inner(end) ? longest : end;
+}
+
 std::string short_revision(const std::string& revision) {
   constexpr std::size_t longest = 40;
   const bool is_sum = revision.size() >= longest && revision.find_first_not_of("0123456789abcdef") >= longest;
   if (is_sum) return revision.substr(0, 12) + (revision.ends_with("-dirty") ? "-dirty" : "");
-  std::size_t end = std::min(revision.size(), longest);
-  while (end < revision.size() && end > 0 && (static_cast<unsigned char>(revision[end]) & 0xC0) == 0x80) --end;
-  return revision.substr(0, end);
+  return revision.substr(0, whole_characters(revision, longest));
 }
 
 }  // namespace kirikae

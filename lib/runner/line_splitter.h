@@ -6,6 +6,8 @@
 #include <string_view>
 #include <utility>
 
+#include "core/fold.h"
+
 namespace kirikae::runner {
 
 class LineSplitter {
@@ -18,10 +20,12 @@ class LineSplitter {
       const auto end = bytes.find('\n');
       const auto piece = bytes.substr(0, end);
       const auto room = longest - rest_.size();
-      rest_ += piece.substr(0, room);
+      rest_ += piece.substr(0, room + 1);
       if (piece.size() > room) {  // a line without end comes in pieces, so that memory stays bounded
-        flush();
-        bytes.remove_prefix(room);
+        const auto whole = whole_characters(rest_, longest);
+        on_line_(rest_.substr(0, whole));
+        rest_.erase(0, whole);
+        bytes.remove_prefix(room + 1);
         continue;
       }
       if (end == std::string_view::npos) return;

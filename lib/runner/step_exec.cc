@@ -6,6 +6,7 @@
 #include <deque>
 #include <mutex>
 
+#include "core/fold.h"
 #include "core/subprocess.h"
 #include "runner/masked_lines.h"
 #include "runner/rsync_send.h"
@@ -107,7 +108,8 @@ class Listener {
     }
     auto& last = channel == event::Channel::out ? last_out_ : last_err_;
     if (last.size() == kept_lines) last.pop_front();
-    last.push_back(line.substr(0, longest_word));
+    const auto whole = whole_characters(line, longest_word);
+    last.push_back(line.substr(0, whole) + (whole < line.size() ? " …" : ""));
     if (show_) emit_(event::Output{host_, step_, channel, std::move(line)});
   }
 

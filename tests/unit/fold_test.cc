@@ -17,6 +17,15 @@ TEST_CASE("host names that differ in one number are folded into ranges") {
   CHECK(fold_names({}).empty());
 }
 
+TEST_CASE("a text is cut between its characters, and where it must be if it is none") {
+  CHECK(whole_characters("abc", 3) == 3);
+  CHECK(whole_characters("abcd", 3) == 3);
+  CHECK(whole_characters("abü", 3) == 2);
+  CHECK(whole_characters("aü", 3) == 3);
+  CHECK(whole_characters("🚀", 3) == 0);
+  CHECK(whole_characters("\x80\x80\x80\x80\x80", 4) == 4);
+}
+
 TEST_CASE("sizes are told in powers of 1000") {
   CHECK(size_text(0) == "0 B");
   CHECK(size_text(999) == "999 B");
