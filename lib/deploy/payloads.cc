@@ -154,6 +154,7 @@ std::vector<std::string> replaced_paths(const recipe::Recipe& recipe) {
   std::vector<std::string> paths = recipe.shared.directories;
   paths.insert(paths.end(), recipe.shared.files.begin(), recipe.shared.files.end());
   for (const auto& file : recipe.templates) paths.push_back(file.to);
+  paths.emplace_back("REVISION");
   return paths;
 }
 

@@ -93,6 +93,20 @@ hooks: {build: build}
   REQUIRE_THAT(ran.err, ContainsSubstring("1 file of release") && ContainsSubstring("is sent again: data/a"));
 }
 
+TEST_CASE("a payload's own REVISION, which the release's takes the place of, isn't taken for a change on the host") {
+  World world;
+  write_large_app(world, "1");
+  world.write("app/REVISION", "of the build\n");
+  world.write_recipe();
+  for (int i = 0; i < 2; ++i) {
+    const Ran ran = world.deploy({"production", "--revision", "v1"});
+    INFO(ran);
+    REQUIRE(ran.status == 0);
+    REQUIRE(ran.err.find("warning") == std::string::npos);
+    REQUIRE(world.host(0).read("current/REVISION") == "v1\n");
+  }
+}
+
 TEST_CASE("'reuse: link' shares files between releases and says what that means; 'verify: full' finds what was changed in secret") {
   World world;
   write_large_app(world, "1");
