@@ -206,7 +206,7 @@ Result<void> fill(TarWriter writer, const recipe::Source& source, const Part& pa
     if (entry.kind != Entry::Kind::file || !part.manifest) return writer.add(entry, content, stop);
     if (is_listed) return add_listed(writer, part, entry, content, listed->second, stop);
     // An archive has files that are in no list; whether it has changed is known by its own sum.
-    if (source.directory && release::can_be_listed(entry.path)) return std::unexpected(changed_after_listing(shown(entry.path)));
+    if (source.directory && can_be_listed(entry)) return std::unexpected(changed_after_listing(shown(entry.path)));
     return writer.add(entry, content, stop);
   };
   TRY_ASSIGN(const std::string archive, walk(source, stop, visit));

@@ -2,9 +2,15 @@
 
 #include <fmt/format.h>
 
+#include "release/manifest.h"
+
 namespace kirikae::transfer {
 
 unsigned kept_mode(unsigned mode, bool is_directory) { return (mode & 0777U) | (is_directory ? 0700U : 0U); }
+
+bool can_be_listed(const Entry& entry) {
+  return entry.kind == Entry::Kind::file && (entry.mode & 0400U) != 0 && release::can_be_listed(entry.path);
+}
 
 void add_to_sum(Sha256& sum, const Entry& entry, std::string_view content) {
   const unsigned mode = entry.kind == Entry::Kind::symlink ? 0 : entry.mode;

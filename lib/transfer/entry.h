@@ -43,6 +43,9 @@ using Visit = std::function<Result<void>(const Entry& entry, Content& content)>;
 // A read-only one could neither be unpacked by every tar, nor get links into shared/, nor be pruned.
 unsigned kept_mode(unsigned mode, bool is_directory);
 
+// Whether hosts' lists can have it: a file with a name that a line can hold, and that the hosts' user can read, to compare it. Others are sent every time.
+bool can_be_listed(const Entry& entry);
+
 // Adds what a release has of an entry. `content`: of a file its SHA-256, else the target.
 void add_to_sum(Sha256& sum, const Entry& entry, std::string_view content);
 

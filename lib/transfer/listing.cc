@@ -219,7 +219,7 @@ Result<Listing> BegunListing::finish() {
       ++listing.summary.files;
       listing.summary.bytes += entry.size;
     }
-    if (entry.kind == Entry::Kind::file && !linked && release::can_be_listed(entry.path)) {
+    if (!linked && can_be_listed(entry)) {
       manifest.emplace_hint(manifest.end(), entry.path, release::FileSpec{entry.mode, entry.size, sha256});
     } else {
       add_to_sum(rest, entry, entry.target);

@@ -75,6 +75,24 @@ TEST_CASE("trees at random: whatever is in a source, its release is the same bit
   deploy_random_trees(first, runs);
 }
 
+TEST_CASE("files that the hosts' user may not read come over each time, however they are sent and looked at") {
+  if (is_skipped_without_mounts()) return;
+  const Account account;
+  World world({.account = &account});
+  world.write_app("1");
+  for (const mode_t mode : {0000, 0111, 0222}) world.write("app/dark/" + std::to_string(mode), std::string(3000, 'x'), mode);
+  world.write_recipe(GENERATE("", "verify: full\n", "transfer: rsync\n", "transfer: rsync\nverify: full\n", "reuse: link\n"));
+  INFO(world.read("site/deploy.yml"));
+  for (const char* version : {"1", "2"}) {
+    world.write("app/VERSION", version);
+    const Ran ran = world.deploy({"production"});
+    INFO(ran);
+    REQUIRE(ran.status == 0);
+    REQUIRE(ran.err.find("sent again") == std::string::npos);
+    REQUIRE(changed_on_the_way(world.site() / "app", world.host(0)) == "");
+  }
+}
+
 TEST_CASE("a file of 5 GB, mostly a hole, and one of no bytes come over as they are", "[slow]") {
   if (lacks_busybox()) return;
   const BothTars hosts;
