@@ -10,7 +10,6 @@
 
 #include "core/shell_quote.h"
 #include "core/suggestion.h"
-#include "inventory/inventory.h"
 #include "local.h"
 #include "prompts.h"
 #include "recipe/load.h"
@@ -112,12 +111,23 @@ Result<void> choose_revision(const Options& options, recipe::Source& source) {
 
 }  // namespace
 
-std::expected<deploy::Request, Errors> load_request(const Options& options, const std::stop_token& stop) {
+std::expected<StageHosts, Errors> selected_hosts(const recipe::Recipe& recipe, const Options& options) {
+  auto all = inventory::expand(recipe);
+  if (!all) return std::unexpected(std::move(all).error());
+  auto selected = inventory::select(*all, {options.hosts, options.roles, options.exclude});
+  if (!selected) return std::unexpected(Errors{std::move(selected).error()});
+  return StageHosts{*std::move(all), *std::move(selected)};
+}
+
+std::expected<deploy::Request, Errors> load_request(const Options& options, const std::stop_token& stop, const WrongRecipe& wrong) {
   const auto file = open_recipe(options);
   if (!file) return std::unexpected(Errors{file.error()});
   recipe::Surroundings surroundings = recipe_surroundings();
   auto recipe = load_from(*file, options, surroundings);
   if (!recipe) return std::unexpected(std::move(recipe).error());
+  if (wrong) {
+    if (auto error = wrong(*recipe)) return std::unexpected(Errors{*std::move(error)});
+  }
   auto answers = answers_to(*recipe, options, stop);
   if (!answers) return std::unexpected(std::move(answers).error());
   if (!answers->texts.empty()) {
@@ -125,20 +135,18 @@ std::expected<deploy::Request, Errors> load_request(const Options& options, cons
     recipe = load_from(*file, options, surroundings);
     if (!recipe) return std::unexpected(std::move(recipe).error());
   }
-  auto all = inventory::expand(*recipe);
-  if (!all) return std::unexpected(std::move(all).error());
-  auto selected = inventory::select(*all, {options.hosts, options.roles, options.exclude});
-  if (!selected) return std::unexpected(Errors{std::move(selected).error()});
+  auto hosts = selected_hosts(*recipe, options);
+  if (!hosts) return std::unexpected(std::move(hosts).error());
 
   deploy::Request request;
-  for (const inventory::Host& host : *all) {
-    const bool in = std::ranges::any_of(*selected, [&](const auto& other) { return other.name == host.name; });
+  for (const inventory::Host& host : hosts->all) {
+    const bool in = std::ranges::any_of(hosts->selected, [&](const auto& other) { return other.name == host.name; });
     if (!in) request.other_hosts.push_back(host);
   }
   request.command = command_of(options, *recipe);
   request.recipe = *std::move(recipe);
   request.secret_answers = std::move(answers->secrets);
-  request.hosts = *std::move(selected);
+  request.hosts = std::move(hosts->selected);
   if (auto chosen = choose_revision(options, request.recipe.source); !chosen) return std::unexpected(Errors{std::move(chosen).error()});
   if (!request.recipe.source.git) request.revision = options.revision;
   request.operator_name = operator_name();

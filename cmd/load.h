@@ -2,12 +2,15 @@
 #pragma once
 
 #include <expected>
+#include <functional>
+#include <optional>
 #include <stop_token>
 #include <string>
 #include <vector>
 
 #include "core/error.h"
 #include "deploy/deploy.h"
+#include "inventory/inventory.h"
 #include "options.h"
 #include "recipe/recipe.h"
 #include "verb.h"
@@ -24,7 +27,17 @@ Result<RecipeFile> open_recipe(const Options& options);
 // The recipe of the stage that the command line names. Errors (usage): no such stage, with the nearest.
 std::expected<recipe::Recipe, Errors> load_stage(const Options& options);
 
-// The same with its hosts, filtered; where the verb needs the answers to the recipe's prompts, they are asked for.
-std::expected<deploy::Request, Errors> load_request(const Options& options, const std::stop_token& stop);
+struct StageHosts {
+  std::vector<inventory::Host> all, selected;  // in recipe order
+};
+// By the command line's filters. Errors: as inventory::expand and inventory::select.
+std::expected<StageHosts, Errors> selected_hosts(const recipe::Recipe& recipe, const Options& options);
+
+// What a verb can't do with a recipe; none: nothing.
+using WrongRecipe = std::function<std::optional<Error>(const recipe::Recipe&)>;
+
+// The recipe with its hosts, filtered; where the verb needs the answers to the recipe's prompts, they are asked for, once `wrong` has
+// seen the recipe without them. The file is read once: it may be a pipe.
+std::expected<deploy::Request, Errors> load_request(const Options& options, const std::stop_token& stop, const WrongRecipe& wrong = {});
 
 }  // namespace kirikae::cmd

@@ -151,8 +151,8 @@ void add_failure(event::Report& report, std::optional<Error> failure) {
 
 }  // namespace
 
-Ended change_hosts(const Call& call, const Change& change) {
-  auto request = load_request(call.options, call.stop);
+Ended change_hosts(const Call& call, const Change& change, const WrongRecipe& wrong) {
+  auto request = load_request(call.options, call.stop, wrong);
   if (!request) return std::unexpected(std::move(request).error());
   if (auto confirmed = confirm(call, *request); !confirmed) {
     return std::unexpected(Errors{std::move(confirmed).error()});

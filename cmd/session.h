@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "deploy/deploy.h"
+#include "load.h"
 #include "verb.h"
 
 namespace kirikae::cmd {
@@ -11,8 +12,8 @@ namespace kirikae::cmd {
 using Change = std::function<event::Report(const deploy::Request&, const deploy::Surroundings&)>;
 using Read = std::function<deploy::Reading(const deploy::Request&, const deploy::Surroundings&)>;
 
-// Asks first where the stage says `confirm: true`.
-Ended change_hosts(const Call& call, const Change& change);
+// Asks first where the stage says `confirm: true`. `wrong`: as load_request.
+Ended change_hosts(const Call& call, const Change& change, const WrongRecipe& wrong = {});
 
 // Without a question: what is done there has been typed on purpose.
 Ended visit_hosts(const Call& call, const Change& visit);

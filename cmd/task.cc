@@ -11,12 +11,14 @@ namespace {
 
 Error no_tasks() { return {ErrorCode::usage, "the recipe has no tasks", "'deploy help recipe' explains 'tasks'"}; }
 
-Error unknown_task(const std::string& name, const recipe::Recipe& recipe) {
+std::optional<Error> missing_task(const std::string& name, const recipe::Recipe& recipe) {
+  if (recipe.tasks.empty()) return no_tasks();
+  if (recipe.tasks.contains(name)) return std::nullopt;
   std::vector<std::string> known;
   for (const auto& [each, unused] : recipe.tasks) known.push_back(each);
   const auto near = nearest_name(name, known);
-  return {ErrorCode::usage, fmt::format("no task is named '{}'", name),
-          fmt::format("{}tasks: {}", near ? fmt::format("did you mean '{}'? ", *near) : "", fmt::join(known, ", "))};
+  return Error(ErrorCode::usage, fmt::format("no task is named '{}'", name),
+               fmt::format("{}tasks: {}", near ? fmt::format("did you mean '{}'? ", *near) : "", fmt::join(known, ", ")));
 }
 
 Ended list_tasks(const Call& call) {
@@ -26,7 +28,9 @@ Ended list_tasks(const Call& call) {
   const auto recipe = load_stage(call.options);
   if (!recipe) return std::unexpected(recipe.error());
   if (recipe->tasks.empty()) return std::unexpected(Errors{no_tasks()});
-  if (const auto failed = show_text(deploy::tasks_text(*recipe))) return std::unexpected(Errors{*failed});
+  const auto hosts = selected_hosts(*recipe, call.options);
+  if (!hosts) return std::unexpected(hosts.error());
+  if (const auto failed = show_text(deploy::tasks_text(*recipe, hosts->selected))) return std::unexpected(Errors{*failed});
   return event::Report{};
 }
 
@@ -38,14 +42,8 @@ Ended run_task(const Call& call) {
   if (call.options.list) {
     return std::unexpected(Errors{Error(ErrorCode::usage, "'--list' takes no task", "leave one of the two out")});
   }
-  // Before anybody is asked anything.
-  const auto recipe = load_stage(call.options);
-  if (!recipe) return std::unexpected(recipe.error());
-  if (recipe->tasks.empty()) return std::unexpected(Errors{no_tasks()});
-  if (!recipe->tasks.contains(name)) return std::unexpected(Errors{unknown_task(name, *recipe)});
-  return change_hosts(call, [&](const auto& request, const auto& with) {
-    return deploy::run_task(request, request.recipe.tasks.at(name), with);
-  });
+  const auto change = [&](const auto& request, const auto& with) { return deploy::run_task(request, request.recipe.tasks.at(name), with); };
+  return change_hosts(call, change, [&](const recipe::Recipe& recipe) { return missing_task(name, recipe); });
 }
 
 }  // namespace kirikae::cmd

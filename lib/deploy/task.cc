@@ -88,11 +88,11 @@ void write_audit(const plan::Plan& plan, const recipe::Task& task, const runner:
   });
 }
 
-std::string place_of(const recipe::Task& task) {
+std::string place_of(const recipe::Task& task, const std::vector<inventory::Host>& hosts) {
   if (task.local) return "this machine";
-  std::string place = task.roles.empty() ? "every host" : fmt::format("{}", fmt::join(task.roles, ", "));
-  if (task.once) place = task.roles.empty() ? "one host" : "one of " + place;
-  return place;
+  if (std::ranges::none_of(hosts, [&](const auto& host) { return host.has_any_role(task.roles); })) return "no selected host";
+  if (task.roles.empty() || hosts.front().every_role) return task.once ? "one host" : "every host";
+  return fmt::format("{}{}", task.once ? "one of " : "", fmt::join(task.roles, ", "));
 }
 
 }  // namespace
@@ -125,11 +125,11 @@ event::Report run_task(const Request& whole, const recipe::Task& task, const Sur
   return run.finish(runner::conclude(plan, runner.state(), run.emit().seconds(), {}));
 }
 
-std::string tasks_text(const recipe::Recipe& recipe) {
+std::string tasks_text(const recipe::Recipe& recipe, const std::vector<inventory::Host>& hosts) {
   std::size_t name_width = 4, place_width = 7;
   for (const auto& [name, task] : recipe.tasks) {
     name_width = std::max(name_width, name.size());
-    place_width = std::max(place_width, place_of(task).size());
+    place_width = std::max(place_width, place_of(task, hosts).size());
   }
   std::string text = fmt::format("{:<{}}  {:<{}}  {}\n", "task", name_width, "runs on", place_width, "hooks");
   for (const auto& [name, task] : recipe.tasks) {
@@ -137,7 +137,7 @@ std::string tasks_text(const recipe::Recipe& recipe) {
     for (const auto& [point, names] : recipe.hooks) {
       if (std::find(names.begin(), names.end(), name) != names.end()) hooks.push_back(recipe::name_of(point));
     }
-    text += fmt::format("{:<{}}  {:<{}}  {}", name, name_width, place_of(task), place_width, fmt::join(hooks, ", "));
+    text += fmt::format("{:<{}}  {:<{}}  {}", name, name_width, place_of(task, hosts), place_width, fmt::join(hooks, ", "));
     text.erase(text.find_last_not_of(' ') + 1);
     text += '\n';
   }

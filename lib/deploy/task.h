@@ -9,7 +9,7 @@ namespace kirikae::deploy {
 // Usage error: none of the selected hosts has a role of the task. Nothing runs where one of them has no live release.
 event::Report run_task(const Request& request, const recipe::Task& task, const Surroundings& with);
 
-// What `deploy task STAGE` lists: each task, where it runs, and in which hooks.
-std::string tasks_text(const recipe::Recipe& recipe);
+// What `deploy task STAGE` lists: each task, where of the selected `hosts` (at least one) it runs, and in which hooks.
+std::string tasks_text(const recipe::Recipe& recipe, const std::vector<inventory::Host>& hosts);
 
 }  // namespace kirikae::deploy

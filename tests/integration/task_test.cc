@@ -120,6 +120,8 @@ TEST_CASE("tasks are listed, and a wrong name is told with the right ones before
             "error: no task is named 'not'\n  did you mean 'note'? tasks: fail, here, note, single, slow\n"},
            {{"task", "production", "note", "--list"}, "error: '--list' takes no task\n  leave one of the two out\n"},
            {{"task", "production", "--output", "json"}, "error: '--output json' needs the name of a task: their list is text\n  leave it out, or name one\n"},
+           {{"task", "production", "--hosts", "127.0.0.9"},
+            "error: --hosts: no host of the stage has the name '127.0.0.9'\n  did you mean '127.0.0.1'?\n"},
            {{"task", "production", "note", "--hosts", "*.3"},
             "error: task 'note' runs on hosts with the role app, and none of the selected hosts has it\n  select a "
             "host with that "
@@ -129,5 +131,28 @@ TEST_CASE("tasks are listed, and a wrong name is told with the right ones before
     CHECK(ran.status == 2);
     CHECK(ran.err == text);
   }
+  const std::string of_one =
+      "task    runs on           hooks\n"
+      "fail    db\n"
+      "here    this machine\n"
+      "note    no selected host\n"
+      "single  no selected host  after_publish\n"
+      "slow    db\n";
+  CHECK(world.deploy({"task", "production", "--hosts", "*.3"}).out == of_one);
+  world.write_recipe("tasks: {note: {run: 'true', roles: [app]}, single: {run: 'true', roles: [app], once: true}}\n");
+  CHECK(world.deploy({"task", "production"}).out == "task    runs on     hooks\nnote    every host\nsingle  one host\n");
   CHECK(world.sshd().log().find("Connection from") == std::string::npos);
+}
+
+TEST_CASE("a task's recipe is read once, so that it may come from a pipe") {
+  const TaskWorld world;
+  REQUIRE(world.deploy({"production"}).status == 0);
+  Ran ran = world.type("bash -c 'deploy --recipe <(cat deploy.yml) task production note'");
+  INFO(ran);
+  CHECK(ran.status == 0);
+  CHECK(world.host(1).exists("shared/seen"));
+  ran = world.type("bash -c 'deploy --recipe <(cat deploy.yml) task production not'");
+  INFO(ran);
+  CHECK(ran.status == 2);
+  CHECK_THAT(ran.err, ContainsSubstring("no task is named 'not'\n  did you mean 'note'?"));
 }
