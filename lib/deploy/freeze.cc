@@ -82,6 +82,17 @@ std::vector<Error> take_back(const OpenedHosts& opened, const Run& run, const Re
   return errors;
 }
 
+// What has ended on the hosts where all went well.
+std::string unlocked_text(const OpenedHosts& opened, bool force) {
+  std::vector<plan::Remark> lines;
+  for (const auto& [host, facts] : opened.answered()) {
+    if (facts.frozen) lines.push_back({host.name, "was frozen by " + release::to_text(*facts.frozen)});
+    if (facts.lock && force) lines.push_back({host.name, "was locked by " + release::to_text(*facts.lock)});
+    if (!facts.frozen && !facts.lock) lines.push_back({host.name, "was neither frozen nor locked"});
+  }
+  return lines_text(lines);
+}
+
 }  // namespace
 
 Reading freeze(const Request& request, const std::string& why, const Surroundings& with) {
@@ -123,26 +134,25 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
-  std::vector<plan::Remark> lines, frozen, taken;
+  std::vector<plan::Remark> told, taken;
   std::vector<Error> busy;
+  bool any_frozen = false;
   for (const auto& [host, facts] : opened.hosts) {
+    any_frozen = any_frozen || facts.frozen;
     if (facts.frozen && facts.frozen->by != request.operator_name) {
-      frozen.push_back({host.name, "frozen by " + release::to_text(*facts.frozen) + ", which ends now"});
+      told.push_back({host.name, "frozen by " + release::to_text(*facts.frozen) + ", which ends now"});
     }
-    if (facts.frozen) lines.push_back({host.name, "was frozen by " + release::to_text(*facts.frozen)});
-    if (facts.lock && force) {
-      lines.push_back({host.name, "was locked by " + release::to_text(*facts.lock)});
-      taken.push_back({host.name, "locked by " + release::to_text(*facts.lock)});
-    }
+    if (facts.lock && force) taken.push_back({host.name, "locked by " + release::to_text(*facts.lock)});
     if (facts.lock && !force && !facts.frozen) {
       busy.push_back(Error(ErrorCode::locked, "not frozen, but locked by a run: " + release::to_text(*facts.lock),
                            "it ends with its run; --force takes it away from a run that you know to be stuck")
                          .on(host.name));
     }
-    if (!facts.frozen && !facts.lock) lines.push_back({host.name, "was neither frozen nor locked"});
   }
-  if (!busy.empty()) return {run.end_early(busy, opened.hosts), lines_text(lines)};
-  run.tell(frozen);
+  if (!busy.empty() && !any_frozen) return {run.end_early(busy, opened.hosts), unlocked_text(opened, force)};
+  // Where others are frozen, that ends all the same.
+  for (const Error& error : busy) told.push_back({error.host, error.message});
+  run.tell(told);
   if (!taken.empty()) {
     run.tell(taken);
     const auto agreed = with.confirm("taking a run's lock away",
@@ -159,9 +169,9 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
     return host::thaw(layout, facts.frozen ? facts.frozen->token : std::string(), force && held ? held->token : std::string());
   };
   if (auto errors = on_all(opened, run, with, group, command, layout, entry, affected, no_answer); !errors.empty()) {
-    return {run.end_early(errors, opened.hosts), lines_text(lines)};
+    return {run.end_early(errors, opened.hosts), unlocked_text(opened, force)};
   }
-  return {run.end_well(opened.hosts, event::HostEnd::unchanged), lines_text(lines)};
+  return {run.end_well(opened.hosts, event::HostEnd::unchanged), unlocked_text(opened, force)};
 }
 
 }  // namespace kirikae::deploy

@@ -85,3 +85,29 @@ TEST_CASE("unlock ends the freeze that it has shown, and says first whose it is 
   CHECK(value_of(world.hosts[0]->calls().back(), "kk_frozen") == "ab12");
   CHECK(value_of(world.hosts[1]->calls().back(), "kk_frozen").empty());
 }
+
+TEST_CASE("unlock ends a freeze also where a run is at work on another host, and tells what has ended once it has") {
+  RunWorld world(4);
+  const std::string frozen = "frozen_by=ada@desk\nfrozen_since=2026-11-23 10:00:00 UTC\nfrozen_what=moving\nfrozen_token=ab12\n";
+  const std::string locked = "lock_by=bob@ci\nlock_since=2026-11-23 11:00:00 UTC\nlock_what=task note on production\nlock_token=cd34\n";
+  for (const std::size_t i : {0, 1}) world.hosts[i]->answer("facts", {.out = facts_text(world.live, {world.live + " good"}, frozen)});
+  world.hosts[2]->answer("facts", {.out = facts_text(world.live, {world.live + " good"}, locked)});
+  SECTION("on all hosts where there is one") {
+    const auto reading = deploy::unlock(world.request, false, world.surroundings());
+    CHECK(reading.report.outcome == Outcome::done);
+    CHECK(reading.text == "web[1,2]: was frozen by ada@desk since 2026-11-23 10:00:00 UTC (moving)\nweb4: was neither frozen nor locked\n");
+    const auto warnings = world.events.all<event::Warning>();
+    REQUIRE(warnings.size() == 1);
+    CHECK(warnings[0].host == "web3");
+    CHECK(warnings[0].text == "not frozen, but locked by a run: bob@ci since 2026-11-23 11:00:00 UTC (task note on production)");
+    CHECK(value_of(world.hosts[2]->calls().back(), "kk_locked").empty());
+  }
+  SECTION("but for one where it can't be") {
+    world.hosts[1]->answer("unlock", {.exit = {1, ""}, .err = "can't remove '/srv/shop/.kirikae/frozen': check its owner\n"});
+    const auto reading = deploy::unlock(world.request, false, world.surroundings());
+    CHECK(reading.report.outcome == Outcome::failed);
+    CHECK(reading.text == "web1: was frozen by ada@desk since 2026-11-23 10:00:00 UTC (moving)\nweb4: was neither frozen nor locked\n");
+  }
+  CHECK(world.hosts[0]->names() == Names{"facts", "unlock"});
+  CHECK(world.hosts[0]->calls().back().text.find("\"action\":\"unlock\"") != std::string::npos);
+}
