@@ -98,6 +98,7 @@ Reading reading(event::Report report, std::string text = {}, std::string json = 
 
 event::Report deploy(const Request& request, const Surroundings& with) {
   Run run(request, with, "deploy");
+  if (auto unusable = unusable_cache(request.recipe, with)) return run.end_early({*std::move(unusable)});
   // First the tasks of this machine: one of them may make the source.
   if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
   auto begun = begin_source(request, with);

@@ -4,6 +4,8 @@
 
 #include <fmt/format.h>
 
+#include "transfer/spool.h"
+
 namespace kirikae::deploy {
 namespace {
 
@@ -47,6 +49,12 @@ Result<ListedSource> finish_source(BegunSource source) {
   if (source.taken.commit) listing.summary.revision = source.taken.commit->sha;
   remark_on_revision(source.taken, listing.summary);
   return ListedSource{std::move(source.taken), std::move(listing)};
+}
+
+std::optional<Error> unusable_cache(const recipe::Recipe& recipe, const Surroundings& with) {
+  if (recipe.transfer == recipe::Transfer::rsync) return std::nullopt;
+  const auto spool = transfer::Spool::open(with.cache_folder, 0);
+  return spool ? std::nullopt : std::optional(spool.error());
 }
 
 Result<std::optional<plan::Commits>> commits_since(const std::string& live, const TakenSource& source, const std::stop_token& stop) {

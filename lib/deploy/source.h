@@ -42,6 +42,9 @@ struct ListedSource {
 Result<BegunSource> begin_source(const Request& request, const Surroundings& with);
 Result<ListedSource> finish_source(BegunSource source);
 
+// That nothing could be packed, since the cache folder can't be made or written to.
+std::optional<Error> unusable_cache(const recipe::Recipe& recipe, const Surroundings& with);
+
 // The commits between the one that is live, if it is one of the repository, and the one that was taken.
 Result<std::optional<plan::Commits>> commits_since(const std::string& live, const TakenSource& source, const std::stop_token& stop);
 

@@ -102,6 +102,28 @@ TEST_CASE("a check finds what is wrong with templates, and those that a before_c
   REQUIRE(world.deploy({"production"}).status == 0);
 }
 
+TEST_CASE("a cache folder that can't be used is a check's problem, and a deploy's before it runs or connects to anything") {
+  World world;
+  world.write_app("1");
+  world.write_recipe("tasks: {make: {run: touch made, local: true}}\nhooks: {before_connect: make}\n");
+  world.environment = {"XDG_CACHE_HOME=/dev/null"};
+  Ran ran = world.deploy({"production"});
+  INFO(ran);
+  CHECK(ran.status == 1);
+  CHECK_THAT(ran.err, ContainsSubstring("error: cache folder '/dev/null/kirikae' can't be made: Not a directory\n  set XDG_CACHE_HOME to "));
+  CHECK_FALSE(fs::exists(world.site() / "made"));
+  CHECK(world.sshd().log().find("Connection from") == std::string::npos);
+  ran = world.deploy({"check", "production"});
+  INFO(ran);
+  CHECK(ran.status == 1);
+  CHECK_THAT(ran.err, ContainsSubstring("error: cache folder '/dev/null/kirikae' can't be made"));
+  CHECK_THAT(ran.out, ContainsSubstring("0 of 1 host is ready for a deploy"));
+  world.write_recipe("transfer: rsync\n");  // it packs nothing
+  ran = world.deploy({"check", "production"});
+  INFO(ran);
+  CHECK_THAT(ran.err, !ContainsSubstring("cache folder"));
+}
+
 TEST_CASE("a disk that has too little room is told before anything is sent, on every host that has one") {
   if (geteuid() != 0) {
     WARN("not run: only root can mount a small file system");
