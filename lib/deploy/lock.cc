@@ -46,8 +46,9 @@ Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size
 }
 
 std::string no_lock_text(const Request& request) {
-  return "no lock can be made in '" + release::Layout(request.recipe.deploy_to).own() +
-         "': its file system is full or has no hard links, or it is not writable";
+  return fmt::format("no lock can be made in '{}': its file system is full or has no hard links, or it is not writable; where it is full, "
+                     "remove a few files by hand: that is enough for '{} prune {}'",
+                     release::Layout(request.recipe.deploy_to).own(), request.command, shell_word(request.recipe.stage));
 }
 
 std::string unlock_command(const Request& request) { return fmt::format("{} unlock {}", request.command, shell_word(request.recipe.stage)); }

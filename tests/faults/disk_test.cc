@@ -158,6 +158,10 @@ TEST_CASE("a disk that is full before the run: it says so and changes nothing, a
                             (ContainsSubstring("room on the disk") || ContainsSubstring("is full") || ContainsSubstring("free")));
     full.rig.check_truth(ran, false);
     check_status(world);
+    const Ran pruned = world.deploy({"prune", "production"});
+    INFO(pruned);
+    CHECK(pruned.status == 1);
+    CHECK_THAT(pruned.err, ContainsSubstring("is full") && ContainsSubstring("remove a few files by hand: that is enough for 'deploy prune production'"));
     make_room(world);
     full.rig.check_convergence(command, Rig::End::not_done);
   }

@@ -149,7 +149,7 @@ TEST_CASE("a disk that has too little room is told before anything is sent, on e
   INFO(ran);
   REQUIRE(ran.status == 1);
   REQUIRE_THAT(ran.err, ContainsSubstring("error: [127.0.0.1] the disk of '" + world.deploy_to() + "' has ") &&
-                            ContainsSubstring(" MiB free, the release needs about 7 MiB\n  free some room, or lower keep_releases\n"));
+                            ContainsSubstring(" MiB free, the release needs about 7 MiB\n  free some room: 'deploy prune production --keep N' removes old releases\n"));
   REQUIRE(deployed.status == 1);
   REQUIRE_THAT(deployed.err, ContainsSubstring(" MiB free, the release needs about 7 MiB\n"));
   REQUIRE(world.host(1).untouched());

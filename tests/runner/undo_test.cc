@@ -157,6 +157,7 @@ TEST_CASE("a host where no lock can be made any more is not taken back without o
   CHECK(world.times_told(1, "publish") == 1);
   REQUIRE(report.errors.size() == 1);
   CHECK(has(report.errors[0].message, "no lock can be made in '/srv/shop/.kirikae'"));
+  CHECK(has(report.errors[0].message, "where it is full, remove a few files by hand: that is enough for 'deploy prune production'"));
 }
 
 TEST_CASE("the way back and the hooks behind a failure know the revision, also of a host that is alone") {

@@ -161,9 +161,9 @@ TEST_CASE("preflight lists all problems of all hosts") {
 [app1] shared files are missing: config/database.yml, .env
   put them into '/srv/shop/shared' on the host
 [db1] the disk of '/srv/shop' has 0 MiB free, the release needs about 6 MiB
-  free some room, or lower keep_releases
+  free some room: 'deploy prune production --keep N' removes old releases
 [db1] the disk of '/srv/shop' has 50 inodes free, the release needs about 412
-  remove small files there, or lower keep_releases
+  remove small files there: 'deploy prune production --keep N' removes old releases
 )");
 }
 
