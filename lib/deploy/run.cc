@@ -8,6 +8,7 @@
 #include "core/digest.h"
 #include "core/fold.h"
 #include "plan/log_line.h"
+#include "plan/prune.h"
 #include "plan/tasks.h"
 #include "runner/conclude.h"
 
@@ -63,6 +64,9 @@ event::Report Run::carry_out(const plan::Plan& plan, const OpenedHosts& opened, 
     if (plan.action == "deploy") {
       runner.mark_failed(plan::json_line({with_.unix_now(), plan.action, plan.application, plan.stage, plan.release, {},
                                           plan.revision, request_.operator_name, state.interrupted ? "interrupted" : "failed"}));
+    }
+    if (plan.action == "prune") {
+      runner.note_failed([&](const plan::PlannedHost& host) { return plan::failed_prune_line(plan, host); });
     }
     if (!settled) runner.run_failed_hooks();
   } else if (plan.action == "rollback") {

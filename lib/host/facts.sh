@@ -85,6 +85,11 @@ kk_facts_releases() {
     [ -z "$kk_was_by" ] || kk_say by "$kk_was_by" 200
     ! { IFS= read -r kk_r <"$kk_own/manifests/$kk_i/sum"; } 2>/dev/null || kk_say manifest "$kk_r" 64
   done
+  for kk_d in "$kk_releases"/.pruned-*; do
+    [ -d "$kk_d" ] && [ ! -L "$kk_d" ] || continue
+    echo half_pruned=yes
+    break
+  done
 }
 
 # Where no other owner would help.

@@ -19,11 +19,17 @@ void append(std::vector<Round>& rounds, std::vector<Round> more) {
   std::move(more.begin(), more.end(), std::back_inserter(rounds));
 }
 
+// What goes on a host, which may be but the rest of what a prune before could not remove.
+std::string removal_text(std::vector<std::string> ids, const release::Facts& facts) {
+  if (facts.half_pruned) ids.emplace_back("what an earlier prune has left");
+  return fmt::format("{}", fmt::join(ids, ", "));
+}
+
 // The audit only: no record changes.
-Step log_entry(const PruneInput& input, const std::vector<std::string>& ids) {
+Step log_entry(const PruneInput& input, const std::string& removed) {
   Settle settle;
   settle.entry = {input.now, "prune", input.recipe.application, input.recipe.stage, {}, {}, {}, input.operator_name, "good",
-                  fmt::format("removed {}", fmt::join(ids, ", "))};
+                  "removed " + removed};
   return settle;
 }
 
@@ -33,7 +39,8 @@ std::vector<Remark> removals(const Plan& plan) {
     for (const HostSteps& work : round.hosts) {
       for (const Step& step : work.steps) {
         const auto* prune = std::get_if<Prune>(&step);
-        if (prune != nullptr) each.push_back({plan.hosts[work.host].host.name, fmt::format("{}", fmt::join(prune->ids, ", "))});
+        const PlannedHost& host = plan.hosts[work.host];
+        if (prune != nullptr) each.push_back({host.host.name, removal_text(prune->ids, host.facts)});
       }
     }
   }
@@ -63,8 +70,8 @@ Result<Plan> build_prune(const PruneInput& input) {
   Round prune{Phase::prune, std::nullopt, {}};
   for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
     auto ids = release::to_prune_now(facts[i], target, input.keep.value_or(input.recipe.keep_releases));
-    if (ids.empty()) continue;
-    Step log = log_entry(input, ids);
+    if (ids.empty() && !facts[i].half_pruned) continue;
+    Step log = log_entry(input, removal_text(ids, facts[i]));
     prune.hosts.push_back({i, {Prune{std::move(ids)}, std::move(log)}});
   }
   if (prune.hosts.empty()) return plan;
@@ -76,6 +83,20 @@ Result<Plan> build_prune(const PruneInput& input) {
   TRY_ASSIGN(auto after, hook_rounds(scene, HookPoint::after_prune, Phase::prune));
   append(plan.rounds, std::move(after));
   return plan;
+}
+
+std::string failed_prune_line(const Plan& plan, const PlannedHost& host) {
+  for (const Round& round : plan.rounds) {
+    for (const HostSteps& work : round.hosts) {
+      const auto* prune = std::get_if<Prune>(&work.steps.front());
+      if (prune == nullptr || &plan.hosts[work.host] != &host) continue;
+      LogEntry entry = std::get<Settle>(work.steps.back()).entry;
+      entry.result = "failed";
+      entry.detail = "not all removed of " + removal_text(prune->ids, host.facts);
+      return json_line(entry);
+    }
+  }
+  return {};
 }
 
 std::string prune_text(const Plan& plan) { return text_of(plan, "would remove"); }

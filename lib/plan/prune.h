@@ -19,6 +19,9 @@ struct PruneInput {
 // A plan without rounds where there is nothing to remove. Errors: a `once` task of before_prune or after_prune without a host.
 Result<Plan> build_prune(const PruneInput& input);
 
+// The audit's line, as json_line has it, of a host of the plan where it did not go well; empty where there was nothing to remove.
+std::string failed_prune_line(const Plan& plan, const PlannedHost& host);
+
 // What would be removed, equal hosts in one line.
 std::string prune_text(const Plan& plan);
 // What was.

@@ -99,6 +99,8 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
   } else if (key == "release") {
     TRY_ASSIGN(auto release, read_release(value));
     facts.releases.push_back(std::move(release));
+  } else if (key == "half_pruned") {
+    facts.half_pruned = value == "yes";
   } else if (key == "revision" || key == "by") {
     if (facts.releases.empty()) return std::unexpected(not_ours(fmt::format("'{}' belongs to no release", key)));
     auto& release = facts.releases.back();

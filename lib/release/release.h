@@ -49,6 +49,7 @@ struct Facts {
   std::string unsettled;  // a rollback to `live` has died behind its switch: the id that it left, or `none`
   std::string current_target;              // raw link text where it points to none of our releases; else empty
   std::vector<ReleaseOnHost> releases;     // ascending by id; only directories that bear a release id
+  bool half_pruned = false;                // something is left of releases that could not be removed whole
   std::vector<std::string> missing_files;  // shared files that are not there, as the recipe names them
   std::vector<std::string> problems;       // other reasons why nothing can be switched there, as sentences
   std::vector<std::string> payload_problems;  // the same of new releases only; a rollback needs none of that
@@ -105,8 +106,8 @@ Result<std::string> named_release(const std::vector<Facts>& hosts, std::string_v
 std::vector<std::string> to_prune(const Facts& host, std::string_view live, std::string_view rollback_target, int keep);
 
 // The same without a deploy, for the release that is live now. Besides `rollback_target`, which all hosts have in common, the newest good
-// one of this host before its live one stays. What dead runs have left (failed, preparing) goes, newer than live or not; where none
-// is live, nothing else does.
+// one of this host before its live one stays. What dead runs have left (failed, preparing, or ready and never switched to) goes,
+// newer than live or not; where none is live, nothing else does.
 std::vector<std::string> to_prune_now(const Facts& host, std::string_view rollback_target, int keep);
 
 }  // namespace kirikae::release

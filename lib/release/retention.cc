@@ -133,7 +133,7 @@ std::vector<std::string> to_prune_now(const Facts& host, std::string_view rollba
   auto pruned = host.live.empty() ? std::vector<std::string>() : to_prune(host, host.live, own_target, keep);
   std::erase(pruned, rollback_target);
   for (const auto& release : host.releases) {
-    const bool left_behind = release.state == State::failed || release.state == State::preparing;
+    const bool left_behind = release.state && *release.state != State::good && *release.state != State::bad;
     if (left_behind && (host.live.empty() || release.id > host.live)) pruned.push_back(release.id);
   }
   return pruned;

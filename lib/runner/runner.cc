@@ -278,6 +278,16 @@ void Runner::note_already(const std::string& json_line) {
         "the audit log has no line of this rollback");
 }
 
+void Runner::note_failed(const std::function<std::string(const plan::PlannedHost&)>& json_line) {
+  std::vector<std::size_t> failed;
+  for (std::size_t i = 0; i < plan_.hosts.size(); ++i) {
+    const auto& error = state_.hosts[i].error;
+    if (error && error->code != ErrorCode::locked && !json_line(plan_.hosts[i]).empty()) failed.push_back(i);
+  }
+  write(failed, [&](const plan::PlannedHost& host) { return host::log(plan_.layout, json_line(host), {}); },
+        "the audit log has no line of this " + plan_.action);
+}
+
 // What a host can do without: a failure is a warning, and a host that is lost isn't asked (a release stays `preparing` or `ready` there,
 // which the next success removes as well).
 void Runner::write(const std::vector<std::size_t>& hosts, const std::function<host::Command(const plan::PlannedHost&)>& what,

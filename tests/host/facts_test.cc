@@ -124,14 +124,16 @@ TEST_CASE("Facts list releases with what they say of themselves, whatever lies b
   site.disk.write("srv/app/releases/" + id3 + "/REVISION", std::string(500, 'r'));
   site.disk.write("srv/app/releases/notes.txt", "x");
   site.disk.make_folder("srv/app/releases/20261122");
-  site.disk.make_folder("srv/app/releases/.pruned-20201122010000");
   site.disk.make_link(id1, "srv/app/releases/20261122999999");
+  CHECK_FALSE(site.facts().half_pruned);
+  site.disk.make_folder("srv/app/releases/.pruned-20201122010000");
   const auto facts = site.facts();
   REQUIRE(facts.releases.size() == 3);
   CHECK(facts.releases[0].state == release::State::ready);
   CHECK_FALSE(facts.releases[1].state);
   CHECK(facts.releases[1].revision == "caf\xC3\xA9 [31mred");
   CHECK(facts.releases[2].revision == std::string(200, 'r'));
+  CHECK(facts.half_pruned);
 }
 
 TEST_CASE("Facts say what keeps a release from going there") {

@@ -1,4 +1,4 @@
-// The verbs that look: check, status, audit; and prune.
+// The verbs that look: check, status, audit.
 #include <unistd.h>
 
 #include <algorithm>
@@ -283,39 +283,4 @@ TEST_CASE("a log that is too long to be read is told, and the other hosts' are s
   REQUIRE_THAT(ran.err, ContainsSubstring("error: [127.0.0.2] audit: its answer is longer than 33.6 MB\n  ask for fewer --lines"));
   REQUIRE_THAT(ran.out, ContainsSubstring("deploy  good"));
   REQUIRE(world.deploy({"audit", "production", "--lines", "100"}).status == 0);
-}
-
-TEST_CASE("a prune removes what a deploy would remove, now, and never what serves or would") {
-  World world({.hosts = 2});
-  world.write_recipe("keep_releases: 5\n");
-  std::vector<std::string> ids;
-  for (int i = 1; i <= 4; ++i) {
-    world.write_app(std::to_string(i));
-    REQUIRE(world.deploy({"production"}).status == 0);
-    ids.push_back(world.host(0).live());
-  }
-  fs::create_directories(world.host(1) / "releases/20990101000000");
-  world.host(1).write(".kirikae/releases/20990101000000", "state preparing\nrevision r\nby bob@ci\nprevious \n");
-  fs::create_directories(world.host(1) / "releases/20010101000000");  // another tool's
-  std::string before = world.host(0).snapshot() + world.host(1).snapshot();
-  Ran ran = world.deploy({"prune", "production", "-n", "--keep", "2"});
-  INFO(ran);
-  REQUIRE(ran.status == 0);
-  REQUIRE(ran.out == "127.0.0.1: would remove " + ids[0] + ", " + ids[1] + "\n127.0.0.2: would remove " + ids[0] + ", " + ids[1] +
-                         ", 20990101000000\n");
-  REQUIRE(world.host(0).snapshot() + world.host(1).snapshot() == before);
-  ran = world.deploy({"production", "prune", "--keep", "2"});
-  INFO(ran);
-  REQUIRE(ran.status == 0);
-  REQUIRE(world.host(0).releases() == std::vector<std::string>{ids[2], ids[3]});
-  REQUIRE(world.host(1).releases() == std::vector<std::string>{"20010101000000", ids[2], ids[3]});
-  REQUIRE(world.host(1).version() == "4");
-  fs::remove(world.host(1) / "releases/20010101000000");
-  REQUIRE(world.broken_invariants() == "");
-  ran = world.deploy({"prune", "production", "--keep", "1"});  // the rollback target stays
-  INFO(ran);
-  REQUIRE(ran.out == "there is nothing to remove\n");
-  REQUIRE(world.deploy({"rollback", "production"}).status == 0);
-  // What can't be removed is an error here; the rest is removed.
-  REQUIRE(world.deploy({"prune", "production", "--keep", "0"}).status == 2);
 }

@@ -35,8 +35,9 @@ TEST_CASE("prune removes what dead runs have left, newer than live or not, and n
       a_release("20261101000000", std::nullopt),     a_release("20261102000000", State::failed), a_release("20261103000000", State::ready),
       good("20261104000000"),                        a_release("20261105000000", State::preparing), a_release("20261106000000", State::failed),
       a_release("20261107000000", State::ready),     a_release("20261108000000", State::bad)};
-  CHECK(pruned("20261104000000", all, 5) == Ids{"20261102000000", "20261103000000", "20261105000000", "20261106000000"});
-  CHECK(pruned("", all, 5) == Ids{"20261102000000", "20261105000000", "20261106000000"});
+  CHECK(pruned("20261104000000", all, 5) ==
+        Ids{"20261102000000", "20261103000000", "20261105000000", "20261106000000", "20261107000000"});
+  CHECK(pruned("", all, 5) == Ids{"20261102000000", "20261103000000", "20261105000000", "20261106000000", "20261107000000"});
 }
 
 TEST_CASE("the plan of a prune removes and logs on the hosts that have something to remove, with the hooks around it") {
@@ -70,4 +71,19 @@ TEST_CASE("a prune with nothing to remove has no rounds, and runs no hook") {
   REQUIRE(plan);
   CHECK(plan->rounds.empty());
   CHECK(plan::prune_text(*plan) == "there is nothing to remove\n");
+}
+
+TEST_CASE("what an earlier prune could not remove is something to remove, by itself or with releases") {
+  const std::vector<release::ReleaseOnHost> three = {good("20261120000000"), good("20261121000000"), good("20261122000000")};
+  std::vector<plan::HostFacts> hosts = {a_host("app1", {"app"}, "20261122000000", {good("20261122000000")}),
+                                        a_host("app2", {"app"}, "20261122000000", three), a_host("app3", {"app"}, "20261122000000", three)};
+  hosts[0].facts.half_pruned = hosts[1].facts.half_pruned = true;
+  const auto plan = plan::build_prune({shop_recipe(), hosts, now, 1, "ann@laptop"});
+  REQUIRE(plan);
+  CHECK(plan::prune_text(*plan) == "app1: would remove what an earlier prune has left\n"
+                                   "app2: would remove 20261120000000, what an earlier prune has left\n"
+                                   "app3: would remove 20261120000000\n");
+  REQUIRE(plan->rounds.size() == 1);
+  CHECK(std::get<plan::Prune>(plan->rounds[0].hosts.at(0).steps.at(0)).ids.empty());
+  CHECK(std::get<plan::Settle>(plan->rounds[0].hosts.at(0).steps.at(1)).entry.detail == "removed what an earlier prune has left");
 }
