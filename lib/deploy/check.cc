@@ -2,7 +2,9 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <map>
 #include <set>
+#include <string_view>
 #include <system_error>
 
 #include "core/fold.h"
@@ -58,6 +60,16 @@ void look_at_templates(const Request& request, std::vector<Error>& problems, std
   if (!templates) problems.insert(problems.end(), templates.error().begin(), templates.error().end());
 }
 
+// Where a deploy would meet itself.
+void look_for_same_trees(const std::vector<plan::HostFacts>& answered, std::vector<Error>& problems) {
+  std::map<std::string_view, std::string> known;  // place -> name
+  for (const auto& [host, facts] : answered) {
+    if (facts.place.empty()) continue;
+    const auto [first, is_new] = known.emplace(facts.place, host.name);
+    if (!is_new) problems.push_back(same_tree_error(host.name, first->second));
+  }
+}
+
 }  // namespace
 
 Reading check(const Request& request, const Surroundings& with) {
@@ -83,6 +95,7 @@ Reading check(const Request& request, const Surroundings& with) {
   const plan::DeployInput input{request.recipe, answered,      with.unix_now(), request.revision,
                                 summary.files,  summary.bytes, request.operator_name};
   for (Error& error : opened.all_errors()) problems.push_back(std::move(error));
+  look_for_same_trees(answered, problems);
   for (Error& error : plan::preflight_deploy(input)) problems.push_back(std::move(error));
   for (plan::Remark& remark : plan::remarks_of_check(input, unlock_command(request))) remarks.push_back(std::move(remark));
   run.tell(remarks);

@@ -53,13 +53,14 @@ std::string no_lock_text(const Request& request) {
 
 std::string unlock_command(const Request& request) { return fmt::format("{} unlock {}", request.command, shell_word(request.recipe.stage)); }
 
+Error same_tree_error(const std::string& host, const std::string& same_as) {
+  return Error(ErrorCode::recipe, fmt::format("'{}' and '{}' are the same folder of the same host", host, same_as),
+               "name it only once in the stage's hosts")
+      .on(host);
+}
+
 Error refusal_error(const release::LockRefusal& refusal, const Request& request, const LockWish& wish, const std::string& host) {
-  if (!refusal.same_as.empty()) {
-    return Error(ErrorCode::preflight,
-                 fmt::format("'{}' and '{}' are the same folder of the same host", host, refusal.same_as),
-                 "name it only once in the stage's hosts")
-        .on(host);
-  }
+  if (!refusal.same_as.empty()) return same_tree_error(host, refusal.same_as);
   if (refusal.frozen) {
     return Error(ErrorCode::locked, "frozen by " + release::to_text(*refusal.frozen),
                  fmt::format("'{}' ends that{}", unlock_command(request), wish.has_option ? "; --despite-freeze goes on all the same" : ""))

@@ -39,7 +39,10 @@ std::string unlock_command(const Request& request);
 // A lock can't be made in the tree of the host.
 std::string no_lock_text(const Request& request);
 
-// Why the run can't have the host. Code locked; preflight where two names lead to the same tree.
+// Two names of one tree.
+Error same_tree_error(const std::string& host, const std::string& same_as);
+
+// Why the run can't have the host. Code locked; recipe where two names lead to the same tree.
 Error refusal_error(const release::LockRefusal& refusal, const Request& request, const LockWish& wish, const std::string& host);
 
 }  // namespace kirikae::deploy

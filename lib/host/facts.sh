@@ -24,6 +24,7 @@ kk_facts_all() {
     shift 2
   done
   kk_facts_room
+  kk_facts_place
   kk_facts_tools
   echo facts=end
 }
@@ -135,6 +136,15 @@ kk_facts_room() {
   kk_column "$(df -Pk "$kk_a" 2>/dev/null)" && echo "free_kilobytes=$kk_free"
   kk_column "$(df -Pi "$kk_a" 2>/dev/null)" && echo "free_inodes=$kk_free"
   :
+}
+
+# Which tree it is: the same by every name of this host, and no other host's, since a container has its own device or its own folder.
+# Nothing where that isn't known, nor under the lock, by which a tree is told as well.
+kk_facts_place() {
+  [ -z "${kk_token-}" ] || return 0
+  kk_here
+  [ -n "$kk_boot" ] && kk_v=$(stat -L -c %d:%i "$kk_a" 2>/dev/null) || return 0
+  kk_say place "$kk_boot $kk_machine $kk_v ${kk_root#"$kk_a"}"
 }
 
 # Two numbers; a file system without inodes to count says `-`.

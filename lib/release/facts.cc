@@ -139,6 +139,8 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
     facts.gnu = value == "yes";
   } else if (key == "system") {
     facts.system = value;
+  } else if (key == "place") {
+    facts.place = value;
   } else if (key == "zstd") {
     facts.zstd = value == "yes";
   } else if (key == "gzip") {

@@ -71,6 +71,7 @@ struct Facts {
   // The operator's unix seconds before it was asked and after it had answered; 0: not known. Set by who asked.
   std::int64_t asked = 0, answered = 0;
   std::string system;                // `uname -s`
+  std::string place;                 // which tree of which system it is: equal for hosts that are the same; empty: not known
   bool locked = false;               // the run lock is ours
   std::string lock_token;            // with which it is; set by who took it
   std::optional<LockHolder> lock;    // whose it is, where somebody alive holds it; ours, once it is ours

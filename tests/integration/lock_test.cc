@@ -5,6 +5,7 @@
 
 #include <csignal>
 #include <filesystem>
+#include <fstream>
 
 #include "core/fd.h"
 #include "golden/pty.h"
@@ -270,4 +271,21 @@ TEST_CASE("a freeze needs a reason") {
   const Ran ran = world.deploy({"lock", "production"});
   CHECK(ran.status == 2);
   CHECK_THAT(ran.err, ContainsSubstring("a freeze needs a reason"));
+}
+
+TEST_CASE("one host under two names is a wrong recipe: a check says it as a deploy does, whether there is a tree or not") {
+  World world;
+  world.write_app("1");
+  std::ofstream(world.known_hosts(), std::ios::app) << world.sshd().known_hosts_lines("localhost", world.port());
+  const bool deployed = GENERATE(false, true);
+  if (deployed) REQUIRE(world.deploy({"production"}).status == 0);
+  world.write_recipe({}, "[127.0.0.1, localhost]");
+  const std::string before = world.host(0).snapshot();
+  for (const auto& words : {std::vector<std::string>{"check", "production"}, {"production"}}) {
+    const Ran ran = world.deploy(words);
+    INFO(ran);
+    CHECK(ran.status == 2);
+    CHECK_THAT(ran.err, ContainsSubstring("'localhost' and '127.0.0.1' are the same folder of the same host\n  name it only once in the stage's hosts\n"));
+  }
+  if (deployed) CHECK(world.host(0).snapshot() == before);
 }
