@@ -18,12 +18,11 @@ constexpr std::size_t longest_line = 8001;  // of a log, as hosts send it (lib/h
 constexpr std::size_t longest_log = std::size_t{32} << 20;  // bytes of one host, whatever --lines says
 constexpr std::size_t most_kept = std::size_t{128} << 20;   // of all hosts
 
-// The last lines of every host's log.
-std::vector<plan::HostLog> read_logs(OpenedHosts& opened, const Request& request, const Run& run, const Surroundings& with,
-                                     runner::TaskGroup& group, int lines) {
+// Lines of every host's log, as `command` has them: so many at most.
+std::vector<plan::HostLog> read_logs(OpenedHosts& opened, const Run& run, const Surroundings& with, runner::TaskGroup& group,
+                                     const host::Command& command, int lines) {
   std::vector<plan::HostLog> logs(opened.hosts.size());
   std::atomic<std::size_t> kept = 0;
-  const auto command = host::audit(release::Layout(request.recipe.deploy_to), lines);
   ask_all(
       opened, run, with, group, [&](const plan::HostFacts&) { return command; }, 60s, std::min(static_cast<std::size_t>(lines) * longest_line, longest_log),
       [&](std::size_t i, const std::string& answer) -> Result<void> {
@@ -43,18 +42,18 @@ std::vector<plan::HostLog> read_logs(OpenedHosts& opened, const Request& request
 }  // namespace
 
 Reading status(const Request& request, bool exit_code, const Surroundings& with) {
-  // A switch is at most so many lines back: what is logged besides are tasks, freezes and prunes.
-  constexpr int lines = 100;
+  constexpr int lines = 10;  // the last switch is enough; what others write there may look like one
   Run run(request, with, "status");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
-  auto logs = read_logs(opened, request, run, with, group, lines);
+  const auto unreached = opened.errors;
+  auto logs = read_logs(opened, run, with, group, host::last_switches(release::Layout(request.recipe.deploy_to), lines), lines);
   std::vector<plan::HostStatus> hosts;
   for (std::size_t i = 0; i < opened.hosts.size(); ++i) {
-    if (!opened.errors[i]) hosts.push_back({opened.hosts[i].host, opened.hosts[i].facts, std::move(logs[i])});
+    if (!unreached[i]) hosts.push_back({opened.hosts[i].host, opened.hosts[i].facts, std::move(logs[i]), opened.errors[i].has_value()});
   }
   const auto errors = opened.all_errors();
-  plan::Status status = plan::status_of(request.recipe, hosts, errors.size());
+  plan::Status status = plan::status_of(request.recipe, hosts, opened.hosts.size() - hosts.size(), request.command);
   std::string json = plan::status_json(status);
   if (!errors.empty()) return {run.end_early(errors, opened.hosts), hosts.empty() ? std::string() : std::move(status.text), std::move(json)};
   event::Report report = exit_code && !status.in_order ? run.end_early({}, opened.hosts) : run.end_well(opened.hosts, event::HostEnd::unchanged);
@@ -65,7 +64,7 @@ Reading audit(const Request& request, int lines, const Surroundings& with) {
   Run run(request, with, "audit");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
-  const auto all = read_logs(opened, request, run, with, group, lines);
+  const auto all = read_logs(opened, run, with, group, host::audit(release::Layout(request.recipe.deploy_to), lines), lines);
   std::vector<plan::HostLog> logs;
   for (std::size_t i = 0; i < all.size(); ++i) {
     if (opened.errors[i]) continue;

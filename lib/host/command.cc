@@ -293,6 +293,10 @@ Command audit(const release::Layout& layout, int lines) {
   return {"audit", std::string(embedded_script("audit")) + paths(layout) + call("kk_audit", {std::to_string(lines)})};
 }
 
+Command last_switches(const release::Layout& layout, int lines) {
+  return {"audit", std::string(embedded_script("audit")) + paths(layout) + call("kk_audit", {std::to_string(lines), "switches"})};
+}
+
 Command tree(const release::Layout& layout, const std::string& id, const release::Facts& facts) {
   if (id.empty()) return {"tree", "printf 'end 0\\n'\n"};
   return {"tree", std::string(embedded_script("tree")) + paths(layout) + shell_assign("kk_release", id) + shell_assign("kk_hash_tool", facts.hash) + call("kk_tree")};

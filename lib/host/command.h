@@ -189,6 +189,8 @@ Command log(const release::Layout& layout, const std::string& json, const std::s
 
 // The last `lines` lines of log.jsonl, none where there is no such file.
 Command audit(const release::Layout& layout, int lines);
+// The same of the lines of deploys and rollbacks that were good or undone, whatever is logged besides.
+Command last_switches(const release::Layout& layout, int lines);
 
 // Lists the release `id` file by file, for release::parse_tree; an empty list where `id` is empty.
 Command tree(const release::Layout& layout, const std::string& id, const release::Facts& facts);

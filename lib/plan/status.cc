@@ -6,6 +6,7 @@
 #include <map>
 
 #include "core/fold.h"
+#include "core/shell_quote.h"
 #include "plan/columns.h"
 #include "plan/preflight.h"
 
@@ -41,15 +42,30 @@ std::vector<std::string> row_of(const HostStatus& host) {
           by_whom(release, entry)};
 }
 
-// The release that most hosts run, the newer one of two.
-std::string usual_release(const std::vector<HostStatus>& hosts) {
+// What a host is compared with, and what a person may type.
+struct Scene {
+  std::string usual;      // the release that most hosts run, the newer one of two
+  bool alone = true;      // no other one is run by as many
+  std::string rollback, prune;
+};
+
+Scene scene_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& hosts, const std::string& command) {
   std::map<std::string, int> counts;
-  for (const auto& host : hosts) ++counts[host.facts.live];
-  std::string usual;
-  for (const auto& [live, count] : counts) {
-    if (!live.empty() && (usual.empty() || count >= counts[usual])) usual = live;
+  for (const auto& host : hosts) {
+    if (!host.facts.live.empty()) ++counts[host.facts.live];
   }
-  return usual;
+  Scene scene;
+  const std::string stage = shell_word(recipe.stage);
+  scene.rollback = fmt::format("{} rollback {}", command, stage);
+  scene.prune = fmt::format("{} prune {}", command, stage);
+  int most = 0;
+  for (const auto& [live, count] : counts) {
+    if (count < most) continue;
+    scene.usual = live;
+    scene.alone = count > most;
+    most = count;
+  }
+  return scene;
 }
 
 bool is_failed(const release::Facts&, const release::ReleaseOnHost& release) { return release.state == State::failed; }
@@ -68,13 +84,13 @@ std::vector<std::string> ids_in(const release::Facts& facts, bool (*wanted)(cons
 }
 
 // What is wrong with the link and what it points to.
-std::string live_problem(const HostStatus& host) {
+std::string live_problem(const HostStatus& host, const Scene& scene) {
   const release::Facts& facts = host.facts;
   if (facts.current_is_directory) return "'current' is a real directory, so nothing can be switched there";
   if (!facts.current_target.empty()) return fmt::format("'current' points to '{}', which is none of its releases", facts.current_target);
   if (facts.live.empty()) return "no release is live";
   if (!facts.unsettled.empty()) {
-    return fmt::format("the rollback to {} has died behind its switch: roll back again, which finishes it", facts.live);
+    return fmt::format("the rollback to {0} has died behind its switch: '{1} --to {0}' finishes it", facts.live, scene.rollback);
   }
   const auto* release = live_release(facts);
   if (release == nullptr) return fmt::format("'current' points to release {}, which is not there", facts.live);
@@ -91,24 +107,28 @@ struct Findings {
   std::vector<Remark> problems, notes;
 };
 
-void find(const HostStatus& host, const std::string& usual, Findings& findings) {
+void find(const HostStatus& host, const Scene& scene, Findings& findings) {
   const release::Facts& facts = host.facts;
   const auto problem = [&](std::string text) { findings.problems.push_back({host.host.name, std::move(text)}); };
   const auto note = [&](std::string text) { findings.notes.push_back({host.host.name, std::move(text)}); };
   if (facts.frozen) problem("frozen by " + release::to_text(*facts.frozen));
   if (facts.stale_lock) problem(fmt::format("a dead run has left its lock, {}: the next run takes it over", release::to_text(*facts.stale_lock)));
   if (const auto failed = ids_in(facts, is_failed); !failed.empty()) {
-    note(fmt::format("failed: {}; the next deploy that succeeds, or 'deploy prune', removes that", fmt::join(failed, ", ")));
+    note(fmt::format("failed: {}; the next deploy that succeeds, or '{}', removes that", fmt::join(failed, ", "), scene.prune));
   }
   if (facts.lock) {
     // What it is busy with is nobody's fault.
     note("a run is at work: " + release::to_text(*facts.lock));
     return;
   }
-  if (auto text = live_problem(host); !text.empty()) problem(std::move(text));
-  if (!facts.live.empty() && facts.live != usual) problem(fmt::format("runs {}, while {} is what most run", facts.live, usual));
+  if (auto text = live_problem(host, scene); !text.empty()) problem(std::move(text));
+  if (host.log_unread) problem("its log can't be read: whether something else has changed 'current' is not known");
+  if (!facts.live.empty() && facts.live != scene.usual) {
+    problem(scene.alone ? fmt::format("runs {}, while {} is what most run", facts.live, scene.usual)
+                        : fmt::format("runs {}, while others run {}", facts.live, scene.usual));
+  }
   if (const auto unfinished = ids_in(facts, is_unfinished); !unfinished.empty()) {
-    problem(fmt::format("unfinished: {}; the next deploy that succeeds removes that", fmt::join(unfinished, ", ")));
+    problem(fmt::format("unfinished: {}; the next deploy that succeeds, or '{}', removes that", fmt::join(unfinished, ", "), scene.prune));
   }
 }
 
@@ -143,14 +163,15 @@ std::string section(std::string_view title, const std::vector<Remark>& remarks, 
 
 }  // namespace
 
-Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& hosts, std::size_t unreached) {
+Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& hosts, std::size_t unreached, const std::string& command) {
+  const Scene scene = scene_of(recipe, hosts, command);
   Status status;
-  status.usual = usual_release(hosts);
+  status.usual = scene.usual;
   Findings findings;
   std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> groups;  // row, hosts
   for (const HostStatus& host : hosts) {
     Findings found;
-    find(host, status.usual, found);
+    find(host, scene, found);
     status.hosts.push_back(judged(host, status.usual, found));
     findings.problems.insert(findings.problems.end(), found.problems.begin(), found.problems.end());
     findings.notes.insert(findings.notes.end(), found.notes.begin(), found.notes.end());

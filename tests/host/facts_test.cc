@@ -81,6 +81,42 @@ TEST_CASE("The audit is the end of the log, line by line, and no endless line is
   CHECK(ended.err == "can't read '" + site.disk.path(".kirikae/log.jsonl") + "': check its owner\n");
 }
 
+TEST_CASE("The last switches are found behind anything else that is logged") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  const auto line = [](const std::string& action, const std::string& result, const std::string& detail = {}) {
+    return R"({"time":"2026-11-23T05:00:00Z","action":")" + action + R"(","result":")" + result + R"(","detail":")" + detail + "\"}\n";
+  };
+  CHECK(site.control.run(host::last_switches(site.layout(), 3)).out.empty());
+  const std::string first = line("rollback", "good"), second = line("deploy", "undone"), third = line("deploy", "good", "caf\xE9");
+  std::string log = line("deploy", "good", "1") + first + "torn\n" + second + third;
+  for (int i = 0; i < 50; ++i) {
+    log += line("task", "good") + line("deploy", "failed") + line("lock", "good", R"(\"action\":\"deploy\" \"result\":\"good\")");
+  }
+  site.disk.write("srv/app/.kirikae/log.jsonl", log + line("task", "good"));
+  const auto ended = site.control.run(host::last_switches(site.layout(), 3));
+  CHECK(ended.status == 0);
+  CHECK(ended.out == first + second + third);
+}
+
+TEST_CASE("Facts tell which tree it is: the same by another name and before it is made, and not that of another folder") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell), other(shell);
+  site.disk.make_folder("srv");
+  const std::string place = site.facts().place;
+  CHECK_FALSE(place.empty());
+  CHECK(site.facts().place == place);
+  CHECK(other.facts().place != place);
+  site.disk.make_folder("srv/app");
+  const std::string made = site.facts().place;
+  CHECK(made != place);
+  fs::rename(site.disk / "srv/app", site.disk / "srv/moved");
+  site.disk.make_link("moved", "srv/app");
+  CHECK(site.facts().place == made);
+}
+
 TEST_CASE("Facts tell what current is") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);

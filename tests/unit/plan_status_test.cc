@@ -80,13 +80,13 @@ not as it should be:
   app5: 'current' points to release 20261122000007, which is not there
   app5: runs 20261122000007, while 20261122000000 is what most run
   app6: the live release 20261122000000 is ready, not good: deploy again, or roll back
-  app7: unfinished: 20261122010000; the next deploy that succeeds removes that
+  app7: unfinished: 20261122010000; the next deploy that succeeds, or 'deploy prune production', removes that
   app[8,9]: frozen by eve@desk since 2026-11-22 10:00:00 UTC (inventory)
   app8: a dead run has left its lock, bob@ci since 2026-11-22 02:00:00 UTC (deploy production): the next run takes it over
   app9: 'current' was changed by something else: the last deploy or rollback there led to 20261121000000
 
 besides:
-  app7: failed: 20261122020000; the next deploy that succeeds, or 'deploy prune', removes that
+  app7: failed: 20261122020000; the next deploy that succeeds, or 'deploy prune production', removes that
 )");
   const std::string data = plan::status_json(status);
   CHECK(data.starts_with(R"({"in_order":false,"usual":"20261122000000","hosts":[{"host":"app1","in_order":true,"current":"release",)"
@@ -116,4 +116,38 @@ TEST_CASE("a release of another tool is in order, and an undone deploy leads to 
   const auto status = plan::status_of(shop_recipe(), {host}, 0);
   CHECK(status.in_order);
   CHECK(status.text.find("20261121000000  unmarked  r00       2026-11-23 05:00:00 UTC") != std::string::npos);
+}
+
+TEST_CASE("of two releases that equally many hosts run, none is what most run") {
+  auto status = plan::status_of(shop_recipe(), {runs("app1", old_id), runs("app2", new_id, {deployed()})}, 0);
+  CHECK(status.usual == new_id);
+  CHECK(status.text.find("\n  app1: runs 20261121000000, while others run 20261122000000\n") != std::string::npos);
+  CHECK(status.text.find("most run") == std::string::npos);
+  status = plan::status_of(shop_recipe(), {runs("app1", old_id), runs("app2", new_id), runs("app3", old_id)}, 0);
+  CHECK(status.text.find("\n  app2: runs 20261122000000, while 20261121000000 is what most run\n") != std::string::npos);
+}
+
+TEST_CASE("a rollback that died is finished by one that names its release, also a bad one, and as the tool was called") {
+  auto host = runs("app1", old_id);
+  host.facts.releases.front().state = release::State::bad;
+  host.facts.unsettled = new_id;
+  const auto status = plan::status_of(shop_recipe(), {host}, 0, "deploy --recipe 'my shop.yml'");
+  CHECK_FALSE(status.in_order);
+  CHECK(status.text.find("\n  app1: the rollback to 20261121000000 has died behind its switch: "
+                         "'deploy --recipe 'my shop.yml' rollback production --to 20261121000000' finishes it\n") != std::string::npos);
+}
+
+TEST_CASE("a host whose log could not be had is shown, and not in order") {
+  auto host = runs("app1", new_id);
+  host.log_unread = true;
+  const auto status = plan::status_of(shop_recipe(), {host}, 0);
+  CHECK_FALSE(status.in_order);
+  CHECK(status.text == R"(shop on production: 1 host, 1 not as it should be
+
+live            state  revision  by          where
+20261122000000  good   r00       ann@laptop  app1
+
+not as it should be:
+  app1: its log can't be read: whether something else has changed 'current' is not known
+)");
 }
