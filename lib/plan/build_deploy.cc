@@ -35,6 +35,15 @@ host::ReleaseInfo info_of(const Plan& plan, const PlannedHost& host, const std::
   return {plan.release, plan.revision, by, host.facts.live};
 }
 
+// What the host says, with the record that the deploy gives to what a rollback that has died there had left.
+release::Facts judged(release::Facts facts) {
+  const std::string condemned = release::condemned_release(facts);
+  for (auto& release : facts.releases) {
+    if (release.id == condemned) release.state = release::State::bad;
+  }
+  return facts;
+}
+
 // What the host will have to rebuild the rollback target from, once `live` is the new release.
 std::string rollback_target_after(const release::Facts& facts) {
   // The release that is live now is what a rollback would go back to; where it isn't good, the newest good one.
@@ -49,7 +58,7 @@ std::string rollback_target_after(const release::Facts& facts) {
 std::string common_target_after(const Plan& plan) {
   std::vector<release::Facts> after;
   for (const auto& host : plan.hosts) {
-    after.push_back(host.facts);
+    after.push_back(judged(host.facts));
     after.back().live = plan.release;
     after.back().unsettled.clear();
   }
@@ -57,9 +66,14 @@ std::string common_target_after(const Plan& plan) {
 }
 
 Step settle(const DeployInput& input, const Plan& plan, const PlannedHost& host) {
-  return Settle{{{plan.release, release::State::good}},
+  Settle settle{{{plan.release, release::State::good}},
                 {input.now, plan.action, plan.application, plan.stage, plan.release, host.facts.live, plan.revision,
                  input.operator_name, "good"}};
+  // The note of a rollback that has died went with the switch: only the record says from now on what it was left for.
+  if (auto condemned = release::condemned_release(host.facts); !condemned.empty()) {
+    settle.marks.emplace_back(std::move(condemned), release::State::bad);
+  }
+  return settle;
 }
 
 // A shared file must be there before it is linked; all else comes after the links, so that a shared directory can get its first
@@ -131,8 +145,8 @@ Result<void> add_publishing(const DeployInput& input, Plan& plan) {
   Round prune{Phase::prune, std::nullopt, {}};
   const std::string common = common_target_after(plan);
   for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
-    auto ids = release::to_prune(plan.hosts[i].facts, plan.release, rollback_target_after(plan.hosts[i].facts),
-                                 input.recipe.keep_releases);
+    const release::Facts facts = judged(plan.hosts[i].facts);
+    auto ids = release::to_prune(facts, plan.release, rollback_target_after(facts), input.recipe.keep_releases);
     std::erase(ids, common);
     if (!ids.empty()) prune.hosts.push_back({i, {Prune{std::move(ids)}}});
   }

@@ -20,14 +20,16 @@ Round on_changing_hosts(const Plan& plan, Make make) {
 }
 
 // The new release has failed. A rollback's target and what it left are again what they were; a release that had no record keeps
-// the one that the rollback may have given it.
+// the one that the rollback may have given it. What an earlier rollback that has died has left is bad: going back to its target ends it.
 Step settle(const Plan& plan, const release::Facts& facts, std::int64_t now, const std::string& operator_name) {
   Settle settle;
   if (plan.action == "deploy") settle.marks.emplace_back(plan.release, release::State::failed);
+  const std::string condemned = release::condemned_release(facts);
   for (const auto& release : facts.releases) {
     const bool touched = plan.action == "rollback" && (release.id == plan.release || release.id == facts.live || release.id == facts.unsettled);
-    if (touched && release.state) settle.marks.emplace_back(release.id, *release.state);
+    if (touched && release.state && release.id != condemned) settle.marks.emplace_back(release.id, *release.state);
   }
+  if (!condemned.empty()) settle.marks.emplace_back(condemned, release::State::bad);
   settle.entry = {now,        plan.action,   plan.application, plan.stage, plan.release,
                   facts.live, plan.revision, operator_name,    "undone"};
   settle.ends_rollback = plan.action == "rollback" || !facts.unsettled.empty();

@@ -98,6 +98,9 @@ std::string newest_release(const std::vector<Facts>& hosts);
 // The rollback target: the newest good release older than the live one (the newest live one where hosts differ), present and
 // good on every host. Where a rollback to the live one has died (Facts::unsettled), that one again. Error (preflight): no candidate; says what was looked for and what each host has.
 Result<std::string> previous_release(const std::vector<Facts>& hosts);
+// What a rollback that has died behind its switch has left for the live release, where that is older and the host still has it: as bad as
+// what every rollback leaves so. Empty: none.
+std::string condemned_release(const Facts& host);
 // `deploy rollback --to ID`: errors where it is missing on a host, or not complete there (preparing, failed).
 Result<std::string> named_release(const std::vector<Facts>& hosts, std::string_view id);
 

@@ -92,6 +92,10 @@ Result<std::string> previous_release(const std::vector<Facts>& hosts) {
                                    "deploy a release, or name one with --to", hosts));
 }
 
+std::string condemned_release(const Facts& host) {
+  return host.unsettled > host.live && find(host, host.unsettled) != nullptr ? host.unsettled : std::string();
+}
+
 Result<std::string> named_release(const std::vector<Facts>& hosts, std::string_view id) {
   for (const auto& host : hosts) {
     const auto* release = find(host, id);

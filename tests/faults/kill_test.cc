@@ -66,6 +66,38 @@ TEST_CASE("the program is killed in a hook of every phase: nothing of it runs on
   for (const auto& host : world.hosts()) REQUIRE(host.releases().size() <= 3);
 }
 
+TEST_CASE("a rollback is killed behind its switch and a deploy follows: no later rollback goes to what had been rolled back from") {
+  World world({.hosts = 2});
+  world.write_recipe("vars: {hold: 'no'}\ntasks:\n  wait: '[ \"$hold\" = yes ] || exit 0; echo $$ >" + (world / "pid").string() +
+                     ".$HOST; exec sleep 300'\nhooks: {after_publish: wait}\n");
+  std::vector<std::string> ids;
+  for (const char* version : {"1", "2"}) {
+    world.write_app(version);
+    REQUIRE(world.deploy({"production"}).status == 0);
+    ids.push_back(world.host(0).live());
+  }
+  Running running = world.start({"rollback", "production", "--set", "hold=yes"});
+  std::vector<pid_t> pids;
+  for (const auto& host : world.hosts()) {
+    const auto file = world / ("pid." + host.name());
+    REQUIRE(eventually([&] { return std::filesystem::exists(file) && std::filesystem::file_size(file) > 1; }, std::chrono::seconds(60)));
+    pids.push_back(static_cast<pid_t>(std::stol(world.read("pid." + host.name()))));
+  }
+  running.signal(SIGKILL);
+  REQUIRE(running.wait().status == 128 + SIGKILL);
+  for (const pid_t pid : pids) REQUIRE(gone(pid));
+  for (const auto& host : world.hosts()) REQUIRE(host.live() == ids[0]);
+  world.write_app("3");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  for (const auto& host : world.hosts()) REQUIRE(host.state(ids[1]) == "bad");
+  const Ran back = world.deploy({"rollback", "production"});
+  INFO(back);
+  REQUIRE(back.status == 0);
+  for (const auto& host : world.hosts()) REQUIRE(host.live() == ids[0]);
+  REQUIRE(world.broken_invariants().empty());
+  check_status(world);
+}
+
 TEST_CASE(
     "the program is killed in the midst of an upload: the release never becomes one, and is removed by the next") {
   World world({.hosts = 2});

@@ -73,6 +73,33 @@ TEST_CASE("a deploy prunes no release that is the newest good one on all hosts, 
   CHECK(pruned == std::vector<std::vector<std::string>>{{"20261120000000"}, {"20261120000000", "20261122000000"}});
 }
 
+TEST_CASE("what a rollback that has died behind its switch has left is bad for the next deploy, and for its way back") {
+  auto recipe = shop_recipe();
+  recipe.keep_releases = 3;
+  const std::vector<release::ReleaseOnHost> all = {good("20261119000000"), good("20261120000000"), good("20261121000000"), good("20261122000000")};
+  auto died = a_host("app1", {"app"}, "20261121000000", all);
+  died.facts.unsettled = "20261122000000";
+  auto forward = a_host("app2", {"app"}, "20261122000000", all);
+  forward.facts.unsettled = "20261121000000";  // that one was older: nothing is condemned
+  auto plan = plan::build_deploy(input_for(recipe, {died, forward, a_host("db1", {"db"}, "20261122000000", all)}));
+  REQUIRE(plan);
+  using Marks = std::vector<std::pair<std::string, release::State>>;
+  std::vector<Marks> marks, back;
+  std::vector<std::vector<std::string>> pruned;
+  for (const auto& round : plan->rounds) {
+    for (const auto& work : round.hosts) {
+      if (const auto* settle = std::get_if<plan::Settle>(&work.steps.front())) marks.push_back(settle->marks);
+      if (const auto* prune = std::get_if<plan::Prune>(&work.steps.front())) pruned.push_back(prune->ids);
+    }
+  }
+  for (const auto& work : plan->undo.back().hosts) back.push_back(std::get<plan::Settle>(work.steps.front()).marks);
+  const std::pair made(plan->release, release::State::good), given_up(plan->release, release::State::failed), left(died.facts.unsettled, release::State::bad);
+  CHECK(marks == std::vector<Marks>{{made, left}, {made}, {made}});
+  CHECK(back == std::vector<Marks>{{given_up, left}, {given_up}, {given_up}});
+  // A bad one isn't one of the good ones that are kept.
+  CHECK(pruned == std::vector<std::vector<std::string>>{{"20261119000000"}, {"20261119000000", "20261120000000"}, {"20261119000000", "20261120000000"}});
+}
+
 TEST_CASE("no host is switched in a round before every host's release is sealed") {
   const auto recipe = shop_recipe();
   const auto plan = plan::build_deploy(input_for(recipe, {a_host("app1", {"app"}), a_host("db1", {"db"})}));
