@@ -61,8 +61,8 @@ event::Report Run::carry_out(const plan::Plan& plan, const OpenedHosts& opened, 
     if (state.switch_begun() && !settled) {
       runner.undo([&](std::size_t host) { return reconnect(host); });
     }
-    if (plan.action == "deploy") {
-      runner.mark_failed(plan::json_line({with_.unix_now(), plan.action, plan.application, plan.stage, plan.release, {},
+    if (plan.action == "deploy" || plan.action == "rollback") {
+      runner.note_failed(plan::json_line({with_.unix_now(), plan.action, plan.application, plan.stage, plan.release, {},
                                           plan.revision, request_.operator_name, state.interrupted ? "interrupted" : "failed"}));
     }
     if (plan.action == "prune") {

@@ -30,6 +30,8 @@ constexpr std::uint64_t soon_packed = 16 << 20;
 // An upload that goes on finding other files than the host's lists say is given up.
 constexpr std::size_t most_payloads = 3;
 
+constexpr std::string_view no_line = "the audit log has no line of this rollback";
+
 Error unstable_base(const plan::PlannedHost& host) {
   return Error(ErrorCode::remote, "unpack: the files of a release that it builds on change all the time",
                "find out what writes into releases there, or set 'transfer: tarball'")
@@ -255,18 +257,20 @@ Result<std::string> Runner::await_payload_sum(std::size_t host, Station& station
   return artifact.sha256();
 }
 
-void Runner::mark_failed(const std::string& json_line) {
-  std::vector<std::size_t> prepared;
+void Runner::note_failed(const std::string& json_line) {
+  const bool rollback = plan_.action == "rollback";
+  std::vector<std::size_t> left;
   for (std::size_t i = 0; i < state_.hosts.size(); ++i) {
     const HostRun& run = state_.hosts[i];
-    if (run.prepared && run.switched == HostRun::Switched::no) prepared.push_back(i);
+    if ((rollback ? !plan_.hosts[i].already : run.prepared) && run.switched == HostRun::Switched::no) left.push_back(i);
   }
-  write(prepared,
+  write(left,
         [&](const plan::PlannedHost& host) {
-          return host::joined("mark failed", {host::mark(plan_.layout, plan_.release, release::State::failed, host.facts),
-                                              host::log(plan_.layout, json_line, {})});
+          const host::Command log = host::log(plan_.layout, json_line, {});
+          if (rollback) return log;
+          return host::joined("mark failed", {host::mark(plan_.layout, plan_.release, release::State::failed, host.facts), log});
         },
-        "the failed release could not be marked; the next deploy removes it all the same");
+        rollback ? std::string(no_line) : "the failed release could not be marked; the next deploy removes it all the same");
 }
 
 void Runner::note_already(const std::string& json_line) {
@@ -274,8 +278,7 @@ void Runner::note_already(const std::string& json_line) {
   for (std::size_t i = 0; i < plan_.hosts.size(); ++i) {
     if (plan_.hosts[i].already) already.push_back(i);
   }
-  write(already, [&](const plan::PlannedHost&) { return host::log(plan_.layout, json_line, {}); },
-        "the audit log has no line of this rollback");
+  write(already, [&](const plan::PlannedHost&) { return host::log(plan_.layout, json_line, {}); }, std::string(no_line));
 }
 
 void Runner::note_failed(const std::function<std::string(const plan::PlannedHost&)>& json_line) {

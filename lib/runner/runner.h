@@ -47,8 +47,9 @@ class Runner {
   // ran, its tasks run there, and the records say so. What can't be done is an error of the run; the rest is done all the same.
   // No stop ends it, but each part has a limit in time.
   void undo(const Reconnect& reconnect);
-  // After a run that did not go well: the release is marked failed on the hosts that have its folder and were not switched.
-  void mark_failed(const std::string& json_line);
+  // After a run that did not go well: hosts that were not switched get the audit's line of it. Of a deploy these are those that have the
+  // release's folder, and there it is marked failed; of a rollback, which marks nothing, those that were to be switched.
+  void note_failed(const std::string& json_line);
   // After a rollback that went well: the hosts that were there already get the audit's line of it, and nothing else.
   void note_already(const std::string& json_line);
   // After a run that did not go well: the hosts that failed, and still have our lock, get the audit's line of it, where it isn't empty.

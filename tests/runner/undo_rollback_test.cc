@@ -22,6 +22,24 @@ TEST_CASE("a rollback that fails after its switch goes forward again to what ran
   }
 }
 
+TEST_CASE("a rollback that fails before its switch is in the audit of the hosts that it was to switch, and marks nothing") {
+  UndoWorld world(3);
+  world.hook(recipe::HookPoint::before_publish, "check");
+  world.hosts[1]->answer("task check", {.exit = {7, ""}});
+  world.hosts[1]->before_each([&](const FakeCall& call) {
+    if (call.name == "task check") eventually([&] { return world.was_told(0, "task check"); });
+  });
+  world.hosts[2]->answer("facts", {.out = facts_text("20261121000000", {"20261120000000 good", "20261121000000 good", world.live + " bad"})});
+  CHECK(world.rollback().outcome == Outcome::failed);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(world.hosts[i]->names() == Names{"facts", "task check", "log"});
+    const auto log = world.text_of(i, "log", 1);
+    CHECK(has(log, R"("action":"rollback","application":"shop","stage":"production","release":"20261121000000")"));
+    CHECK(has(log, R"("result":"failed")"));
+  }
+  CHECK(world.hosts[2]->names() == Names{"facts"});
+}
+
 TEST_CASE("where a rollback had died, the next one's way back leaves its note until the tasks have gone well") {
   UndoWorld world(2);
   const bool tasks_go_well = GENERATE(false, true), further = GENERATE(false, true);
