@@ -101,8 +101,8 @@ Reading check(const Request& request, const Surroundings& with) {
   run.tell(remarks);
   std::string text = ready_text(request, problems, answered) + plan::commands_text(request.recipe, answered);
   std::string json = plan::check_json(request.recipe, names_of(request.hosts), answered, problems, remarks);
-  if (!problems.empty()) return {run.end_early(problems, opened.hosts), std::move(text), std::move(json)};
-  return {run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text), std::move(json)};
+  if (!problems.empty()) return {run.end_early(problems, opened), std::move(text), std::move(json)};
+  return {run.end_well(opened, event::HostEnd::unchanged), std::move(text), std::move(json)};
 }
 
 }  // namespace kirikae::deploy

@@ -107,19 +107,19 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   if (!begun || !templates || no_rsync) return run.end_early(errors_of(begun, templates, no_rsync));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const auto [source, opened] = open_hosts_beside(*std::move(begun), request, with, group, run.emit(), run.lock(), true);
-  if (!source) return run.end_early(problems_of(opened, {source.error()}));
+  if (!source) return run.end_early(problems_of(opened, {source.error()}), opened);
   const plan::DeployInput input = input_of(request, with, source->listing, *std::move(templates), opened,
                                            source_files(request.recipe, source->listing, opened, with, group));
   if (auto problems = problems_of(opened, plan::preflight_deploy(input)); !problems.empty()) {
-    return run.end_early(problems, opened.hosts);
+    return run.end_early(problems, opened);
   }
   run.tell(source->taken.remarks);
   run.tell(plan::remarks_before_deploy(input));
   auto plan = plan::build_deploy(input);
-  if (!plan) return run.end_early({plan.error()}, opened.hosts);
-  if (auto problems = plan::too_long_tasks(*plan, request.secrets.get()); !problems.empty()) return run.end_early(problems, opened.hosts);
+  if (!plan) return run.end_early({plan.error()}, opened);
+  if (auto problems = plan::too_long_tasks(*plan, request.secrets.get()); !problems.empty()) return run.end_early(problems, opened);
   PackedPayloads payloads(*source, request.recipe, input.source, with);
-  if (auto packed = payloads.pack(*plan); !packed) return run.end_early({packed.error()}, opened.hosts);
+  if (auto packed = payloads.pack(*plan); !packed) return run.end_early({packed.error()}, opened);
   return run.carry_out(*plan, opened, group, &payloads);
 }
 
@@ -129,12 +129,12 @@ event::Report rollback(const Request& request, const std::optional<std::string>&
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), run.lock());
   const plan::RollbackInput input = input_of(request, to, with, opened);
   if (auto problems = problems_of(opened, plan::preflight_rollback(input)); !problems.empty()) {
-    return run.end_early(problems, opened.hosts);
+    return run.end_early(problems, opened);
   }
   auto plan = plan::build_rollback(input);
-  if (!plan) return run.end_early({plan.error()}, opened.hosts);
-  if (auto problems = plan::too_long_tasks(*plan, request.secrets.get()); !problems.empty()) return run.end_early(problems, opened.hosts);
-  if (nothing_to_do(*plan)) return run.end_well(opened.hosts, event::HostEnd::already);
+  if (!plan) return run.end_early({plan.error()}, opened);
+  if (auto problems = plan::too_long_tasks(*plan, request.secrets.get()); !problems.empty()) return run.end_early(problems, opened);
+  if (nothing_to_do(*plan)) return run.end_well(opened, event::HostEnd::already);
   return run.carry_out(*plan, opened, group, nullptr);
 }
 
@@ -146,21 +146,21 @@ Reading plan_deploy(const Request& request, const Surroundings& with) {
   if (!begun || !templates || no_rsync) return reading(run.end_early(errors_of(begun, templates, no_rsync)));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const auto [source, opened] = open_hosts_beside(*std::move(begun), request, with, group, run.emit(), std::nullopt, false);
-  if (!source) return reading(run.end_early(problems_of(opened, {source.error()})));
-  if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened.hosts));
+  if (!source) return reading(run.end_early(problems_of(opened, {source.error()}), opened));
+  if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened));
   const plan::DeployInput input = input_of(request, with, source->listing, *std::move(templates), opened,
                                            source_files(request.recipe, source->listing, opened, with, group));
   auto plan = plan::build_deploy(input);
-  if (!plan) return reading(run.end_early({plan.error()}, opened.hosts));
+  if (!plan) return reading(run.end_early({plan.error()}, opened));
   run.tell(source->taken.remarks);
   run.tell(plan::remarks_before_deploy(input));
   run.tell(plan::lock_remarks(input.hosts, "deploy", unlock_command(request)));
   std::string text = plan::to_text(*plan, plan::SourceText{source->listing.summary.files, source->listing.summary.bytes});
   // The plan stands; what would keep it from being carried out is told with it.
   if (auto problems = plan::preflight_deploy(input); !problems.empty()) {
-    return reading(run.end_early(problems, opened.hosts), std::move(text), plan::to_json(*plan));
+    return reading(run.end_early(problems, opened), std::move(text), plan::to_json(*plan));
   }
-  return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text), plan::to_json(*plan));
+  return reading(run.end_well(opened, event::HostEnd::unchanged), std::move(text), plan::to_json(*plan));
 }
 
 Reading plan_rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with) {
@@ -169,16 +169,16 @@ Reading plan_rollback(const Request& request, const std::optional<std::string>& 
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const plan::RollbackInput input = input_of(request, to, with, opened);
   if (auto problems = problems_of(opened, plan::preflight_rollback(input)); !problems.empty()) {
-    return reading(run.end_early(problems, opened.hosts));
+    return reading(run.end_early(problems, opened));
   }
   auto plan = plan::build_rollback(input);
-  if (!plan) return reading(run.end_early({plan.error()}, opened.hosts));
+  if (!plan) return reading(run.end_early({plan.error()}, opened));
   auto hosts = input.hosts;
   if (request.despite_freeze) {
     for (auto& host : hosts) host.facts.frozen.reset();
   }
   run.tell(plan::lock_remarks(hosts, "rollback", unlock_command(request)));
-  return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), plan::to_text(*plan, std::nullopt),
+  return reading(run.end_well(opened, event::HostEnd::unchanged), plan::to_text(*plan, std::nullopt),
                  plan::to_json(*plan));
 }
 
@@ -190,9 +190,9 @@ Reading releases(const Request& request, const Surroundings& with) {
   std::string text = answered.empty() ? std::string() : plan::releases_text(answered, request.hosts.size());
   std::string json = plan::releases_json(answered);
   if (auto errors = opened.all_errors(); !errors.empty()) {
-    return reading(run.end_early(errors, opened.hosts), std::move(text), std::move(json));
+    return reading(run.end_early(errors, opened), std::move(text), std::move(json));
   }
-  return reading(run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text), std::move(json));
+  return reading(run.end_well(opened, event::HostEnd::unchanged), std::move(text), std::move(json));
 }
 
 }  // namespace kirikae::deploy

@@ -134,11 +134,11 @@ Reading diff(const Request& request, bool exit_code, const Surroundings& with) {
     return trees.add(i, opened.hosts[i].facts.live, plan::comparable(request.recipe, std::move(tree)));
   });
   auto groups = trees.all(opened.hosts);
-  if (auto added = add_commits(groups, opened.hosts, *taken, with.stop); !added) return {run.end_early({added.error()}, opened.hosts), {}};
+  if (auto added = add_commits(groups, opened.hosts, *taken, with.stop); !added) return {run.end_early({added.error()}, opened), {}};
   const plan::Difference difference = plan::difference(request.recipe, source, groups);
-  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), difference.text, plan::diff_json(difference)};
+  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened), difference.text, plan::diff_json(difference)};
   const bool fail = exit_code && difference.differs;
-  return {fail ? run.end_early({}, opened.hosts) : run.end_well(opened.hosts, event::HostEnd::unchanged), difference.text, plan::diff_json(difference)};
+  return {fail ? run.end_early({}, opened) : run.end_well(opened, event::HostEnd::unchanged), difference.text, plan::diff_json(difference)};
 }
 
 }  // namespace kirikae::deploy

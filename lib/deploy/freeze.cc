@@ -99,7 +99,7 @@ Reading freeze(const Request& request, const std::string& why, const Surrounding
   Run run(request, with, "lock");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
-  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
+  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened), {}};
   std::vector<plan::Remark> lines;
   std::vector<Error> taken;
   for (const auto& host : opened.hosts) {
@@ -109,7 +109,7 @@ Reading freeze(const Request& request, const std::string& why, const Surrounding
     lines.push_back({host.host.name, host.facts.lock ? "frozen; a run goes on until its end: " + release::to_text(*host.facts.lock)
                                                      : std::string("frozen")});
   }
-  if (!taken.empty()) return {run.end_early(taken, opened.hosts), {}};
+  if (!taken.empty()) return {run.end_early(taken, opened), {}};
   const host::LockInfo info{random_hex(8), {}, request.operator_name, plan::time_text(with.unix_now()), why, request.job_url};
   const release::Layout layout(request.recipe.deploy_to);
   const auto entry = entry_for(request, with, "lock", why);
@@ -124,16 +124,16 @@ Reading freeze(const Request& request, const std::string& why, const Surrounding
   };
   if (auto errors = on_all(opened, run, with, group, command, layout, entry, everywhere, take); !errors.empty()) {
     for (Error& error : take_back(opened, run, request, with, group, info.token)) errors.push_back(std::move(error));
-    return {run.end_early(errors, opened.hosts), {}};
+    return {run.end_early(errors, opened), {}};
   }
-  return {run.end_well(opened.hosts, event::HostEnd::unchanged), lines_text(lines)};
+  return {run.end_well(opened, event::HostEnd::unchanged), lines_text(lines)};
 }
 
 Reading unlock(const Request& request, bool force, const Surroundings& with) {
   Run run(request, with, "unlock");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
-  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), {}};
+  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened), {}};
   std::vector<plan::Remark> told, taken;
   std::vector<Error> busy;
   bool any_frozen = false;
@@ -149,7 +149,7 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
                          .on(host.name));
     }
   }
-  if (!busy.empty() && !any_frozen) return {run.end_early(busy, opened.hosts), unlocked_text(opened, force)};
+  if (!busy.empty() && !any_frozen) return {run.end_early(busy, opened), unlocked_text(opened, force)};
   // Where others are frozen, that ends all the same.
   for (const Error& error : busy) told.push_back({error.host, error.message});
   run.tell(told);
@@ -158,7 +158,7 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
     const auto agreed = with.confirm("taking a run's lock away",
                                      fmt::format("take the lock away on {} host{}? that run fails, and may leave its hosts in the middle",
                                                  taken.size(), taken.size() == 1 ? "" : "s"));
-    if (!agreed) return {run.end_early({agreed.error()}, opened.hosts), {}};
+    if (!agreed) return {run.end_early({agreed.error()}, opened), {}};
   }
   const release::Layout layout(request.recipe.deploy_to);
   const auto entry = entry_for(request, with, "unlock", force ? "by force" : "");
@@ -169,9 +169,9 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
     return host::thaw(layout, facts.frozen ? facts.frozen->token : std::string(), force && held ? held->token : std::string());
   };
   if (auto errors = on_all(opened, run, with, group, command, layout, entry, affected, no_answer); !errors.empty()) {
-    return {run.end_early(errors, opened.hosts), unlocked_text(opened, force)};
+    return {run.end_early(errors, opened), unlocked_text(opened, force)};
   }
-  return {run.end_well(opened.hosts, event::HostEnd::unchanged), unlocked_text(opened, force)};
+  return {run.end_well(opened, event::HostEnd::unchanged), unlocked_text(opened, force)};
 }
 
 }  // namespace kirikae::deploy

@@ -129,7 +129,7 @@ void Run::local_failed_hooks() {
   }
 }
 
-event::Report Run::blank(const std::vector<plan::HostFacts>& hosts, event::HostEnd end) const {
+event::Report Run::blank(const OpenedHosts& opened, event::HostEnd end) const {
   event::Report report;
   report.verb = verb_;
   report.application = request_.recipe.application;
@@ -138,14 +138,15 @@ event::Report Run::blank(const std::vector<plan::HostFacts>& hosts, event::HostE
     event::HostReport host;
     host.host = request_.hosts[i].name;
     host.end = end;
-    if (i < hosts.size()) host.live_before = host.live_after = hosts[i].facts.live;
+    if (i < opened.hosts.size()) host.live_before = host.live_after = opened.hosts[i].facts.live;
+    if (i < opened.seconds.size()) host.seconds = opened.seconds[i];
     report.hosts.push_back(std::move(host));
   }
   return report;
 }
 
-event::Report Run::end_early(const std::vector<Error>& errors, const std::vector<plan::HostFacts>& hosts) {
-  event::Report report = blank(hosts, event::HostEnd::unchanged);
+event::Report Run::end_early(const std::vector<Error>& errors, const OpenedHosts& opened) {
+  event::Report report = blank(opened, event::HostEnd::unchanged);
   for (const Error& error : errors) {
     const auto host = std::find_if(report.hosts.begin(), report.hosts.end(), [&](const auto& h) { return h.host == error.host; });
     if (host != report.hosts.end() && !host->error) {
@@ -159,8 +160,8 @@ event::Report Run::end_early(const std::vector<Error>& errors, const std::vector
   return finish(std::move(report));
 }
 
-event::Report Run::end_well(const std::vector<plan::HostFacts>& hosts, event::HostEnd end) {
-  return finish(blank(hosts, end));
+event::Report Run::end_well(const OpenedHosts& opened, event::HostEnd end) {
+  return finish(blank(opened, end));
 }
 
 event::Report Run::finish(event::Report report) {

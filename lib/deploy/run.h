@@ -31,11 +31,11 @@ class Run {
   // Carries out a plan and everything that follows from its end.
   event::Report carry_out(const plan::Plan& plan, const OpenedHosts& opened, runner::TaskGroup& group, runner::Payloads* payloads);
   // The run ends before anything was written: `errors` of hosts (Error::host) and of the run.
-  event::Report end_early(const std::vector<Error>& errors, const std::vector<plan::HostFacts>& hosts = {});
+  event::Report end_early(const std::vector<Error>& errors, const OpenedHosts& opened = {});
   // It went well without anything to carry out.
-  event::Report end_well(const std::vector<plan::HostFacts>& hosts, event::HostEnd end);
+  event::Report end_well(const OpenedHosts& opened, event::HostEnd end);
   // For a verb that has its own way: a report of all hosts without errors, and the event that ends the run.
-  [[nodiscard]] event::Report blank(const std::vector<plan::HostFacts>& hosts, event::HostEnd end) const;
+  [[nodiscard]] event::Report blank(const OpenedHosts& opened, event::HostEnd end) const;
   event::Report finish(event::Report report);
 
  private:

@@ -55,8 +55,8 @@ Reading status(const Request& request, bool exit_code, const Surroundings& with)
   const auto errors = opened.all_errors();
   plan::Status status = plan::status_of(request.recipe, hosts, opened.hosts.size() - hosts.size(), request.command);
   std::string json = plan::status_json(status);
-  if (!errors.empty()) return {run.end_early(errors, opened.hosts), hosts.empty() ? std::string() : std::move(status.text), std::move(json)};
-  event::Report report = exit_code && !status.in_order ? run.end_early({}, opened.hosts) : run.end_well(opened.hosts, event::HostEnd::unchanged);
+  if (!errors.empty()) return {run.end_early(errors, opened), hosts.empty() ? std::string() : std::move(status.text), std::move(json)};
+  event::Report report = exit_code && !status.in_order ? run.end_early({}, opened) : run.end_well(opened, event::HostEnd::unchanged);
   return {std::move(report), std::move(status.text), std::move(json)};
 }
 
@@ -75,8 +75,8 @@ Reading audit(const Request& request, int lines, const Surroundings& with) {
   }
   std::string text = logs.empty() ? std::string() : plan::audit_text(logs, static_cast<std::size_t>(lines), all.size());
   std::string json = plan::audit_json(logs, static_cast<std::size_t>(lines));
-  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened.hosts), std::move(text), std::move(json)};
-  return {run.end_well(opened.hosts, event::HostEnd::unchanged), std::move(text), std::move(json)};
+  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened), std::move(text), std::move(json)};
+  return {run.end_well(opened, event::HostEnd::unchanged), std::move(text), std::move(json)};
 }
 
 }  // namespace kirikae::deploy

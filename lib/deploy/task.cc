@@ -107,7 +107,7 @@ event::Report run_task(const Request& whole, const recipe::Task& task, const Sur
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), lock);
   std::vector<Error> problems = opened.all_errors();
   if (problems.empty()) problems = preflight(opened.hosts, task);
-  if (!problems.empty()) return run.end_early(problems, opened.hosts);
+  if (!problems.empty()) return run.end_early(problems, opened);
 
   plan::Plan plan;
   plan.action = "task";

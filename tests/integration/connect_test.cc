@@ -6,6 +6,7 @@
 
 #include "core/fd.h"
 #include "support/catch.h"
+#include "support/events.h"
 #include "support/farm.h"
 #include "support/process.h"
 
@@ -116,6 +117,10 @@ TEST_CASE("a closed port is exit 5 at once, a silent one within connect_timeout"
   REQUIRE(slow.status == 5);
   REQUIRE(slow.seconds >= 0.9);
   REQUIRE(slow.seconds < 6);
+  const Ran told = world.deploy({"production", "--set", "ssh.connect_timeout=1s", "--output", "json"});
+  const auto ended = only(validated_events(told.out), "run_finished");
+  REQUIRE(ended.size() == 1);
+  REQUIRE(ended[0]["hosts"][0]["seconds"] >= 0.9);
 }
 
 TEST_CASE("a signal while a host doesn't answer is exit 130 at once") {
