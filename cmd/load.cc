@@ -84,6 +84,12 @@ std::string command_of(const Options& options, const recipe::Recipe& recipe) {
   return command;
 }
 
+// ` --hosts web1,web2`
+std::string repeated(std::string_view option, const std::vector<std::string>& values) {
+  if (values.empty() || values.front().empty()) return {};
+  return fmt::format(" --{} {}", option, shell_word(fmt::format("{}", fmt::join(values, ","))));
+}
+
 constexpr std::size_t longest_revision = 1024;
 
 // Which commit of a git source is meant; of other sources `--revision` is a text for REVISION, which only a deploy writes.
@@ -144,6 +150,8 @@ std::expected<deploy::Request, Errors> load_request(const Options& options, cons
     if (!in) request.other_hosts.push_back(host);
   }
   request.command = command_of(options, *recipe);
+  request.same_hosts = repeated("hosts", options.hosts) + repeated("roles", options.roles) + repeated("exclude", options.exclude);
+  request.same_revision = repeated("revision", {options.revision}) + repeated("branch", {options.branch}) + repeated("tag", {options.tag});
   request.recipe = *std::move(recipe);
   request.secret_answers = std::move(answers->secrets);
   request.hosts = std::move(hosts->selected);

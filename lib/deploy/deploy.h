@@ -29,9 +29,11 @@ struct Request {
   std::string job_url;                       // of the CI job; empty: none
   std::chrono::seconds lock_wait{0};         // how long to wait for the hosts' lock
   bool despite_freeze = false;               // of a rollback
-  std::string command{"deploy"};             // how a person calls the tool for the same recipe and hosts again, for advice
+  std::string command{"deploy"};             // how a person calls the tool for the same recipe again, for advice
   std::map<std::string, Secret> secret_answers{};  // to prompts; fetch_secrets takes them
   std::shared_ptr<const SecretSet> secrets;  // the values of the recipe's secrets, where the verb needs them (fetch_secrets)
+  std::string same_hosts{};                  // for advice, too: what chooses the same hosts, a blank before each option; empty: all
+  std::string same_revision{};               // likewise the same commit
   std::vector<plan::Remark> remarks{};       // on how the hosts are reached, said when the run begins
 };
 

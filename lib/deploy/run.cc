@@ -73,7 +73,7 @@ event::Report Run::carry_out(const plan::Plan& plan, const OpenedHosts& opened, 
     runner.note_already(plan::json_line({with_.unix_now(), plan.action, plan.application, plan.stage, plan.release, plan.release,
                                          plan.revision, request_.operator_name, "already there"}));
   }
-  return finish(runner::conclude(plan, state, emit_.seconds(), request_.command));
+  return finish(runner::conclude(plan, state, emit_.seconds(), {request_.command, request_.same_hosts, request_.same_revision}));
 }
 
 // For the way back: the host has some time to answer again. What refuses connections now, or breaks them, may do so because it is busy

@@ -56,6 +56,8 @@ struct Plan {
   // The way back, host by host, for what fails from the switch on: `current`, then the tasks that follow a switch, then the records.
   std::vector<Round> undo;
   std::vector<Round> failed;  // the `failed` hooks
+  // The roles of each task that runs once in a rollback, which is refused where none of its hosts has one of them.
+  std::vector<std::vector<std::string>> once_in_rollback;
 };
 
 struct HostFacts {

@@ -116,6 +116,20 @@ Result<std::vector<Round>> hook_rounds(const TaskScene& scene, recipe::HookPoint
   return rounds;
 }
 
+std::vector<std::vector<std::string>> once_in_rollback(const recipe::Recipe& recipe) {
+  using recipe::HookPoint;
+  std::vector<std::vector<std::string>> roles;
+  for (const HookPoint point : {HookPoint::before_publish, HookPoint::after_publish, HookPoint::failed, HookPoint::after_rollback}) {
+    const auto names = recipe.hooks.find(point);
+    if (names == recipe.hooks.end()) continue;
+    for (const auto& name : names->second) {
+      const recipe::Task& task = recipe.tasks.at(name);
+      if (task.once && !task.local && !task.roles.empty()) roles.push_back(task.roles);
+    }
+  }
+  return roles;
+}
+
 std::optional<Round> task_round(const TaskScene& scene, const recipe::Task& task, event::Phase phase) {
   Round round{phase, std::nullopt, {}};
   if (task.local) {

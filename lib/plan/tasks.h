@@ -29,6 +29,9 @@ Result<std::vector<Round>> hook_rounds(const TaskScene& scene, recipe::HookPoint
 // The same for one task by itself. None: no host has a role of it, or a release to run it in.
 std::optional<Round> task_round(const TaskScene& scene, const recipe::Task& task, event::Phase phase);
 
+// Plan::once_in_rollback.
+std::vector<std::vector<std::string>> once_in_rollback(const recipe::Recipe& recipe);
+
 // What a command finds in its environment; `host` null: a command of this machine.
 std::map<std::string, std::string> environment_of(const TaskScene& scene, const PlannedHost* host);
 

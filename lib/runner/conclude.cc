@@ -4,6 +4,8 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
+#include <utility>
 
 #include "core/shell_quote.h"
 
@@ -12,11 +14,12 @@ namespace {
 
 using event::HostEnd;
 using event::Outcome;
+using Indexes = std::vector<std::size_t>;  // in Plan::hosts
 
 HostEnd end_of(const plan::PlannedHost& host, const HostRun& run, bool went_well) {
   if (host.already) return HostEnd::already;
   if (run.undone == HostRun::Undone::yes || run.undone == HostRun::Undone::link_only) return HostEnd::undone;
-  if (run.foreign && run.switched != HostRun::Switched::no) return HostEnd::unknown;
+  if ((run.foreign || run.lock_lost) && run.switched != HostRun::Switched::no) return HostEnd::unknown;
   switch (run.switched) {
     case HostRun::Switched::no: return HostEnd::unchanged;
     case HostRun::Switched::unknown: return HostEnd::unknown;
@@ -38,67 +41,130 @@ Outcome outcome_of(const plan::Plan& plan, const RunState& state) {
   return state.switch_begun() ? Outcome::rolled_back : Outcome::failed;
 }
 
-std::string list_of(const std::vector<std::string>& hosts) { return shell_word(fmt::format("{}", fmt::join(hosts, ","))); }
+bool is_frozen(const plan::Plan& plan, const Indexes& hosts) {
+  return std::any_of(hosts.begin(), hosts.end(), [&](std::size_t i) { return plan.hosts[i].facts.frozen.has_value(); });
+}
+
+std::string names_of(const plan::Plan& plan, const Indexes& hosts) {
+  std::vector<std::string> names;
+  for (const std::size_t i : hosts) names.push_back(plan.hosts[i].host.name);
+  return shell_word(fmt::format("{}", fmt::join(names, ",")));
+}
 
 // Tasks that have to run where `current` is back and they have failed, or were not come to.
-std::vector<std::string> advice_for_tasks(const plan::Plan& plan, const RunState& state, const std::string& command) {
+std::vector<std::string> advice_for_tasks(const plan::Plan& plan, const RunState& state, const Call& call) {
   std::vector<std::string> names;
-  std::map<std::string, std::vector<std::string>> where;
+  std::map<std::string, Indexes> where;
+  Indexes all;
   for (const plan::Round& round : plan.undo) {
     for (const plan::HostSteps& work : round.hosts) {
       const auto* task = std::get_if<plan::RunTask>(&work.steps.front());
-      if (task == nullptr || state.hosts[work.host].undone != HostRun::Undone::link_only) continue;
+      const HostRun& run = state.hosts[work.host];
+      if (task == nullptr || run.undone != HostRun::Undone::link_only) continue;
+      if (std::find(run.undone_tasks.begin(), run.undone_tasks.end(), task->task) != run.undone_tasks.end()) continue;
       if (where.find(task->task) == where.end()) names.push_back(task->task);
-      where[task->task].push_back(plan.hosts[work.host].host.name);
+      where[task->task].push_back(work.host);
+      all.push_back(work.host);
     }
   }
   std::vector<std::string> advice;
+  if (is_frozen(plan, all)) {
+    advice.push_back(fmt::format("{} unlock {}{}  # they are frozen: tasks are refused until then", call.command, plan.stage, call.hosts));
+  }
   for (const std::string& name : names) {
-    advice.push_back(fmt::format("{} task {} {} --hosts {}  # 'current' is back there; this task has not run to its end", command, plan.stage,
-                                 shell_word(name), list_of(where[name])));
+    advice.push_back(fmt::format("{} task {} {} --hosts {}  # 'current' is back there; this task has not run to its end", call.command,
+                                 plan.stage, shell_word(name), names_of(plan, where[name])));
   }
   return advice;
 }
 
-// What a person does about hosts that were switched, or may have been, when not all is well.
-std::vector<std::string> advice_for(const plan::Plan& plan, const RunState& state, const event::Report& report,
-                                    const std::string& command) {
-  std::vector<std::string> advice = advice_for_tasks(plan, state, command);
-  std::map<std::string, std::vector<std::string>> look;  // why -> hosts
-  std::map<std::string, std::vector<std::string>> back;  // release that was live before -> hosts
+// A look at hosts of which nobody knows what they run.
+std::vector<std::string> advice_to_look(const plan::Plan& plan, const RunState& state, const event::Report& report, const Call& call) {
+  std::map<std::string, Indexes> look;  // why -> hosts
   for (std::size_t i = 0; i < report.hosts.size(); ++i) {
     const event::HostReport& host = report.hosts[i];
-    if (host.end == HostEnd::unknown) {
-      const std::string either = "may run " + plan.release + " or " + (host.live_before.empty() ? "none" : host.live_before);
-      look[state.hosts[i].foreign ? "somebody else has switched 'current' there: look first" : either].push_back(host.host);
+    if (host.end != HostEnd::unknown) continue;
+    std::string why = "may run " + plan.release + " or " + (host.live_before.empty() ? "none" : host.live_before);
+    if (state.hosts[i].lock_lost) why = "the lock was taken away: look first";
+    if (state.hosts[i].foreign) why = "somebody else has switched 'current' there: look first";
+    look[std::move(why)].push_back(i);
+  }
+  std::vector<std::string> advice;
+  for (const auto& [why, hosts] : look) {
+    advice.push_back(fmt::format("{} status {} --hosts {}  # {}", call.command, plan.stage, names_of(plan, hosts), why));
+  }
+  return advice;
+}
+
+// A rollback is refused where its hosts leave none for a task that runs once. So one that runs the release already, where nothing will
+// be done, is named too.
+std::string advice_to_roll_back(const plan::Plan& plan, const event::Report& report, const Call& call, const std::string& release,
+                                const Indexes& hosts) {
+  Indexes named = hosts;
+  for (const auto& roles : plan.once_in_rollback) {
+    const auto may_run = [&](std::size_t i) { return plan.hosts[i].host.has_any_role(roles); };
+    if (std::any_of(named.begin(), named.end(), may_run)) continue;
+    for (std::size_t i = 0; i < report.hosts.size(); ++i) {
+      if (!may_run(i) || report.hosts[i].live_after != release) continue;
+      named.push_back(i);
+      break;
     }
+  }
+  const Indexes others(named.begin() + static_cast<std::ptrdiff_t>(hosts.size()), named.end());
+  return fmt::format("{} rollback {} --to {} --hosts {}{}  # takes {} back{}", call.command, plan.stage, release, names_of(plan, named),
+                     is_frozen(plan, named) ? " --despite-freeze" : "", hosts.size() == 1 ? "it" : "them",
+                     others.empty() ? "" : fmt::format("; {} is there already, and named for a task that runs once", names_of(plan, others)));
+}
+
+// What takes hosts back to what they ran.
+std::vector<std::string> advice_to_go_back(const plan::Plan& plan, const RunState& state, const event::Report& report, const Call& call) {
+  std::map<std::pair<std::string, std::string>, Indexes> back;  // the release that was live; without one, the link that `current` was
+  for (std::size_t i = 0; i < report.hosts.size(); ++i) {
+    const event::HostReport& host = report.hosts[i];
     if (state.hosts[i].foreign) continue;  // what serves there is not ours to replace
     if (host.end != HostEnd::switched_then_failed && host.end != HostEnd::switched && host.end != HostEnd::unknown) continue;
-    back[host.live_before].push_back(host.host);
+    back[{host.live_before, host.live_before.empty() ? plan.hosts[i].facts.current_target : std::string()}].push_back(i);
   }
-  for (const auto& [why, hosts] : look) {
-    advice.push_back(fmt::format("{} status {} --hosts {}  # {}", command, plan.stage, list_of(hosts), why));
-  }
-  for (const auto& [release, hosts] : back) {
-    if (release.empty()) {
-      advice.push_back(fmt::format("{} run {} --hosts {} -- {}  # takes the first release out of service again", command, plan.stage,
-                                   list_of(hosts), shell_quote("rm " + shell_word(plan.layout.current()))));
+  std::vector<std::string> advice;
+  const std::string current = shell_word(plan.layout.current());
+  for (const auto& [before, hosts] : back) {
+    const auto& [release, target] = before;
+    if (!release.empty()) {
+      advice.push_back(advice_to_roll_back(plan, report, call, release, hosts));
       continue;
     }
-    advice.push_back(fmt::format("{} rollback {} --to {} --hosts {}  # takes {} back", command, plan.stage, release,
-                                 list_of(hosts), hosts.size() == 1 ? "it" : "them"));
+    const bool link = !target.empty();
+    advice.push_back(fmt::format("{} run {} --hosts {} -- {}  # {}", call.command, plan.stage, names_of(plan, hosts),
+                                 shell_quote(link ? fmt::format("ln -sfn {} {}", shell_word(target), current) : "rm " + current),
+                                 link ? "points it to what it was again" : "takes the first release out of service again"));
   }
+  return advice;
+}
+
+// The same once more, on the same hosts.
+std::string advice_to_repeat(const plan::Plan& plan, const Call& call) {
   if (plan.action == "deploy") {
-    advice.push_back(fmt::format("{} {}  # or forward: a new release on all hosts, once the cause is mended", command, plan.stage));
-  } else {
-    advice.push_back(fmt::format("{} rollback {} --to {}  # or again: the rest of the hosts follow", command, plan.stage, plan.release));
+    return fmt::format("{} {}{}{}  # or forward: a new release on {} hosts, once the cause is mended", call.command, plan.stage, call.hosts,
+                       call.revision, call.hosts.empty() ? "all" : "these");
   }
+  Indexes all(plan.hosts.size());
+  std::iota(all.begin(), all.end(), std::size_t{0});
+  return fmt::format("{} rollback {} --to {}{}{}  # or again: the rest of the hosts follow", call.command, plan.stage, plan.release, call.hosts,
+                     is_frozen(plan, all) ? " --despite-freeze" : "");
+}
+
+// What a person does about hosts that were switched, or may have been, when not all is well.
+std::vector<std::string> advice_for(const plan::Plan& plan, const RunState& state, const event::Report& report, const Call& call) {
+  std::vector<std::string> advice = advice_for_tasks(plan, state, call);
+  for (auto& line : advice_to_look(plan, state, report, call)) advice.push_back(std::move(line));
+  for (auto& line : advice_to_go_back(plan, state, report, call)) advice.push_back(std::move(line));
+  advice.push_back(advice_to_repeat(plan, call));
   return advice;
 }
 
 }  // namespace
 
-event::Report conclude(const plan::Plan& plan, const RunState& state, double seconds, const std::string& command) {
+event::Report conclude(const plan::Plan& plan, const RunState& state, double seconds, const Call& call) {
   event::Report report;
   report.verb = plan.action;
   report.application = plan.application;
@@ -115,13 +181,13 @@ event::Report conclude(const plan::Plan& plan, const RunState& state, double sec
     host.live_before = plan.hosts[i].facts.live;
     if (run.switched == HostRun::Switched::yes) host.live_after = plan.release;
     if (run.switched == HostRun::Switched::no || host.end == HostEnd::undone) host.live_after = host.live_before;
-    if (run.foreign) host.live_after.clear();
+    if (run.foreign || run.lock_lost) host.live_after.clear();
     host.seconds = run.seconds;
     host.bytes = run.bytes;
     host.error = run.error;
     report.hosts.push_back(std::move(host));
   }
-  if (report.outcome == Outcome::partial) report.advice = advice_for(plan, state, report, command);
+  if (report.outcome == Outcome::partial) report.advice = advice_for(plan, state, report, call);
   return report;
 }
 

@@ -149,9 +149,9 @@ void note_start(const Step& step, HostRun& run) {
 }
 
 void note_end(const Step& step, const ssh::Exit& ended, HostRun& run) {
-  // 4: `current` is not what it should be; 9: the lock is somebody else's.
   const bool switches = std::holds_alternative<plan::Publish>(step) || std::holds_alternative<plan::Unpublish>(step);
-  if (switches && (ended.status == 4 || ended.status == lock_lost_status)) run.foreign = true;
+  if (switches && ended.status == 4) run.foreign = true;  // `current` is not what it should be
+  if (switches && ended.status == lock_lost_status) run.lock_lost = true;
   if (std::holds_alternative<plan::Publish>(step)) {
     // The host reads `current` back before it answers (lib/host/publish.sh): 1 and 4 mean that it is what it was.
     if (ended.ok()) run.switched = HostRun::Switched::yes;

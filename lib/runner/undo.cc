@@ -75,6 +75,7 @@ void Runner::undo_round(const plan::Round& round, const Reconnect& reconnect) {
     if (settle != nullptr && run.undone == Undone::link_only && !plan_.hosts[index].facts.unsettled.empty()) settle->ends_rollback = false;
     auto done = undo_step(index, bounded, station, reconnect);
     if (done && restores_current(step)) run.undone = Undone::yes;
+    if (const auto* task = std::get_if<plan::RunTask>(&step); done && task != nullptr) run.undone_tasks.push_back(task->task);
     if (done) return;
     if (std::holds_alternative<plan::Settle>(step)) {
       warn(plan_.hosts[index].host.name, "it is back, but its records could not be written: " + done.error().message);
@@ -100,12 +101,13 @@ Result<void> Runner::undo_step(std::size_t index, const plan::Step& step, Statio
   const plan::PlannedHost& host = plan_.hosts[index];
   const StepContext context{plan_, nullptr, nullptr, values_, emit_, {}};
   HostRun scratch = state_.hosts[index];
-  scratch.foreign = false;
+  scratch.foreign = scratch.lock_lost = false;
   Result<void> done = std::unexpected(Error(ErrorCode::lost, "the connection was lost").on(host.host.name));
   for (int attempt = 0; attempt < 3; ++attempt) {
     if (station.transport && still_there(station)) {
       done = exec_step(context, host, *station.transport, event::Phase::undo, step, scratch);
       state_.hosts[index].foreign = scratch.foreign;
+      state_.hosts[index].lock_lost = scratch.lock_lost;
       state_.hosts[index].seconds = scratch.seconds;
       // It may have been done, although it did not end as it should.
       if (!done && scratch.switched == HostRun::Switched::unknown) state_.hosts[index].switched = HostRun::Switched::unknown;

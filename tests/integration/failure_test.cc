@@ -207,6 +207,73 @@ prompts: {ticket: {question: Which ticket}}
   REQUIRE(world.broken_invariants().empty());
 }
 
+TEST_CASE("the commands for a person help where a task runs once, and reach no further than the run did") {
+  World world({.hosts = 3});
+  // On one host the release before is away while the run wants to go back to it.
+  world.write_recipe(R"(tasks:
+  hide: 'if rm "$SHARED_PATH/hide" 2>/dev/null; then mv "${RELEASE_PATH%/*}/$PREVIOUS_RELEASE" "$SHARED_PATH/hidden"; exit 3; fi'
+  announce: {run: 'true', once: true, roles: [db]}
+hooks: {after_publish: [hide, announce]}
+)", "[{address: 127.0.0.1, roles: [db]}, {address: 127.0.0.2, roles: [app]}, {address: 127.0.0.3, roles: [app]}]");
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const std::string first = world.host(0).live();
+  world.write_app("2");
+  world.host(1).write("shared/hide", "");
+  const Ran failed = world.deploy({"production", "--hosts", "127.0.0.1,127.0.0.2", "--revision", "the second"});
+  INFO(failed);
+  REQUIRE(failed.status == 6);
+  REQUIRE(world.host(0).live() == first);
+  REQUIRE(world.host(1).live() != first);
+  std::filesystem::rename(world.host(1) / "shared/hidden", world.host(1) / ("releases/" + first));
+  SECTION("back") {
+    const Ran back = world.type(one_with(advice_of(failed), "rollback"));
+    INFO(back);
+    REQUIRE(back.status == 0);
+    for (const auto& host : world.hosts()) REQUIRE(host.live() == first);
+  }
+  SECTION("forward") {
+    const Ran next = world.type(one_with(advice_of(failed), "forward"));
+    INFO(next);
+    REQUIRE(next.status == 0);
+    REQUIRE(world.host(1).version() == "2");
+    REQUIRE(world.host(1).read("current/REVISION") == "the second\n");
+    REQUIRE(world.host(2).live() == first);
+  }
+  REQUIRE(world.broken_invariants().empty());
+}
+
+TEST_CASE("the commands for a person help where the hosts are frozen") {
+  World world({.hosts = 2});
+  world.write_recipe(R"(tasks:
+  hide: 'if rm "$SHARED_PATH/hide" 2>/dev/null; then mv "${RELEASE_PATH%/*}/$PREVIOUS_RELEASE" "$SHARED_PATH/hidden"; exit 3; fi'
+  warm: 'test ! -e "$SHARED_PATH/cold"'
+hooks: {after_publish: [hide, warm]}
+)");
+  for (const char* version : {"1", "2"}) {
+    world.write_app(version);
+    REQUIRE(world.deploy({"production"}).status == 0);
+  }
+  const std::string second = world.host(0).live();
+  REQUIRE(world.deploy({"lock", "production", "-m", "fair"}).status == 0);
+  world.host(0).write("shared/cold", "");
+  world.host(1).write("shared/hide", "");
+  const Ran failed = world.deploy({"rollback", "production", "--despite-freeze"});
+  INFO(failed);
+  REQUIRE(failed.status == 6);
+  std::filesystem::rename(world.host(1) / "shared/hidden", world.host(1) / ("releases/" + second));
+  std::filesystem::remove(world.host(0) / "shared/cold");
+  const auto advice = advice_of(failed);
+  for (const auto& line : {one_with(advice, "takes it back"), one_with(advice, "unlock"), one_with(advice, "task production")}) {
+    const Ran typed = world.type(line);
+    INFO(typed);
+    REQUIRE(typed.status == 0);
+  }
+  REQUIRE(one_with(advice, "hide").empty());  // it went well
+  for (const auto& host : world.hosts()) REQUIRE(host.live() == second);
+  REQUIRE(world.broken_invariants().empty());
+}
+
 TEST_CASE("an answer that is a secret is in no advice: it is asked for again") {
   World world;
   world.write_recipe(R"(tasks: {meddle: 'ln -sfn elsewhere "$CURRENT_PATH"; exit 3'}

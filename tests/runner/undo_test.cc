@@ -224,6 +224,35 @@ TEST_CASE("a task that fails on the way back, too, is 'partial': the release ser
   CHECK(report.errors[0].host == "web1");
 }
 
+TEST_CASE("of the tasks on the way back, those that went well are not advised once more") {
+  UndoWorld world(2);
+  world.hook(HookPoint::after_publish, "warm");
+  world.hook(HookPoint::after_publish, "tell");
+  world.hosts[0]->answer("task warm", {.exit = {1, ""}});
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::partial);
+  CHECK(world.times_told(0, "task restart") == 2);
+  REQUIRE(report.advice.size() >= 2);
+  CHECK(has(report.advice[0], "deploy task production warm --hosts web1  # "));
+  CHECK(has(report.advice[1], "deploy task production tell --hosts web1  # "));
+  for (const auto& advice : report.advice) CHECK_FALSE(has(advice, "restart"));
+}
+
+TEST_CASE("a run whose lock was taken away accuses nobody of a switch, and says how a person goes back") {
+  UndoWorld world(2);
+  world.hosts[0]->answer_once("publish", {});
+  world.hosts[0]->answer("publish", {.exit = {9, ""}, .err = "the lock is no longer ours\n"});
+  world.hosts[1]->answer_once("task restart", {.exit = {1, ""}});
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::partial);
+  CHECK(report.hosts[0].end == HostEnd::unknown);
+  CHECK(report.hosts[0].live_after.empty());
+  CHECK(report.hosts[1].end == HostEnd::undone);
+  REQUIRE(report.advice.size() == 3);
+  CHECK(report.advice[0] == "deploy status production --hosts web1  # the lock was taken away: look first");
+  CHECK(report.advice[1] == "deploy rollback production --to " + world.live + " --hosts web1  # takes it back");
+}
+
 TEST_CASE("records that can't be written on the way back are a warning") {
   UndoWorld world(1);
   world.hosts[0]->answer_once("task restart", {.exit = {1, ""}});
