@@ -72,7 +72,7 @@ Signals::~Signals() {
 void Signals::sleep_until_continued() {
   const std::scoped_lock lock(drawer_mutex);
   if (drawer != nullptr) drawer->let_go_();
-  ui::show_cursor();  // not the echo: a question for a secret may begin right now
+  ui::restore_cursor();  // not the echo: a question for a secret may begin right now
   sigset_t set;
   sigemptyset(&set);
   sigaddset(&set, SIGTSTP);

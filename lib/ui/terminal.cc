@@ -73,7 +73,7 @@ void note_hidden_cursor() { cursor_hidden = true; }
 void note_shown_cursor() { cursor_hidden = false; }
 
 // Only calls that a signal handler may make, here and below.
-void show_cursor() {
+void restore_cursor() {
   if (cursor_hidden.exchange(false) && takes_text(STDOUT_FILENO)) {
     constexpr std::string_view show = "\x1b[?25h";
     [[maybe_unused]] const auto written = ::write(STDOUT_FILENO, show.data(), show.size());
@@ -81,7 +81,7 @@ void show_cursor() {
 }
 
 void restore_terminal() {
-  show_cursor();
+  restore_cursor();
   restore_echo();
 }
 

@@ -46,7 +46,7 @@ class Palette {
 // What has been changed of the terminal and has to be put back. One per process: there is one terminal.
 void note_hidden_cursor();  // by a live display on standard output
 void note_shown_cursor();
-void show_cursor();  // puts it back
+void restore_cursor();  // puts it back
 // Puts back the cursor and the echo; both from any thread or a signal handler, any number of times.
 void restore_terminal();
 
