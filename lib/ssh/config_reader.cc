@@ -4,6 +4,7 @@
 #include <fmt/ranges.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "ssh/known_hosts.h"
 
@@ -24,17 +25,44 @@ std::string_view trimmed(std::string_view text) {
   return text.substr(first, text.find_last_not_of(blanks) - first + 1);
 }
 
-// Words, of which some may be in double quotes.
+// As ssh splits them: quotes of both kinds may stand within a word, a backslash has a meaning in front of quotes, of another one and, outside of
+// quotes, of a blank, and a word that begins with # begins a comment.
 std::vector<std::string> words_of(std::string_view text) {
   std::vector<std::string> words;
-  for (text = trimmed(text); !text.empty(); text = trimmed(text)) {
-    const bool quoted = text.front() == '"';
-    if (quoted) text.remove_prefix(1);
-    const auto end = std::min(quoted ? text.find('"') : text.find_first_of(blanks), text.size());
-    words.emplace_back(text.substr(0, end));
-    text.remove_prefix(std::min(end + 1, text.size()));
+  for (text = trimmed(text); !text.empty() && text.front() != '#'; text = trimmed(text)) {
+    std::string& word = words.emplace_back();
+    char quote = '\0';
+    std::size_t i = 0;
+    for (; i < text.size() && (quote != '\0' || !blanks.contains(text[i])); ++i) {
+      const char c = text[i];
+      const char next = i + 1 < text.size() ? text[i + 1] : '\0';
+      if (c == '\\' && (next == '\'' || next == '"' || next == '\\' || (next == ' ' && quote == '\0'))) {
+        word += text[++i];
+      } else if (quote == '\0' ? c == '"' || c == '\'' : c == quote) {
+        quote = quote == '\0' ? c : '\0';
+      } else {
+        word += c;
+      }
+    }
+    text.remove_prefix(i);
   }
   return words;
+}
+
+// Taken off the line, with what stands between it and the rest: blanks, and one equals sign. Some of it may be quoted.
+std::string take_keyword(std::string_view& line) {
+  const auto end = std::min(line.find_first_of(" \t=\""), line.size());
+  std::string keyword(line.substr(0, end));
+  line.remove_prefix(end);
+  if (line.starts_with('"')) {
+    const auto quoted = line.substr(1, line.find('"', 1) - 1);
+    keyword += quoted;
+    line = trimmed(line.substr(std::min(quoted.size() + 2, line.size())));
+  } else {
+    line = trimmed(line);
+    if (line.starts_with('=')) line = trimmed(line.substr(1));
+  }
+  return lower(keyword);
 }
 
 // Former names, which count as the same directive.
@@ -52,14 +80,12 @@ bool host_matches(const std::vector<std::string>& patterns, std::string_view nam
 std::vector<ConfigLine> config_lines(std::string_view text) {
   std::vector<ConfigLine> lines;
   for (int number = 1; !text.empty(); ++number) {
-    const std::string_view line = trimmed(text.substr(0, text.find('\n')));
+    std::string_view line = trimmed(text.substr(0, text.find('\n')));
     text.remove_prefix(std::min(text.find('\n'), text.size() - 1) + 1);
     if (line.empty() || line.front() == '#') continue;
-    const auto end = std::min(line.find_first_of(" \t=\""), line.size());
-    // One equals sign may stand between the two.
-    std::string_view rest = trimmed(line.substr(end));
-    if (rest.starts_with('=')) rest = trimmed(rest.substr(1));
-    lines.push_back({number, lower(line.substr(0, end)), std::string(rest), words_of(rest)});
+    std::string keyword = take_keyword(line);
+    if (keyword.empty()) keyword = take_keyword(line);  // an equals sign in front
+    lines.push_back({number, std::move(keyword), std::string(line), words_of(line)});
   }
   return lines;
 }

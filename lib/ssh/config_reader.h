@@ -13,7 +13,7 @@ struct ConfigLine {
   int number = 0;
   std::string directive;  // in lower case
   std::string rest;       // as written
-  std::vector<std::string> words;  // of the rest, without quotes
+  std::vector<std::string> words;  // of the rest, without quotes and comments
 };
 std::vector<ConfigLine> config_lines(std::string_view text);
 // Whether a Host line with these patterns speaks of `name`, as it was asked for: for ssh, WEB* is not web1.

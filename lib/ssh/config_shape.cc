@@ -34,6 +34,9 @@ void ConfigShape::read(const std::string& path, const std::string& home, int dep
   files_.insert(path);
   bool for_all = true;
   for (const ConfigLine& line : config_lines((*file)->bytes)) {
+    const bool chooses = line.directive == "host" || line.directive == "match" || line.directive == "include";
+    // Not every ssh reads these alike.
+    if (chooses && line.rest.find_first_of("'\"\\") != std::string::npos) uncertain_ = true;
     if (line.directive == "host") {
       for_all = line.words == std::vector<std::string>{"*"};
       if (!for_all) blocks_.push_back(line.words);

@@ -58,7 +58,8 @@ TEST_CASE("hosts that ssh_config may tell apart are asked about one by one") {
   const std::string text = GENERATE(as<std::string>(), "Host App?\n  User u\nHost *\n  Port 23\n", "Match user nobody\n  Port 23\n",
                                          "HostName %h.example.com\n", "UserKnownHostsFile ~/hosts/%h\n", "CanonicalizeHostname yes\n",
                                          "IdentityAgent ~/agents/%n\n", "ForwardAgent ~/agents/%n\n", "Host * !App9\n  User u\n", "HOST\t\"App*\"\n  User u\n",
-                                         "Host x\n  Include ${KEYS}\n");
+                                         "Host x\n  Include ${KEYS}\n", "Host 'App1'\n  User u\n", "Host A\"pp\"1\n  User u\n",
+                                         "Host App\\1\n  User u\n", "\"Host\" App?\n  User u\n", "=Host App?\n  User u\n");
   INFO(text);
   const CountedSsh ssh(folder);
   SshConfig config = config_of(folder, text);
@@ -67,6 +68,21 @@ TEST_CASE("hosts that ssh_config may tell apart are asked about one by one") {
     CHECK(settings);
   }
   CHECK(ssh.calls() == 3);
+}
+
+TEST_CASE("a host whose block has its name in quotes has that block's settings, and no other one has them") {
+  const TempDir folder;
+  const std::string pattern = GENERATE(as<std::string>(), "'App1'", "A\"pp\"1", "\"App1\"", "App1 # App0 App2");
+  INFO(pattern);
+  SshConfig config = config_of(folder, "Host " + pattern + "\n  HostName 127.0.0.1\n  User alice\n  Port 2201\nHost *\n  User all\n");
+  const auto all = config.of({{"App1", 0, ""}, {"App0", 0, ""}, {"App2", 0, ""}}, {});
+  CHECK(all[0]->address == "127.0.0.1");
+  CHECK(all[0]->user == "alice");
+  CHECK(all[0]->port == 2201);
+  CHECK(all[1]->address == "app0");
+  CHECK(all[1]->user == "all");
+  CHECK(all[2]->address == "app2");
+  CHECK(all[2]->port == 22);
 }
 
 TEST_CASE("an ssh that reads another file than the usual ones is asked about each host") {

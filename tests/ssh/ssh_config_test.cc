@@ -321,6 +321,34 @@ Host other
   CHECK(read_config("Host", "x").answer.empty());
 }
 
+TEST_CASE("quotes, backslashes and comments of ssh_config are read here as by ssh") {
+  const TempDir folder;
+  const std::string text = R"(Host 'one' # web
+  User 1
+Host t"w"o "thr"'ee'
+  User "a b"
+"Host" four
+  HostName = "127.0.0.1" # not this
+=Host five
+  User a\b\"c\d
+Host web
+  IdentityFile ~/a\ b
+  User 'it''s'
+)";
+  SshConfig by_ssh = config_of(folder, text);
+  SshConfig by_us({.config = folder / "ssh config"}, without_ssh(folder));
+  for (const char* name : {"one", "two", "three", "four", "five", "web"}) {
+    INFO(name);
+    const auto theirs = by_ssh.of({name, 0, ""}, {});
+    const auto ours = by_us.of({name, 0, ""}, {});
+    INFO((theirs ? "" : to_text(theirs.error())) << (ours ? "" : to_text(ours.error())));
+    REQUIRE((theirs && ours));
+    CHECK(ours->address == theirs->address);
+    if (name != std::string("four")) CHECK(ours->user == theirs->user);  // ssh asks the system who we are
+    if (theirs->identities_given) CHECK(ours->identities.front().ends_with("/a b"));
+  }
+}
+
 TEST_CASE("without an ssh program ssh_config is read here, and what was passed over is said") {
   const TempDir folder;
   folder.write("home/.ssh/config",
