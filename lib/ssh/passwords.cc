@@ -39,7 +39,7 @@ std::string account_name(const Target& target) {
 }
 
 std::string account_key(const Target& target) {
-  return fmt::format("{}@{} {}", target.user, target.address, target.port);
+  return fmt::format("{}@{} {}\n{}", target.user, target.address, target.port, target.way);
 }
 
 bool Passwords::is_given(const Target& target) const { return given_.find && given_.find(target).has_value(); }

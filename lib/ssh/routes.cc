@@ -11,6 +11,16 @@
 #include "ssh/wire.h"
 
 namespace kirikae::ssh {
+namespace {
+
+// One private address may be that of many hosts, each behind a gate of its own.
+std::string way_to(const HostSettings& host) {
+  std::string way = host.host_key_alias + '\n' + host.bind_address + '\n' + host.proxy_command;
+  for (const Hop& hop : host.jumps) way += fmt::format("\n{}@{} {}", hop.user, hop.name, hop.port);
+  return way;
+}
+
+}  // namespace
 
 std::shared_ptr<const HostKeys> Routes::keys_of(const std::vector<std::string>& files) {
   const std::scoped_lock lock(mutex_);
@@ -28,6 +38,7 @@ Result<Route> Routes::to(const Target& target, const Wait& wait) {
     route.target.port = route.host.port;
     route.target.user = route.host.user;
   }
+  route.target.way = way_to(route.host);
   route.keys = keys_of(route.host.known_hosts);
   return route;
 }
@@ -38,6 +49,7 @@ Result<Route> Routes::to_jump(const Hop& hop, const std::vector<Hop>& before, co
   if (!before.empty()) {
     route.host.jumps = before;
     route.host.proxy_command.clear();
+    route.target.way = way_to(route.host);
   }
   return route;
 }

@@ -58,6 +58,7 @@ struct Target {
   std::string user;     // empty: likewise
   bool payload = false;  // one will be sent: the way for it is made ready beside everything else
   bool jump = false;      // it only leads to others
+  std::string way{};      // made by Routes: tells hosts apart that have one address, each where another way leads to
   std::string command{};  // with which a person gets there: "ssh -p 2222 deploy@web1"; empty: made of the above
 };
 

@@ -104,6 +104,29 @@ TEST_CASE("a refused password is asked for three times, and an account without a
   CHECK(questions.size() == 4);
 }
 
+TEST_CASE("accounts at one address that is reached by two ways are two, for a typed password and for a given one") {
+  Target a{"a", "192.168.1.10", 22, "root"}, b = a;
+  b.name = "b";
+  a.way = "gate-a";
+  b.way = "gate-b";
+  std::vector<std::string> questions;
+  Passwords typed({}, [&](const std::string& question) {
+    questions.push_back(question);
+    return Secret("typed");
+  });
+  const auto for_a = typed.password(a, {}, {});
+  const auto for_b = typed.password(b, {}, {});
+  REQUIRE((for_a && for_b));
+  CHECK(*for_a != *for_b);
+  CHECK(typed.password(a, {}, {}) == *for_a);
+  CHECK(questions == std::vector<std::string>{"password of 'root@a'", "password of 'root@b'"});
+
+  Passwords given({[](const Target&) { return std::optional(Secret("given")); }, "the secret 'LOGIN'"}, {});
+  given.refuse_given(a);
+  CHECK(given.given_up(a) == "the secret 'LOGIN' was refused");
+  CHECK(given.given_up(b).empty());
+}
+
 TEST_CASE("without a terminal there is no password and no answer") {
   Passwords passwords({}, {});
   CHECK_FALSE(passwords.can_ask());

@@ -77,6 +77,37 @@ TEST_CASE("ssh -W is the way to a host, and ends with it") {
   CHECK(processes_with(target.address + ":" + std::to_string(target.port)).empty());
 }
 
+TEST_CASE("the password of a host is not said to another one that has the same address behind another proxy command") {
+  if (is_skipped_without_mounts()) return;
+  const TempDir folder;
+  const SshdFixture bastion;
+  const SshdFixture a({.config = {"PasswordAuthentication yes"}, .replaced = password_files(folder, "of-site-a")});
+  const TempDir other;
+  const SshdFixture b({.config = {"PasswordAuthentication yes"}, .replaced = password_files(other, "of-site-b")});
+  const auto block = [&](const std::string& name, const SshdFixture& sshd) {
+    return "Host " + name + "\n  HostName 192.168.1.10\n  HostKeyAlias " + name + "\n  ProxyCommand " + jump_by_ssh(bastion, named(name, sshd)) + "\n";
+  };
+  const std::string known = folder.write("known", a.known_hosts_lines("site-a", 22) + b.known_hosts_lines("site-b", 22));
+  ssh::Settings settings;
+  settings.config = std::make_shared<ssh::SshConfig>(
+      ssh::Overrides{.config = folder.write("config", block("site-a", a) + block("site-b", b)), .known_hosts = {known},
+                     .identities = {key_pair("ed25519", "stranger")}},
+      ssh::LocalUser{folder.path(), SshdFixture::user(), "laptop", {}, {{"PATH", std::getenv("PATH")}}});
+  std::vector<std::string> questions;
+  settings.ask = [&](const std::string& question) {
+    questions.push_back(question);
+    return Secret(question.find("@site-a'") != std::string::npos ? "of-site-a" : "of-site-b");
+  };
+  const auto connector = ssh::make_connector(settings);
+  for (const std::string name : {"site-b", "site-a"}) {
+    const auto session = connector->connect({name, name, 0, SshdFixture::user()}, {}, within(30s));
+    INFO((session ? "" : to_text(session.error())));
+    CHECK(session);
+  }
+  CHECK(questions == std::vector<std::string>{"password of '" + SshdFixture::user() + "@site-b'", "password of '" + SshdFixture::user() + "@site-a'"});
+  CHECK(a.log().find("Failed password") == std::string::npos);
+}
+
 TEST_CASE("sshd -i behind a proxy command is a host without a port") {
   const SshdFixture sshd;
   auto proxied =
