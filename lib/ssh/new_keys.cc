@@ -1,6 +1,7 @@
 #include "ssh/new_keys.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
 #include <mutex>
@@ -76,21 +77,30 @@ Result<Trusted> trust_key(const std::vector<std::string>& files, const std::stri
   }
   Trusted trusted;
   std::set<std::string> changed;
+  std::vector<std::string> replaced;
   for (const OtherKey& other : now.others) {
     if (other.alone) changed.insert(other.file);
-    if (!other.alone) trusted.left.push_back(fmt::format("{}:{}", other.file, other.line));
+    (other.alone ? replaced : trusted.left).push_back(fmt::format("{}:{}", other.file, other.line));
   }
   const auto is_other = [&](const KnownHostsLine& line) {
     return line.marker == KnownHostsLine::Marker::none && names_one_host(line) && line.key != key &&
            speaks_of(line, listed_name(host, port));
   };
-  for (const std::string& path : changed) {
-    TRY_ASSIGN(auto file, KnownHostsFile::open(path, Deadline::in(lock_limit)));
-    TRY(file.remove(is_other));
+  const auto open = [](const std::string& path) { return KnownHostsFile::open(path, Deadline::in(lock_limit)); };
+  // Whatever fails, the host never becomes one that nothing is known of: `accept-new` would take any key of it.
+  for (const std::string& path : changed) TRY(open(path));
+  TRY_ASSIGN(const std::string first, first_of(files));
+  {
+    TRY_ASSIGN(auto file, open(first));
+    TRY(file.append(listed_name(host, port), key));
   }
-  TRY_ASSIGN(const std::string path, first_of(files));
-  TRY_ASSIGN(auto file, KnownHostsFile::open(path, Deadline::in(lock_limit)));
-  TRY(file.append(listed_name(host, port), key));
+  for (const std::string& path : changed) {
+    auto file = open(path);
+    const auto removed = file ? file->remove(is_other) : std::unexpected(std::move(file).error());
+    if (removed) continue;
+    return std::unexpected(Error(ErrorCode::local, removed.error().message,
+                                 fmt::format("the new key of '{}' is in {}; take {} out with an editor", host, first, fmt::join(replaced, ", "))));
+  }
   trusted.added = true;
   return trusted;
 }

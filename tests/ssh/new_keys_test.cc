@@ -26,6 +26,7 @@ namespace {
 
 using test::TempDir;
 using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
 using Names = std::vector<std::string>;
 
 struct Key {
@@ -236,6 +237,28 @@ TEST_CASE("trust adds a key, takes the place of others only by --replace, and le
   REQUIRE(fresh);
   CHECK(fresh->added);
   CHECK(HostKeys::load(files).verify("web9", 22, old.blob));
+}
+
+TEST_CASE("trust --replace takes no old key out before the new one is written, and names one that stays") {
+  const TempDir folder;
+  const Key key = key_of("ed25519", "one"), old = key_of("ed25519", "two");
+  const std::string line = "web1 " + old.line + "\n";
+  const std::string kept = folder.write("kept", line);
+  SECTION("no folder for it") {
+    const auto refused = trust({folder / "no/such/known_hosts", kept}, "web1", key, true);
+    REQUIRE_FALSE(refused);
+    CHECK_THAT(refused.error().message, ContainsSubstring("can't write '" + (folder / "no/such/known_hosts") + "'"));
+    CHECK(folder.read("kept") == line);
+  }
+  SECTION("an old key that can't be taken out after all is named") {
+    // No room for the name of the file that would take this one's place.
+    const std::string name(250, 'k');
+    const auto left = trust({folder / "first", folder.write(name, line)}, "web1", key, true);
+    REQUIRE_FALSE(left);
+    CHECK_THAT(left.error().hint, ContainsSubstring("take " + (folder / name) + ":1 out"));
+    CHECK(folder.read("first") == "web1 " + key.line + "\n");
+    CHECK(folder.read(name) == line);
+  }
 }
 
 TEST_CASE("trust --replace goes through a link to the file, and takes hashed lines out") {
