@@ -226,6 +226,11 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
   const Authenticator::Beside beside{early ? signed_sent : std::function<void(int)>(), &session->agent_binding()};
   if (auto let_in = authenticator_.authenticate(session->raw(), target, host, call, wait, beside); !let_in) {
     last = std::move(let_in).error().on(target.name);
+    if (session->says_too_much()) {
+      return std::unexpected(Error(ErrorCode::connect, fmt::format("can't log in on {}: {}", place_of(target), session->loss()),
+                                   "see what ssh says: " + ssh_command(target))
+                                 .on(target.name));
+    }
     if (last.code == ErrorCode::lost) return Try::hung_up;
     return std::unexpected(last);
   }

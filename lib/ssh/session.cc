@@ -34,6 +34,10 @@ using std::chrono::milliseconds;
 // More than this is not taken off the socket in one round, so that a host that floods us waits in the kernel's buffers and
 // not in libssh2's memory.
 constexpr std::size_t round_limit = 131'072;
+// Of what a host says before its key has been looked at, and before it has let us in.
+constexpr std::size_t handshake_limit = 1U << 20U;
+constexpr std::size_t login_limit = 4U << 20U;
+constexpr const char* too_much = "it says more than any host would before anybody is logged in";
 
 // Once for the whole process, before any session; it is never undone, since sessions of other threads may still end.
 void start_libssh2() {
@@ -70,6 +74,7 @@ struct SessionCallbacks {
     const int one = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
     if (session.sniffer_) session.sniffer_->feed({static_cast<const char*>(buffer), static_cast<std::size_t>(n)});
+    if (session.sniffer_ || session.logging_in_) session.count_before_login(static_cast<std::size_t>(n));
     return n;
   }
 
@@ -163,7 +168,7 @@ Result<Session::Handshake> Session::handshake(const Algorithms& offered, const W
     return std::unexpected(
         Error(ErrorCode::cancelled, "connecting to " + place_of(target_) + " was stopped").on(target_.name));
   }
-  const bool closed = code == LIBSSH2_ERROR_SOCKET_DISCONNECT || code == LIBSSH2_ERROR_SOCKET_RECV;
+  const bool closed = !says_too_much_ && (code == LIBSSH2_ERROR_SOCKET_DISCONNECT || code == LIBSSH2_ERROR_SOCKET_RECV);
   const bool began_early = !certain.empty() && !sniffer_->banner().empty();
   may_be_tried_again_ = closed ? began_early || sniffer_->complete() : began_early && code == LIBSSH2_ERROR_TIMEOUT;
   if (!certain.empty()) {
@@ -183,6 +188,9 @@ Result<Session::Handshake> Session::handshake(const Algorithms& offered, const W
 Error Session::handshake_error(int code, milliseconds after) const {
   const std::string place = place_of(target_);
   const std::string try_it = ssh_command(target_);
+  if (says_too_much_) {
+    return Error(ErrorCode::connect, fmt::format("no SSH session with {}: {}", place, too_much), "check the host's address and port: " + try_it);
+  }
   if (code == LIBSSH2_ERROR_TIMEOUT) {
     const std::string step = sniffer_->banner().empty() ? "it accepted the connection but did not greet as an SSH server does"
                              : sniffer_->complete()     ? "the key exchange did not end"
@@ -304,6 +312,13 @@ bool Session::wait(Deadline deadline, int also) {
   if ((polled[0].revents & POLLOUT) != 0) flush();
   if ((polled[0].revents & (POLLIN | POLLHUP | POLLERR)) == 0) look_after_silence();
   return !lost();
+}
+
+void Session::count_before_login(std::size_t bytes) {
+  taken_before_login_ += bytes;
+  if (taken_before_login_ <= (sniffer_ ? handshake_limit : login_limit)) return;
+  says_too_much_ = true;
+  fail(too_much);
 }
 
 void Session::flush() {

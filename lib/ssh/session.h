@@ -57,6 +57,8 @@ class Session final : public Link {
   // Likewise: the connection broke in the midst of it, or the host got on badly with what was sent early, and hung up or fell silent. Another
   // one may do better.
   [[nodiscard]] bool may_be_tried_again() const { return may_be_tried_again_; }
+  // The host says more than any would before anybody is logged in: libssh2 keeps it all, also what nobody has asked for.
+  [[nodiscard]] bool says_too_much() const { return says_too_much_; }
   [[nodiscard]] std::string host_key() const;  // the blob, of a key or a certificate; empty before the handshake
   [[nodiscard]] bool is_openssh() const;       // says its greeting; after the handshake
   [[nodiscard]] std::string identity() const override;
@@ -120,6 +122,7 @@ class Session final : public Link {
  private:
   friend struct SessionCallbacks;
   void flush();
+  void count_before_login(std::size_t bytes);
   void look_after_silence();
   void free_retired();
   void note_answer(std::optional<Deadline::Clock::time_point>& asked);
@@ -144,6 +147,8 @@ class Session final : public Link {
   std::size_t sent_ = 0;
   bool was_full_ = false;  // since wait() last said that a writer may go on
   std::size_t taken_ = 0;  // bytes received in this round
+  std::size_t taken_before_login_ = 0;  // in all
+  bool says_too_much_ = false;
   bool received_ = false;  // in this round
   bool ended_ = false;     // the host's side of the socket has ended
   bool over_ = false;      // shut_down() has begun: nothing is sent or received any more

@@ -1,5 +1,7 @@
 // What goes wrong in a running session: the network, the host, the step, and the shell that runs it.
 #include <fcntl.h>
+#include <netinet/in.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -12,6 +14,7 @@
 
 #include "core/digest.h"
 #include "core/fd.h"
+#include "ssh/wire.h"
 #include "support/catch.h"
 #include "support/process.h"
 #include "support/relay.h"
@@ -71,7 +74,75 @@ const std::string kill_the_shell =
     "  p=$parent\n"
     "done";
 
+// A host that greets, says what it can, and then sends packets that nobody asks for, as many as are taken, to each who comes.
+class Flood {
+ public:
+  Flood() : listener_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    sockaddr_in name{};
+    name.sin_family = AF_INET;
+    name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+    socklen_t size = sizeof name;
+    REQUIRE(::bind(listener_.get(), reinterpret_cast<sockaddr*>(&name), size) == 0);
+    REQUIRE(::listen(listener_.get(), 10) == 0);
+    REQUIRE(::getsockname(listener_.get(), reinterpret_cast<sockaddr*>(&name), &size) == 0);
+    port_ = ntohs(name.sin_port);
+    thread_ = std::jthread([this] {
+      for (;;) {
+        const Fd peer(::accept4(listener_.get(), nullptr, nullptr, SOCK_CLOEXEC));
+        if (!peer.valid()) return;
+        send_all(peer);
+      }
+    });
+  }
+  ~Flood() { ::shutdown(listener_.get(), SHUT_RDWR); }
+  Flood(const Flood&) = delete;
+  Flood& operator=(const Flood&) = delete;
+  [[nodiscard]] int port() const { return port_; }
+  [[nodiscard]] std::size_t sent() const { return sent_; }
+  static constexpr std::size_t most = 64U << 20U;
+
+ private:
+  static std::string packet(std::string payload) {
+    const std::size_t padding = 16 - (payload.size() + 5) % 8;
+    std::string bytes;
+    ssh::append_string(bytes, std::string(1, static_cast<char>(padding)) + std::move(payload) + std::string(padding, '\0'));
+    return bytes;
+  }
+  void send_all(const Fd& peer) {
+    std::string lists = std::string(1, '\x14') + std::string(16, 'c');  // KEXINIT
+    for (const char* list : {"ecdh-sha2-nistp256", "ssh-ed25519", "aes128-ctr", "aes128-ctr", "hmac-sha2-256", "hmac-sha2-256", "none", "none", "", ""}) {
+      ssh::append_string(lists, list);
+    }
+    const std::string greeting = "SSH-2.0-flood\r\n" + packet(lists + std::string(5, '\0'));
+    const std::string more = packet('d' + std::string(30'000, 'x'));  // a CHANNEL_FAILURE
+    for (std::string_view rest = greeting; sent_ < most;) {
+      const ssize_t n = ::send(peer.get(), rest.data(), rest.size(), MSG_NOSIGNAL);
+      if (n <= 0) return;
+      sent_ += static_cast<std::size_t>(n);
+      rest.remove_prefix(static_cast<std::size_t>(n));
+      if (rest.empty()) rest = more;
+    }
+  }
+
+  Fd listener_;
+  int port_ = 0;
+  std::atomic<std::size_t> sent_ = 0;
+  std::jthread thread_;
+};
+
 }  // namespace
+
+TEST_CASE("a host that says without end what nobody has asked for is left before it fills the memory") {
+  const Flood flood;
+  ssh::Settings settings;
+  settings.host.connect_timeout = 5s;
+  const auto session = try_session({"web1", "127.0.0.1", flood.port(), "deploy"}, settings);
+  REQUIRE_FALSE(session);
+  CHECK(session.error().code == ErrorCode::connect);
+  CHECK(session.error().message == "no SSH session with 'web1' (127.0.0.1 port " + std::to_string(flood.port()) +
+                                       "): it says more than any host would before anybody is logged in");
+  CHECK(flood.sent() < Flood::most);
+}
 
 TEST_CASE("a connection that is cut while a step runs is lost, with the step's name") {
   const SshdFixture sshd;
