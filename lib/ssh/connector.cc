@@ -377,11 +377,11 @@ Result<ShownKey> SshConnector::look(const Stop& stop, const Tell& tell, const Wa
   if (is_certificate(key) && (judged.standing == Standing::forged || judged.standing == Standing::revoked)) {
     return std::unexpected(way.keys->verify(way.known_as(), way.known_port(), key, signatures).error().on(stop.target.name));
   }
-  return ShownKey{way.known_as(), way.known_port(), plain_key(key), way.host.known_hosts, std::move(judged)};
+  return ShownKey{way.known_as(), way.known_port(), plain_key(key), way.host.known_hosts, way.host.has_place_for_new_keys, std::move(judged)};
 }
 
 Result<Trusted> SshConnector::trust(const ShownKey& shown, bool replace) {
-  auto trusted = trust_key(shown.files, shown.name, shown.port, shown.key, shown.judged, replace);
+  auto trusted = trust_key(shown.files, shown.name, shown.port, shown.key, shown.judged, replace, shown.has_place);
   routes_.forget_keys();
   return trusted;
 }

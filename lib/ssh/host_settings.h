@@ -49,7 +49,8 @@ struct HostSettings {
 
   std::string host_key_alias;            // the name in known_hosts, whatever the port; empty: the address
   std::vector<std::string> known_hosts;  // files in order; ones that don't exist are passed over
-  bool accept_new = false;               // the key of a host that is in none of them is written to the first
+  bool has_place_for_new_keys = true;    // the first; false: none of them is the user's own
+  bool accept_new = false;               // the key of a host that is in none of them is written there
 
   std::vector<std::string> identities;   // private keys in order
   bool identities_given = false;         // somebody named them

@@ -26,6 +26,7 @@ struct ShownKey {
   int port = 22;
   std::string key;                 // blob; of a certificate, the key inside
   std::vector<std::string> files;  // of known hosts
+  bool has_place = true;           // for a new key: the first of them
   Judgement judged;
 };
 

@@ -29,9 +29,9 @@ Error not_kept(const std::string& host, std::string_view key, Error why) {
                "make that file writable, or name another one first under 'ssh' in the recipe (known_hosts_file: PATH)");
 }
 
-Result<std::string> first_of(const std::vector<std::string>& files) {
-  if (!files.empty()) return files.front();
-  return std::unexpected(Error(ErrorCode::local, "there is no file for it"));
+Result<std::string> first_of(const std::vector<std::string>& files, bool has_place) {
+  if (has_place && !files.empty()) return files.front();
+  return std::unexpected(Error(ErrorCode::local, "there is no file for it", "name one under 'ssh' in the recipe (known_hosts_file: PATH)"));
 }
 
 bool same(const Judgement& a, const Judgement& b) {
@@ -41,12 +41,12 @@ bool same(const Judgement& a, const Judgement& b) {
 }  // namespace
 
 Result<bool> accept_new_key(const std::vector<std::string>& files, const std::string& host, int port,
-                            std::string_view key, const std::string& trust_command, std::string_view signatures) {
+                            std::string_view key, const std::string& trust_command, std::string_view signatures, bool has_place) {
   const auto unknown = [&](const HostKeys& keys) { return keys.judge(host, port, key, signatures).standing == Standing::unknown; };
   const std::scoped_lock lock(writing());
   HostKeys keys = HostKeys::load(files, trust_command);
   if (unknown(keys)) {
-    const auto path = first_of(files);
+    const auto path = first_of(files, has_place);
     if (!path) return std::unexpected(not_kept(host, key, path.error()));
     auto file = KnownHostsFile::open(*path, Deadline::in(lock_limit));
     if (!file) return std::unexpected(not_kept(host, key, file.error()));
@@ -62,7 +62,7 @@ Result<bool> accept_new_key(const std::vector<std::string>& files, const std::st
 }
 
 Result<Trusted> trust_key(const std::vector<std::string>& files, const std::string& host, int port,
-                          std::string_view key, const Judgement& seen, bool replace) {
+                          std::string_view key, const Judgement& seen, bool replace, bool has_place) {
   const std::scoped_lock lock(writing());
   const HostKeys keys = HostKeys::load(files);
   const Judgement now = keys.judge(host, port, key);
@@ -89,9 +89,10 @@ Result<Trusted> trust_key(const std::vector<std::string>& files, const std::stri
   const auto open = [](const std::string& path) { return KnownHostsFile::open(path, Deadline::in(lock_limit)); };
   // Whatever fails, the host never becomes one that nothing is known of: `accept-new` would take any key of it.
   for (const std::string& path : changed) TRY(open(path));
-  TRY_ASSIGN(const std::string first, first_of(files));
+  const auto first = first_of(files, has_place);
+  if (!first) return std::unexpected(Error(first.error()).with_context(fmt::format("the host key of '{}'", host)));
   {
-    TRY_ASSIGN(auto file, open(first));
+    TRY_ASSIGN(auto file, open(*first));
     TRY(file.append(listed_name(host, port), key));
   }
   for (const std::string& path : changed) {
@@ -99,7 +100,7 @@ Result<Trusted> trust_key(const std::vector<std::string>& files, const std::stri
     const auto removed = file ? file->remove(is_other) : std::unexpected(std::move(file).error());
     if (removed) continue;
     return std::unexpected(Error(ErrorCode::local, removed.error().message,
-                                 fmt::format("the new key of '{}' is in {}; take {} out with an editor", host, first, fmt::join(replaced, ", "))));
+                                 fmt::format("the new key of '{}' is in {}; take {} out with an editor", host, *first, fmt::join(replaced, ", "))));
   }
   trusted.added = true;
   return trusted;

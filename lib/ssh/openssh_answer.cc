@@ -125,9 +125,9 @@ Result<std::optional<std::string>> forwarded_agent(const OpenSshAnswer& answer, 
 
 void host_key_settings(const OpenSshAnswer& answer, const LocalUser& self, HostSettings& settings) {
   settings.host_key_alias = answer.value("hostkeyalias");
-  for (const char* directive : {"userknownhostsfile", "globalknownhostsfile"}) {
-    for (std::string& path : paths(answer.value(directive), self)) settings.known_hosts.push_back(std::move(path));
-  }
+  settings.known_hosts = paths(answer.value("userknownhostsfile"), self);
+  settings.has_place_for_new_keys = !settings.known_hosts.empty();  // the machine's own files are its administrator's
+  for (std::string& path : paths(answer.value("globalknownhostsfile"), self)) settings.known_hosts.push_back(std::move(path));
   const std::string strict = answer.value("stricthostkeychecking");
   settings.accept_new = strict == "accept-new" || strict == "false" || strict == "no" || strict == "off";
   if (settings.accept_new && strict != "accept-new") {

@@ -109,7 +109,8 @@ Result<void> Routes::verify(const Route& route, const std::string& key) {
   auto verified = route.keys->verify(route.known_as(), route.known_port(), key, signatures);
   if (verified || !route.host.accept_new) return verified;
   TRY_ASSIGN(const bool added,
-             accept_new_key(route.host.known_hosts, route.known_as(), route.known_port(), key, settings_.trust_command, signatures));
+             accept_new_key(route.host.known_hosts, route.known_as(), route.known_port(), key, settings_.trust_command, signatures,
+                            route.host.has_place_for_new_keys));
   if (added && settings_.warn) {
     settings_.warn(route.target.jump ? std::string() : route.target.name,
                    fmt::format("added the host key of '{}' ({} {}) to {}", route.target.name, short_key_type(plain_key(key)), fingerprint(plain_key(key)),

@@ -178,7 +178,10 @@ Result<HostSettings> SshConfig::find_out(const Wanted& wanted, const Wait& wait)
   if (!answer.skipped.empty()) {
     settings.warnings.push_back(fmt::format("no 'ssh' is installed here that could read it whole; passed over: {}", fmt::join(answer.skipped, "; ")));
   }
-  if (!overrides_.known_hosts.empty()) settings.known_hosts = overrides_.known_hosts;
+  if (!overrides_.known_hosts.empty()) {
+    settings.known_hosts = overrides_.known_hosts;
+    settings.has_place_for_new_keys = true;
+  }
   settings.accept_new = overrides_.accept_new.value_or(settings.accept_new);
   if (!overrides_.identities.empty()) {
     settings.identities = overrides_.identities;

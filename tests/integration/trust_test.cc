@@ -167,6 +167,26 @@ TEST_CASE("trust shows a changed key with the old one and its place, and replace
   CHECK(world.deploy(with({"production"}, fresh)).status == 0);
 }
 
+TEST_CASE("where ssh_config names no known_hosts file of the user's, no key is written into the machine's") {
+  World world({.hosts = 1, .own_servers = true});
+  world.write_app("1");
+  world.write("machines", "");
+  const std::string machines = (world.site() / "machines").string();
+  world.write("ssh_config", "UserKnownHostsFile none\nGlobalKnownHostsFile " + machines + "\nStrictHostKeyChecking accept-new\n");
+  world.write("deploy.yml", "application: shop\ndeploy_to: " + world.deploy_to() + "\nsource: {directory: app}\nuser: " + SshdFixture::user() +
+                                "\nssh: {config: ssh_config, identity: " + SshdFixture::client_key() + "}\nstages: {production: {hosts: [\"127.0.0.1:" +
+                                std::to_string(world.sshd(0).port()) + "\"]}}\n");
+  const Ran trusted = world.deploy({"trust", "production", "--yes"});
+  INFO(trusted);
+  CHECK(trusted.status == 1);
+  CHECK_THAT(trusted.err, ContainsSubstring("there is no file for it"));
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  CHECK(ran.status == 5);
+  CHECK_THAT(ran.err, ContainsSubstring("there is no file for it"));
+  CHECK(world.read("site/machines").empty());
+}
+
 TEST_CASE("jump hosts are trusted first, and then what is behind them, which nobody logs in on") {
   World world({.hosts = 2, .own_servers = true});
   world.write_app("1");

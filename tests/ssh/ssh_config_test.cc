@@ -146,6 +146,9 @@ TEST_CASE("the values none and SSH_AUTH_SOCK mean what they mean to ssh") {
   CHECK(none.identities.empty());
   CHECK(none.agent_socket.empty());
   CHECK(none.known_hosts.front() == "/etc/ssh/ssh_known_hosts");
+  CHECK_FALSE(none.has_place_for_new_keys);
+  CHECK(settings_of(folder, "UserKnownHostsFile /a\n").has_place_for_new_keys);
+  CHECK(settings_of(folder, "UserKnownHostsFile none\n", "web", {.known_hosts = {"/b"}}).has_place_for_new_keys);
   CHECK(settings_of(folder, "IdentityAgent SSH_AUTH_SOCK\n").agent_socket == "/run/agent");
   CHECK(settings_of(folder, "IdentityAgent $KEYS\n").agent_socket == "/keys");
   CHECK(settings_of(folder, "ForwardAgent /agents/%n/%%\n").forward_agent == "/agents/web/%");
