@@ -43,7 +43,6 @@ std::string UserCertificate::trouble(std::uint64_t now) const {
   if (!for_user) return fmt::format("the certificate '{}' is a host's, not a user's", path);
   if (now < valid_from) return fmt::format("the certificate '{}' is not valid before {}", path, date_of(valid_from));
   if (now >= valid_to) return fmt::format("the certificate '{}' has expired on {}", path, date_of(valid_to));
-  if (principals.empty()) return fmt::format("the certificate '{}' names no user", path);
   return {};
 }
 

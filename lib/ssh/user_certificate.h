@@ -16,7 +16,7 @@ struct UserCertificate : Certificate {
   std::string path;
 
   // Why hosts will refuse it, for people; empty: nothing is known against it. A host may map principals to users, so that a name which isn't
-  // among them says nothing. `now`: seconds since 1970.
+  // among them says nothing, nor that there is none: a `cert-authority` line of the account takes such a one. `now`: seconds since 1970.
   [[nodiscard]] std::string trouble(std::uint64_t now) const;
   // "id-cert.pub ('me' for deploy, web, until …)", for what was tried.
   [[nodiscard]] std::string label() const;
