@@ -6,19 +6,20 @@
 #   c LINE   the client said LINE           q       the client is gone
 #   p PID    the step's group leader        x N     the step ended with status N
 #   r S PID  relay of stream S (o, e)       d S     that relay has met its end of file
+#   f        a process for the step or a relay couldn't be started
 #   t        a second of drain has passed   k       the killed group is gone
 #   b        ten seconds have passed, while a lock is held
 #   w G N    worker G has ended with status N
-# So the order of things is the order of lines, and only the main loop writes frames.
+# So the order of things is the order of lines, and only the main loop says what is written in frames.
 
-# An unnamed pipe that this shell can write and read.
+# An unnamed pipe that this shell can write and read, as descriptor $1.
 kk_pipe() {
-  if kk_here_pipe 6; then
-    exec 6<>/proc/self/fd/6
+  if kk_here_pipe "$1"; then
+    eval "exec $1<>/proc/self/fd/$1"
     return
   fi
   kk_temporary || return 1
-  mkfifo -m 600 "$kk_t/e" && exec 6<>"$kk_t/e"
+  mkfifo -m 600 "$kk_t/e" && eval "exec $1<>\"\$kk_t/e\""
   kk_made=$?
   rm -rf "$kk_t"
   return "$kk_made"
@@ -34,11 +35,13 @@ kk_listen() {
 }
 
 kk_control() {
-  kk_pipe || exit 1
+  kk_pipe 6 || exit 1
   exec 3<&0 </dev/null
   # Handlers, not '': what is ignored stays ignored in every step. PIPE: without a reader the step must still be killed.
   trap : PIPE
   trap kk_gone HUP INT TERM
+  # A process that can't be started ends most shells.
+  trap kk_exit 0
   kk_listen >/dev/null 2>&1 &
   exec 3<&-
   kk_setsid=
@@ -46,7 +49,7 @@ kk_control() {
   # A shell's background jobs ignore INT and QUIT; where env can undo that, a step doesn't.
   kk_default='env --default-signal=INT,QUIT'
   kk_want=0 kk_silent=0 kk_pulse_pid='' kk_shell=$$
-  kk_worker='' kk_generation=0 kk_input=''
+  kk_worker='' kk_generation=0 kk_input='' kk_speaker=''
   kk_idle
   kk_quit=
   # There too: what rc files have said before must not pass for the first step's.
@@ -67,12 +70,13 @@ kk_control() {
       'r e '*) kk_err=${kk_event#r e } && kk_cut ;;
       'd o') kk_out=- && kk_settle ;;
       'd e') kk_err=- && kk_settle ;;
+      f) kk_not_started ;;
       'x '*) kk_end "${kk_event#x }" ;;
       "w $kk_generation "*)
         kk_worker=''
         [ -z "$kk_working" ] || [ -n "$kk_ended" ] || kk_end "${kk_event##* }"
         ;;
-      t) kk_tick ;;
+      t) kk_timer='' && kk_tick ;;
       k) kk_kill='done' && kk_settle ;;
       b) kk_pulse ;;
     esac
@@ -93,7 +97,7 @@ kk_end() {
 
 kk_idle() {
   kk_id='' kk_working='' kk_leader='' kk_kill='' kk_out='' kk_err='' kk_ended='' kk_ticks=0 kk_cutting='' kk_timer=''
-  kk_given='' kk_again='' kk_env=''
+  kk_given='' kk_again='' kk_env='' kk_failed=''
 }
 
 kk_client() {
@@ -106,7 +110,7 @@ kk_client() {
   fi
   case $1 in
     'ping '*[!0-9]*) kk_gone ;;
-    'ping '*) kk_frame "pong ${1#ping }" ;;
+    'ping '*) kk_tell "pong ${1#ping }" ;;
     'cancel '*) [ "${1#cancel }" != "$kk_id" ] || kk_end_step ;;
     'step '* | 'call '* | 'hold '* | 'feed '*)
       kk_line=${1#* }
@@ -137,12 +141,16 @@ kk_feed() { kk_input=$kk_text; }
 kk_hold() {
   eval "$kk_text"
   [ -z "$kk_pulse_pid" ] || return 0
+  if kk_pipe 9; then
+    kk_speak <&9 &
+    kk_speaker=$!
+  fi
   (
-    exec 3<&-
     while kill -0 "$kk_shell" 2>/dev/null; do
       sleep 10
       echo b >&6
     done
+    [ -z "$kk_speaker" ] || echo quit >&9
   ) >/dev/null 2>&1 &
   kk_pulse_pid=$!
 }
@@ -151,7 +159,7 @@ kk_pulse() {
   kk_silent=$((kk_silent + 1))
   if [ "$kk_silent" -gt 6 ]; then
     # For a client that wakes up late: these are the last words of its step.
-    [ -z "$kk_id" ] || echo 'the client has been silent for a minute: its step is ended here, and its lock is free' >&2
+    [ -z "$kk_id" ] || kk_tell 'the client has been silent for a minute: its step is ended here, and its lock is free'
     kk_gone
   elif [ "$kk_silent" = 1 ]; then
     kk_beat
@@ -159,18 +167,23 @@ kk_pulse() {
 }
 
 kk_exit() {
+  trap - 0
+  [ -z "$kk_leader" ] || kk_group -KILL
   if [ -n "$kk_pulse_pid" ]; then
     kk_unlock
     kill -KILL "$kk_pulse_pid" 2>/dev/null
   fi
   [ -z "$kk_worker" ] || kill -KILL "$kk_worker" 2>/dev/null
+  if [ -n "$kk_speaker" ]; then
+    [ -z "$kk_quit" ] || kk_last_words
+    kill -KILL "$kk_speaker" 2>/dev/null
+  fi
   exit 0
 }
 
 kk_start() {
   if [ -n "$kk_id" ]; then
-    kk_frame "end $kk_next 125"
-    kk_frame "end $kk_next" >&2
+    kk_tell "end $kk_next 125"
     return
   fi
   kk_frame "begin $kk_next"
@@ -216,31 +229,59 @@ kk_work() {
 }
 
 kk_keep_worker() {
-  exec 5>&2 2>/dev/null 8</proc/self/fd/7 7>&-
+  kk_x=''
+  trap 'kk_tell_end "w $kk_generation" 5' 0
+  exec 5>&2 2>/dev/null 8</proc/self/fd/7 7>&- 9>&-
   # shellcheck disable=SC2016
   KIRIKAE_SCRIPT=$kk_base_script$kk_call_script KIRIKAE_SHELL=$kk_shell "$kk_setsid" /bin/sh -c 'eval "$KIRIKAE_SCRIPT"; kk_worker' \
     <&8 2>&5 6>&6 5>&- 8<&- &
   exec 8<&-
   wait $!
-  echo "w $kk_generation $?" >&6
+  kk_x=$?
+  kk_tell_end "w $kk_generation" 5
+}
+
+# The last act of the process that waits for a step's shell: the event $1. Without kk_x that shell couldn't be started, which ends this
+# one; $2: the step's standard error.
+kk_tell_end() {
+  trap - 0
+  if [ -z "$kk_x" ]; then
+    kk_x=126
+    [ -n "$kk_env" ] || echo "can't start another process here: look for the limit on the user's processes (ulimit -u), and what else runs" >&"$2"
+  fi
+  echo "$1 $kk_x" >&6
 }
 
 # Relays stand between the step and the channel, so that a daemon left behind by the step can be cut off.
 kk_supervise() {
   exec 8<&0
+  kk_relay=''
+  trap 'kk_relayed o' 0
   {
+    trap 'kk_relayed e' 0
     kk_lead 2>&1 >&4 4>&- 5>&- | cat >&5 4>&- 5>&- 6>&- &
-    echo "r e $!" >&6
-    wait $! 2>/dev/null
-    echo 'd e' >&6
+    kk_relay=$!
+    echo "r e $kk_relay" >&6
+    wait "$kk_relay" 2>/dev/null
+    kk_relayed e
   } 4>&1 5>&2 | cat 6>&- &
-  echo "r o $!" >&6
-  wait $! 2>/dev/null
-  echo 'd o' >&6
+  kk_relay=$!
+  echo "r o $kk_relay" >&6
+  wait "$kk_relay" 2>/dev/null
+  kk_relayed o
+}
+
+# Without kk_relay either that or what it was for couldn't be started.
+kk_relayed() {
+  trap - 0
+  [ -n "$kk_relay" ] || echo f >&6
+  echo "d $1" >&6
 }
 
 # The script and the step's text travel in the environment: what stands in an argv, every user of the host can read.
 kk_lead() {
+  kk_x=''
+  trap 'kk_tell_end x 7' 0
   # What this shell itself would say of a killed step is not the step's output, nor what env says of its options; dash would say the
   # first through the step's own redirections if the step weren't in the background. Its text is not evaluated inside of a function:
   # bash would complain of itself when `set -e` ends that.
@@ -249,12 +290,21 @@ kk_lead() {
   [ -z "$kk_env" ] || kk_e=2
   # shellcheck disable=SC2086,SC2016
   KIRIKAE_SCRIPT=$kk_base_script${kk_ours:+$kk_call_script} KIRIKAE_STEP=$kk_step_text KIRIKAE_SHELL=$kk_shell $kk_prefix /bin/sh -c 'exec 2>&7 7>&-; eval "$KIRIKAE_SCRIPT"; kk_step; eval "$kk_text"' \
-    <&8 2>&"$kk_e" 6>&6 7>&7 8<&- &
+    <&8 2>&"$kk_e" 6>&6 7>&7 8<&- 9>&- &
   wait $!
-  echo "x $?" >&6
+  kk_x=$?
+  kk_tell_end x 7
+}
+
+# It isn't known what of the step there is, so this shell ends with it.
+kk_not_started() {
+  kk_failed=y
+  kk_tell "can't start as many processes as a step needs: look for the limit on the user's processes (ulimit -u), and what else runs"
+  kk_gone
 }
 
 kk_timer() {
+  [ -z "$kk_timer" ] || return 0
   (
     sleep 1
     echo t >&6
@@ -262,9 +312,21 @@ kk_timer() {
   kk_timer=$!
 }
 
-# The step has ended and a relay still waits. Idle: somebody left behind holds the pipe. Busy: the client is slow.
+# A step is to be ended of which nothing has been heard: after ten seconds nothing will. Or it has ended, and a relay still
+# waits. Idle: somebody left behind holds the pipe. Busy: the client is slow.
 kk_tick() {
-  [ -n "$kk_ended" ] || return 0
+  if [ -z "$kk_ended" ]; then
+    [ "$kk_kill" = wanted ] || return 0
+    kk_ticks=$((kk_ticks + 1))
+    if [ "$kk_ticks" -lt 10 ]; then
+      kk_timer
+      return
+    fi
+    # Without an end its client can't take it for ended.
+    [ -n "$kk_failed" ] || kk_exit
+    kk_ended=126 kk_out=- kk_err=-
+    kk_settle
+  fi
   kk_ticks=$((kk_ticks + 1))
   kk_idles=
   for kk_relay in "$kk_out" "$kk_err"; do
@@ -292,56 +354,10 @@ kk_cut() {
   done
 }
 
-# The whole group; without setsid only the step's shell.
-kk_group() {
-  if [ -n "$kk_setsid" ]; then kill "$1" "-$kk_leader" 2>/dev/null; else kill "$1" "$kk_leader" 2>/dev/null; fi
-}
-
-kk_alive() {
-  [ -n "$kk_leader" ] && kk_group -0
-}
-
 kk_end_step() {
   [ -z "$kk_kill" ] || return 0
   kk_kill=wanted
-  [ -z "$kk_leader" ] || kk_killer
-}
-
-# Whether any of the group lives. Dead ones count for kill(2) until their parent has taken note: in a container, that may be
-# never, so /proc is asked where there is one.
-kk_living() {
-  kk_alive || return 1
-  [ -n "$kk_setsid" ] && [ -r "/proc/$$/stat" ] || return 0
-  for kk_d in /proc/[0-9]*/stat; do
-    { IFS= read -r kk_line <"$kk_d"; } 2>/dev/null || continue
-    kk_line=${kk_line##*') '}
-    case $kk_line in [XZ]*) continue ;; esac
-    kk_line=${kk_line#* * }
-    [ "${kk_line%% *}" != "$kk_leader" ] || return 0
-  done
-  return 1
-}
-
-# TERM every second until the group is gone, KILL after five, given up after six.
-kk_killer() {
-  kk_kill=busy
-  [ -z "$kk_working" ] || kk_worker=
-  (
-    kk_i=0
-    while kk_living; do
-      case $kk_i in
-        0 | 10 | 20 | 30 | 40) kk_group -TERM ;;
-        5?) kk_group -KILL ;;
-        6?) break ;;
-      esac
-      sleep 0.1 || {
-        sleep 1
-        kk_i=$((kk_i + 9))
-      }
-      kk_i=$((kk_i + 1))
-    done
-    echo k >&6
-  ) >/dev/null 2>&1 &
+  if [ -n "$kk_leader" ]; then kk_killer; else kk_timer; fi
 }
 
 # The end of a step: status known, relays at their end, a killed group gone.
@@ -357,11 +373,8 @@ kk_settle() {
     kk_launch ''
     return
   fi
-  kk_f=$kk_id
-  kk_s=$kk_ended
+  kk_tell "end $kk_id $kk_ended"
   kk_idle
-  kk_frame "end $kk_f $kk_s"
-  kk_frame "end $kk_f" >&2
   [ -z "$kk_quit" ] || kk_exit
 }
 

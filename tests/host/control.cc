@@ -4,6 +4,7 @@
 #include <grp.h>
 #include <poll.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -260,6 +261,14 @@ bool Control::wait_for_error(std::string_view text, std::chrono::seconds patienc
     read_some(deadline.poll_milliseconds());
   }
   return true;
+}
+
+// But for what a page may lack.
+bool Control::wait_until_full() const {
+  return eventually([this] {
+    int bytes = 0;
+    return ioctl(output_.get(), FIONREAD, &bytes) == 0 && bytes > fcntl(output_.get(), F_GETPIPE_SZ) - getpagesize();
+  });
 }
 
 void Control::begin(int id, std::string_view text, bool ours) {

@@ -84,6 +84,7 @@ class Control {
   bool wait_for(std::string_view frame, std::chrono::seconds patience = std::chrono::seconds(20));
   bool wait_for_output(std::string_view text, std::chrono::seconds patience = std::chrono::seconds(20));
   bool wait_for_error(std::string_view text, std::chrono::seconds patience = std::chrono::seconds(20));
+  bool wait_until_full() const;  // until what nobody reads fills standard output's pipe
   // Standard output since the last begin(), with frames as they stand in it.
   [[nodiscard]] const std::string& out() const { return out_; }
   [[nodiscard]] const std::string& nonce() const { return nonce_; }

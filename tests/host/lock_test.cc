@@ -99,6 +99,28 @@ TEST_CASE("The lock ends with its control shell, however that ends") {
   CHECK(eventually([&] { return !disk.exists(""); }));
 }
 
+TEST_CASE("The lock ends with its control shell, also where nobody reads what a step prints without end") {
+  const auto shell = GENERATE(from_range(shells()));
+  const std::string how = GENERATE("TERM", "TERM behind a ping", "the run's new connection");
+  INFO(shell << ", " << how);
+  const Disk disk;
+  const Client client(shell, disk, "aa.0");
+  REQUIRE(client.lock().status == 0);
+  client.control->begin(90, "echo $$ >" + disk.temporary() + "/pid; yes & exec yes >&2\n");
+  REQUIRE(client.control->wait_until_full());
+  const pid_t noisy = std::stoi(disk.read("../../tmp/pid"));
+  if (how == "the run's new connection") {
+    const Client now(shell, disk, "aa.0");
+    CHECK(now.lock().status == 0);
+    CHECK(now.guarded().status == 0);
+  } else {
+    if (how != "TERM") client.control->say("ping 1\n");
+    ::kill(holder_of(disk), SIGTERM);
+    CHECK(freed(disk));
+  }
+  CHECK_FALSE(is_running(noisy));
+}
+
 TEST_CASE("A lock whose holder was killed outright is taken over at once, by one of many") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
@@ -213,6 +235,30 @@ TEST_CASE("The same run over a new connection ends what the old one left at work
   CHECK(now.guarded().status == 0);
 }
 
+TEST_CASE("The same run over a new connection ends no process of which it isn't certain that it holds the old lock") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  const Client before(shell, disk, "aa.0");
+  REQUIRE(before.lock().status == 0);
+  std::string text = disk.read(".kirikae/lock");
+  Control other(shell, disk);
+  other.begin(1, "echo $$; echo all; exec sleep 600\n");
+  REQUIRE(other.wait_for_output("all"));
+  const pid_t stranger = std::stoi(other.out().substr(other.out().find("begin 1\n") + 8));
+  // As a container's lock looks to the next one, where the holder's number is that of something else.
+  const auto replace_value = [&](const std::string& key, const std::string& value) {
+    const auto from = text.find("\n" + key + " ") + 1;
+    text.replace(from, text.find('\n', from) - from, key + " " + value);
+  };
+  replace_value("space", "pid:[1]");
+  replace_value("pid", std::to_string(stranger));
+  disk.write("srv/app/.kirikae/lock", text);
+  const Client now(shell, disk, "aa.0");
+  CHECK(now.lock().status == 3);
+  CHECK(is_running(stranger));
+}
+
 TEST_CASE("A step that has outlived its killed control shell changes nothing once the same run has a new connection") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
@@ -298,7 +344,8 @@ TEST_CASE("A client that is silent for a minute loses the lock, and its step is 
   const Disk disk;
   const Client client(shell, disk, "aa.0");
   REQUIRE(client.lock().status == 0);
-  client.control->begin(90, "exec sleep 600\n");
+  // Whether there is anybody to read its last words, or not.
+  client.control->begin(90, GENERATE("exec sleep 600\n", "yes & exec yes >&2\n"));
   const auto from = std::chrono::steady_clock::now();
   CHECK(eventually([&] { return !disk.exists(".kirikae/lock"); }, std::chrono::seconds(90)));
   const auto after = std::chrono::steady_clock::now() - from;
