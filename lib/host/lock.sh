@@ -55,6 +55,19 @@ kk_lock_alive() {
   [ -z "$(find "$1" -mmin +1 2>/dev/null)" ]
 }
 
+# Whether process kk_l_pid is for certain the holder of the lock that was read. A file's age says nothing of that: in another view of the
+# processes, or on another machine, that number is somebody else's. Without /proc it has to be called as our control shells are (start_line).
+kk_holder_is_here() {
+  kk_here
+  [ "$kk_l_boot:$kk_l_space" = "$kk_boot:$kk_space" ] || return 1
+  if [ -n "$kk_boot" ]; then
+    kk_began "$kk_l_pid" && [ "$kk_s" = "$kk_l_start" ]
+    return
+  fi
+  [ "$kk_l_machine" = "$kk_machine" ] || return 1
+  case $(ps -o args= -p "$kk_l_pid" 2>/dev/null) in *' -c kk_r() '*) ;; *) return 1 ;; esac
+}
+
 # The folders for it; kk_made says which of them were not there.
 kk_lock_folders() {
   kk_made=none
@@ -156,7 +169,7 @@ kk_evict() {
       kk_take_over "$kk_own/lock"
       [ -e "$kk_own/lock" ] || break
     elif [ "$kk_i" = 0 ]; then
-      kill -TERM "$kk_l_pid" 2>/dev/null || :
+      ! kk_holder_is_here || kill -TERM "$kk_l_pid" 2>/dev/null || :
     fi
     # Somebody else has the right to it, or the holder is at its end.
     sleep 0.1 2>/dev/null || {
