@@ -141,8 +141,8 @@ kk_feed() { kk_input=$kk_text; }
 kk_hold() {
   eval "$kk_text"
   [ -z "$kk_pulse_pid" ] || return 0
-  if kk_pipe 9; then
-    kk_speak <&9 &
+  if kk_pipe 3; then
+    kk_speak <&3 &
     kk_speaker=$!
   fi
   (
@@ -150,7 +150,7 @@ kk_hold() {
       sleep 10
       echo b >&6
     done
-    [ -z "$kk_speaker" ] || echo quit >&9
+    [ -z "$kk_speaker" ] || echo quit >&3
   ) >/dev/null 2>&1 &
   kk_pulse_pid=$!
 }
@@ -231,7 +231,7 @@ kk_work() {
 kk_keep_worker() {
   kk_x=''
   trap 'kk_tell_end "w $kk_generation" 5' 0
-  exec 5>&2 2>/dev/null 8</proc/self/fd/7 7>&- 9>&-
+  exec 5>&2 2>/dev/null 8</proc/self/fd/7 7>&- 3>&-
   # shellcheck disable=SC2016
   KIRIKAE_SCRIPT=$kk_base_script$kk_call_script KIRIKAE_SHELL=$kk_shell "$kk_setsid" /bin/sh -c 'eval "$KIRIKAE_SCRIPT"; kk_worker' \
     <&8 2>&5 6>&6 5>&- 8<&- &
@@ -290,7 +290,7 @@ kk_lead() {
   [ -z "$kk_env" ] || kk_e=2
   # shellcheck disable=SC2086,SC2016
   KIRIKAE_SCRIPT=$kk_base_script${kk_ours:+$kk_call_script} KIRIKAE_STEP=$kk_step_text KIRIKAE_SHELL=$kk_shell $kk_prefix /bin/sh -c 'exec 2>&7 7>&-; eval "$KIRIKAE_SCRIPT"; kk_step; eval "$kk_text"' \
-    <&8 2>&"$kk_e" 6>&6 7>&7 8<&- 9>&- &
+    <&8 2>&"$kk_e" 6>&6 7>&7 8<&- 3>&- &
   wait $!
   kk_x=$?
   kk_tell_end x 7

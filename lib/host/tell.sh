@@ -17,7 +17,7 @@ kk_write() {
 # is written by a process of its own. Everything else comes when the client has read all that was before.
 kk_tell() {
   if [ -n "$kk_speaker" ] && [ -n "$kk_id" ]; then
-    kk_put "$1$kk_nl" >&9
+    kk_put "$1$kk_nl" >&3
   else
     kk_write "$1"
   fi
@@ -31,7 +31,7 @@ kk_speak() {
 
 # There may be nobody to read them.
 kk_last_words() {
-  echo quit >&9
+  echo quit >&3
   (
     sleep 1
     kill -KILL "$kk_speaker"
