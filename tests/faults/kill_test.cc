@@ -5,6 +5,7 @@
 #include "faults/rig.h"
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/never.h"
 #include "support/process.h"
 
 using namespace kirikae::test;
@@ -67,9 +68,10 @@ TEST_CASE("the program is killed in a hook of every phase: nothing of it runs on
 }
 
 TEST_CASE("a rollback is killed behind its switch and a deploy follows: no later rollback goes to what had been rolled back from") {
+  const Never never;
   World world({.hosts = 2});
   world.write_recipe("vars: {hold: 'no'}\ntasks:\n  wait: '[ \"$hold\" = yes ] || exit 0; echo $$ >" + (world / "pid").string() +
-                     ".$HOST; exec sleep 300'\nhooks: {after_publish: wait}\n");
+                     ".$HOST; exec " + never.command() + "'\nhooks: {after_publish: wait}\n");
   std::vector<std::string> ids;
   for (const char* version : {"1", "2"}) {
     world.write_app(version);
@@ -137,9 +139,10 @@ TEST_CASE(
 }
 
 TEST_CASE("a task of this machine ends with the program, with its children, however that ends") {
+  const Never never;
   World world;
   world.write_app("1");
-  world.write_recipe("tasks: {wait: {run: 'trap \"\" TERM; sleep 300 & echo $$ $! >pids.new; mv pids.new pids; wait', local: true}}\nhooks: {build: wait}\n");
+  world.write_recipe("tasks: {wait: {run: 'trap \"\" TERM; " + never.command() + " & echo $$ $! >pids.new; mv pids.new pids; wait', local: true}}\nhooks: {build: wait}\n");
   Running running = world.start({"production"});
   REQUIRE(eventually([&] { return std::filesystem::exists(world.site() / "pids"); }, std::chrono::seconds(60)));
   std::istringstream pids(world.read("site/pids"));

@@ -10,6 +10,7 @@
 
 #include "host/control.h"
 #include "support/catch.h"
+#include "support/never.h"
 #include "support/process.h"
 
 namespace kirikae::test {
@@ -238,12 +239,13 @@ TEST_CASE("The same run over a new connection ends what the old one left at work
 TEST_CASE("The same run over a new connection ends no process of which it isn't certain that it holds the old lock") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
+  const Never never;
   const Disk disk;
   const Client before(shell, disk, "aa.0");
   REQUIRE(before.lock().status == 0);
   std::string text = disk.read(".kirikae/lock");
   Control other(shell, disk);
-  other.begin(1, "echo $$; echo all; exec sleep 600\n");
+  other.begin(1, "echo $$; echo all; exec " + never.command() + "\n");
   REQUIRE(other.wait_for_output("all"));
   const pid_t stranger = std::stoi(other.out().substr(other.out().find("begin 1\n") + 8));
   // As a container's lock looks to the next one, where the holder's number is that of something else.

@@ -232,11 +232,11 @@ stages: {production: {hosts: [a], env: {DEBUG: }}}
         R"(deploy.yml:5:3: 'TOKEN' has no value
     TOKEN:
     ^~~~~
-  leave it out, or give it one, such as `secrets: {DATABASE_URL: {env: DATABASE_URL}}`
+  leave it out, or give it one, such as `secrets: {API_KEY: {command: pass show shop/api-key}}`
 deploy.yml:6:7: 'DEBUG' has no value
   env: {DEBUG: }
         ^~~~~
-  leave it out, or give it one, such as `env: {RAILS_ENV: production}`
+  leave it out, or give it one, such as `env: {PATH: "/opt/shop/bin:/usr/bin:/bin"}`
 )");
 }
 
