@@ -90,7 +90,7 @@ TEST_CASE("a rollback is killed behind its switch and a deploy follows: no later
   for (const pid_t pid : pids) REQUIRE(gone(pid));
   for (const auto& host : world.hosts()) REQUIRE(host.live() == ids[0]);
   world.write_app("3");
-  REQUIRE(world.deploy({"production"}).status == 0);
+  REQUIRE(world.deploy({"production", "--lock-wait", "1m"}).status == 0);
   for (const auto& host : world.hosts()) REQUIRE(host.state(ids[1]) == "bad");
   const Ran back = world.deploy({"rollback", "production"});
   INFO(back);
