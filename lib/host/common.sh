@@ -6,7 +6,8 @@ kk_nl='
 
 # Functions that bash has from whoever called it would take the place of what we mean.
 [ -z "${BASH_VERSION-}" ] ||
-  unset -f cat cd chgrp chmod cp cut date dd find grep id kill ln ls mkdir mv printenv printf pwd read readlink rm sed sleep sort stat tail tar tr wait xargs
+  unset -f awk cat cd chgrp chmod command cp cut date dd df echo env find grep gzip id kill ln ls mkdir mkfifo mktemp mv openssl perl printenv printf ps pwd read \
+    readlink rm rmdir sed setsid sha256sum sleep sort stat sudo sync tail tar tee touch tr uname uniq wait wc xargs zstd
 
 # $1 as it is. Where printf is a program (mksh, OpenBSD), everybody could read there what it is given.
 kk_put() { printf %s "$1"; }
@@ -208,12 +209,16 @@ kk_read_text() {
   done
 }
 
+# Without the control shell there is no lock any more, for a step that begins late.
+kk_need_control() { kill -0 "$kk_shell" 2>/dev/null || exit 143; }
+
 # In the step's own shell.
 kk_step() {
   echo "p $$" >&6
   exec 6>&-
   kk_text=$KIRIKAE_STEP
   kk_shell=$KIRIKAE_SHELL
+  kk_need_control
   unset KIRIKAE_SCRIPT KIRIKAE_STEP KIRIKAE_SHELL
   set -e
 }

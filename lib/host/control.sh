@@ -312,7 +312,7 @@ kk_timer() {
   kk_timer=$!
 }
 
-# A step is to be ended of which nothing has been heard: after ten seconds nothing will. Or it has ended, and a relay still
+# A step is to be ended of which nothing has been heard: it is waited for ten seconds, and doesn't begin after that (kk_need_control). Or it has ended, and a relay still
 # waits. Idle: somebody left behind holds the pipe. Busy: the client is slow.
 kk_tick() {
   if [ -z "$kk_ended" ]; then

@@ -159,7 +159,7 @@ kk_copy_kept() {
     export kk_cp
     cd "$kk_from" && xargs -0 /bin/sh -c '
       $kk_cp "$@" "$0" && exit
-      for kk_f; do [ -e "$0/$kk_f" ] || cp -RPp "$kk_f" "$0/$kk_f"; done' "$kk_releases/$kk_release"
+      for kk_f; do [ -e "$0/$kk_f" ] || { [ -d "$kk_f" ] && [ ! -L "$kk_f" ]; } || cp -RPp "$kk_f" "$0/$kk_f"; done' "$kk_releases/$kk_release"
   ) || :
 }
 

@@ -6,6 +6,7 @@ kk_worker() {
   unset KIRIKAE_SCRIPT KIRIKAE_SHELL
   while IFS= read -r kk_n; do
     kk_read_text
+    kk_need_control
     (
       exec 6>&-
       set -e

@@ -343,11 +343,12 @@ TEST_CASE("A freeze keeps everybody out but those who come despite it, and outli
 TEST_CASE("A client that is silent for a minute loses the lock, and its step is ended", "[slow]") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
+  const Never never;
   const Disk disk;
   const Client client(shell, disk, "aa.0");
   REQUIRE(client.lock().status == 0);
   // Whether there is anybody to read its last words, or not.
-  client.control->begin(90, GENERATE("exec sleep 600\n", "yes & exec yes >&2\n"));
+  client.control->begin(90, GENERATE_REF("exec " + never.command() + "\n", std::string("yes & exec yes >&2\n")));
   const auto from = std::chrono::steady_clock::now();
   CHECK(eventually([&] { return !disk.exists(".kirikae/lock"); }, std::chrono::seconds(90)));
   const auto after = std::chrono::steady_clock::now() - from;
