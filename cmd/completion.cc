@@ -35,17 +35,20 @@ _deploy_words() {
   words+=("$word")
 }
 _deploy_complete() {
-  local line=${COMP_LINE:0:COMP_POINT} cur breaks='' skip='' value text
+  local line=${COMP_LINE:0:COMP_POINT} command cur breaks='' skip='' value text
   local -a words
+  COMPREPLY=()
+  _deploy_words "${COMP_WORDS[0]}"
+  command=${words[0]}
   _deploy_words "$line"
   # What stands in front of the command, such as assignments.
-  while [[ ${#words[@]} -gt 1 && ${words[0]} != "${COMP_WORDS[0]}" ]]; do words=("${words[@]:1}"); done
+  while [[ ${#words[@]} -gt 1 && ${words[0]} != "$command" ]]; do words=("${words[@]:1}"); done
+  [[ ${words[0]} == "$command" ]] || return 0
   cur=${words[${#words[@]} - 1]}
   # To readline a new word begins behind these: what it has already must not come again.
   [[ $COMP_WORDBREAKS != *:* ]] || breaks+=:
   [[ $COMP_WORDBREAKS != *=* ]] || breaks+==
   [[ -z $breaks ]] || skip=${cur%"${cur##*[$breaks]}"}
-  COMPREPLY=()
   while IFS=$'\t' read -r value text; do
     if [[ $value == :files ]]; then
       compopt -o filenames 2>/dev/null

@@ -146,6 +146,16 @@ TEST_CASE("bash completes what stands between its own breaks of words, and files
   CHECK(deploy.in({"bash", "--norc", "-c"}, script) ==
         "production;\n1;\ndb1.example.com;\nweb1.example.com,web2.example.com;\nother.yml;\nannounce;mend;migrate;\n;\n"
         "elsewhere;\nelsewhere;\nproduction;\nother.yml;\nmy dir/deploy.yml;\n");
+  // A command in quotes is that command; where there is none, nothing is asked, least of all the last word.
+  const std::string quoted =
+      "source <(deploy completion bash); touched() { echo touched; }\n"
+      "try() {\n"
+      "  COMP_LINE=$1 COMP_POINT=${#1} COMP_WORDS=(\"$2\")\n"
+      "  _deploy_complete; printf '%s;' \"${COMPREPLY[@]}\"; echo\n"
+      "}\n"
+      "try '\"" + here + "\"/deploy prod' '\"" + here + "\"/deploy'\n"
+      "try 'x task touched' deploy\n";
+  CHECK(deploy.in({"bash", "--norc", "-c"}, quoted) == "production;\n;\n");
   CHECK(deploy.in({"bash", "--norc", "-c"}, "source <(deploy completion bash); complete -p deploy") ==
         "complete -F _deploy_complete deploy\n");
 }
