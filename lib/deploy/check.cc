@@ -87,7 +87,8 @@ Reading check(const Request& request, const Surroundings& with) {
   }
   look_at_templates(request, problems, remarks);
   if (auto none = missing_rsync(request.recipe)) problems.push_back(*std::move(none));
-  if (auto unusable = unusable_cache(request.recipe, with)) problems.push_back(*std::move(unusable));
+  // A git source has had the folder to itself already.
+  if (auto unusable = source || !request.recipe.source.git ? unusable_cache(request.recipe, with) : std::nullopt) problems.push_back(*std::move(unusable));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const auto answered = opened.answered();

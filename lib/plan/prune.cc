@@ -92,7 +92,7 @@ std::string failed_prune_line(const Plan& plan, const PlannedHost& host) {
       if (prune == nullptr || &plan.hosts[work.host] != &host) continue;
       LogEntry entry = std::get<Settle>(work.steps.back()).entry;
       entry.result = "failed";
-      entry.detail = "not all removed of " + removal_text(prune->ids, host.facts);
+      entry.detail = "was to remove " + removal_text(prune->ids, host.facts);
       return json_line(entry);
     }
   }

@@ -126,7 +126,8 @@ std::size_t width_of(char32_t point) {
       Range{0xfe30, 0xfe6f}, Range{0xff00, 0xff60}, Range{0xffe0, 0xffe6}, Range{0x16fe0, 0x1b2ff},
       Range{0x1f004, 0x1f004}, Range{0x1f0cf, 0x1f0cf}, Range{0x1f18e, 0x1f18e}, Range{0x1f191, 0x1f19a},
       Range{0x1f200, 0x1f265}, Range{0x1f300, 0x1f64f}, Range{0x1f680, 0x1f6ff}, Range{0x1f7e0, 0x1f7eb},
-      Range{0x1f7f0, 0x1f7f0}, Range{0x1f900, 0x1f9ff}, Range{0x1fa70, 0x1faff}, Range{0x20000, 0x3fffd}};  const auto within = [&](Range range) { return point >= range.from && point <= range.to; };
+      Range{0x1f7f0, 0x1f7f0}, Range{0x1f900, 0x1f9ff}, Range{0x1fa70, 0x1faff}, Range{0x20000, 0x3fffd}};
+  const auto within = [&](Range range) { return point >= range.from && point <= range.to; };
   if (std::ranges::any_of(none, within)) return 0;
   return std::ranges::any_of(two, within) ? 2 : 1;
 }

@@ -63,7 +63,7 @@ TEST_CASE("what a prune could not remove goes with the next one, and the audit t
   REQUIRE_THAT(ran.err, ContainsSubstring("can't remove all of '"));
   REQUIRE(world.host(0).exists(left));
   REQUIRE_THAT(world.host(0).read(".kirikae/log.jsonl"),
-               ContainsSubstring("\"result\":\"failed\",\"detail\":\"not all removed of " + ids[0] + "\"}\n"));
+               ContainsSubstring("\"result\":\"failed\",\"detail\":\"was to remove " + ids[0] + "\"}\n"));
   fs::remove(shims.path() / "held");
   REQUIRE(world.deploy({"prune", "production", "-n", "--keep", "1"}).out == "127.0.0.1: would remove what an earlier prune has left\n");
   ran = world.deploy({"prune", "production", "--keep", "1"});
