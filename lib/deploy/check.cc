@@ -93,8 +93,8 @@ Reading check(const Request& request, const Surroundings& with) {
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const auto answered = opened.answered();
   const auto summary = source ? source->summary : transfer::SourceSummary{};
-  const plan::DeployInput input{request.recipe, answered,      with.unix_now(), request.revision,
-                                summary.files,  summary.bytes, request.operator_name};
+  const plan::DeployInput input{request.recipe, answered, with.unix_now(), request.revision, summary.files, summary.bytes, request.operator_name,
+                                {},             {},       {},              request.command};
   for (Error& error : opened.all_errors()) problems.push_back(std::move(error));
   look_for_same_trees(answered, problems);
   for (Error& error : plan::preflight_deploy(input)) problems.push_back(std::move(error));

@@ -32,7 +32,8 @@ plan::DeployInput input_of(const Request& request, const Surroundings& with, con
           request.operator_name,
           std::move(templates),
           stage_hosts(request),
-          std::move(files)};
+          std::move(files),
+          request.command};
 }
 
 plan::RollbackInput input_of(const Request& request, const std::optional<std::string>& to, const Surroundings& with,

@@ -1,6 +1,6 @@
-#include "deploy/lock.h"
 #include "plan/prune.h"
 
+#include "deploy/lock.h"
 #include "deploy/run.h"
 
 namespace kirikae::deploy {

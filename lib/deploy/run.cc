@@ -66,7 +66,7 @@ event::Report Run::carry_out(const plan::Plan& plan, const OpenedHosts& opened, 
                                           plan.revision, request_.operator_name, state.interrupted ? "interrupted" : "failed"}));
     }
     if (plan.action == "prune") {
-      runner.note_failed([&](const plan::PlannedHost& host) { return plan::failed_prune_line(plan, host); });
+      runner.note_failed_prune([&](const plan::PlannedHost& host) { return plan::failed_prune_line(plan, host); });
     }
     if (!settled) runner.run_failed_hooks();
   } else if (plan.action == "rollback") {

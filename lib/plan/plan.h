@@ -77,6 +77,7 @@ struct DeployInput {
   std::vector<TemplateFile> templates{};
   std::vector<inventory::Host> stage_hosts{};  // all of the stage, for templates
   SourceFiles source{};
+  std::string command{"deploy"};  // how a person calls the tool for the same recipe, for advice
 };
 // All reasons why the hosts can't take the release (preflight), each with its host; empty: none.
 std::vector<Error> preflight_deploy(const DeployInput& input);

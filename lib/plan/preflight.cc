@@ -106,10 +106,10 @@ class Rooms {
   std::map<std::shared_ptr<const release::Delta>, Room> by_delta_;
 };
 
-void add_room_problems(const Room& room, const HostFacts& host, const recipe::Recipe& recipe, std::vector<Error>& problems) {
+void add_room_problems(const Room& room, const HostFacts& host, const DeployInput& input, std::vector<Error>& problems) {
   const release::Facts& facts = host.facts;
-  const release::Layout layout(recipe.deploy_to);
-  const std::string prune = fmt::format(": 'deploy prune {} --keep N' removes old releases", shell_word(recipe.stage));
+  const release::Layout layout(input.recipe.deploy_to);
+  const std::string prune = fmt::format(": '{} prune {} --keep N' removes old releases", input.command, shell_word(input.recipe.stage));
   const std::uint64_t need_kilobytes = room.bytes / 1024 + room.bytes / 10240 + 1024;  // a tenth, and a MiB, for blocks and records
   if (facts.free_kilobytes < need_kilobytes) {
     problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} MiB free, the release needs about {} MiB",
@@ -199,7 +199,7 @@ std::vector<Error> preflight_deploy(const DeployInput& input) {
           fmt::format("put {} into '{}' on the host", facts.missing_files.size() == 1 ? "it" : "them", layout.shared())));
     }
     add_packing_problem(input, host, problems);
-    add_room_problems(rooms.of(host), host, input.recipe, problems);
+    add_room_problems(rooms.of(host), host, input, problems);
     if (const auto ahead = clock_ahead(facts); std::abs(ahead) > clock_refused) {
       problems.push_back(on_host(host, clock_text(ahead), "set the wrong one of the two, and let NTP keep it"));
     }

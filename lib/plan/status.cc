@@ -90,7 +90,8 @@ std::string live_problem(const HostStatus& host, const Scene& scene) {
   if (!facts.current_target.empty()) return fmt::format("'current' points to '{}', which is none of its releases", facts.current_target);
   if (facts.live.empty()) return "no release is live";
   if (!facts.unsettled.empty()) {
-    return fmt::format("the rollback to {0} has died behind its switch: '{1} --to {0}' finishes it", facts.live, scene.rollback);
+    return fmt::format("the rollback to {0} has died behind its switch: '{1} --to {0}{2}' finishes it", facts.live, scene.rollback,
+                       facts.frozen ? " --despite-freeze" : "");
   }
   const auto* release = live_release(facts);
   if (release == nullptr) return fmt::format("'current' points to release {}, which is not there", facts.live);

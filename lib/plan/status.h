@@ -40,8 +40,7 @@ struct Status {
   bool in_order = true;
 };
 // `unreached`: hosts of the selection that could not be read; the errors name them. `command`: how the tool is called, for advice.
-Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& hosts, std::size_t unreached,
-                 const std::string& command = "deploy");
+Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& hosts, std::size_t unreached, const std::string& command);
 // As data: a JSON document.
 std::string status_json(const Status& status);
 

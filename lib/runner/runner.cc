@@ -262,7 +262,8 @@ void Runner::note_failed(const std::string& json_line) {
   std::vector<std::size_t> left;
   for (std::size_t i = 0; i < state_.hosts.size(); ++i) {
     const HostRun& run = state_.hosts[i];
-    if ((rollback ? !plan_.hosts[i].already : run.prepared) && run.switched == HostRun::Switched::no) left.push_back(i);
+    const bool has_lock = !run.error || run.error->code != ErrorCode::locked;
+    if ((rollback ? !plan_.hosts[i].already && has_lock : run.prepared) && run.switched == HostRun::Switched::no) left.push_back(i);
   }
   write(left,
         [&](const plan::PlannedHost& host) {
@@ -281,14 +282,14 @@ void Runner::note_already(const std::string& json_line) {
   write(already, [&](const plan::PlannedHost&) { return host::log(plan_.layout, json_line, {}); }, std::string(no_line));
 }
 
-void Runner::note_failed(const std::function<std::string(const plan::PlannedHost&)>& json_line) {
+void Runner::note_failed_prune(const std::function<std::string(const plan::PlannedHost&)>& json_line) {
   std::vector<std::size_t> failed;
   for (std::size_t i = 0; i < plan_.hosts.size(); ++i) {
     const auto& error = state_.hosts[i].error;
     if (error && error->code != ErrorCode::locked && !json_line(plan_.hosts[i]).empty()) failed.push_back(i);
   }
   write(failed, [&](const plan::PlannedHost& host) { return host::log(plan_.layout, json_line(host), {}); },
-        "the audit log has no line of this " + plan_.action);
+        "the audit log has no line of this prune");
 }
 
 // What a host can do without: a failure is a warning, and a host that is lost isn't asked (a release stays `preparing` or `ready` there,

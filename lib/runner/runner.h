@@ -52,8 +52,8 @@ class Runner {
   void note_failed(const std::string& json_line);
   // After a rollback that went well: the hosts that were there already get the audit's line of it, and nothing else.
   void note_already(const std::string& json_line);
-  // After a run that did not go well: the hosts that failed, and still have our lock, get the audit's line of it, where it isn't empty.
-  void note_failed(const std::function<std::string(const plan::PlannedHost&)>& json_line);
+  // After a prune that did not go well: the hosts that failed, and still have our lock, get the audit's line of it, where it isn't empty.
+  void note_failed_prune(const std::function<std::string(const plan::PlannedHost&)>& json_line);
   // The recipe's `failed` hooks, on the hosts that have the release's folder. What fails here is a warning.
   void run_failed_hooks();
 

@@ -182,15 +182,17 @@ TEST_CASE("preflight lists all problems of all hosts") {
   db.facts.free_kilobytes = 100;
   db.facts.free_inodes = 50;
   std::string text;
-  for (const auto& error : plan::preflight_deploy(input_for(recipe, {app, db}))) text += to_text(error) + "\n";
+  auto input = input_for(recipe, {app, db});
+  input.command = "deploy --recipe x.yml";
+  for (const auto& error : plan::preflight_deploy(input)) text += to_text(error) + "\n";
   CHECK(text == R"([app1] '/srv/shop/current' is a real directory, not a link, so no release can be switched there
   move it away first; its content is not touched by us
 [app1] shared files are missing: config/database.yml, .env
   put them into '/srv/shop/shared' on the host
 [db1] the disk of '/srv/shop' has 0 MiB free, the release needs about 6 MiB
-  free some room: 'deploy prune production --keep N' removes old releases
+  free some room: 'deploy --recipe x.yml prune production --keep N' removes old releases
 [db1] the disk of '/srv/shop' has 50 inodes free, the release needs about 412
-  remove small files there: 'deploy prune production --keep N' removes old releases
+  remove small files there: 'deploy --recipe x.yml prune production --keep N' removes old releases
 )");
 }
 

@@ -30,14 +30,14 @@ TEST_CASE("the status of hosts that are alike is one line, and all is in order")
     const std::string number = std::to_string(i);
     hosts.push_back(runs("app" + std::string(3 - number.size(), '0') + number, new_id, {deployed()}));
   }
-  auto status = plan::status_of(shop_recipe(), hosts, 0);
+  auto status = plan::status_of(shop_recipe(), hosts, 0, "deploy");
   CHECK(status.in_order);
   CHECK(status.text == R"(shop on production: 200 hosts, all in order
 
 live            state  revision  since                    by          where
 20261122000000  good   r00       2026-11-23 05:00:00 UTC  ann@laptop  all hosts
 )");
-  status = plan::status_of(shop_recipe(), {runs("app1", new_id, {deployed()})}, 0);
+  status = plan::status_of(shop_recipe(), {runs("app1", new_id, {deployed()})}, 0, "deploy");
   CHECK(status.text == R"(shop on production: 1 host, all in order
 
 live            state  revision  since                    by          where
@@ -60,7 +60,7 @@ TEST_CASE("the status names every host that is not as it should be, and why") {
   hosts[7].facts.frozen = hosts[8].facts.frozen = release::LockHolder{"eve@desk", "2026-11-22 10:00:00 UTC", "inventory", ""};
   hosts[7].facts.stale_lock = release::LockHolder{"bob@ci", "2026-11-22 02:00:00 UTC", "deploy production", ""};
   hosts[8].log.entries.push_back(entry(now + 5, "rollback", old_id, "good", new_id));
-  const auto status = plan::status_of(shop_recipe(), hosts, 1);
+  const auto status = plan::status_of(shop_recipe(), hosts, 1, "deploy");
   CHECK_FALSE(status.in_order);
   CHECK(status.text == R"(shop on production: 10 hosts, 8 not as they should be, 1 not reached
 
@@ -105,7 +105,7 @@ TEST_CASE("what a run that lives is busy with is not out of order") {
   auto host = runs("app1", new_id, {deployed()});
   host.facts.lock = release::LockHolder{"bob@ci", "2026-11-22 03:00:00 UTC", "deploy production", ""};
   host.facts.releases.push_back({"20261122010000", release::State::preparing, "", "bob@ci"});
-  const auto status = plan::status_of(shop_recipe(), {host}, 0);
+  const auto status = plan::status_of(shop_recipe(), {host}, 0, "deploy");
   CHECK(status.in_order);
   CHECK(status.text.find("\nbesides:\n  app1: a run is at work: bob@ci since 2026-11-22 03:00:00 UTC (deploy production)\n") != std::string::npos);
 }
@@ -113,17 +113,17 @@ TEST_CASE("what a run that lives is busy with is not out of order") {
 TEST_CASE("a release of another tool is in order, and an undone deploy leads to what was before") {
   auto host = runs("app1", old_id, {entry(now - 60, "deploy", old_id, "good"), entry(now, "deploy", new_id, "undone", old_id)});
   host.facts.releases.front().state.reset();
-  const auto status = plan::status_of(shop_recipe(), {host}, 0);
+  const auto status = plan::status_of(shop_recipe(), {host}, 0, "deploy");
   CHECK(status.in_order);
   CHECK(status.text.find("20261121000000  unmarked  r00       2026-11-23 05:00:00 UTC") != std::string::npos);
 }
 
 TEST_CASE("of two releases that equally many hosts run, none is what most run") {
-  auto status = plan::status_of(shop_recipe(), {runs("app1", old_id), runs("app2", new_id, {deployed()})}, 0);
+  auto status = plan::status_of(shop_recipe(), {runs("app1", old_id), runs("app2", new_id, {deployed()})}, 0, "deploy");
   CHECK(status.usual == new_id);
   CHECK(status.text.find("\n  app1: runs 20261121000000, while others run 20261122000000\n") != std::string::npos);
   CHECK(status.text.find("most run") == std::string::npos);
-  status = plan::status_of(shop_recipe(), {runs("app1", old_id), runs("app2", new_id), runs("app3", old_id)}, 0);
+  status = plan::status_of(shop_recipe(), {runs("app1", old_id), runs("app2", new_id), runs("app3", old_id)}, 0, "deploy");
   CHECK(status.text.find("\n  app2: runs 20261122000000, while 20261121000000 is what most run\n") != std::string::npos);
 }
 
@@ -135,12 +135,14 @@ TEST_CASE("a rollback that died is finished by one that names its release, also 
   CHECK_FALSE(status.in_order);
   CHECK(status.text.find("\n  app1: the rollback to 20261121000000 has died behind its switch: "
                          "'deploy --recipe 'my shop.yml' rollback production --to 20261121000000' finishes it\n") != std::string::npos);
+  host.facts.frozen = release::LockHolder{"eve@desk", "2026-11-22 10:00:00 UTC", "moving", ""};
+  CHECK(plan::status_of(shop_recipe(), {host}, 0, "deploy").text.find("--to 20261121000000 --despite-freeze' finishes it\n") != std::string::npos);
 }
 
 TEST_CASE("a host whose log could not be had is shown, and not in order") {
   auto host = runs("app1", new_id);
   host.log_unread = true;
-  const auto status = plan::status_of(shop_recipe(), {host}, 0);
+  const auto status = plan::status_of(shop_recipe(), {host}, 0, "deploy");
   CHECK_FALSE(status.in_order);
   CHECK(status.text == R"(shop on production: 1 host, 1 not as it should be
 
