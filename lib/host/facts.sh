@@ -64,7 +64,6 @@ kk_facts_current() {
   esac
 }
 
-# No process is started for a release: there may be many.
 # A rollback to the live release that nobody has said to have gone well: what it left.
 kk_facts_rollback() {
   kk_i='' kk_v=''
@@ -73,6 +72,7 @@ kk_facts_rollback() {
   if [ "$kk_i" = none ] || kk_is_id "$kk_i"; then echo "unsettled=$kk_i"; fi
 }
 
+# No process is started for a release: there may be many.
 kk_facts_releases() {
   for kk_d in "$kk_releases"/*; do
     kk_i=${kk_d##*/}

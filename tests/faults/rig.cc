@@ -208,7 +208,9 @@ void check_status(const World& world) {
   bool in_order = true;
   for (const auto& host : world.hosts()) {
     lives.insert(host.live());
-    in_order = in_order && host.state(host.live()) == "good" && !host.exists(".kirikae/lock") && !host.exists(".kirikae/rollback");
+    // A rollback that died before its switch has changed nothing, though it has said already what it would leave, and for what.
+    const std::string note = host.exists(".kirikae/rollback") ? host.read(".kirikae/rollback") : "";
+    in_order = in_order && host.state(host.live()) == "good" && !host.exists(".kirikae/lock") && !note.ends_with(' ' + host.live() + '\n');
     for (const auto& id : host.releases()) {
       const std::string state = host.state(id);
       in_order = in_order && state != "preparing" && (state != "ready" || id < host.live());
