@@ -76,13 +76,6 @@ OpenedBeside open_hosts_beside(BegunSource source, const Request& request, const
   return {*std::move(listed), std::move(hosts)};
 }
 
-bool nothing_to_do(const plan::Plan& plan) {
-  for (const auto& host : plan.hosts) {
-    if (!host.already) return false;
-  }
-  return true;
-}
-
 // All that keeps the hosts from taking part, in one list: those that can't be reached, and what the others lack.
 std::vector<Error> problems_of(const OpenedHosts& opened, std::vector<Error> preflight) {
   std::vector<Error> problems = opened.all_errors();
@@ -135,7 +128,6 @@ event::Report rollback(const Request& request, const std::optional<std::string>&
   auto plan = plan::build_rollback(input);
   if (!plan) return run.end_early({plan.error()}, opened);
   if (auto problems = plan::too_long_tasks(*plan, request.secrets.get()); !problems.empty()) return run.end_early(problems, opened);
-  if (nothing_to_do(*plan)) return run.end_well(opened, event::HostEnd::already);
   return run.carry_out(*plan, opened, group, nullptr);
 }
 

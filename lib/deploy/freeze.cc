@@ -123,8 +123,9 @@ Reading freeze(const Request& request, const std::string& why, const Surrounding
     return {};
   };
   if (auto errors = on_all(opened, run, with, group, command, layout, entry, everywhere, take); !errors.empty()) {
-    for (Error& error : take_back(opened, run, request, with, group, info.token)) errors.push_back(std::move(error));
-    return {run.end_early(errors, opened), {}};
+    auto left = take_back(opened, run, request, with, group, info.token);
+    errors.insert(errors.end(), left.begin(), left.end());
+    return {run.end_midway(errors, opened, !left.empty()), {}};
   }
   return {run.end_well(opened, event::HostEnd::unchanged), lines_text(lines)};
 }
@@ -169,7 +170,7 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
     return host::thaw(layout, facts.frozen ? facts.frozen->token : std::string(), force && held ? held->token : std::string());
   };
   if (auto errors = on_all(opened, run, with, group, command, layout, entry, affected, no_answer); !errors.empty()) {
-    return {run.end_early(errors, opened), unlocked_text(opened, force)};
+    return {run.end_midway(errors, opened, false), unlocked_text(opened, force)};
   }
   return {run.end_well(opened, event::HostEnd::unchanged), unlocked_text(opened, force)};
 }

@@ -145,7 +145,7 @@ event::Report Run::blank(const OpenedHosts& opened, event::HostEnd end) const {
   return report;
 }
 
-event::Report Run::end_early(const std::vector<Error>& errors, const OpenedHosts& opened) {
+event::Report Run::failed_report(const std::vector<Error>& errors, const OpenedHosts& opened) const {
   event::Report report = blank(opened, event::HostEnd::unchanged);
   for (const Error& error : errors) {
     const auto host = std::find_if(report.hosts.begin(), report.hosts.end(), [&](const auto& h) { return h.host == error.host; });
@@ -156,7 +156,19 @@ event::Report Run::end_early(const std::vector<Error>& errors, const OpenedHosts
     }
   }
   report.outcome = runner::outcome_before_writing(errors, with_.stop.stop_requested());
+  return report;
+}
+
+event::Report Run::end_early(const std::vector<Error>& errors, const OpenedHosts& opened) {
+  event::Report report = failed_report(errors, opened);
   local_failed_hooks();
+  return finish(std::move(report));
+}
+
+event::Report Run::end_midway(const std::vector<Error>& errors, const OpenedHosts& opened, bool left) {
+  event::Report report = failed_report(errors, opened);
+  if (report.outcome == event::Outcome::unreachable) report.outcome = event::Outcome::failed;
+  if (left) report.outcome = event::worse(report.outcome, event::Outcome::partial);
   return finish(std::move(report));
 }
 

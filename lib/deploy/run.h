@@ -32,6 +32,8 @@ class Run {
   event::Report carry_out(const plan::Plan& plan, const OpenedHosts& opened, runner::TaskGroup& group, runner::Payloads* payloads);
   // The run ends before anything was written: `errors` of hosts (Error::host) and of the run.
   event::Report end_early(const std::vector<Error>& errors, const OpenedHosts& opened = {});
+  // The same where hosts have been written to: who can't be reached any more is no reason for `unreachable`. `left`: what was written stays on some.
+  event::Report end_midway(const std::vector<Error>& errors, const OpenedHosts& opened, bool left);
   // It went well without anything to carry out.
   event::Report end_well(const OpenedHosts& opened, event::HostEnd end);
   // For a verb that has its own way: a report of all hosts without errors, and the event that ends the run.
@@ -39,6 +41,7 @@ class Run {
   event::Report finish(event::Report report);
 
  private:
+  [[nodiscard]] event::Report failed_report(const std::vector<Error>& errors, const OpenedHosts& opened) const;
   void local_failed_hooks();
   Result<std::unique_ptr<ssh::Transport>> reconnect(std::size_t host) const;
   Result<std::unique_ptr<ssh::Transport>> connect_anew(std::size_t host, Deadline until) const;

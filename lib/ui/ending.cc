@@ -133,7 +133,7 @@ std::string errors_text(const std::vector<Error>& errors, Ci ci) {
   std::string text;
   for (const auto& part : shared.parts()) {
     const std::string error =
-        part.hosts.empty() ? part.text : fmt::format("[{}] {}", names_text(part.hosts), part.text);
+        part.hosts.empty() ? part.text : fmt::format("[{}] {}", sanitize_line(fold_names(part.hosts)), part.text);
     const std::string annotated = annotation(ci, "error", error);
     text += annotated.empty() ? fmt::format("error: {}\n", error) : annotated;
   }

@@ -18,7 +18,7 @@ namespace kirikae::ui {
 // `columns`: how wide a line may be, 0: as wide as it gets. The last line alone for a run that never came to its hosts.
 std::string end_table(const event::Report& report, std::size_t columns, const Palette& palette);
 
-// Errors as they stand last on standard error, each with its hint; one that many hosts share is one, and names them. An annotation each
+// Errors as they stand last on standard error, each with its hint; one that many hosts share is one, and names them all. An annotation each
 // where a CI system shows those.
 std::string errors_text(const std::vector<Error>& errors, Ci ci = Ci::none);
 

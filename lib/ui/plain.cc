@@ -84,7 +84,7 @@ void Plain::on(const event::PhaseFinished& e) {
 void Plain::show_failures(const PhaseState& phase) {
   if (look_.reading && !chatty()) return;  // the report names them all
   for (const auto& part : phase.failures.parts())
-    line(names_text(part.hosts), fmt::format("{}: {}", look_.palette.bad("failed"), part.text));
+    line(sanitize_line(fold_names(part.hosts)), fmt::format("{}: {}", look_.palette.bad("failed"), part.text));
 }
 
 void Plain::on(const event::HostState& e) {

@@ -276,5 +276,15 @@ TEST_CASE("many hosts of different names are the first two and a count") {
   CHECK(ui::names_text({"a", "b", "c"}) == "a b c");
 }
 
+TEST_CASE("an error names all of its hosts, however many they are") {
+  std::vector<Error> errors;
+  std::string names;
+  for (const char* name : {"alpha.example.com", "beta.example.com", "gamma.example.com", "delta.example.com"}) {
+    errors.push_back(Error(ErrorCode::remote, "no room").on(name));
+    names += (names.empty() ? "" : " ") + std::string(name);
+  }
+  CHECK(ui::errors_text(errors) == "error: [" + names + "] no room\n");
+}
+
 }  // namespace
 }  // namespace kirikae::golden

@@ -145,6 +145,20 @@ TEST_CASE("a rollback changes nothing on a host that runs the target already, bu
   REQUIRE_THAT(ran.out, ContainsSubstring("already there"));
 }
 
+TEST_CASE("a rollback to what all hosts run already says which release that is, and notes itself") {
+  World world({.hosts = 2});
+  world.write_recipe(noted);
+  const auto ids = deploy_versions(world, 2);
+  const Ran ran = world.deploy({"rollback", "production", "--to", ids[1]});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE_THAT(ran.out, ContainsSubstring("release " + ids[1]) && ContainsSubstring("already there"));
+  for (const auto& host : world.hosts()) {
+    REQUIRE(host.live() == ids[1]);
+    REQUIRE_THAT(host.read(".kirikae/log.jsonl"), ContainsSubstring("\"result\":\"already there\""));
+  }
+}
+
 TEST_CASE("a deploy after a rollback starts from the release that was gone back to, and keeps it as the next target") {
   World world;
   world.write_recipe("keep_releases: 2\n");

@@ -62,12 +62,22 @@ TEST_CASE("a host that may be frozen still, since it was lost, is named with the
   RunWorld world(2);
   world.hosts[1]->answer("freeze", {.lose = true});
   const auto reading = deploy::freeze(world.request, "database", world.surroundings());
-  CHECK(reading.report.outcome == Outcome::unreachable);
+  CHECK(reading.report.outcome == Outcome::partial);
   CHECK(world.hosts[0]->names() == Names{"facts", "freeze", "unlock", "log"});
   REQUIRE(reading.report.errors.size() == 1);
   CHECK(reading.report.errors[0].host == "web2");
   CHECK(reading.report.errors[0].message.find("it may be frozen still: ") == 0);
   CHECK(reading.report.errors[0].hint == "'deploy unlock production --hosts web2' ends that");
+}
+
+TEST_CASE("unlock that loses a host has written to others, so that it isn't as if none could be reached") {
+  RunWorld world(2);
+  const std::string frozen = "frozen_by=bob@desk\nfrozen_since=2026-11-23 10:00:00 UTC\nfrozen_what=moving\nfrozen_token=ab12\n";
+  for (const auto& host : world.hosts) host->answer("facts", {.out = facts_text(world.live, {world.live + " good"}, frozen)});
+  world.hosts[1]->answer("unlock", {.lose = true});
+  const auto reading = deploy::unlock(world.request, false, world.surroundings());
+  CHECK(reading.report.outcome == Outcome::failed);
+  CHECK(reading.text == "web1: was frozen by bob@desk since 2026-11-23 10:00:00 UTC (moving)\n");
 }
 
 TEST_CASE("unlock ends the freeze that it has shown, and says first whose it is where it is another's") {
