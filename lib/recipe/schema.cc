@@ -207,8 +207,8 @@ constexpr Key root_keys[] = {
      .keys = secret_key},
     {.name = "prompts",
      .type = Type::named,
-     .summary = "Vars whose values are asked for on the terminal before anything is connected. --set NAME=VALUE answers, and a var of "
-                "the same name gives way.",
+     .summary = "Vars whose values are asked for on the terminal before anything is connected. --set NAME=VALUE answers. A var of "
+                "the same name gives way; 'env' and 'secrets' must not have it.",
      .example = "prompts: {version: {question: Release version, default: main}}",
      .rule = var_name_rule,
      .keys = prompt_key},

@@ -116,17 +116,18 @@ class Validator {
     const Node* prompts = tree_.find("prompts");
     if (prompts == nullptr) return;
     for (const auto& entry : prompts->entries) {
-      if (child(tree_.find("secrets"), entry.key) != nullptr) {
-        note(entry.place, fmt::format("{} is a prompt, and under 'secrets' too", in_quotes(entry.key)), "rename one of the two");
-      }
+      const Node* secret = entry.value.find("secret");
+      const bool is_secret = secret != nullptr && secret->text == "true";
+      // Values would be made of the answer, and commands have the other one.
+      const bool taken = is_taken(entry, "a prompt", tree_.find("secrets"), "secrets");
+      if (!taken && !is_secret) is_taken(entry, "a prompt", tree_.find("env"), "env");
       const Node* fallback = entry.value.find("default");
       const Node* text = child(fallback, "text");
       if (text != nullptr && fallback->find("command") != nullptr) {
         note(text->place, fmt::format("the default of {} has both 'text' and 'command'", in_quotes(entry.key)),
              "keep one; a stage takes the other away by `text: null`");
       }
-      const Node* secret = entry.value.find("secret");
-      if (secret == nullptr || secret->text != "true") continue;
+      if (!is_secret) continue;
       one_meaning(entry);
       if (text != nullptr) {
         problems_.push_back({text->place, fmt::format("the default of the secret {} stands in the recipe", in_quotes(entry.key)),
@@ -135,19 +136,22 @@ class Validator {
     }
   }
 
+  // Whether the name stands in `map`, too; that is told there where --set has put it there.
+  bool is_taken(const Node::Entry& entry, std::string_view what, const Node* map, std::string_view where) {
+    const Node* other = child(map, entry.key);
+    if (other == nullptr) return false;
+    note(other->place.set >= 0 ? other->place : entry.place, fmt::format("{} is {}, and under '{}' too", in_quotes(entry.key), what, where),
+         "rename one of the two");
+    return true;
+  }
+
   // A name that is public elsewhere would show the secret, or hide that there is one.
   void one_meaning(const Node::Entry& secret) {
-    const auto taken = [&](const Node* map, std::string_view where) {
-      if (child(map, secret.key) == nullptr) return false;
-      note(secret.place, fmt::format("{} is a secret, and under '{}' too", in_quotes(secret.key), where),
-           "rename one of the two");
-      return true;
-    };
-    if (taken(tree_.find("vars"), "vars") || taken(tree_.find("env"), "env")) return;
+    if (is_taken(secret, "a secret", tree_.find("vars"), "vars") || is_taken(secret, "a secret", tree_.find("env"), "env")) return;
     const Node* hosts = tree_.find("hosts");
     if (hosts == nullptr) return;
     for (const Node& host : hosts->items) {
-      if (taken(host.find("vars"), "vars")) return;
+      if (is_taken(secret, "a secret", host.find("vars"), "vars")) return;
     }
   }
 

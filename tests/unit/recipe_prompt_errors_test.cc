@@ -82,6 +82,12 @@ TEST_CASE("what is wrong with a prompt is told", "[recipe]") {
   CHECK(errors_of(with("prompts: {version: Version}\n")).find("'version' must be a map, not 'Version'") != std::string::npos);
   CHECK(errors_of(with("prompts: {version: {question: V, default: x}, T: {question: Q}}\nsecrets: {T: {env: X}}\n")).find("'T' is a prompt, and under 'secrets' too") !=
         std::string::npos);
+  CHECK(errors_of(with("prompts: {version: {question: V, default: x}}\nenv: {version: y}\n")) ==
+        "deploy.yml:4:11: 'version' is a prompt, and under 'env' too\n  prompts: {version: {question: V, default: x}}\n"
+        "            ^~~~~~~\n  rename one of the two\n");
+  CHECK(errors_of(with(plain), {"env.version=y"}) == "--set env.version: 'version' is a prompt, and under 'env' too\n  rename one of the two\n");
+  CHECK_THAT(errors_of(with("prompts: {version: {question: V, default: x}, T: {question: Q, secret: true}}\nenv: {T: y}\n")),
+             Catch::Matchers::ContainsSubstring("'T' is a secret, and under 'env' too") && !Catch::Matchers::ContainsSubstring("is a prompt"));
   const std::string shown = errors_of(with("prompts: {version: {question: V, default: x}, T: {question: Q, secret: true, default: hunter22}}\n"));
   CHECK(shown.find("the default of the secret 'T' stands in the recipe") != std::string::npos);
   CHECK(shown.find("hunter22") == std::string::npos);
