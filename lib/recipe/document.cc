@@ -69,9 +69,9 @@ std::vector<Error> to_errors(const Document& document, Problems problems, const 
     if (in_file) {
       error.span = span_of(document, problem.place);
       if (hidden.contains(problem.place.line)) error.span->source_line.clear();
-    } else {
+    } else {  // no file is concerned
       const std::string& word = sets[static_cast<std::size_t>(problem.place.set)];
-      error.span = Span{"--set " + word.substr(0, word.find('=')), 0, 0, 1, {}};
+      error.context = {"--set " + word.substr(0, word.find('='))};
     }
     errors.push_back(std::move(error));
   }

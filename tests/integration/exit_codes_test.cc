@@ -270,13 +270,14 @@ TEST_CASE("exit code 2: the command line, the recipe and a missing answer, told 
   world.write_app("1");
   struct Wrong {
     std::vector<std::string> arguments;
-    std::string code, verb;
+    std::string code, verb, file{};
   };
   world.write("wrong.yml", "keep_relases: 3\n" + world.read("site/deploy.yml"));
   for (const Wrong& wrong : {Wrong{{"production", "--output", "json", "--frobnicate"}, "usage", ""},
                              Wrong{{"--output=json"}, "usage", ""},
                              Wrong{{"rollback", "produktion", "--output", "json"}, "usage", "rollback"},
-                             Wrong{{"production", "--output", "json", "--recipe", "wrong.yml"}, "recipe", "deploy"},
+                             Wrong{{"production", "--output", "json", "--recipe", "wrong.yml"}, "recipe", "deploy", "wrong.yml"},
+                             Wrong{{"production", "--output", "json", "--set", "keep_releases=no"}, "usage", "deploy"},
                              Wrong{{"production", "--output", "json", "--set", "confirm=true"}, "usage", "deploy"}}) {
     const Ran ran = world.deploy(wrong.arguments);
     INFO(ran);
@@ -284,6 +285,7 @@ TEST_CASE("exit code 2: the command line, the recipe and a missing answer, told 
     const Events events = told(ran, "usage");
     REQUIRE(events.size() == 1);
     CHECK(events[0]["errors"].at(0)["code"] == wrong.code);
+    CHECK(events[0]["errors"].at(0).value("file", "") == wrong.file);
     CHECK(events[0]["verb"] == wrong.verb);
     CHECK_THAT(ran.err, ContainsSubstring("error: "));
   }

@@ -23,9 +23,9 @@ TEST_CASE("an error is printed with host, place, context from outside in, line, 
 }
 
 TEST_CASE("a place without a line is a name, without a source line no caret is drawn", "[core]") {
-  Error error(ErrorCode::usage, "wrong");
-  error.span = Span{"--set x", 0, 0, 1, {}};
-  CHECK(to_text(error) == "--set x: wrong");
+  Error error(ErrorCode::recipe, "wrong");
+  error.span = Span{"app.conf", 0, 0, 1, {}};
+  CHECK(to_text(error) == "app.conf: wrong");
   CHECK(to_text(at("", 1, 1)) == "f:3:1: wrong");
 }
 
