@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <filesystem>
+#include <iterator>
 #include <map>
 #include <set>
 #include <string_view>
@@ -93,12 +94,14 @@ Reading check(const Request& request, const Surroundings& with) {
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const auto answered = opened.answered();
   const auto summary = source ? source->summary : transfer::SourceSummary{};
-  const plan::DeployInput input{request.recipe, answered, with.unix_now(), request.revision, summary.files, summary.bytes, request.operator_name,
-                                {},             {},       {},              request.command};
-  for (Error& error : opened.all_errors()) problems.push_back(std::move(error));
-  look_for_same_trees(answered, problems);
-  for (Error& error : plan::preflight_deploy(input)) problems.push_back(std::move(error));
-  for (plan::Remark& remark : plan::remarks_of_check(input, unlock_command(request))) remarks.push_back(std::move(remark));
+  // A task that runs once may be that of a host that couldn't be reached.
+  plan::DeployInput input{request.recipe, opened.hosts, with.unix_now(), request.revision, summary.files, summary.bytes, request.operator_name,
+                          {},             {},           {},              request.command};
+  std::vector<Error> found = plan::preflight_deploy(input);
+  look_for_same_trees(answered, found);
+  std::ranges::move(problems_of(opened, std::move(found), plan::build_deploy(input), nullptr), std::back_inserter(problems));
+  input.hosts = answered;
+  std::ranges::move(plan::remarks_of_check(input, unlock_command(request)), std::back_inserter(remarks));
   run.tell(remarks);
   std::string text = ready_text(request, problems, answered) + plan::commands_text(request.recipe, answered);
   std::string json = plan::check_json(request.recipe, names_of(request.hosts), answered, problems, remarks);

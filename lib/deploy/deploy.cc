@@ -3,7 +3,6 @@
 #include <algorithm>
 #include <chrono>
 #include <future>
-#include <iterator>
 #include <optional>
 #include <utility>
 
@@ -24,7 +23,7 @@ using namespace std::chrono_literals;
 plan::DeployInput input_of(const Request& request, const Surroundings& with, const transfer::Listing& source,
                            std::vector<plan::TemplateFile> templates, const OpenedHosts& opened, plan::SourceFiles files) {
   return {request.recipe,
-          opened.answered(),
+          opened.hosts,
           with.unix_now(),
           request.revision.empty() ? source.summary.revision : request.revision,
           source.summary.files,
@@ -38,7 +37,7 @@ plan::DeployInput input_of(const Request& request, const Surroundings& with, con
 
 plan::RollbackInput input_of(const Request& request, const std::optional<std::string>& to, const Surroundings& with,
                              const OpenedHosts& opened) {
-  return {request.recipe, opened.answered(), with.unix_now(), to, request.operator_name};
+  return {request.recipe, opened.hosts, with.unix_now(), to, request.operator_name};
 }
 
 // What this machine has to bring, and doesn't.
@@ -76,13 +75,6 @@ OpenedBeside open_hosts_beside(BegunSource source, const Request& request, const
   return {*std::move(listed), std::move(hosts)};
 }
 
-// All that keeps the hosts from taking part, in one list: those that can't be reached, and what the others lack.
-std::vector<Error> problems_of(const OpenedHosts& opened, std::vector<Error> preflight) {
-  std::vector<Error> problems = opened.all_errors();
-  std::move(preflight.begin(), preflight.end(), std::back_inserter(problems));
-  return problems;
-}
-
 // What a reading verb returns: the text only where there is something to say.
 Reading reading(event::Report report, std::string text = {}, std::string json = {}) {
   return {std::move(report), std::move(text), std::move(json)};
@@ -104,14 +96,12 @@ event::Report deploy(const Request& request, const Surroundings& with) {
   if (!source) return run.end_early(problems_of(opened, {source.error()}), opened);
   const plan::DeployInput input = input_of(request, with, source->listing, *std::move(templates), opened,
                                            source_files(request.recipe, source->listing, opened, with, group));
-  if (auto problems = problems_of(opened, plan::preflight_deploy(input)); !problems.empty()) {
+  const auto plan = plan::build_deploy(input);
+  if (auto problems = problems_of(opened, plan::preflight_deploy(input), plan, request.secrets.get()); !problems.empty()) {
     return run.end_early(problems, opened);
   }
   run.tell(source->taken.remarks);
   run.tell(plan::remarks_before_deploy(input));
-  auto plan = plan::build_deploy(input);
-  if (!plan) return run.end_early({plan.error()}, opened);
-  if (auto problems = plan::too_long_tasks(*plan, request.secrets.get()); !problems.empty()) return run.end_early(problems, opened);
   PackedPayloads payloads(*source, request.recipe, input.source, with);
   if (auto packed = payloads.pack(*plan); !packed) return run.end_early({packed.error()}, opened);
   return run.carry_out(*plan, opened, group, &payloads);
@@ -122,12 +112,10 @@ event::Report rollback(const Request& request, const std::optional<std::string>&
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), run.lock());
   const plan::RollbackInput input = input_of(request, to, with, opened);
-  if (auto problems = problems_of(opened, plan::preflight_rollback(input)); !problems.empty()) {
+  const auto plan = plan::build_rollback(input);
+  if (auto problems = problems_of(opened, plan::preflight_rollback(input), plan, request.secrets.get()); !problems.empty()) {
     return run.end_early(problems, opened);
   }
-  auto plan = plan::build_rollback(input);
-  if (!plan) return run.end_early({plan.error()}, opened);
-  if (auto problems = plan::too_long_tasks(*plan, request.secrets.get()); !problems.empty()) return run.end_early(problems, opened);
   return run.carry_out(*plan, opened, group, nullptr);
 }
 
@@ -140,19 +128,18 @@ Reading plan_deploy(const Request& request, const Surroundings& with) {
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const auto [source, opened] = open_hosts_beside(*std::move(begun), request, with, group, run.emit(), std::nullopt, false);
   if (!source) return reading(run.end_early(problems_of(opened, {source.error()}), opened));
-  if (auto errors = opened.all_errors(); !errors.empty()) return reading(run.end_early(errors, opened));
+  if (opened.any_error()) return reading(run.end_early(opened.all_errors(), opened));
   const plan::DeployInput input = input_of(request, with, source->listing, *std::move(templates), opened,
                                            source_files(request.recipe, source->listing, opened, with, group));
-  auto plan = plan::build_deploy(input);
-  if (!plan) return reading(run.end_early({plan.error()}, opened));
+  const auto plan = plan::build_deploy(input);
+  const auto problems = problems_of(opened, plan::preflight_deploy(input), plan, nullptr);
+  if (!plan) return reading(run.end_early(problems, opened));
   run.tell(source->taken.remarks);
   run.tell(plan::remarks_before_deploy(input));
   run.tell(plan::lock_remarks(input.hosts, "deploy", unlock_command(request)));
   std::string text = plan::to_text(*plan, plan::SourceText{source->listing.summary.files, source->listing.summary.bytes});
   // The plan stands; what would keep it from being carried out is told with it.
-  if (auto problems = plan::preflight_deploy(input); !problems.empty()) {
-    return reading(run.end_early(problems, opened), std::move(text), plan::to_json(*plan));
-  }
+  if (!problems.empty()) return reading(run.end_early(problems, opened), std::move(text), plan::to_json(*plan));
   return reading(run.end_well(opened, event::HostEnd::unchanged), std::move(text), plan::to_json(*plan));
 }
 
@@ -161,11 +148,10 @@ Reading plan_rollback(const Request& request, const std::optional<std::string>& 
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const plan::RollbackInput input = input_of(request, to, with, opened);
-  if (auto problems = problems_of(opened, plan::preflight_rollback(input)); !problems.empty()) {
+  const auto plan = plan::build_rollback(input);
+  if (auto problems = problems_of(opened, plan::preflight_rollback(input), plan, nullptr); !problems.empty()) {
     return reading(run.end_early(problems, opened));
   }
-  auto plan = plan::build_rollback(input);
-  if (!plan) return reading(run.end_early({plan.error()}, opened));
   auto hosts = input.hosts;
   if (request.despite_freeze) {
     for (auto& host : hosts) host.facts.frozen.reset();

@@ -2,12 +2,15 @@
 
 #include <algorithm>
 #include <condition_variable>
+#include <iterator>
 #include <mutex>
 #include <numeric>
 #include <random>
+#include <set>
 
 #include "core/fold.h"
 #include "host/command.h"
+#include "plan/preflight.h"
 
 namespace kirikae::deploy {
 namespace {
@@ -231,6 +234,26 @@ OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner:
   const auto failed = opening.opened.all_errors().size();
   emit(event::PhaseFinished{Phase::connect, emit.seconds() - start, static_cast<int>(failed)});
   return std::move(opening.opened);
+}
+
+std::vector<Error> problems_of(const OpenedHosts& opened, std::vector<Error> more) {
+  std::vector<Error> problems = opened.all_errors();
+  std::set<std::string> lost;
+  for (const Error& error : problems) lost.insert(error.host);
+  for (Error& error : more) {
+    if (!lost.contains(error.host)) problems.push_back(std::move(error));
+  }
+  return problems;
+}
+
+std::vector<Error> problems_of(const OpenedHosts& opened, std::vector<Error> preflight, const Result<plan::Plan>& plan,
+                               const SecretSet* secrets) {
+  if (plan) {
+    std::ranges::move(plan::task_problems(*plan, secrets), std::back_inserter(preflight));
+  } else if (plan.error().code != ErrorCode::preflight || (preflight.empty() && !opened.any_error())) {
+    preflight.push_back(plan.error());  // that no release is there to go back to may come of the others
+  }
+  return problems_of(opened, std::move(preflight));
 }
 
 }  // namespace kirikae::deploy

@@ -5,6 +5,7 @@
 #include <optional>
 #include <vector>
 
+#include "core/secret_set.h"
 #include "deploy/deploy.h"
 #include "deploy/lock.h"
 #include "plan/plan.h"
@@ -28,5 +29,11 @@ struct OpenedHosts {
 OpenedHosts open_hosts(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit,
                        const std::optional<LockWish>& lock, bool payload = false,
                        const std::function<bool(const OpenedHosts&)>& ready = {});
+
+// All that keeps a run from beginning, in one list: why hosts can't be had, and `more`, but nothing else of those hosts.
+std::vector<Error> problems_of(const OpenedHosts& opened, std::vector<Error> more);
+// The same with what is wrong with the plan for all of them: hosts that can't run its tasks, or why there is none. `secrets`: as plan::task_problems().
+std::vector<Error> problems_of(const OpenedHosts& opened, std::vector<Error> preflight, const Result<plan::Plan>& plan,
+                               const SecretSet* secrets);
 
 }  // namespace kirikae::deploy

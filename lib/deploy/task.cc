@@ -117,7 +117,7 @@ event::Report run_task(const Request& whole, const recipe::Task& task, const Sur
   plan.hosts = planned(opened.hosts);
   const plan::TaskScene scene{request.recipe, plan.layout, plan.action, {}, plan.hosts, plan::TaskScene::Place::before};
   if (auto round = plan::task_round(scene, task, Phase::run)) plan.rounds.push_back(*std::move(round));
-  if (problems = plan::too_long_tasks(plan, request.secrets.get()); !problems.empty()) return run.end_early(problems, opened);
+  if (problems = plan::task_problems(plan, request.secrets.get()); !problems.empty()) return run.end_early(problems, opened);
   runner::Runner runner(plan, group, nullptr, run.emit(), with.stop);
   for (std::size_t i = 0; i < plan.hosts.size(); ++i) runner.state().hosts[i].seconds = opened.seconds[i];
   runner.run();

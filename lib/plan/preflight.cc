@@ -12,7 +12,6 @@
 #include "core/shell_quote.h"
 #include "host/command.h"
 #include "plan/payload.h"
-#include "plan/tasks.h"
 
 namespace kirikae::plan {
 namespace {
@@ -123,35 +122,6 @@ void add_room_problems(const Room& room, const HostFacts& host, const DeployInpu
   }
 }
 
-bool in_deploys(recipe::HookPoint point) { return point != recipe::HookPoint::after_rollback; }
-
-bool in_rollbacks(recipe::HookPoint point) {
-  using enum recipe::HookPoint;
-  return point == before_publish || point == after_publish || point == failed || point == after_rollback;
-}
-
-// Also where tasks run only once something has failed: then it is too late to install it.
-template <class Input>
-void add_sudo_problems(const Input& input, bool (*is_run)(recipe::HookPoint), std::vector<Error>& problems) {
-  std::vector<PlannedHost> hosts;
-  for (const HostFacts& host : input.hosts) hosts.push_back({host.host, host.facts});
-  std::map<std::size_t, std::vector<std::string>> lacking;
-  for (const auto& [name, task] : input.recipe.tasks) {
-    const bool runs = std::ranges::any_of(input.recipe.hooks, [&](const auto& hook) {
-      return is_run(hook.first) && std::ranges::find(hook.second, task.name) != hook.second.end();
-    });
-    if (task.become.empty() || !runs) continue;
-    for (const std::size_t i : hosts_of(task, hosts)) {
-      if (!hosts[i].facts.sudo) lacking[i].push_back("'" + name + "'");
-    }
-  }
-  for (const auto& [i, tasks] : lacking) {
-    problems.push_back(on_host(input.hosts[i],
-                               fmt::format("there is no 'sudo' here, which 'become' of the task{} {} needs: install it",
-                                           tasks.size() == 1 ? "" : "s", fmt::join(tasks, ", "))));
-  }
-}
-
 void add_lock_remarks(const HostFacts& host, const std::string& verb, const std::string& unlock, std::vector<Remark>& remarks) {
   const release::Facts& facts = host.facts;
   if (facts.lock) {
@@ -204,7 +174,6 @@ std::vector<Error> preflight_deploy(const DeployInput& input) {
       problems.push_back(on_host(host, clock_text(ahead), "set the wrong one of the two, and let NTP keep it"));
     }
   }
-  add_sudo_problems(input, in_deploys, problems);
   return problems;
 }
 
@@ -217,7 +186,6 @@ std::vector<Error> preflight_rollback(const RollbackInput& input) {
     }
     for (const auto& problem : host.facts.problems) problems.push_back(on_host(host, problem));
   }
-  add_sudo_problems(input, in_rollbacks, problems);
   return problems;
 }
 
@@ -309,27 +277,55 @@ std::string too_long_text(const std::string& what, std::size_t bytes) {
   return fmt::format("{} is too long: {} bytes with its environment, and {} KiB is the most that a host takes", what, bytes, longest_command / 1024);
 }
 
-std::vector<Error> too_long_tasks(const Plan& plan, const SecretSet* secrets) {
-  std::vector<Error> problems;
-  std::set<std::pair<std::size_t, std::string>> told;  // the same task may be on the way back, too
-  const auto look_at = [&](std::size_t index, const Step& step) {
-    const auto* task = std::get_if<RunTask>(&step);
-    if (task == nullptr) return;
-    const PlannedHost& host = plan.hosts[index];
-    const std::size_t size = host::guard(plan.layout, host.facts.lock_token).size() +
-                             command_for(step, plan.layout, host.facts, {{}, plan.revision, secrets}).text.size();
-    if (size <= longest_command || !told.insert({index, task->task}).second) return;
-    problems.push_back(Error(ErrorCode::preflight, too_long_text(fmt::format("task '{}'", task->task), size),
-                             "let it run a script of the release; vars and secrets count, too")
-                           .on(host.host.name));
-  };
+namespace {
+
+// Those that may run once something has failed, too: then it is too late to mend anything.
+template <class Look>
+void for_each_task(const Plan& plan, Look look) {
   for (const auto* rounds : {&plan.rounds, &plan.undo, &plan.failed}) {
     for (const Round& round : *rounds) {
-      for (const HostSteps& steps : round.hosts) {
-        for (const Step& step : steps.steps) look_at(steps.host, step);
+      for (const HostSteps& work : round.hosts) {
+        for (const Step& step : work.steps) {
+          if (const auto* task = std::get_if<RunTask>(&step)) look(plan.hosts[work.host], *task, step);
+        }
       }
     }
   }
+}
+
+// In the plan's order. A task that is in several hooks, or on the way back too, is there once.
+using TasksByHost = std::map<const PlannedHost*, std::set<std::string>>;
+
+void add_sudo_problems(const Plan& plan, std::vector<Error>& problems) {
+  TasksByHost lacking;
+  for_each_task(plan, [&](const PlannedHost& host, const RunTask& task, const Step&) {
+    if (!task.become.empty() && !host.facts.sudo) lacking[&host].insert("'" + task.task + "'");
+  });
+  for (const auto& [host, tasks] : lacking) {
+    problems.push_back(Error(ErrorCode::preflight, fmt::format("there is no 'sudo' here, which 'become' of the task{} {} needs: install it",
+                                                               tasks.size() == 1 ? "" : "s", fmt::join(tasks, ", ")))
+                           .on(host->host.name));
+  }
+}
+
+void add_length_problems(const Plan& plan, const SecretSet* secrets, std::vector<Error>& problems) {
+  TasksByHost told;
+  for_each_task(plan, [&](const PlannedHost& host, const RunTask& task, const Step& step) {
+    const std::size_t size = host::guard(plan.layout, host.facts.lock_token).size() +
+                             command_for(step, plan.layout, host.facts, {{}, plan.revision, secrets}).text.size();
+    if (size <= longest_command || !told[&host].insert(task.task).second) return;
+    problems.push_back(Error(ErrorCode::preflight, too_long_text(fmt::format("task '{}'", task.task), size),
+                             "let it run a script of the release; vars and secrets count, too")
+                           .on(host.host.name));
+  });
+}
+
+}  // namespace
+
+std::vector<Error> task_problems(const Plan& plan, const SecretSet* secrets) {
+  std::vector<Error> problems;
+  add_sudo_problems(plan, problems);
+  add_length_problems(plan, secrets, problems);
   return problems;
 }
 

@@ -24,8 +24,9 @@ std::vector<Remark> remarks_before_deploy(const DeployInput& input);
 // Bytes of a command's text that a host takes, with what looks at the lock before it: it is one string of an environment there, for which
 // Linux has 128 KiB.
 inline constexpr std::size_t longest_command = std::size_t{127} << 10U;
-// Tasks whose text, with their environment, is more than a host takes; of the way back, too. `secrets`: null where there are none.
-std::vector<Error> too_long_tasks(const Plan& plan, const SecretSet* secrets);
+// Tasks of the plan, those of the way back too, that their hosts can't run: as another user where there is no sudo, or longer, with their
+// environment, than a host takes. `secrets`: null where they aren't known, and don't count.
+std::vector<Error> task_problems(const Plan& plan, const SecretSet* secrets);
 // What is said of such a text: `what` (a task, the command) is too long.
 std::string too_long_text(const std::string& what, std::size_t bytes);
 

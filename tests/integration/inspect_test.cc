@@ -59,6 +59,34 @@ TEST_CASE("a check lists all problems of all hosts at once, those of unreachable
   REQUIRE(ran.err.empty());
 }
 
+TEST_CASE("tasks that a host can't take, or that no selected host would run, are told by checks and plans as by what they look ahead to") {
+  World world({.hosts = 2});
+  world.write_app("1");
+  const auto recipe = [&](const std::string& text) {
+    world.write_recipe("tasks: {say: 'true', migrate: {run: 'true', once: true, roles: [db]}}\nvars: {text: \"" + text + "\"}\n"
+                       "hooks: {build: migrate, after_publish: say, before_prune: say}\n",
+                       "[{address: 127.0.0.1, roles: [app]}, {address: 127.0.0.2, roles: [db]}]");
+  };
+  recipe("short");
+  for (int i = 0; i < 2; ++i) REQUIRE(world.deploy({"production"}).status == 0);
+  for (const auto& words : {std::vector<std::string>{"check", "production"}, {"plan", "production"}, {"production"}}) {
+    auto on_app = words;
+    on_app.insert(on_app.end(), {"--hosts", "127.0.0.1"});
+    const Ran ran = world.deploy(on_app);
+    INFO(ran);
+    CHECK(ran.status == 2);
+    CHECK_THAT(ran.err, ContainsSubstring("task 'migrate' (build) runs once, but none of the selected hosts has the role db"));
+  }
+  recipe(std::string(34'000, '\''));
+  for (const auto& words : {std::vector<std::string>{"check", "production"}, {"plan", "production"}, {"production"}, {"rollback", "production", "-n"},
+                            {"rollback", "production"}, {"prune", "production", "-n", "--keep", "1"}, {"prune", "production", "--keep", "1"}}) {
+    const Ran ran = world.deploy(words);
+    INFO(ran);
+    CHECK(ran.status == 1);
+    CHECK_THAT(ran.err, ContainsSubstring("[127.0.0.1] task 'say' is too long: 13") && ContainsSubstring("[127.0.0.2] task 'say' is too long: 13"));
+  }
+}
+
 TEST_CASE("a check warns of what a dead run has left, of a freeze, and of a source that is not made yet") {
   World world;
   world.write_app("1");

@@ -34,6 +34,16 @@ plan::HostFacts with_clock(const std::string& name, std::int64_t asked, std::int
   return host;
 }
 
+// With a release to go back to: it runs the newer one, or is back already.
+plan::HostFacts an_app(const std::string& name, bool runs_newer) {
+  return a_host(name, {"app"}, runs_newer ? "20261122000000" : "20261121000000", {good("20261121000000"), good("20261122000000")});
+}
+
+std::vector<Error> task_problems(const Result<plan::Plan>& plan) {
+  REQUIRE(plan);
+  return plan::task_problems(*plan, nullptr);
+}
+
 }  // namespace
 
 TEST_CASE("a host's clock is compared with the middle of the round trip, and a slow answer is no wrong clock") {
@@ -124,10 +134,10 @@ TEST_CASE("what keeps a payload away keeps no rollback away") {
 
 TEST_CASE("a host without sudo is a problem where a task of the deploy or the rollback becomes another user, and nowhere else") {
   auto recipe = shop_recipe();
-  const auto app1 = a_host("app1", {"app"}), app2 = a_host("app2", {"app"}), db = a_host("db1", {"db"});
+  const auto app1 = an_app("app1", true), app2 = an_app("app2", true), db = a_host("db1", {"db"});
   auto with_sudo = app2;
   with_sudo.facts.sudo = true;
-  const auto problems = [&](const std::vector<plan::HostFacts>& hosts) { return text_of(plan::preflight_deploy(input_for(recipe, hosts))); };
+  const auto problems = [&](const std::vector<plan::HostFacts>& hosts) { return text_of(task_problems(plan::build_deploy(input_for(recipe, hosts)))); };
   const auto task = [&](const std::string& name, recipe::HookPoint point, bool once = false) {
     recipe::Task& made = recipe.tasks[name];
     made.name = name;
@@ -147,8 +157,20 @@ TEST_CASE("a host without sudo is a problem where a task of the deploy or the ro
         "[app1] there is no 'sudo' here, which 'become' of the tasks 'migrate_as_owner', 'reload' needs: install it\n"
         "[app2] there is no 'sudo' here, which 'become' of the task 'reload' needs: install it\n");
   task("build_as_owner", recipe::HookPoint::build);
-  CHECK(text_of(plan::preflight_rollback({recipe, {with_sudo, app1, db}, now, std::nullopt, "ann@laptop"})) ==
+  CHECK(text_of(task_problems(plan::build_rollback({recipe, {with_sudo, app1}, now, std::nullopt, "ann@laptop"}))) ==
         "[app1] there is no 'sudo' here, which 'become' of the tasks 'after_a_rollback', 'reload' needs: install it\n");
+}
+
+TEST_CASE("sudo is looked for on the hosts on which a rollback's tasks run, not on those that run the target already") {
+  auto recipe = shop_recipe();
+  recipe.tasks["restart"].become = "root";
+  recipe.tasks["restart"].once = GENERATE(false, true);
+  auto there = an_app("app1", false), moves = an_app("app2", true);
+  there.host.primary = true;
+  there.facts.sudo = GENERATE(false, true);
+  moves.facts.sudo = !there.facts.sudo;
+  const std::string text = text_of(task_problems(plan::build_rollback({recipe, {there, moves}, now, std::nullopt, "ann@laptop"})));
+  CHECK(text == (moves.facts.sudo ? "" : "[app2] there is no 'sudo' here, which 'become' of the task 'restart' needs: install it\n"));
 }
 
 TEST_CASE("a check remarks what dead runs have left, whose locks there are, and the tools that would be better to have") {
