@@ -11,6 +11,7 @@
 #include <cstring>
 #include <utility>
 
+#include "load.h"
 #include "local.h"
 #include "ui/ask.h"
 #include "ui/json.h"
@@ -166,7 +167,7 @@ void tell_early_end(const Options& options, std::string_view verb, std::span<con
   const ui::JsonStamp stamp{ui::new_run_id(unix_now()), unix_now};
   if (options.output == Output::json) ui::Json(writer(STDOUT_FILENO), stamp).show(end);
   const bool lists = options.verb == Verb::task && (options.list || options.argument.empty());
-  if (!is_kept(options) || lists || options.stage.empty()) return;
+  if (!is_kept(options) || lists || options.stage.empty() || is_no_stage(options)) return;
   const auto file = new_record(stamp.run);
   if (file) ui::Json([&](std::string_view line) { ui::write_all(file->fd.get(), line); }, stamp).show(end);
 }

@@ -24,6 +24,10 @@ struct RecipeFile {
 };
 Result<RecipeFile> open_recipe(const Options& options);
 
+// Whether the recipe can be read, and hasn't the stage that the command line names. Of one that isn't a file, such as a pipe, which is read only
+// once, that isn't known: false.
+bool is_no_stage(const Options& options);
+
 // The recipe of the stage that the command line names. Errors (usage): no such stage, with the nearest.
 std::expected<recipe::Recipe, Errors> load_stage(const Options& options);
 

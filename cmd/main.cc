@@ -26,6 +26,7 @@ namespace {
 event::Outcome outcome_of(ErrorCode code) {
   switch (code) {
     case ErrorCode::usage:
+    case ErrorCode::no_stage:
     case ErrorCode::recipe:
       return event::Outcome::usage;
     case ErrorCode::connect:

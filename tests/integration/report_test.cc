@@ -151,6 +151,7 @@ TEST_CASE("a call that fails before its run begins has a record, so that a repor
   REQUIRE(failed.status == 2);
   REQUIRE(world.deploy({"releases", "nowhere"}).status == 2);  // that one would not have been kept
   REQUIRE(world.deploy({"production", "-n", "--set", "nothing=1"}).status == 2);
+  REQUIRE(world.deploy({"produktion"}).status == 2);  // no stage, and so no run of one
   const auto files = kept(world);
   REQUIRE(files.size() == 2);
   CHECK(mode_of(files[1]) == 0600);
