@@ -9,6 +9,7 @@
 #include "host/command.h"
 #include "plan/log_line.h"
 #include "plan/preflight.h"
+#include "plan/rounds.h"
 #include "plan/tasks.h"
 #include "runner/conclude.h"
 
@@ -16,12 +17,6 @@ namespace kirikae::deploy {
 namespace {
 
 using event::Phase;
-
-std::vector<plan::PlannedHost> planned(const std::vector<plan::HostFacts>& hosts) {
-  std::vector<plan::PlannedHost> all;
-  for (const auto& each : hosts) all.push_back({each.host, each.facts});
-  return all;
-}
 
 // The request without the hosts that the task doesn't run on: they are neither asked nor locked.
 Request narrowed(const Request& request, const recipe::Task& task) {
@@ -109,12 +104,7 @@ event::Report run_task(const Request& whole, const recipe::Task& task, const Sur
   if (problems.empty()) problems = preflight(opened.hosts, task);
   if (!problems.empty()) return run.end_early(problems, opened);
 
-  plan::Plan plan;
-  plan.action = "task";
-  plan.application = request.recipe.application;
-  plan.stage = request.recipe.stage;
-  plan.layout = release::Layout(request.recipe.deploy_to);
-  plan.hosts = planned(opened.hosts);
+  plan::Plan plan = plan::blank_plan(request.recipe, "task", opened.hosts);
   const plan::TaskScene scene{request.recipe, plan.layout, plan.action, {}, plan.hosts, plan::TaskScene::Place::before};
   if (auto round = plan::task_round(scene, task, Phase::run)) plan.rounds.push_back(*std::move(round));
   if (problems = plan::task_problems(plan, request.secrets.get()); !problems.empty()) return run.end_early(problems, opened);

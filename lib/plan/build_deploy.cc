@@ -1,10 +1,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <iterator>
 
 #include "plan/log_line.h"
 #include "plan/plan.h"
+#include "plan/rounds.h"
 #include "plan/tasks.h"
 
 namespace kirikae::plan {
@@ -12,24 +12,6 @@ namespace {
 
 using event::Phase;
 using recipe::HookPoint;
-
-std::vector<release::Facts> facts_of(const std::vector<HostFacts>& hosts) {
-  std::vector<release::Facts> facts;
-  for (const auto& host : hosts) facts.push_back(host.facts);
-  return facts;
-}
-
-void append(std::vector<Round>& rounds, std::vector<Round> more) {
-  std::move(more.begin(), more.end(), std::back_inserter(rounds));
-}
-
-// The same steps on every host, as `make` builds them for one.
-template <class Make>
-Round everywhere(Phase phase, const Plan& plan, Make make) {
-  Round round{phase, std::nullopt, {}};
-  for (std::size_t i = 0; i < plan.hosts.size(); ++i) round.hosts.push_back({i, make(plan.hosts[i])});
-  return round;
-}
 
 host::ReleaseInfo info_of(const Plan& plan, const PlannedHost& host, const std::string& by) {
   return {plan.release, plan.revision, by, host.facts.live};
@@ -44,9 +26,9 @@ release::Facts judged(release::Facts facts) {
   return facts;
 }
 
-// What the host will have to rebuild the rollback target from, once `live` is the new release.
+// Where a rollback would go back to on this host by itself, once the new release is live: the one that is live now; where it isn't good, the
+// newest good one before it.
 std::string rollback_target_after(const release::Facts& facts) {
-  // The release that is live now is what a rollback would go back to; where it isn't good, the newest good one.
   for (auto at = facts.releases.rbegin(); at != facts.releases.rend(); ++at) {
     if (at->state == release::State::good && (facts.live.empty() || at->id <= facts.live)) return at->id;
   }
@@ -94,17 +76,13 @@ std::vector<Step> template_steps(const DeployInput& input, const TaskScene& scen
 Result<void> add_preparing(const DeployInput& input, Plan& plan) {
   const recipe::Recipe& recipe = input.recipe;
   TaskScene scene{recipe, plan.layout, plan.action, plan.release, plan.hosts, TaskScene::Place::live_or_home};
-  const auto hooks = [&](HookPoint point, Phase phase) -> Result<void> {
-    TRY_ASSIGN(auto rounds, hook_rounds(scene, point, phase));
-    append(plan.rounds, std::move(rounds));
-    return {};
-  };
+  const auto hooks = [&](HookPoint point, Phase phase) { return add_hooks(plan.rounds, scene, point, phase); };
   TRY(hooks(HookPoint::after_connect, Phase::connect));
   TRY(hooks(HookPoint::before_upload, Phase::upload));
   PayloadChoice payloads(input.source);
   Unpack whole{plan.release, encoding_for(recipe, input.hosts), input.bytes, input.files, recipe.limit_rate, plan.hosts.size()};
   whole.adaptive = recipe.compression == "auto";
-  plan.rounds.push_back(everywhere(Phase::upload, plan, [&](const PlannedHost& host) {
+  plan.rounds.push_back(on_changing_hosts(Phase::upload, plan, [&](const PlannedHost& host) {
     return std::vector<Step>{Prepare{info_of(plan, host, input.operator_name)},
                              payloads.unpack_for(host.facts, whole)};
   }));
@@ -112,7 +90,7 @@ Result<void> add_preparing(const DeployInput& input, Plan& plan) {
   TRY(hooks(HookPoint::after_upload, Phase::upload));
   TRY(hooks(HookPoint::before_link, Phase::link));
   const auto stage = stage_names(input.stage_hosts);
-  plan.rounds.push_back(everywhere(Phase::link, plan, [&](const PlannedHost& host) {
+  plan.rounds.push_back(on_changing_hosts(Phase::link, plan, [&](const PlannedHost& host) {
     std::vector<Step> steps = template_steps(input, scene, host, stage, true);
     steps.push_back(Link{info_of(plan, host, input.operator_name), recipe.shared.directories, recipe.shared.files, recipe.copied});
     for (Step& step : template_steps(input, scene, host, stage, false)) steps.push_back(std::move(step));
@@ -123,7 +101,7 @@ Result<void> add_preparing(const DeployInput& input, Plan& plan) {
   TRY(hooks(HookPoint::build, Phase::build));
   TRY(hooks(HookPoint::after_build, Phase::build));
   TRY(hooks(HookPoint::before_publish, Phase::build));
-  plan.rounds.push_back(everywhere(Phase::build, plan, [&](const PlannedHost& host) {
+  plan.rounds.push_back(on_changing_hosts(Phase::build, plan, [&](const PlannedHost& host) {
     return std::vector<Step>{Seal{info_of(plan, host, input.operator_name)}};
   }));
   return {};
@@ -132,16 +110,14 @@ Result<void> add_preparing(const DeployInput& input, Plan& plan) {
 // The rounds from the switch on.
 Result<void> add_publishing(const DeployInput& input, Plan& plan) {
   const TaskScene scene{input.recipe, plan.layout, plan.action, plan.release, plan.hosts};
-  plan.rounds.push_back(everywhere(Phase::publish, plan, [&](const PlannedHost& host) {
+  plan.rounds.push_back(on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) {
     return std::vector<Step>{Publish{plan.release, host.facts.live}};
   }));
-  TRY_ASSIGN(auto after_publish, hook_rounds(scene, HookPoint::after_publish, Phase::publish));
-  append(plan.rounds, std::move(after_publish));
-  plan.rounds.push_back(everywhere(Phase::publish, plan, [&](const PlannedHost& host) {
+  TRY(add_hooks(plan.rounds, scene, HookPoint::after_publish, Phase::publish));
+  plan.rounds.push_back(on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) {
     return std::vector<Step>{settle(input, plan, host)};
   }));
-  TRY_ASSIGN(auto before_prune, hook_rounds(scene, HookPoint::before_prune, Phase::prune));
-  append(plan.rounds, std::move(before_prune));
+  TRY(add_hooks(plan.rounds, scene, HookPoint::before_prune, Phase::prune));
   Round prune{Phase::prune, std::nullopt, {}};
   const std::string common = common_target_after(plan);
   for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
@@ -151,9 +127,7 @@ Result<void> add_publishing(const DeployInput& input, Plan& plan) {
     if (!ids.empty()) prune.hosts.push_back({i, {Prune{std::move(ids)}}});
   }
   if (!prune.hosts.empty()) plan.rounds.push_back(std::move(prune));
-  TRY_ASSIGN(auto after_prune, hook_rounds(scene, HookPoint::after_prune, Phase::prune));
-  append(plan.rounds, std::move(after_prune));
-  return {};
+  return add_hooks(plan.rounds, scene, HookPoint::after_prune, Phase::prune);
 }
 
 }  // namespace
@@ -166,14 +140,9 @@ std::string encoding_for(const recipe::Recipe& recipe, const std::vector<HostFac
 }
 
 Result<Plan> build_deploy(const DeployInput& input) {
-  Plan plan;
-  plan.action = "deploy";
-  plan.application = input.recipe.application;
-  plan.stage = input.recipe.stage;
+  Plan plan = blank_plan(input.recipe, "deploy", input.hosts);
   plan.revision = input.revision;
-  plan.layout = release::Layout(input.recipe.deploy_to);
   plan.release = release::next_release_id(input.now, release::newest_release(facts_of(input.hosts)));
-  for (const auto& host : input.hosts) plan.hosts.push_back({host.host, host.facts, false});
   TRY(add_preparing(input, plan));
   TRY(add_publishing(input, plan));
   const TaskScene scene{input.recipe, plan.layout, plan.action, plan.release, plan.hosts};

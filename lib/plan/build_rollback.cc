@@ -1,8 +1,8 @@
 #include <algorithm>
-#include <iterator>
 
 #include "plan/log_line.h"
 #include "plan/plan.h"
+#include "plan/rounds.h"
 #include "plan/tasks.h"
 
 namespace kirikae::plan {
@@ -14,15 +14,6 @@ using recipe::HookPoint;
 std::string revision_of(const release::Facts& facts, const std::string& id) {
   const auto at = std::find_if(facts.releases.begin(), facts.releases.end(), [&](const auto& r) { return r.id == id; });
   return at == facts.releases.end() ? std::string() : at->revision;
-}
-
-template <class Make>
-Round on_changing_hosts(Phase phase, const Plan& plan, Make make) {
-  Round round{phase, std::nullopt, {}};
-  for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
-    if (!plan.hosts[i].already) round.hosts.push_back({i, {make(plan.hosts[i])}});
-  }
-  return round;
 }
 
 // What a host leaves for the target; or has left, where an earlier rollback has died behind its switch.
@@ -45,37 +36,27 @@ Step settle(const RollbackInput& input, const Plan& plan, const PlannedHost& hos
 
 Result<void> add_rounds(const RollbackInput& input, Plan& plan) {
   const TaskScene scene{input.recipe, plan.layout, plan.action, plan.release, plan.hosts};
-  const auto hooks = [&](HookPoint point) -> Result<void> {
-    TRY_ASSIGN(auto rounds, hook_rounds(scene, point, Phase::publish));
-    std::move(rounds.begin(), rounds.end(), std::back_inserter(plan.rounds));
-    return {};
-  };
+  const auto hooks = [&](HookPoint point) { return add_hooks(plan.rounds, scene, point, Phase::publish); };
   TRY(hooks(HookPoint::before_publish));
-  plan.rounds.push_back(on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) -> Step {
+  plan.rounds.push_back(on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) {
     const std::string& left = left_by(plan, host.facts);
-    return Publish{plan.release, host.facts.live, left.empty() ? "none" : left};
+    return std::vector<Step>{Publish{plan.release, host.facts.live, left.empty() ? "none" : left}};
   }));
   TRY(hooks(HookPoint::after_publish));
-  plan.rounds.push_back(
-      on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) { return settle(input, plan, host); }));
+  plan.rounds.push_back(on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) {
+    return std::vector<Step>{settle(input, plan, host)};
+  }));
   return hooks(HookPoint::after_rollback);
 }
 
 }  // namespace
 
 Result<Plan> build_rollback(const RollbackInput& input) {
-  std::vector<release::Facts> facts;
-  for (const auto& host : input.hosts) facts.push_back(host.facts);
-  Plan plan;
-  plan.action = "rollback";
-  plan.application = input.recipe.application;
-  plan.stage = input.recipe.stage;
-  plan.layout = release::Layout(input.recipe.deploy_to);
+  const auto facts = facts_of(input.hosts);
+  Plan plan = blank_plan(input.recipe, "rollback", input.hosts);
   TRY_ASSIGN(plan.release, input.to ? release::named_release(facts, *input.to) : release::previous_release(facts));
   plan.revision = revision_of(facts.front(), plan.release);
-  for (const auto& host : input.hosts) {
-    plan.hosts.push_back({host.host, host.facts, host.facts.live == plan.release && host.facts.unsettled.empty()});
-  }
+  for (auto& host : plan.hosts) host.already = host.facts.live == plan.release && host.facts.unsettled.empty();
   TRY(add_rounds(input, plan));
   const TaskScene scene{input.recipe, plan.layout, plan.action, plan.release, plan.hosts};
   TRY_ASSIGN(plan.undo, build_undo(input.recipe, plan, input.now, input.operator_name));

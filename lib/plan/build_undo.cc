@@ -1,23 +1,12 @@
-#include <algorithm>
-#include <iterator>
-
 #include "plan/log_line.h"
 #include "plan/plan.h"
+#include "plan/rounds.h"
 #include "plan/tasks.h"
 
 namespace kirikae::plan {
 namespace {
 
 using event::Phase;
-
-template <class Make>
-Round on_changing_hosts(const Plan& plan, Make make) {
-  Round round{Phase::undo, std::nullopt, {}};
-  for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
-    if (!plan.hosts[i].already) round.hosts.push_back({i, {make(plan.hosts[i].facts)}});
-  }
-  return round;
-}
 
 // The new release has failed. A rollback's target and what it left are again what they were; a release that had no record keeps
 // the one that the rollback may have given it. What an earlier rollback that has died has left is bad: going back to its target ends it.
@@ -41,17 +30,18 @@ Step settle(const Plan& plan, const release::Facts& facts, std::int64_t now, con
 Result<std::vector<Round>> build_undo(const recipe::Recipe& recipe, const Plan& plan, std::int64_t now,
                                       const std::string& operator_name) {
   std::vector<Round> rounds;
-  rounds.push_back(on_changing_hosts(plan, [&](const release::Facts& facts) -> Step {
-    if (facts.live.empty()) return Unpublish{plan.release, facts.current_target};
+  rounds.push_back(on_changing_hosts(Phase::undo, plan, [&](const PlannedHost& host) {
+    const release::Facts& facts = host.facts;
+    if (facts.live.empty()) return std::vector<Step>{Unpublish{plan.release, facts.current_target}};
     // What an earlier rollback has left undone there is so again, until the tasks have gone well.
-    return Publish{facts.live, plan.release, facts.unsettled};
+    return std::vector<Step>{Publish{facts.live, plan.release, facts.unsettled}};
   }));
   TaskScene scene{recipe, plan.layout, "undo", plan.release, plan.hosts};
   scene.place = TaskScene::Place::before;
-  TRY_ASSIGN(auto hooks, hook_rounds(scene, recipe::HookPoint::after_publish, Phase::undo));
-  std::move(hooks.begin(), hooks.end(), std::back_inserter(rounds));
-  rounds.push_back(
-      on_changing_hosts(plan, [&](const release::Facts& facts) { return settle(plan, facts, now, operator_name); }));
+  TRY(add_hooks(rounds, scene, recipe::HookPoint::after_publish, Phase::undo));
+  rounds.push_back(on_changing_hosts(Phase::undo, plan, [&](const PlannedHost& host) {
+    return std::vector<Step>{settle(plan, host.facts, now, operator_name)};
+  }));
   return rounds;
 }
 

@@ -2,11 +2,9 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-#include <iterator>
-
 #include "core/fold.h"
 #include "plan/preflight.h"
+#include "plan/rounds.h"
 #include "plan/tasks.h"
 
 namespace kirikae::plan {
@@ -14,10 +12,6 @@ namespace {
 
 using event::Phase;
 using recipe::HookPoint;
-
-void append(std::vector<Round>& rounds, std::vector<Round> more) {
-  std::move(more.begin(), more.end(), std::back_inserter(rounds));
-}
 
 // What goes on a host, which may be but the rest of what a prune before could not remove.
 std::string removal_text(std::vector<std::string> ids, const release::Facts& facts) {
@@ -56,16 +50,8 @@ std::string text_of(const Plan& plan, std::string_view what) {
 }  // namespace
 
 Result<Plan> build_prune(const PruneInput& input) {
-  Plan plan;
-  plan.action = "prune";
-  plan.application = input.recipe.application;
-  plan.stage = input.recipe.stage;
-  plan.layout = release::Layout(input.recipe.deploy_to);
-  std::vector<release::Facts> facts;
-  for (const auto& host : input.hosts) {
-    facts.push_back(host.facts);
-    plan.hosts.push_back({host.host, host.facts, false});
-  }
+  Plan plan = blank_plan(input.recipe, "prune", input.hosts);
+  const auto facts = facts_of(input.hosts);
   const auto target = release::previous_release(facts).value_or("");
   Round prune{Phase::prune, std::nullopt, {}};
   for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
@@ -77,11 +63,9 @@ Result<Plan> build_prune(const PruneInput& input) {
   if (prune.hosts.empty()) return plan;
   TaskScene scene{input.recipe, plan.layout, plan.action, {}, plan.hosts};
   scene.place = TaskScene::Place::before;
-  TRY_ASSIGN(auto before, hook_rounds(scene, HookPoint::before_prune, Phase::prune));
-  append(plan.rounds, std::move(before));
+  TRY(add_hooks(plan.rounds, scene, HookPoint::before_prune, Phase::prune));
   plan.rounds.push_back(std::move(prune));
-  TRY_ASSIGN(auto after, hook_rounds(scene, HookPoint::after_prune, Phase::prune));
-  append(plan.rounds, std::move(after));
+  TRY(add_hooks(plan.rounds, scene, HookPoint::after_prune, Phase::prune));
   return plan;
 }
 
