@@ -1,20 +1,14 @@
-#include <algorithm>
-
 #include "plan/log_line.h"
 #include "plan/plan.h"
 #include "plan/rounds.h"
 #include "plan/tasks.h"
+#include "release/lookup.h"
 
 namespace kirikae::plan {
 namespace {
 
 using event::Phase;
 using recipe::HookPoint;
-
-std::string revision_of(const release::Facts& facts, const std::string& id) {
-  const auto at = std::find_if(facts.releases.begin(), facts.releases.end(), [&](const auto& r) { return r.id == id; });
-  return at == facts.releases.end() ? std::string() : at->revision;
-}
 
 // What a host leaves for the target; or has left, where an earlier rollback has died behind its switch.
 const std::string& left_by(const Plan& plan, const release::Facts& facts) {
@@ -26,8 +20,7 @@ Step settle(const RollbackInput& input, const Plan& plan, const PlannedHost& hos
   Settle settle;
   settle.marks.emplace_back(plan.release, release::State::good);
   const std::string& left = left_by(plan, host.facts);
-  const bool there = std::any_of(host.facts.releases.begin(), host.facts.releases.end(), [&](const auto& r) { return r.id == left; });
-  if (there && left > plan.release) settle.marks.emplace_back(left, release::State::bad);
+  if (left > plan.release && release::find_release(host.facts, left) != nullptr) settle.marks.emplace_back(left, release::State::bad);
   settle.entry = {input.now,       plan.action,   plan.application,    plan.stage, plan.release,
                   host.facts.live, plan.revision, input.operator_name, "good"};
   settle.ends_rollback = true;
@@ -55,7 +48,7 @@ Result<Plan> build_rollback(const RollbackInput& input) {
   const auto facts = facts_of(input.hosts);
   Plan plan = blank_plan(input.recipe, "rollback", input.hosts);
   TRY_ASSIGN(plan.release, input.to ? release::named_release(facts, *input.to) : release::previous_release(facts));
-  plan.revision = revision_of(facts.front(), plan.release);
+  if (const auto* target = release::find_release(facts.front(), plan.release)) plan.revision = target->revision;
   for (auto& host : plan.hosts) host.already = host.facts.live == plan.release && host.facts.unsettled.empty();
   TRY(add_rounds(input, plan));
   const TaskScene scene{input.recipe, plan.layout, plan.action, plan.release, plan.hosts};

@@ -12,6 +12,7 @@
 #include "core/shell_quote.h"
 #include "host/command.h"
 #include "plan/payload.h"
+#include "release/lookup.h"
 
 namespace kirikae::plan {
 namespace {
@@ -35,17 +36,6 @@ std::string clock_text(std::int64_t ahead) {
 
 Error on_host(const HostFacts& host, std::string message, std::string hint = {}) {
   return Error(ErrorCode::preflight, std::move(message), std::move(hint)).on(host.host.name);
-}
-
-// Those that died in the middle; under a lock that lives they may be at work.
-std::string unfinished(const release::Facts& facts) {
-  std::vector<std::string> ids;
-  if (facts.lock) return {};
-  for (const auto& release : facts.releases) {
-    const bool sealed = release.state == release::State::ready && release.id > facts.live;
-    if (release.id != facts.live && (release.state == release::State::preparing || sealed)) ids.push_back(release.id);
-  }
-  return fmt::format("{}", fmt::join(ids, ", "));
 }
 
 bool any_has_zstd(const DeployInput& input) {
@@ -202,8 +192,8 @@ std::vector<Remark> remarks_before_deploy(const DeployInput& input) {
     if (!facts.current_target.empty()) {
       remark(fmt::format("'current' points to '{}', which is none of its releases; the deploy switches it all the same", facts.current_target));
     }
-    if (const auto ids = unfinished(facts); !ids.empty()) {
-      remark(fmt::format("a run that died has left unfinished: {}; the next deploy that succeeds removes that", ids));
+    if (const auto ids = release::unfinished_releases(facts); !ids.empty()) {
+      remark(fmt::format("a run that died has left unfinished: {}; the next deploy that succeeds removes that", fmt::join(ids, ", ")));
     }
   }
   return remarks;

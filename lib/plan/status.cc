@@ -9,16 +9,12 @@
 #include "core/shell_quote.h"
 #include "plan/columns.h"
 #include "plan/preflight.h"
+#include "release/lookup.h"
 
 namespace kirikae::plan {
 namespace {
 
 using release::State;
-
-const release::ReleaseOnHost* live_release(const release::Facts& facts) {
-  const auto at = std::find_if(facts.releases.begin(), facts.releases.end(), [&](const auto& each) { return each.id == facts.live; });
-  return at == facts.releases.end() ? nullptr : &*at;
-}
 
 std::string state_text(const release::ReleaseOnHost* release) {
   if (release == nullptr) return "missing";
@@ -36,7 +32,7 @@ std::vector<std::string> row_of(const HostStatus& host) {
   if (facts.current_is_directory) return {"a real directory", "", "", "", ""};
   if (!facts.current_target.empty()) return {"-> " + facts.current_target, "", "", "", ""};
   if (facts.live.empty()) return {"none", "", "", "", ""};
-  const auto* release = live_release(facts);
+  const auto* release = release::find_release(facts, facts.live);
   const auto entry = switch_to(host.log, facts.live);
   return {facts.live, state_text(release), release == nullptr ? "" : short_revision(release->revision), entry ? time_text(entry->time) : "",
           by_whom(release, entry)};
@@ -68,17 +64,10 @@ Scene scene_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& host
   return scene;
 }
 
-bool is_failed(const release::Facts&, const release::ReleaseOnHost& release) { return release.state == State::failed; }
-
-// Under a lock that lives, what looks so is being worked on.
-bool is_unfinished(const release::Facts& facts, const release::ReleaseOnHost& release) {
-  return !facts.lock && (release.state == State::preparing || (release.state == State::ready && release.id > facts.live));
-}
-
-std::vector<std::string> ids_in(const release::Facts& facts, bool (*wanted)(const release::Facts&, const release::ReleaseOnHost&)) {
+std::vector<std::string> failed_releases(const release::Facts& facts) {
   std::vector<std::string> ids;
   for (const auto& release : facts.releases) {
-    if (release.id != facts.live && wanted(facts, release)) ids.push_back(release.id);
+    if (release.id != facts.live && release.state == State::failed) ids.push_back(release.id);
   }
   return ids;
 }
@@ -93,7 +82,7 @@ std::string live_problem(const HostStatus& host, const Scene& scene) {
     return fmt::format("the rollback to {0} has died behind its switch: '{1} --to {0}{2}' finishes it", facts.live, scene.rollback,
                        facts.frozen ? " --despite-freeze" : "");
   }
-  const auto* release = live_release(facts);
+  const auto* release = release::find_release(facts, facts.live);
   if (release == nullptr) return fmt::format("'current' points to release {}, which is not there", facts.live);
   if (release->state && release->state != State::good) {
     return fmt::format("the live release {} is {}, not good: deploy again, or roll back", facts.live, release::name_of(*release->state));
@@ -114,7 +103,7 @@ void find(const HostStatus& host, const Scene& scene, Findings& findings) {
   const auto note = [&](std::string text) { findings.notes.push_back({host.host.name, std::move(text)}); };
   if (facts.frozen) problem("frozen by " + release::to_text(*facts.frozen));
   if (facts.stale_lock) problem(fmt::format("a dead run has left its lock, {}: the next run takes it over", release::to_text(*facts.stale_lock)));
-  if (const auto failed = ids_in(facts, is_failed); !failed.empty()) {
+  if (const auto failed = failed_releases(facts); !failed.empty()) {
     note(fmt::format("failed: {}; the next deploy that succeeds, or '{}', removes that", fmt::join(failed, ", "), scene.prune));
   }
   if (facts.lock) {
@@ -128,7 +117,7 @@ void find(const HostStatus& host, const Scene& scene, Findings& findings) {
     problem(scene.alone ? fmt::format("runs {}, while {} is what most run", facts.live, scene.usual)
                         : fmt::format("runs {}, while others run {}", facts.live, scene.usual));
   }
-  if (const auto unfinished = ids_in(facts, is_unfinished); !unfinished.empty()) {
+  if (const auto unfinished = release::unfinished_releases(facts); !unfinished.empty()) {
     problem(fmt::format("unfinished: {}; the next deploy that succeeds, or '{}', removes that", fmt::join(unfinished, ", "), scene.prune));
   }
 }
@@ -141,15 +130,15 @@ std::string_view current_word(const release::Facts& facts) {
 
 Judged judged(const HostStatus& host, const std::string& usual, const Findings& found) {
   const release::Facts& facts = host.facts;
-  const auto* release = live_release(facts);
+  const auto* release = release::find_release(facts, facts.live);
   const auto entry = switch_to(host.log, facts.live);
   Judged judged{&host, current_word(facts), facts.live.empty() ? "" : state_text(release)};
   if (release != nullptr) judged.revision = release->revision;
   judged.by = by_whom(release, entry);
   if (entry) judged.since = entry->time;
   judged.drift = !facts.live.empty() && facts.live != usual;
-  judged.unfinished = ids_in(facts, is_unfinished);
-  judged.failed = ids_in(facts, is_failed);
+  judged.unfinished = release::unfinished_releases(facts);
+  judged.failed = failed_releases(facts);
   for (const Remark& problem : found.problems) judged.problems.push_back(problem.text);
   for (const Remark& note : found.notes) judged.notes.push_back(note.text);
   return judged;

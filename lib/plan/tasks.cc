@@ -4,6 +4,8 @@
 
 #include <algorithm>
 
+#include "release/lookup.h"
+
 namespace kirikae::plan {
 namespace {
 
@@ -19,9 +21,7 @@ std::string newest_live(const std::vector<PlannedHost>& hosts) {
 
 std::string revision_of(const std::vector<PlannedHost>& hosts, const std::string& release) {
   for (const auto& host : hosts) {
-    for (const auto& each : host.facts.releases) {
-      if (each.id == release) return each.revision;
-    }
+    if (const auto* found = release::find_release(host.facts, release)) return found->revision;
   }
   return {};
 }

@@ -4,20 +4,15 @@
 #include <fmt/ranges.h>
 
 #include "core/fold.h"
+#include "release/lookup.h"
 #include "release/release.h"
 
 namespace kirikae::release {
 
 namespace {
 
-const ReleaseOnHost* find(const Facts& host, std::string_view id) {
-  const auto at =
-      std::find_if(host.releases.begin(), host.releases.end(), [&](const auto& release) { return release.id == id; });
-  return at == host.releases.end() ? nullptr : &*at;
-}
-
 bool is_good(const Facts& host, std::string_view id) {
-  const auto* release = find(host, id);
+  const auto* release = find_release(host, id);
   return release != nullptr && release->state == State::good;
 }
 
@@ -93,12 +88,12 @@ Result<std::string> previous_release(const std::vector<Facts>& hosts) {
 }
 
 std::string condemned_release(const Facts& host) {
-  return host.unsettled > host.live && find(host, host.unsettled) != nullptr ? host.unsettled : std::string();
+  return host.unsettled > host.live && find_release(host, host.unsettled) != nullptr ? host.unsettled : std::string();
 }
 
 Result<std::string> named_release(const std::vector<Facts>& hosts, std::string_view id) {
   for (const auto& host : hosts) {
-    const auto* release = find(host, id);
+    const auto* release = find_release(host, id);
     if (release == nullptr) {
       return std::unexpected(
           no_target(fmt::format("release '{}' is not {}", id, on_all(hosts)), "name a release that is", hosts));
