@@ -8,6 +8,7 @@
 #include "core/shell_quote.h"
 #include "core/suggestion.h"
 #include "plan/tasks.h"
+#include "recipe/text.h"
 
 namespace kirikae::plan {
 namespace {
@@ -95,11 +96,7 @@ class Check {
     if (in_hosts && std::find(host_fields.begin(), host_fields.end(), tag.name) != host_fields.end()) return;
     if (std::find(known_.begin(), known_.end(), tag.name) != known_.end()) return;
     auto near = nearest_name(tag.name, known_);
-    if (!near) {  // names of commands are upper case
-      std::string upper = tag.name;
-      for (char& c : upper) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 32) : c;
-      near = nearest_name(upper, known_);
-    }
+    if (!near) near = nearest_name(recipe::upper(tag.name), known_);  // as names of commands are
     Error error(ErrorCode::recipe, fmt::format("nothing is named '{}'", tag.name),
                 near ? fmt::format("did you mean '{}'?", *near) : "set it under 'vars'");
     error.span = tag.span;

@@ -2,6 +2,8 @@
 
 #include <algorithm>
 
+#include "recipe/merge.h"
+
 namespace kirikae::recipe {
 namespace {
 
@@ -63,11 +65,7 @@ std::set<std::string> answer_prompts(Node& tree, const std::map<std::string, std
       remove(vars, prompt.key);
       vars.entries.push_back({prompt.key, prompt.place, value_of(prompt, answers)});
     }
-    Node* hosts = tree.find("hosts");
-    if (hosts == nullptr) continue;
-    for (Node& host : hosts->items) {
-      if (Node* own = host.find("vars")) remove(*own, prompt.key);
-    }
+    remove_host_var(tree, prompt.key);
   }
   return answered;
 }

@@ -109,12 +109,6 @@ Result<HostSpec> parse_bracketed_ipv6(std::string_view text) {
   return spec;
 }
 
-std::string lower(std::string text) {
-  std::transform(text.begin(), text.end(), text.begin(),
-                 [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return text;
-}
-
 std::string with_port(const HostSpec& spec) {
   if (spec.port == 0) return spec.address;
   const bool ipv6 = spec.address.find(':') != std::string::npos;

@@ -19,22 +19,6 @@ constexpr std::size_t longest_value = std::size_t{64} << 10U;
 constexpr std::size_t longest_sum = std::size_t{16} << 20U;  // of all values of a stage
 constexpr std::size_t deepest_chain = 100;
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'A' && c <= 'Z') c = static_cast<char>(c - 'A' + 'a');
-  }
-  return result;
-}
-
-std::string upper(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) {
-    if (c >= 'a' && c <= 'z') c = static_cast<char>(c - 'a' + 'A');
-  }
-  return result;
-}
-
 class Interpolator {
  public:
   Interpolator(const Node& tree, const InterpolationScene& scene, Problems& problems)
@@ -232,8 +216,7 @@ class Interpolator {
   }
 
   [[nodiscard]] std::vector<std::string> known_names() const {
-    std::vector<std::string> names = {"application",   "stage",       "deploy_to",    "user",
-                                      "keep_releases", "shared_path", "current_path", "releases_path"};
+    std::vector<std::string> names = built_in_names();
     if (const Node* vars = tree_.find("vars")) {
       for (const auto& entry : vars->entries) names.push_back(entry.key);
     }

@@ -93,7 +93,7 @@ class Setter {
       if (whole && !mentioned_.contains(path.front()) && var_name_rule(path.front()).empty()) return unknown(path.front());
       path.insert(path.begin(), "vars");
     }
-    if (path.front() == "vars" && path.size() == 2) remove_from_hosts(path.back());
+    if (path.front() == "vars" && path.size() == 2) remove_host_var(stage_, path.back());
     if (whole || path.size() == 1 || path.front() == "vars") set(path, value);
   }
 
@@ -175,15 +175,6 @@ class Setter {
     return map.entries.back().value;
   }
 
-  void remove_from_hosts(const std::string& name) {
-    Node* hosts = stage_.find("hosts");
-    if (hosts == nullptr) return;
-    for (Node& host : hosts->items) {
-      if (Node* vars = host.find("vars"))
-        std::erase_if(vars->entries, [&](const auto& entry) { return entry.key == name; });
-    }
-  }
-
   Node& stage_;
   Place place_;
   const Names& mentioned_;
@@ -191,6 +182,14 @@ class Setter {
 };
 
 }  // namespace
+
+void remove_host_var(Node& stage, const std::string& name) {
+  Node* hosts = stage.find("hosts");
+  if (hosts == nullptr) return;
+  for (Node& host : hosts->items) {
+    if (Node* vars = host.find("vars")) std::erase_if(vars->entries, [&](const auto& entry) { return entry.key == name; });
+  }
+}
 
 Node merged(const Node& below, const Node& above) {
   Node result = below;

@@ -4,6 +4,7 @@
 #include <string>
 
 #include "recipe/schema.h"
+#include "recipe/text.h"
 
 namespace kirikae::recipe {
 namespace {
@@ -179,10 +180,7 @@ class Parser {
       source.directory = DirectorySource{local_path(text(map, "directory")), texts(map, "exclude")};
     }
     if (scalar(map, "archive") != nullptr) {
-      std::string sha256 = text(map, "sha256");
-      std::transform(sha256.begin(), sha256.end(), sha256.begin(),
-                     [](char c) { return c >= 'A' && c <= 'F' ? static_cast<char>(c + 32) : c; });
-      source.archive = ArchiveSource{local_path(text(map, "archive")), sha256, number(map, "strip", key_at("source.strip"))};
+      source.archive = ArchiveSource{local_path(text(map, "archive")), lower(text(map, "sha256")), number(map, "strip", key_at("source.strip"))};
     }
     if (const Node* git = map.find("git"); git != nullptr && git->kind == Kind::map) {
       const Node* repository = scalar(*git, "repository");

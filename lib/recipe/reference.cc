@@ -43,8 +43,9 @@ std::span<const Key> inner_keys(const Key& key) {
 }
 
 std::string_view holder_of(const Key& key) {
-  if (key.type == Type::named) return key.name == "stages" ? "each stage:" : key.name == "secrets" ? "each secret:" : key.name == "prompts" ? "each prompt:" : "each task:";
-  return key.type != Type::list ? "" : key.name == "hosts" ? "each host:" : "each template:";
+  if (key.type == Type::list) return key.name == "hosts" ? "each host:" : "each template:";
+  if (key.type != Type::named) return "";
+  return key.name == "stages" ? "each stage:" : key.name == "secrets" ? "each secret:" : key.name == "prompts" ? "each prompt:" : "each task:";
 }
 
 void write_help(std::string& text, std::span<const Key> keys, std::size_t indent) {
@@ -123,10 +124,7 @@ std::string help_text() {
 
 std::string reference_markdown() {
   std::string text;
-  for (const auto rule : rules_of_values) {
-    std::string escaped(rule);
-    text += "* " + escaped + '\n';
-  }
+  for (const auto rule : rules_of_values) text += fmt::format("* {}\n", rule);
   text += "  `" + variables() + "`\n\n### The recipe\n\n";
   write_table(text, recipe_keys());
   write_sections(text, recipe_keys(), "");

@@ -113,9 +113,7 @@ std::string user_rule(std::string_view value) {
 
 std::string var_name_rule(std::string_view value) {
   if (value == "PATH") return "'PATH' is refused here: set it under 'env'";
-  constexpr std::string_view built_in[] = {"application",   "stage",       "deploy_to",    "user",
-                                           "keep_releases", "shared_path", "current_path", "releases_path"};
-  if (std::find(std::begin(built_in), std::end(built_in), value) != std::end(built_in)) {
+  if (std::ranges::find(built_in_names(), value) != built_in_names().end()) {
     return fmt::format("{} is taken: ${{{}}} has a meaning of its own", in_quotes(value), value);
   }
   return variable_rule(value);
@@ -326,6 +324,12 @@ std::optional<std::chrono::seconds> to_duration(std::string_view text) {
   if (!number) return std::nullopt;
   const auto duration = std::chrono::seconds(*number) * unit;
   return duration > std::chrono::days(3650) ? std::nullopt : std::optional(duration);
+}
+
+const std::vector<std::string>& built_in_names() {
+  static const std::vector<std::string> names = {"application",   "stage",       "deploy_to",    "user",
+                                                 "keep_releases", "shared_path", "current_path", "releases_path"};
+  return names;
 }
 
 const std::vector<std::string>& command_variables() {

@@ -51,6 +51,8 @@ std::optional<std::chrono::seconds> to_duration(std::string_view text);
 // Bytes per second: digits, then k, M or G (powers of 1000), then B, either in any case or missing. 0, or from 1000 to 10^12.
 std::optional<std::uint64_t> to_rate(std::string_view text);
 
+// Names that ${…} knows besides vars.
+const std::vector<std::string>& built_in_names();
 // Environment variables that every command of a release gets from us.
 const std::vector<std::string>& command_variables();
 

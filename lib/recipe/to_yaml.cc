@@ -5,6 +5,7 @@
 #include "recipe/load.h"
 #include "recipe/rules.h"
 #include "recipe/schema.h"
+#include "recipe/text.h"
 
 namespace kirikae::recipe {
 namespace {
@@ -14,10 +15,8 @@ bool is_plain(std::string_view text) {
   constexpr std::string_view letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   constexpr std::string_view more = "0123456789/._-@";
   static const std::vector<std::string> words = {"y", "n", "yes", "no", "on", "off", "true", "false", "null"};
-  std::string lower;
-  for (const char c : text) lower += c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
   const bool begins = !text.empty() && (letters.find(text.front()) != std::string_view::npos || text.front() == '/');
-  return begins && std::find(words.begin(), words.end(), lower) == words.end() &&
+  return begins && std::find(words.begin(), words.end(), lower(text)) == words.end() &&
          std::all_of(text.begin(), text.end(), [&](char c) {
            return letters.find(c) != std::string_view::npos || more.find(c) != std::string_view::npos;
          });
