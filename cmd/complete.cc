@@ -58,6 +58,10 @@ class Completion {
     return {};
   }
 
+  [[nodiscard]] bool fits(const Candidate& candidate) const {
+    return candidate.value.starts_with(last_) || candidate.value == ":files";
+  }
+
  private:
   Candidates options() const {
     Candidates found;
@@ -179,11 +183,6 @@ class Completion {
   LooseLine line_;
   std::vector<std::string> stages_;
   const VerbRow* verb_ = nullptr;
-
- public:
-  [[nodiscard]] bool fits(const Candidate& candidate) const {
-    return candidate.value.starts_with(last_) || candidate.value == ":files";
-  }
 };
 
 }  // namespace

@@ -16,12 +16,10 @@ namespace {
 // Of the hosts only those that are selected, each by itself.
 std::expected<void, Errors> select_hosts(const Options& options, recipe::Recipe& recipe) {
   if (options.hosts.empty() && options.roles.empty() && options.exclude.empty()) return {};
-  const auto all = inventory::expand(recipe);
-  if (!all) return std::unexpected(all.error());
-  const auto selected = inventory::select(*all, {options.hosts, options.roles, options.exclude});
-  if (!selected) return std::unexpected(Errors{selected.error()});
+  const auto hosts = selected_hosts(recipe, options);
+  if (!hosts) return std::unexpected(hosts.error());
   recipe.hosts.clear();
-  for (const auto& host : *selected) {
+  for (const auto& host : hosts->selected) {
     recipe::HostEntry entry{host.address, host.roles, host.primary, {}, {}, {}, host.vars, {}};
     if (host.port != recipe.ssh.port) entry.port = host.port;
     if (host.user != recipe.user) entry.user = host.user;

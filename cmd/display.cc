@@ -147,22 +147,22 @@ std::function<Secret(const std::string&)> Display::asker() {
 
 namespace {
 
-event::Event early_end(std::string_view verb, const std::string& stage, std::span<const Error> errors, event::Outcome outcome) {
+event::Event early_end(std::string_view verb, const std::string& stage, const std::vector<Error>& errors, event::Outcome outcome) {
   event::Report report;
   report.verb = verb;
   report.stage = stage;
   report.outcome = outcome;
-  report.errors.assign(errors.begin(), errors.end());
+  report.errors = errors;
   return {0, event::RunFinished{std::move(report)}};
 }
 
 }  // namespace
 
-void show_json_end(std::string_view verb, std::span<const Error> errors, event::Outcome outcome) {
+void show_json_end(std::string_view verb, const std::vector<Error>& errors, event::Outcome outcome) {
   ui::Json(writer(STDOUT_FILENO), {ui::new_run_id(unix_now()), unix_now}).show(early_end(verb, {}, errors, outcome));
 }
 
-void tell_early_end(const Options& options, std::string_view verb, std::span<const Error> errors, event::Outcome outcome) {
+void tell_early_end(const Options& options, std::string_view verb, const std::vector<Error>& errors, event::Outcome outcome) {
   const event::Event end = early_end(verb, options.stage, errors, outcome);
   const ui::JsonStamp stamp{ui::new_run_id(unix_now()), unix_now};
   if (options.output == Output::json) ui::Json(writer(STDOUT_FILENO), stamp).show(end);

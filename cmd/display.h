@@ -5,9 +5,9 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <span>
 #include <stop_token>
 #include <string>
+#include <vector>
 
 #include "core/error.h"
 #include "core/secret.h"
@@ -47,11 +47,12 @@ class Display {
 };
 
 // The end of a call that never came to a run, as the run_finished event that every stream of JSON ends with.
-void show_json_end(std::string_view verb, std::span<const Error> errors, event::Outcome outcome);
+void show_json_end(std::string_view verb, const std::vector<Error>& errors, event::Outcome outcome);
 
 // The same of a call whose command line was right: as JSON where it asked for that, and as a record where its run would have been kept, so that
-// 'deploy report' doesn't tell of the run before instead; but not of a stage that there isn't, whose runs nobody looks for. Without a word where it can't be kept: the call has failed as it is.
-void tell_early_end(const Options& options, std::string_view verb, std::span<const Error> errors, event::Outcome outcome);
+// 'deploy report' doesn't tell of the run before instead; but not of a stage that there isn't, whose runs nobody looks for. Without a word
+// where it can't be kept: the call has failed as it is.
+void tell_early_end(const Options& options, std::string_view verb, const std::vector<Error>& errors, event::Outcome outcome);
 
 // Stopped where whoever read standard output has left, such as `head`; known at the next write.
 std::stop_token reader_left();

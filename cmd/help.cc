@@ -65,9 +65,8 @@ Ended run_help(const Call& call) {
   } else if (topic == "recipe") {
     text = recipe::help_text();
   } else {
-    const auto rows = verb_rows();
-    const auto row = std::ranges::find_if(rows, [&](const VerbRow& known) { return known.name == topic; });
-    if (row == rows.end()) {
+    const VerbRow* row = find_verb(topic);
+    if (row == nullptr) {
       auto topics = verb_names();
       topics.emplace_back("recipe");
       const auto near = nearest_name(topic, topics);

@@ -15,6 +15,7 @@
 #include "display.h"
 #include "local.h"
 #include "options.h"
+#include "runner/conclude.h"
 #include "signals.h"
 #include "ui/ending.h"
 #include "ui/terminal.h"
@@ -23,41 +24,11 @@
 namespace kirikae::cmd {
 namespace {
 
-event::Outcome outcome_of(ErrorCode code) {
-  switch (code) {
-    case ErrorCode::usage:
-    case ErrorCode::no_stage:
-    case ErrorCode::recipe:
-      return event::Outcome::usage;
-    case ErrorCode::connect:
-    case ErrorCode::auth:
-    case ErrorCode::host_key:
-      return event::Outcome::unreachable;
-    case ErrorCode::locked:
-      return event::Outcome::locked;
-    case ErrorCode::cancelled:
-      return event::Outcome::interrupted;
-    case ErrorCode::internal:
-      return event::Outcome::bug;
-    case ErrorCode::preflight:
-    case ErrorCode::remote:
-    case ErrorCode::lost:
-    case ErrorCode::timeout:
-    case ErrorCode::local:
-      return event::Outcome::failed;
-  }
-  return event::Outcome::bug;
-}
-
 // Of a call that never came to a run.
-event::Outcome worst_of(std::span<const Error> errors) {
-  auto worst = event::Outcome::failed;
-  for (const Error& error : errors) worst = event::worse(worst, outcome_of(error.code));
-  return worst;
-}
+event::Outcome worst_of(const Errors& errors) { return runner::outcome_before_writing(errors, false); }
 
-int fail(std::span<const Error> errors, ui::Ci ci) {
-  ui::write_all(STDERR_FILENO, ui::errors_text({errors.begin(), errors.end()}, ci));
+int fail(const Errors& errors, ui::Ci ci) {
+  ui::write_all(STDERR_FILENO, ui::errors_text(errors, ci));
   return event::exit_code(worst_of(errors));
 }
 
@@ -156,7 +127,7 @@ int run(int argc, char** argv) {
   raise_descriptor_limit();
   const auto options = parse_options(argc, argv);
   if (!options) {
-    const std::span errors(&options.error(), 1);
+    const Errors errors{options.error()};
     if (wants_json(argc, argv)) show_json_end({}, errors, worst_of(errors));
     return fail(errors, ci_system(false));
   }
@@ -189,7 +160,7 @@ int main(int argc, char** argv) {
   } catch (const std::exception& error) {
     using kirikae::Error, kirikae::ErrorCode, kirikae::event::Outcome;
     const Error bug(ErrorCode::internal, error.what());
-    if (kirikae::cmd::wants_json(argc, argv)) kirikae::cmd::show_json_end({}, std::span(&bug, 1), Outcome::bug);
+    if (kirikae::cmd::wants_json(argc, argv)) kirikae::cmd::show_json_end({}, {bug}, Outcome::bug);
     kirikae::cmd::say_bug(error.what());
     return kirikae::event::exit_code(Outcome::bug);
   }

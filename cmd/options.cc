@@ -6,7 +6,6 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <map>
 #include <optional>
 #include <variant>
@@ -163,16 +162,14 @@ Result<void> take_value(const Parsed& parsed, std::string_view name, std::string
   return {};
 }
 
-// Left as it is where the option isn't given.
-Result<void> take_number(const Parsed& parsed, std::string_view name, int least, int most, int& into) {
+Result<void> take_keep(const Parsed& parsed, std::optional<int>& into) {
+  constexpr int most = 1000;
   std::string text;
-  TRY(take_value(parsed, name, text));
+  TRY(take_value(parsed, "keep", text));
   if (text.empty()) return {};
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), into);
-  if (error != std::errc() || end != text.data() + text.size() || into < least || into > most) {
-    return std::unexpected(usage_error(fmt::format("'--{} {}' is no number from {} to {}", name, text, least, most)));
-  }
-  return {};
+  into = recipe::to_number(text);
+  if (into && *into >= 1 && *into <= most) return {};
+  return std::unexpected(usage_error(fmt::format("'--keep {}' is no number from 1 to {}", text, most)));
 }
 
 // Comma separated, and any number of times.
@@ -298,7 +295,7 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
   TRY(take_duration(parsed, "lock-wait", options.lock_wait));
   TRY(take_limit_rate(parsed, options.sets));
   TRY(take_value(parsed, "message", options.message));
-  if (!parsed.values.find("keep")->second.empty()) TRY(take_number(parsed, "keep", 1, 1000, options.keep.emplace()));
+  TRY(take_keep(parsed, options.keep));
   TRY(take_timeout(parsed, options.timeout));
   TRY(take_value(parsed, "file", options.file));
   TRY(take_lines(parsed, options.lines));

@@ -48,7 +48,7 @@ std::string ready_text(const Request& request, const std::vector<Error>& problem
 
 // Before a deploy does. What isn't there may be made like the source.
 void look_at_templates(const Request& request, std::vector<Error>& problems, std::vector<plan::Remark>& remarks) {
-  Request there{request.recipe, request.hosts, request.other_hosts, {}, {}, {}, {}, {}, {}, {}, {}};
+  Request there{.recipe = request.recipe, .hosts = request.hosts, .other_hosts = request.other_hosts};
   if (may_be_made(request)) {
     std::erase_if(there.recipe.templates, [&](const recipe::Template& spec) {
       std::error_code ignored;

@@ -24,14 +24,14 @@ struct Request {
   recipe::Recipe recipe;
   std::vector<inventory::Host> hosts;        // the selected ones, in recipe order
   std::vector<inventory::Host> other_hosts;  // of the stage, not selected: named in the drift warning
-  std::string revision;                      // --revision; empty: found out from the source
-  std::string operator_name;                 // user@machine, for records and logs
-  std::string job_url;                       // of the CI job; empty: none
+  std::string revision{};                    // --revision; empty: found out from the source
+  std::string operator_name{};               // user@machine, for records and logs
+  std::string job_url{};                     // of the CI job; empty: none
   std::chrono::seconds lock_wait{0};         // how long to wait for the hosts' lock
   bool despite_freeze = false;               // of a rollback
   std::string command{"deploy"};             // how a person calls the tool for the same recipe again, for advice
   std::map<std::string, Secret> secret_answers{};  // to prompts; fetch_secrets takes them
-  std::shared_ptr<const SecretSet> secrets;  // the values of the recipe's secrets, where the verb needs them (fetch_secrets)
+  std::shared_ptr<const SecretSet> secrets{};  // the values of the recipe's secrets, where the verb needs them (fetch_secrets)
   std::string same_hosts{};                  // for advice, too: what chooses the same hosts, a blank before each option; empty: all
   std::string same_revision{};               // likewise the same commit
   std::vector<plan::Remark> remarks{};       // on how the hosts are reached, said when the run begins

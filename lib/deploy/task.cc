@@ -20,8 +20,16 @@ using event::Phase;
 
 // The request without the hosts that the task doesn't run on: they are neither asked nor locked.
 Request narrowed(const Request& request, const recipe::Task& task) {
-  Request those{request.recipe,  request.hosts,   request.other_hosts,    request.revision, request.operator_name,
-                request.job_url, request.lock_wait, request.despite_freeze, request.command, {}, request.secrets};
+  Request those{.recipe = request.recipe,
+                .hosts = request.hosts,
+                .other_hosts = request.other_hosts,
+                .revision = request.revision,
+                .operator_name = request.operator_name,
+                .job_url = request.job_url,
+                .lock_wait = request.lock_wait,
+                .despite_freeze = request.despite_freeze,
+                .command = request.command,
+                .secrets = request.secrets};
   if (task.local) return those;
   std::vector<plan::PlannedHost> all;
   for (const auto& host : request.hosts) all.push_back({host, {}});

@@ -158,7 +158,7 @@ class Loader {
       for (const HostEntry& host : stage.recipe.hosts) roles.insert(host.roles.begin(), host.roles.end());
     }
     for (const Stage& stage : stages_) {
-      validate(stage.recipe, stage.tree, {document_, roles, !surroundings_.home.empty()}, problems_);
+      validate(stage.recipe, stage.tree, {roles, !surroundings_.home.empty()}, problems_);
     }
   }
 

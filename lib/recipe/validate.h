@@ -10,7 +10,6 @@
 namespace kirikae::recipe {
 
 struct ValidationScene {
-  const Document& document;
   const std::set<std::string>& all_roles;  // of the hosts of all stages
   bool has_home = true;                    // `~` stands for something
 };
