@@ -4,16 +4,12 @@
 #include <map>
 
 #include "core/fold.h"
+#include "core/overloaded.h"
 #include "plan/columns.h"
 #include "plan/plan.h"
 
 namespace kirikae::plan {
 namespace {
-
-template <class... Functions>
-struct Overloaded : Functions... {
-  using Functions::operator()...;
-};
 
 std::string row(std::string_view label, const std::string& text) { return fmt::format("  {:<14} {}\n", label, text); }
 

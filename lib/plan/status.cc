@@ -151,20 +151,11 @@ std::string section(std::string_view title, const std::vector<Remark>& remarks, 
   return text;
 }
 
-}  // namespace
-
-Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& hosts, std::size_t unreached, const std::string& command) {
-  const Scene scene = scene_of(recipe, hosts, command);
-  Status status;
-  status.usual = scene.usual;
-  Findings findings;
+// Hosts that are alike share a row, those of which there are most first.
+std::string table_of(const std::vector<HostStatus>& hosts, std::size_t all_hosts) {
+  if (hosts.empty()) return {};
   std::vector<std::pair<std::vector<std::string>, std::vector<std::string>>> groups;  // row, hosts
   for (const HostStatus& host : hosts) {
-    Findings found;
-    find(host, scene, found);
-    status.hosts.push_back(judged(host, status.usual, found));
-    findings.problems.insert(findings.problems.end(), found.problems.begin(), found.problems.end());
-    findings.notes.insert(findings.notes.end(), found.notes.begin(), found.notes.end());
     auto row = row_of(host);
     auto same = std::find_if(groups.begin(), groups.end(), [&](const auto& group) { return group.first == row; });
     if (same == groups.end()) same = groups.insert(groups.end(), {std::move(row), {}});
@@ -173,23 +164,35 @@ Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& ho
   std::stable_sort(groups.begin(), groups.end(), [](const auto& a, const auto& b) { return a.second.size() > b.second.size(); });
   std::vector<std::vector<std::string>> rows;
   for (auto& [row, names] : groups) {
-    row.push_back(where_text(names, hosts.size() + unreached));
+    row.push_back(where_text(names, all_hosts));
     rows.push_back(row);
   }
-  std::vector<std::string> bad;
-  for (const Remark& problem : findings.problems) bad.push_back(problem.host);
-  std::sort(bad.begin(), bad.end());
-  bad.erase(std::unique(bad.begin(), bad.end()), bad.end());
-  status.in_order = bad.empty() && unreached == 0;
-  status.text = fmt::format("{} on {}: {} host{}", recipe.application, recipe.stage, hosts.size() + unreached,
-                            hosts.size() + unreached == 1 ? "" : "s");
-  if (!bad.empty()) status.text += fmt::format(", {} not as {} should be", bad.size(), bad.size() == 1 ? "it" : "they");
+  return '\n' + in_columns({"live", "state", "revision", "since", "by", "where"}, rows);
+}
+
+}  // namespace
+
+Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& hosts, std::size_t unreached, const std::string& command) {
+  const Scene scene = scene_of(recipe, hosts, command);
+  const std::size_t all_hosts = hosts.size() + unreached;
+  Status status;
+  status.usual = scene.usual;
+  Findings findings;
+  for (const HostStatus& host : hosts) {
+    Findings found;
+    find(host, scene, found);
+    status.hosts.push_back(judged(host, status.usual, found));
+    findings.problems.insert(findings.problems.end(), found.problems.begin(), found.problems.end());
+    findings.notes.insert(findings.notes.end(), found.notes.begin(), found.notes.end());
+  }
+  const auto bad = std::ranges::count_if(status.hosts, [](const Judged& host) { return !host.problems.empty(); });
+  status.in_order = bad == 0 && unreached == 0;
+  status.text = fmt::format("{} on {}: {} host{}", recipe.application, recipe.stage, all_hosts, all_hosts == 1 ? "" : "s");
+  if (bad != 0) status.text += fmt::format(", {} not as {} should be", bad, bad == 1 ? "it" : "they");
   if (unreached != 0) status.text += fmt::format(", {} not reached", unreached);
   if (status.in_order) status.text += ", all in order";
-  status.text += '\n';
-  if (!hosts.empty()) status.text += '\n' + in_columns({"live", "state", "revision", "since", "by", "where"}, rows);
-  status.text += section("not as it should be:", findings.problems, hosts.size() + unreached) +
-                 section("besides:", findings.notes, hosts.size() + unreached);
+  status.text += '\n' + table_of(hosts, all_hosts);
+  status.text += section("not as it should be:", findings.problems, all_hosts) + section("besides:", findings.notes, all_hosts);
   return status;
 }
 

@@ -1,12 +1,9 @@
 #include "plan/step.h"
 
+#include "core/overloaded.h"
+
 namespace kirikae::plan {
 namespace {
-
-template <class... Functions>
-struct Overloaded : Functions... {
-  using Functions::operator()...;
-};
 
 host::ReleaseInfo with_revision(host::ReleaseInfo info, const RunValues& values) {
   info.revision = values.revision;
