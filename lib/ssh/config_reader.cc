@@ -74,7 +74,14 @@ std::string current_name(const std::string& directive) {
 }  // namespace
 
 bool host_matches(const std::vector<std::string>& patterns, std::string_view name) {
-  return matches_patterns(fmt::format("{}", fmt::join(patterns, ",")), name, Letters::as_written);
+  bool found = false;
+  for (const std::string_view pattern : patterns) {
+    const bool negated = pattern.starts_with('!');
+    if (!matches_pattern(pattern.substr(negated ? 1 : 0), name, Letters::as_written)) continue;
+    if (negated) return false;
+    found = true;
+  }
+  return found;
 }
 
 std::vector<ConfigLine> config_lines(std::string_view text) {

@@ -16,7 +16,7 @@ struct ConfigLine {
   std::vector<std::string> words;  // of the rest, without quotes and comments
 };
 std::vector<ConfigLine> config_lines(std::string_view text);
-// Whether a Host line with these patterns speaks of `name`, as it was asked for: for ssh, WEB* is not web1.
+// Whether a Host line with these patterns speaks of `name`, as it was asked for: for ssh, WEB* is not web1, and `a,b` neither a nor b.
 bool host_matches(const std::vector<std::string>& patterns, std::string_view name);
 
 struct ConfigReading {

@@ -20,31 +20,6 @@ std::string_view take_word(std::string_view& rest) {
   return word;
 }
 
-// Iterative, one star to go back to: linear in practice and never exponential.
-bool matches_pattern(std::string_view pattern, std::string_view name, Letters letters) {
-  const auto letter = [&](char c) { return letters == Letters::any_case ? lower(c) : c; };
-  std::size_t p = 0;
-  std::size_t n = 0;
-  std::size_t star = std::string_view::npos;
-  std::size_t star_end = 0;
-  while (n < name.size()) {
-    if (p < pattern.size() && pattern[p] == '*') {
-      star = p++;
-      star_end = n;
-    } else if (p < pattern.size() && (pattern[p] == '?' || letter(pattern[p]) == name[n])) {
-      ++p;
-      ++n;
-    } else if (star != std::string_view::npos) {
-      p = star + 1;
-      n = ++star_end;
-    } else {
-      return false;
-    }
-  }
-  while (p < pattern.size() && pattern[p] == '*') ++p;
-  return p == pattern.size();
-}
-
 // Empty: fine.
 std::string parse_names(std::string_view names, KnownHostsLine& line) {
   if (names.empty() || names.front() != '|') {
@@ -114,6 +89,31 @@ std::string listed_name(std::string_view host, int port) {
 
 bool speaks_of(const KnownHostsLine& line, std::string_view name) {
   return line.hash.empty() ? matches_patterns(line.patterns, name) : hmac_sha1_bytes(line.salt, name) == line.hash;
+}
+
+// Iterative, one star to go back to: linear in practice and never exponential.
+bool matches_pattern(std::string_view pattern, std::string_view name, Letters letters) {
+  const auto letter = [&](char c) { return letters == Letters::any_case ? lower(c) : c; };
+  std::size_t p = 0;
+  std::size_t n = 0;
+  std::size_t star = std::string_view::npos;
+  std::size_t star_end = 0;
+  while (n < name.size()) {
+    if (p < pattern.size() && pattern[p] == '*') {
+      star = p++;
+      star_end = n;
+    } else if (p < pattern.size() && (pattern[p] == '?' || letter(pattern[p]) == name[n])) {
+      ++p;
+      ++n;
+    } else if (star != std::string_view::npos) {
+      p = star + 1;
+      n = ++star_end;
+    } else {
+      return false;
+    }
+  }
+  while (p < pattern.size() && pattern[p] == '*') ++p;
+  return p == pattern.size();
 }
 
 bool matches_patterns(std::string_view patterns, std::string_view name, Letters letters) {

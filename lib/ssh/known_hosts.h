@@ -43,5 +43,7 @@ bool speaks_of(const KnownHostsLine& line, std::string_view name);
 // that matches ends it, whatever else does.
 enum class Letters { any_case, as_written };
 bool matches_patterns(std::string_view patterns, std::string_view name, Letters letters = Letters::any_case);
+// One of them, without its `!`; a comma is a letter like others.
+bool matches_pattern(std::string_view pattern, std::string_view name, Letters letters);
 
 }  // namespace kirikae::ssh

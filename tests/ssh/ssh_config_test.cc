@@ -298,6 +298,17 @@ TEST_CASE("the letters of a Host line are taken as they are written, as ssh take
   }
 }
 
+TEST_CASE("a comma in a Host line separates nothing, as for ssh") {
+  const TempDir folder;
+  SshConfig by_ssh = config_of(folder, "Host a,b !c,x web?,*\n  Port 1\nHost c * !d\n  Port 2\n");
+  SshConfig by_us({.config = folder / "ssh config"}, without_ssh(folder));
+  for (const auto& [name, port] : {std::pair{"a", 2}, {"b", 2}, {"c", 2}, {"web1", 2}, {"d", 22}}) {
+    INFO(name);
+    CHECK(by_ssh.of({name, 0, ""}, {})->port == port);
+    CHECK(by_us.of({name, 0, ""}, {})->port == port);
+  }
+}
+
 TEST_CASE("blocks of ssh_config are chosen by their patterns, and the first value counts") {
   const std::string text = R"(# a comment
 Port 1
