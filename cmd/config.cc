@@ -43,9 +43,9 @@ std::string to_text(const std::vector<ssh::SettingLine>& lines) {
 
 // Of `auto`, with what decides for ssh already here.
 ssh::SettingLine transport_line(const inventory::Host& host, const ssh::HostSettings& settings) {
-  std::string value = host.transport;
+  std::string value = host.transport.empty() ? "libssh2" : host.transport;
   if (carrier(value) == ssh::Carrier::automatic && !settings.beyond.empty()) value += ", openssh for " + settings.beyond.front().directive;
-  return {"transport", value, host.transport == recipe::Ssh().transport ? "default" : "recipe"};
+  return {"transport", value, host.transport.empty() ? "default" : "recipe"};
 }
 
 Ended show_ssh(const Call& call) {

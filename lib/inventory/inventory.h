@@ -19,7 +19,7 @@ struct Host {
   std::string address;  // DNS name or numeric address, IPv6 without brackets
   int port = 0;         // 0: as ssh_config has it, until that was asked
   std::string user;     // empty: likewise
-  std::string transport{};  // "libssh2", "openssh" or "auto"
+  std::string transport{};  // "libssh2", "openssh" or "auto"; empty: nobody says, and so the first
   std::vector<std::string> roles;
   bool every_role = false;  // no host of the stage has roles: each takes part in everything
   bool primary = false;

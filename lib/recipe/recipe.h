@@ -95,7 +95,7 @@ struct Shared {
 struct Ssh {
   // What is empty or 0 is as ssh_config has it.
   std::string config;                    // absolute path of the file to read instead of OpenSSH's own, or "none"
-  std::string transport = "libssh2";     // that, "openssh" or "auto"
+  std::string transport;                 // "libssh2", which it is where nobody says, "openssh" or "auto"
   int port = 0;                          // for hosts that name none
   std::optional<bool> accept_new;        // the key of a host that is in no known_hosts file
   std::vector<std::string> known_hosts;  // absolute paths, instead of all others; the first gets new keys

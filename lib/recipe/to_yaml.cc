@@ -212,7 +212,7 @@ void write_host(Writer& out, const HostEntry& host) {
 void write_ssh(Writer& out, const Ssh& ssh) {
   out.open("ssh");
   if (!ssh.config.empty()) out.line("config", value(ssh.config));
-  out.line("transport", ssh.transport);
+  out.line("transport", ssh.transport.empty() ? "libssh2" : ssh.transport);
   if (ssh.port != 0) out.line("port", std::to_string(ssh.port));
   if (ssh.accept_new) out.line("known_hosts", *ssh.accept_new ? "accept-new" : "strict");
   out.lists("known_hosts_file", ssh.known_hosts);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <sstream>
 
 #include "integration/live_tree.h"
 #include "support/catch.h"
@@ -260,6 +261,24 @@ TEST_CASE("'config --ssh' says how each host is reached, and where that is said"
   # warning: StrictHostKeyChecking no is taken for accept-new: a host whose key has changed is refused all the same
 )");
   REQUIRE(world.sshd().log().find("Connection from") == std::string::npos);
+}
+
+TEST_CASE("'config --ssh' says that the recipe names the transport, also where it is the usual one") {
+  World world;
+  world.write("ssh_config", "");
+  const auto origins = [&](const std::string& hosts, const std::vector<std::string>& words = {}) {
+    write_recipe(world, hosts);
+    std::vector<std::string> all{"config", "production", "--ssh"};
+    all.insert(all.end(), words.begin(), words.end());
+    std::istringstream shown(world.deploy(all).out);
+    std::string found;
+    for (std::string line; std::getline(shown, line);) {
+      if (line.find("transport: ") != std::string::npos) found += line.substr(line.rfind(' '));
+    }
+    return found;
+  };
+  REQUIRE(origins("[web1, {address: web2, transport: libssh2}, {address: web3, transport: auto}]") == " default recipe recipe");
+  REQUIRE(origins("[web1, web2]", {"--set", "ssh.transport=libssh2", "--hosts", "web2"}) == " recipe");
 }
 
 TEST_CASE("'config --ssh' shows which methods ssh_config lets a login be tried by, where it says") {
