@@ -12,7 +12,6 @@
 #include <string_view>
 #include <vector>
 
-#include "core/shell_quote.h"
 #include "ssh/interactive_login.h"
 #include "ssh/key_ring.h"
 #include "ssh/libssh2_patches.h"
@@ -331,9 +330,7 @@ class Login {
                  fmt::format("there is no key to log in with: {}, and no key file was found{}",
                              trouble.empty() ? "the ssh-agent has none or is not running" : trouble,
                              what_it_takes()),
-                 with_ssh_instead(fmt::format("make one and take it to the host: ssh-keygen -t ed25519 && ssh-copy-id{} {}",
-                                              target_.port == 22 ? "" : fmt::format(" -p {}", target_.port),
-                                              shell_word(target_.user + "@" + target_.address))));
+                 with_ssh_instead("make one and take it to the host: ssh-keygen -t ed25519 && ssh-copy-id" + ssh_command(target_).substr(3)));
   }
 
   KeyRing& keys_;

@@ -10,13 +10,7 @@ namespace {
 
 std::string list(const std::vector<std::string>& items) { return items.empty() ? "none" : fmt::format("{}", fmt::join(items, ", ")); }
 
-std::string jumps(const std::vector<Hop>& hops) {
-  std::vector<std::string> words;
-  for (const Hop& hop : hops) {
-    words.push_back((hop.user.empty() ? "" : hop.user + '@') + hop.name + (hop.port == 0 ? "" : fmt::format(":{}", hop.port)));
-  }
-  return list(words);
-}
+std::string jumps(const std::vector<Hop>& hops) { return hops.empty() ? "none" : text_of(hops, ", "); }
 
 std::string seconds(std::chrono::seconds time) { return fmt::format("{}s", time.count()); }
 std::string flag(bool on) { return on ? "yes" : "no"; }

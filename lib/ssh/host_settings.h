@@ -72,8 +72,6 @@ struct HostSettings {
   std::string kex, host_key_algorithms, ciphers, macs;
   std::string ca_signature_algorithms;  // what host certificates may be signed with, likewise
 
-  std::string command;  // with which a person gets there likewise: "ssh -p 2222 deploy@web1"
-
   std::vector<Beyond> beyond;
   bool session_is_set = false;  // this ssh has settings for a session's kind and input
   std::vector<std::string> sent_environment;  // patterns of variables that ssh would send of its own

@@ -313,6 +313,18 @@ Result<std::vector<Hop>> parse_jumps(std::string_view text) {
   return hops;
 }
 
+std::string text_of(const std::vector<Hop>& hops, std::string_view between) {
+  std::string text;
+  for (const Hop& hop : hops) {
+    const bool is_ipv6 = hop.name.find(':') != std::string::npos;
+    if (!text.empty()) text += between;
+    if (!hop.user.empty()) text += hop.user + '@';
+    text += is_ipv6 ? '[' + hop.name + ']' : hop.name;
+    if (hop.port != 0) text += fmt::format(":{}", hop.port);
+  }
+  return text;
+}
+
 Result<std::string> expand_path(std::string_view text, const OpenSshAnswer& answer, const std::string& name, const LocalUser& self) {
   const Tokens tokens = [&](char token) -> std::optional<std::string> {
     switch (token) {

@@ -47,6 +47,9 @@ Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswe
 // `[user@]name[:port]`, comma separated, as ProxyJump has it; also `ssh://user@name:port`. Error (connect): it is no such list.
 Result<std::vector<Hop>> parse_jumps(std::string_view text);
 
+// Likewise, as it is written there.
+std::string text_of(const std::vector<Hop>& hops, std::string_view between);
+
 // Tokens of ssh_config(5): %% %d %h %i %j %k %L %l %n %p %r %u, `~` in front, and ${NAME}. Error (connect): one that isn't known here.
 Result<std::string> expand_path(std::string_view text, const OpenSshAnswer& answer, const std::string& name, const LocalUser& self);
 Result<std::string> expand_command(std::string_view text, const OpenSshAnswer& answer, const std::string& name);

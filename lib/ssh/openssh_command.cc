@@ -18,14 +18,15 @@ std::string with_percents_doubled(std::string_view text) {
   return doubled;
 }
 
-// A path in a value of ssh_config(5): in quotes, since several may stand there; a percent sign twice, since it begins a token. What
-// begins the name of an environment variable, and quotes themselves, can't be written.
+// A path in a value of ssh_config(5): in quotes where it needs them, since several may stand there; a percent sign twice, since it begins a
+// token. What begins the name of an environment variable, and quotes themselves, can't be written.
 Result<std::string> config_path(const std::string& path) {
   if (path.find_first_of("\"\\") != std::string::npos || path.find("${") != std::string::npos) {
     return std::unexpected(Error(ErrorCode::local, fmt::format("ssh can't be told the path '{}'", path),
                                  "rename it: no quote, backslash or '${' may be in it"));
   }
-  return '"' + with_percents_doubled(path) + '"';
+  const std::string text = with_percents_doubled(path);
+  return shell_word(path) == path ? text : '"' + text + '"';
 }
 
 void option(Words& argv, const std::string& name, const std::string& value) {
@@ -133,6 +134,27 @@ Result<Words> openssh_command(const Overrides& overrides, const std::vector<SshC
   add_place(argv, host);
   argv.insert(argv.end(), {"--", host.name, remote_command});
   return argv;
+}
+
+std::string typed_command(const Overrides& overrides, const std::vector<SshConfig::Wanted>& stops, const std::vector<Hop>& through) {
+  const SshConfig::Wanted& host = stops.back();
+  Words recipe;
+  const auto add = [&](Words& words, std::size_t) { return add_recipe(words, overrides); };
+  if (!add(recipe, 0)) recipe.clear();
+  Words argv = {"ssh"};
+  add_file(argv, overrides);
+  argv.insert(argv.end(), recipe.begin(), recipe.end());
+  // Its own way through jump hosts doesn't tell them what it has been told.
+  if (!recipe.empty()) {
+    static_cast<void>(add_way(argv, overrides, stops, add));
+  } else if (!through.empty()) {
+    option(argv, "ProxyJump", text_of(through, ","));
+  }
+  if (host.port != 0) argv.insert(argv.end(), {"-p", std::to_string(host.port)});
+  argv.push_back(host.user.empty() ? host.name : host.user + '@' + host.name);
+  std::string line;
+  for (const std::string& word : argv) line += (line.empty() ? "" : " ") + shell_word(word);
+  return line;
 }
 
 Result<Words> openssh_master(const OpensshMaster& master, const std::string& remote_command) {

@@ -14,6 +14,11 @@ namespace kirikae::ssh {
 Result<std::vector<std::string>> openssh_command(const Overrides& overrides, const std::vector<SshConfig::Wanted>& stops, bool terminal,
                                                  const std::string& remote_command);
 
+// What a person types to get to the last of `stops` likewise: beyond ssh_config, which ssh reads itself, no more than that takes, so that a
+// remote command may follow. `through`: the jump hosts on the way, where it isn't ssh_config that leads to the host through them. A path that
+// ssh_config can't express is left out, with all that the recipe says of keys.
+std::string typed_command(const Overrides& overrides, const std::vector<SshConfig::Wanted>& stops, const std::vector<Hop>& through = {});
+
 // A host that is passed on the way, or the one at its end.
 struct OpensshStop {
   SshConfig::Wanted wanted;

@@ -5,7 +5,7 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/shell_quote.h"
+#include "ssh/socket.h"
 
 namespace kirikae::ssh {
 namespace {
@@ -30,8 +30,7 @@ Wanted wanted_by(std::string_view question) {
 
 Error expired_password(const Target& target) {
   return Error(ErrorCode::auth, fmt::format("the password of '{}' has expired: the host wants a new one", account_name(target)),
-               fmt::format("set it there: ssh{} {}", target.port == 22 ? "" : fmt::format(" -p {}", target.port),
-                           shell_word(target.user + "@" + target.address)));
+               "set it there: " + ssh_command(target));
 }
 
 std::string account_name(const Target& target) {

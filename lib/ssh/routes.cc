@@ -20,6 +20,8 @@ std::string way_to(const HostSettings& host) {
   return way;
 }
 
+Target target_of(const Hop& hop) { return {hop.name, hop.name, hop.port, hop.user}; }
+
 }  // namespace
 
 std::shared_ptr<const HostKeys> Routes::keys_of(const std::vector<std::string>& files) {
@@ -29,11 +31,10 @@ std::shared_ptr<const HostKeys> Routes::keys_of(const std::vector<std::string>& 
   return keys;
 }
 
-Result<Route> Routes::to(const Target& target, const Wait& wait) {
+Result<Route> Routes::find(const Target& target, const Wait& wait) {
   Route route{target, settings_.host, {}};
   if (settings_.config) {
     TRY_ASSIGN(route.host, settings_.config->of({target.address, target.port, target.user}, wait));
-    route.target.command = route.host.command;
     route.target.address = route.host.address;
     route.target.port = route.host.port;
     route.target.user = route.host.user;
@@ -43,8 +44,15 @@ Result<Route> Routes::to(const Target& target, const Wait& wait) {
   return route;
 }
 
+Result<Route> Routes::to(const Target& target, const Wait& wait) {
+  TRY_ASSIGN(Route route, find(target, wait));
+  route.target.command = command_to(target, {}, wait);
+  return route;
+}
+
 Result<Route> Routes::to_jump(const Hop& hop, const std::vector<Hop>& before, const Wait& wait) {
-  TRY_ASSIGN(Route route, to({hop.name, hop.name, hop.port, hop.user}, wait));
+  TRY_ASSIGN(Route route, find(target_of(hop), wait));
+  route.target.command = command_to(target_of(hop), before, wait);
   route.target.jump = true;
   if (!before.empty()) {
     route.host.jumps = before;
@@ -52,6 +60,16 @@ Result<Route> Routes::to_jump(const Hop& hop, const std::vector<Hop>& before, co
     route.target.way = way_to(route.host);
   }
   return route;
+}
+
+std::string Routes::command_to(const Target& target, const std::vector<Hop>& before, const Wait& wait) {
+  if (!settings_.config) return {};
+  std::vector<Stop> way;
+  const bool is_known = add_way(before, 0, wait, way) && add_stops({target.address, target.port, target.user}, before, 0, wait, way);
+  if (!is_known) way = {{target, {}, false}};  // it leads in a circle, say
+  std::vector<SshConfig::Wanted> stops;
+  for (const Stop& stop : way) stops.push_back({stop.target.address, stop.target.port, stop.target.user});
+  return typed_command(settings_.config->overrides(), stops, before);
 }
 
 // A hop's own jump hosts first, as JumpHosts passes them.
@@ -62,13 +80,15 @@ Result<void> Routes::add_stops(const Hop& hop, const std::vector<Hop>& before, i
                                  "check ProxyJump in the SSH configuration"));
   }
   if (before.empty()) {
-    TRY_ASSIGN(const Route route, to({hop.name, hop.name, hop.port, hop.user}, wait));
-    for (std::size_t i = 0; i < route.host.jumps.size(); ++i) {
-      const auto to_here = route.host.jumps.begin() + static_cast<std::ptrdiff_t>(i);
-      TRY(add_stops(route.host.jumps[i], {route.host.jumps.begin(), to_here}, depth + 1, wait, stops));
-    }
+    TRY_ASSIGN(const Route route, find(target_of(hop), wait));
+    TRY(add_way(route.host.jumps, depth + 1, wait, stops));
   }
-  stops.push_back({{hop.name, hop.name, hop.port, hop.user}, before, true});
+  stops.push_back({target_of(hop), before, true});
+  return {};
+}
+
+Result<void> Routes::add_way(const std::vector<Hop>& jumps, int depth, const Wait& wait, std::vector<Stop>& stops) {
+  for (auto hop = jumps.begin(); hop != jumps.end(); ++hop) TRY(add_stops(*hop, {jumps.begin(), hop}, depth, wait, stops));
   return {};
 }
 

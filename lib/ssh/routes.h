@@ -45,7 +45,11 @@ class Routes {
   void forget_keys();
 
  private:
+  // Without the command with which a person gets there.
+  Result<Route> find(const Target& target, const Wait& wait);
+  [[nodiscard]] std::string command_to(const Target& target, const std::vector<Hop>& before, const Wait& wait);
   std::shared_ptr<const HostKeys> keys_of(const std::vector<std::string>& files);
+  Result<void> add_way(const std::vector<Hop>& jumps, int depth, const Wait& wait, std::vector<Stop>& stops);
   Result<void> add_stops(const Hop& hop, const std::vector<Hop>& before, int depth, const Wait& wait, std::vector<Stop>& stops);
 
   const Settings& settings_;

@@ -125,19 +125,23 @@ Result<SshConfig::Answer> SshConfig::read(const std::string& file, const Wanted&
 
 Result<SshConfig::Answer> SshConfig::ask_ssh(const std::string& file, const Wanted& wanted, const Wait& wait) const {
   SubprocessCall call;
-  call.argv = {"ssh", "-v", "-T", "-G"};
-  if (!file.empty()) call.argv.insert(call.argv.end(), {"-F", file});
-  if (wanted.port != 0) call.argv.insert(call.argv.end(), {"-p", std::to_string(wanted.port)});
-  if (!wanted.user.empty()) call.argv.insert(call.argv.end(), {"-l", wanted.user});
-  call.argv.insert(call.argv.end(), {"--", wanted.name});
+  std::vector<std::string> question{"-G"};
+  if (!file.empty()) question.insert(question.end(), {"-F", file});
+  if (wanted.port != 0) question.insert(question.end(), {"-p", std::to_string(wanted.port)});
+  if (!wanted.user.empty()) question.insert(question.end(), {"-l", wanted.user});
+  question.insert(question.end(), {"--", wanted.name});
+  call.argv = {"ssh", "-v", "-T"};
+  call.argv.insert(call.argv.end(), question.begin(), question.end());
   call.deadline = wait.deadline.tightened(Deadline::in(answer_limit));
   call.stop = wait.stop;
   std::string said, complained;
   call.on_output = [&](bool is_error, std::string_view bytes) { (is_error ? complained : said) += bytes; };
   const auto end = run_subprocess(call);
   if (!end && end.error().code == ErrorCode::timeout) {
+    std::string asked = "ssh";
+    for (const std::string& word : question) asked += ' ' + shell_word(word);
     return std::unexpected(Error(ErrorCode::timeout, fmt::format("ssh -G did not say in time how '{}' is reached", wanted.name),
-                                 "a 'Match exec' of ssh_config may hang: ssh -G " + wanted.name));
+                                 "a 'Match exec' of ssh_config may hang: " + asked));
   }
   if (!end) return std::unexpected(end.error());
   if (end->status != 0) {
@@ -192,7 +196,6 @@ Result<HostSettings> SshConfig::find_out(const Wanted& wanted, const Wait& wait)
   }
   settings.connect_timeout = overrides_.connect_timeout.value_or(settings.connect_timeout);
   settings.keepalive = overrides_.keepalive.value_or(settings.keepalive);
-  settings.command = ssh_command(wanted);
   return settings;
 }
 
@@ -228,13 +231,6 @@ Result<HostSettings> SshConfig::usual(const Wanted& wanted, const Wait& wait) {
   TRY_ASSIGN(const OpenSshAnswer* usual, defaults(wait));
   TRY_ASSIGN(const Answer answer, ask("none", wanted, wait));
   return to_settings(answer.said, *usual, wanted.name, self_);
-}
-
-std::string SshConfig::ssh_command(const Wanted& wanted) const {
-  std::string text = "ssh";
-  if (!overrides_.config.empty()) text += " -F " + shell_word(overrides_.config);
-  if (wanted.port != 0) text += fmt::format(" -p {}", wanted.port);
-  return text + ' ' + shell_word(wanted.user.empty() ? wanted.name : wanted.user + '@' + wanted.name);
 }
 
 }  // namespace kirikae::ssh

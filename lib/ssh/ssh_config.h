@@ -60,7 +60,6 @@ class SshConfig {
   Result<Answer> ask(const std::string& file, const Wanted& wanted, const Wait& wait) const;
   Result<Answer> ask_ssh(const std::string& file, const Wanted& wanted, const Wait& wait) const;
   [[nodiscard]] Result<Answer> read(const std::string& file, const Wanted& wanted) const;
-  [[nodiscard]] std::string ssh_command(const Wanted& wanted) const;
   Result<HostSettings> find_out(const Wanted& wanted, const Wait& wait);
   Result<Answer> ask_once(const Wanted& wanted, const Wait& wait);
   Result<const OpenSshAnswer*> defaults(const Wait& wait);

@@ -59,7 +59,7 @@ struct Target {
   bool payload = false;  // one will be sent: the way for it is made ready beside everything else
   bool jump = false;      // it only leads to others
   std::string way{};      // made by Routes: tells hosts apart that have one address, each where another way leads to
-  std::string command{};  // with which a person gets there: "ssh -p 2222 deploy@web1"; empty: made of the above
+  std::string command{};  // with which a person gets there likewise: "ssh -p 2222 deploy@web1"; empty: made of the above
 };
 
 class Transport {

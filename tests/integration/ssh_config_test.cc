@@ -236,6 +236,27 @@ TEST_CASE("an error in ssh_config is exit 5 with its line, before a host is conn
   REQUIRE(world.sshd().log().find("Connection from") == std::string::npos);
 }
 
+TEST_CASE("an ssh command that an error advises leads to the same host in the same way, as it is typed") {
+  World world({.hosts = 2, .own_servers = true, .sshd_config = {"ForceCommand echo $SSH_CONNECTION"}});
+  world.write("ssh_config", fmt::format("Host web1\n  HostName {}\n  Port {}\nHost web2\n  HostName {}\n  ProxyJump {}\n", world.host(0).name(),
+                                        world.sshd(0).port(), world.host(1).name(), GENERATE("none", "web1")));
+  world.write_app("1");
+  world.write("deploy.yml", fmt::format("application: shop\ndeploy_to: {}\nsource: {{directory: app}}\nuser: {}\n"
+                                        "ssh: {{config: ssh_config, known_hosts_file: '{}', identity: '{}'}}\n"
+                                        "stages:\n  production:\n    hosts: [\"web2:{}\"]\n",
+                                        world.deploy_to(), SshdFixture::user(), world.known_hosts(), SshdFixture::client_key(), world.sshd(1).port()));
+  const std::string advice = " or command= in authorized_keys: ";
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  const auto at = ran.err.find(advice);
+  REQUIRE(at != std::string::npos);
+  const auto begin = at + advice.size();
+  const Ran typed = world.type(ran.err.substr(begin, ran.err.find('\n', begin) - begin));
+  INFO(typed);
+  CHECK(typed.status == 0);
+  CHECK_THAT(typed.out, ContainsSubstring(fmt::format("{} {}\n", world.host(1).name(), world.sshd(1).port())));
+}
+
 TEST_CASE("'config --ssh' says how each host is reached, and where that is said") {
   World world;
   world.write("ssh_config",

@@ -76,16 +76,16 @@ TEST_CASE("each host has its own carrier; one host is the same by either") {
   settings.carriers = {{"web2", Carrier::libssh2}, {"web3", Carrier::automatic}};
   auto target = target_for(sshd);
   const auto one = open_session(target, settings);
-  CHECK(processes_with("UserKnownHostsFile=\"" + sshd.known_hosts()).size() == 1);
+  CHECK(processes_with("UserKnownHostsFile=" + sshd.known_hosts()).size() == 1);
   target.name = "web2";
   const auto two = open_session(target, settings);
   target.name = "web3";
   const auto three = open_session(target, settings);
-  CHECK(processes_with("UserKnownHostsFile=\"" + sshd.known_hosts()).size() == 1);
+  CHECK(processes_with("UserKnownHostsFile=" + sshd.known_hosts()).size() == 1);
   CHECK(one->identity().starts_with("SHA256:"));
   CHECK(one->identity() == two->identity());
   one->close();
-  CHECK(processes_with("UserKnownHostsFile=\"" + sshd.known_hosts()).empty());
+  CHECK(processes_with("UserKnownHostsFile=" + sshd.known_hosts()).empty());
 }
 
 TEST_CASE("ssh refuses a host whose key is another one, or unknown, before anything is said to it") {
@@ -229,7 +229,7 @@ TEST_CASE("an ssh that somebody kills is a lost connection") {
   const SshdFixture sshd;
   const auto session = open_session(target_for(sshd), settings_for(sshd, Carrier::openssh));
   REQUIRE(step(*session, "true").status == 0);
-  const auto processes = processes_with("UserKnownHostsFile=\"" + sshd.known_hosts());
+  const auto processes = processes_with("UserKnownHostsFile=" + sshd.known_hosts());
   REQUIRE(processes.size() == 1);
   ::kill(processes.front(), SIGKILL);
   const Never never;
