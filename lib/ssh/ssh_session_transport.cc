@@ -6,7 +6,7 @@
 #include <algorithm>
 
 #include "ssh/joined_row.h"
-#include "ssh/printable.h"
+#include "ssh/session_errors.h"
 #include "ssh/socket.h"
 #include "ssh/stop_wakes.h"
 
@@ -19,19 +19,10 @@ using std::chrono::seconds;
 constexpr milliseconds open_limit{20'000};  // for a channel, and for the request on it
 constexpr seconds second_login_limit{40};   // the control shell hears nothing meanwhile, and gives us up after a minute
 constexpr seconds look_at_control{1};       // beside a payload on another connection; only pongs come there
-constexpr seconds hello_limit{30};          // for login shell, rc files and script
 constexpr seconds heartbeat_interval{10};   // the host gives us up after a minute without one
 constexpr std::uint64_t heartbeats_missed = 6;
 constexpr seconds ending_limit{20};  // the host kills after five seconds, counted slowly where it is busy
 constexpr milliseconds close_limit{800};
-
-std::string duration_text(Deadline::Clock::duration time) {
-  const double value = std::chrono::duration<double>(time).count();
-  return value < 10 ? fmt::format("{:.1f} s", value) : fmt::format("{:.0f} s", value);
-}
-
-// What ssh says of a shell beside its own where the host opens one channel for each connection; libssh2's are refused before they are shells.
-constexpr std::string_view channel_refused = "Session open refused by peer";
 
 void ignore(Stream, std::string_view) {}
 
@@ -87,8 +78,8 @@ Result<void> SshSessionTransport::wait_for_hello(const Wait& wait, int also, con
   for (;;) {
     control_->pump(ignore);
     if (control_->said_hello()) break;
-    if (link_->lost()) return std::unexpected(lost_error({}));
-    if (!control_->problem().empty()) return std::unexpected(shell_error(*control_, {}));
+    if (link_->lost()) return std::unexpected(lost_error(*link_, {}));
+    if (!control_->problem().empty()) return std::unexpected(shell_error(*link_, *control_, {}));
     if (wait.stop.stop_requested()) return std::unexpected(Error(ErrorCode::cancelled, {}));
     if (wait.deadline.passed()) return std::unexpected(Error(ErrorCode::timeout, {}));
     link_->wait(wait.deadline.tightened(control_->next_look()), also);
@@ -176,7 +167,7 @@ Result<SshSessionTransport::ShellBeside> SshSessionTransport::shell_elsewhere(Co
   look_after(nullptr);
   TRY_ASSIGN(auto link, log_in_again_({wait.deadline.tightened(Deadline::in(second_login_limit)), wait.stop}));
   if (link->identity() != link_->identity()) {
-    return std::unexpected(said_of_host(ErrorCode::connect,
+    return std::unexpected(said_of_host(*link_, ErrorCode::connect,
                                         fmt::format("{} opens one channel for each connection, and a second connection led to a host "
                                                     "with another key",
                                                     place_of(link_->target())),
@@ -247,11 +238,11 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
     shell.pump(on_output);
     if (const auto end = shell.step_end()) {
       if (!following.ending) return *end;
-      return std::unexpected(ended_error(following, command.name, true));
+      return std::unexpected(ended_error(*link_, *following.ending, following.after, command.name, true));
     }
     // Such a shell ends with its step, and says no more of one that was told to end.
     if (following.ending && own && !link_->lost() && !shell.problem().empty()) {
-      return std::unexpected(ended_error(following, command.name, true));
+      return std::unexpected(ended_error(*link_, *following.ending, following.after, command.name, true));
     }
     if (auto error = trouble(shell, command.name)) return std::unexpected(std::move(*error));
 
@@ -268,7 +259,7 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
       if (following.ending) continue;
     } else if (following.until.passed()) {
       // A control shell with a step that doesn't end is of no further use, and the end of its input is one more cause to end it.
-      auto error = ended_error(following, command.name, false);
+      auto error = ended_error(*link_, *following.ending, following.after, command.name, false);
       if (!own) link_->fail("'" + command.name + "' could not be ended there");
       return std::unexpected(std::move(error));
     }
@@ -283,7 +274,7 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
 
 Result<void> SshSessionTransport::idle(const Waker& until) {
   for (;;) {
-    if (!control_) return std::unexpected(lost_error({}));
+    if (!control_) return std::unexpected(lost_error(*link_, {}));
     look_after(nullptr);
     // The news of the connection's end may have come behind other bytes: twice, so that it is not left for later.
     if (readable(until.fd()) && link_->wait(Deadline::in({}))) link_->wait(Deadline::in({}));
@@ -322,87 +313,18 @@ void SshSessionTransport::heartbeat() {
 }
 
 Result<void> SshSessionTransport::ready_for(const host::Command& command, const Wait& wait) const {
-  const std::string place = "'" + link_->target().name + "'";
-  if (wait.stop.stop_requested()) {
-    return std::unexpected(said_of_host(ErrorCode::cancelled,
-                                        fmt::format("'{}' was not started on {}: stopped", command.name, place), {}));
-  }
-  if (link_->lost()) {
-    return std::unexpected(said_of_host(ErrorCode::lost,
-                                        fmt::format("'{}' was not started on {}: the connection was lost before ({})",
-                                                    command.name, place, link_->loss()),
-                                        "check the host and run the same command again"));
-  }
+  const bool stopped = wait.stop.stop_requested();
+  if (stopped || link_->lost()) return std::unexpected(not_begun_error(*link_, command.name, stopped));
   return {};
 }
 
 std::optional<Error> SshSessionTransport::trouble(const ControlShell& shell, const std::string& step) const {
-  if (link_->lost()) return lost_error(step);
+  if (link_->lost()) return lost_error(*link_, step);
   for (const auto* each : {&shell, &*control_}) {
-    if (!each->problem().empty()) return shell_error(*each, step);
+    if (!each->problem().empty()) return shell_error(*link_, *each, step);
   }
-  if (!shell.said_hello() && Deadline::Clock::now() - shell.started_at() > hello_limit) return shell_error(shell, step);
+  if (!shell.said_hello() && Deadline::Clock::now() - shell.started_at() > hello_limit) return shell_error(*link_, shell, step);
   return std::nullopt;
-}
-
-Error SshSessionTransport::shell_error(const ControlShell& shell, const std::string& step) const {
-  const std::string place = place_of(link_->target());
-  if (!shell.said_hello() && shell.noise().find(channel_refused) != std::string::npos) {
-    return said_of_host(ErrorCode::connect, fmt::format("{} opens one channel for each connection, and ssh needs another one for '{}'", place, step),
-                        "allow more channels (MaxSessions in its sshd_config), or have libssh2 carry the run, which connects once more (ssh: {transport: libssh2})");
-  }
-  if (!shell.said_hello()) {
-    const std::string what =
-        shell.problem().empty() ? fmt::format("it did not answer in {} s", hello_limit.count()) : shell.problem();
-    const std::string said = printable(shell.noise(), 120);
-    return said_of_host(
-        shell.problem().empty() ? ErrorCode::timeout : ErrorCode::connect,
-        fmt::format("no shell could be started on {}: {}{}", place, what,
-                    said.empty() ? "" : ", and said '" + said + "'"),
-        shell.mode() == ControlShell::Mode::terminal
-            ? "check that it gives a terminal and has stty (PermitTTY in sshd_config, no-pty or restrict in authorized_keys), or remove 'pty'"
-            : fmt::format("check the login shell, its rc files, and ForceCommand in sshd_config or command= in authorized_keys: {} true",
-                          ssh_command(link_->target())));
-  }
-  return said_of_host(
-      ErrorCode::lost,
-      step.empty() ? fmt::format("the shell on {} was lost: {}", place, shell.problem())
-                   : fmt::format("the shell on {} was lost while '{}' ran: {}; it is not known whether it finished",
-                                 place, step, shell.problem()),
-      "check the host and run the same command again");
-}
-
-Error SshSessionTransport::lost_error(const std::string& step) const {
-  const std::string place = place_of(link_->target());
-  return said_of_host(
-      ErrorCode::lost,
-      step.empty()
-          ? fmt::format("the connection to {} was lost: {}", place, link_->loss())
-          : fmt::format("the connection to {} was lost while '{}' ran: {}; it is not known whether it finished", place,
-                        step, link_->loss()),
-      "check the host and run the same command again");
-}
-
-Error SshSessionTransport::ended_error(const Following& following, const std::string& step, bool gone) const {
-  const std::string place = "'" + link_->target().name + "'";
-  const char* there = gone ? "it was ended there" : "it could not be ended and may still run there";
-  Error why = *following.ending;
-  const std::string hint =
-      gone ? why.hint : fmt::format("look for it on the host: {}", ssh_command(link_->target()));
-  switch (why.message.empty() ? why.code : ErrorCode::local) {
-    case ErrorCode::timeout:
-      return said_of_host(
-          why.code,
-          fmt::format("'{}' on {} took longer than {}; {}", step, place, duration_text(following.after), there), hint);
-    case ErrorCode::cancelled:
-      return said_of_host(why.code, fmt::format("'{}' on {} was stopped; {}", step, place, there), hint);
-    default:
-      return std::move(why).on(link_->target().name);  // the source's own words
-  }
-}
-
-Error SshSessionTransport::said_of_host(ErrorCode code, std::string text, std::string hint) const {
-  return Error(code, std::move(text), std::move(hint)).on(link_->target().name);
 }
 
 }  // namespace kirikae::ssh

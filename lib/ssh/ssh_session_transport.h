@@ -73,10 +73,6 @@ class SshSessionTransport final : public Transport {
   void wait_beside(Link& carrier, Deadline until);
   [[nodiscard]] Result<void> ready_for(const host::Command& command, const Wait& wait) const;
   [[nodiscard]] std::optional<Error> trouble(const ControlShell& shell, const std::string& step) const;
-  [[nodiscard]] Error shell_error(const ControlShell& shell, const std::string& step) const;
-  [[nodiscard]] Error lost_error(const std::string& step) const;
-  [[nodiscard]] Error ended_error(const Following& following, const std::string& step, bool gone) const;
-  [[nodiscard]] Error said_of_host(ErrorCode code, std::string text, std::string hint) const;
 
   std::unique_ptr<Link> link_;  // before the shells, whose channels are its own
   const LogIn log_in_again_;

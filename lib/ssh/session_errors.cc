@@ -1,0 +1,79 @@
+#include "ssh/session_errors.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "ssh/printable.h"
+#include "ssh/socket.h"
+
+namespace kirikae::ssh {
+namespace {
+
+// What ssh says of a shell beside its own where the host opens one channel for each connection; libssh2's are refused before they are shells.
+constexpr std::string_view channel_refused = "Session open refused by peer";
+
+std::string duration_text(Deadline::Clock::duration time) {
+  const double value = std::chrono::duration<double>(time).count();
+  return value < 10 ? fmt::format("{:.1f} s", value) : fmt::format("{:.0f} s", value);
+}
+
+}  // namespace
+
+Error said_of_host(const Link& link, ErrorCode code, std::string text, std::string hint) {
+  return Error(code, std::move(text), std::move(hint)).on(link.target().name);
+}
+
+Error not_begun_error(const Link& link, const std::string& step, bool stopped) {
+  const std::string place = "'" + link.target().name + "'";
+  if (stopped) return said_of_host(link, ErrorCode::cancelled, fmt::format("'{}' was not started on {}: stopped", step, place), {});
+  return said_of_host(link, ErrorCode::lost, fmt::format("'{}' was not started on {}: the connection was lost before ({})", step, place, link.loss()),
+                      "check the host and run the same command again");
+}
+
+Error shell_error(const Link& link, const ControlShell& shell, const std::string& step) {
+  const std::string place = place_of(link.target());
+  if (!shell.said_hello() && shell.noise().find(channel_refused) != std::string::npos) {
+    return said_of_host(link, ErrorCode::connect, fmt::format("{} opens one channel for each connection, and ssh needs another one for '{}'", place, step),
+                        "allow more channels (MaxSessions in its sshd_config), or have libssh2 carry the run, which connects once more (ssh: {transport: libssh2})");
+  }
+  if (!shell.said_hello()) {
+    const std::string what = shell.problem().empty() ? fmt::format("it did not answer in {} s", hello_limit.count()) : shell.problem();
+    const std::string said = printable(shell.noise(), 120);
+    return said_of_host(
+        link, shell.problem().empty() ? ErrorCode::timeout : ErrorCode::connect,
+        fmt::format("no shell could be started on {}: {}{}", place, what, said.empty() ? "" : ", and said '" + said + "'"),
+        shell.mode() == ControlShell::Mode::terminal
+            ? "check that it gives a terminal and has stty (PermitTTY in sshd_config, no-pty or restrict in authorized_keys), or remove 'pty'"
+            : fmt::format("check the login shell, its rc files, and ForceCommand in sshd_config or command= in authorized_keys: {} true",
+                          ssh_command(link.target())));
+  }
+  return said_of_host(link, ErrorCode::lost,
+                      step.empty() ? fmt::format("the shell on {} was lost: {}", place, shell.problem())
+                                   : fmt::format("the shell on {} was lost while '{}' ran: {}; it is not known whether it finished", place, step,
+                                                 shell.problem()),
+                      "check the host and run the same command again");
+}
+
+Error lost_error(const Link& link, const std::string& step) {
+  const std::string place = place_of(link.target());
+  return said_of_host(link, ErrorCode::lost,
+                      step.empty() ? fmt::format("the connection to {} was lost: {}", place, link.loss())
+                                   : fmt::format("the connection to {} was lost while '{}' ran: {}; it is not known whether it finished", place, step,
+                                                 link.loss()),
+                      "check the host and run the same command again");
+}
+
+Error ended_error(const Link& link, Error why, Deadline::Clock::duration after, const std::string& step, bool gone) {
+  const std::string place = "'" + link.target().name + "'";
+  const char* there = gone ? "it was ended there" : "it could not be ended and may still run there";
+  const std::string hint = gone ? why.hint : fmt::format("look for it on the host: {}", ssh_command(link.target()));
+  switch (why.message.empty() ? why.code : ErrorCode::local) {
+    case ErrorCode::timeout:
+      return said_of_host(link, why.code, fmt::format("'{}' on {} took longer than {}; {}", step, place, duration_text(after), there), hint);
+    case ErrorCode::cancelled: return said_of_host(link, why.code, fmt::format("'{}' on {} was stopped; {}", step, place, there), hint);
+    default: return std::move(why).on(link.target().name);  // the source's own words
+  }
+}
+
+}  // namespace kirikae::ssh

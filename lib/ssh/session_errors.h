@@ -1,0 +1,26 @@
+// What is said where a session, or a step in it, has gone wrong: the host, the step, the cause, and what to do.
+#pragma once
+
+#include <chrono>
+#include <string>
+
+#include "core/deadline.h"
+#include "core/error.h"
+#include "ssh/control_shell.h"
+#include "ssh/link.h"
+
+namespace kirikae::ssh {
+
+inline constexpr std::chrono::seconds hello_limit{30};  // for login shell, rc files and script
+
+Error said_of_host(const Link& link, ErrorCode code, std::string text, std::string hint);
+// Of a step that wasn't begun: a stop came, or the link is lost.
+Error not_begun_error(const Link& link, const std::string& step, bool stopped);
+// An empty step: none ran.
+Error lost_error(const Link& link, const std::string& step);
+// The shell has a problem, or says nothing.
+Error shell_error(const Link& link, const ControlShell& shell, const std::string& step);
+// Of a step that was told to end, `after` so long. `why`: in its own words, or by its code alone. `gone`: the host says that it has ended.
+Error ended_error(const Link& link, Error why, Deadline::Clock::duration after, const std::string& step, bool gone);
+
+}  // namespace kirikae::ssh
