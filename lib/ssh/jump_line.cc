@@ -153,6 +153,7 @@ struct JumpLine::Round {
   // True: there is more to do at once.
   bool step() {
     pulled = std::any_of(carried.begin(), carried.end(), [](const Carried& one) { return one.tunnel->pull(); });
+    session.allow(carried.size() * 4 * window);
     if (carried.empty()) return false;
     bool more = false;
     // Another one first in each round: the first finds the most room.

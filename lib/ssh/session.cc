@@ -38,6 +38,8 @@ constexpr std::size_t round_limit = 131'072;
 constexpr std::size_t handshake_limit = 1U << 20U;
 constexpr std::size_t login_limit = 4U << 20U;
 constexpr const char* too_much = "it says more than any host would before anybody is logged in";
+// Of answers that the host asks for and doesn't take: our own writers stop long before.
+constexpr std::size_t unsent_limit = 1U << 20U;
 
 // Once for the whole process, before any session; it is never undone, since sessions of other threads may still end.
 void start_libssh2() {
@@ -74,7 +76,7 @@ struct SessionCallbacks {
     const int one = 1;
     ::setsockopt(fd, IPPROTO_TCP, TCP_QUICKACK, &one, sizeof one);
     if (session.sniffer_) session.sniffer_->feed({static_cast<const char*>(buffer), static_cast<std::size_t>(n)});
-    if (session.sniffer_ || session.logging_in_) session.count_before_login(static_cast<std::size_t>(n));
+    session.count(static_cast<std::size_t>(n));
     return n;
   }
 
@@ -85,10 +87,15 @@ struct SessionCallbacks {
       ++session.pieces_sent_;
       session.unsent_.append(static_cast<const char*>(buffer), size);
       session.flush();
+      if (session.unsent_.size() - session.sent_ > unsent_limit) session.fail("it asks for answers without end, and takes none");
       session.was_full_ = session.was_full_ || !session.may_write();
     }
     return static_cast<ssize_t>(size);
   }
+
+  static void* allocate(std::size_t size, void** abstract) { return self(abstract).memory_.allocate(size); }
+  static void* reallocate(void* piece, std::size_t size, void** abstract) { return self(abstract).memory_.reallocate(piece, size); }
+  static void release(void* piece, void** abstract) { self(abstract).memory_.release(piece); }
 
   static void agent_wanted(LIBSSH2_SESSION*, LIBSSH2_CHANNEL* channel, void** abstract) {
     auto& session = self(abstract);
@@ -109,7 +116,7 @@ Session::Session(Fd socket, Target target, std::chrono::seconds keepalive, int s
       last_byte_(Deadline::Clock::now()),
       last_probe_(last_byte_) {
   start_libssh2();
-  session_ = ::libssh2_session_init_ex(nullptr, nullptr, nullptr, this);
+  session_ = ::libssh2_session_init_ex(&SessionCallbacks::allocate, &SessionCallbacks::release, &SessionCallbacks::reallocate, this);
   if (session_ == nullptr) throw std::bad_alloc();
   ::libssh2_session_set_blocking(session_, 0);
   const auto set = [this](int what, auto* function) {
@@ -314,7 +321,9 @@ bool Session::wait(Deadline deadline, int also) {
   return !lost();
 }
 
-void Session::count_before_login(std::size_t bytes) {
+void Session::count(std::size_t bytes) {
+  if (memory_.is_too_much(allowed_)) fail("it sends without end what nobody has asked for");
+  if (!sniffer_ && !logging_in_) return;
   taken_before_login_ += bytes;
   if (taken_before_login_ <= (sniffer_ ? handshake_limit : login_limit)) return;
   says_too_much_ = true;

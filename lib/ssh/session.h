@@ -23,6 +23,7 @@
 #include "core/fd.h"
 #include "core/waker.h"
 #include "ssh/agent.h"
+#include "ssh/held_memory.h"
 #include "ssh/kexinit.h"
 #include "ssh/link.h"
 #include "ssh/transport.h"
@@ -99,6 +100,9 @@ class Session final : public Link {
   // cost of 20 ms for 2 MiB; no less than what keeps a line of 100 MB/s busy.
   [[nodiscard]] std::size_t payload_limit() const override;
 
+  // What libssh2 may hold besides, where channels may wait with what has come on them.
+  void allow(std::size_t bytes) { allowed_ = bytes; }
+
   // A libssh2 call failed in a way that leaves no use for the connection.
   void fail(int code);
   // Likewise, in words: "no sign of life for 45 s".
@@ -122,7 +126,7 @@ class Session final : public Link {
  private:
   friend struct SessionCallbacks;
   void flush();
-  void count_before_login(std::size_t bytes);
+  void count(std::size_t bytes);
   void look_after_silence();
   void free_retired();
   void note_answer(std::optional<Deadline::Clock::time_point>& asked);
@@ -134,6 +138,8 @@ class Session final : public Link {
   const std::chrono::seconds keepalive_;
   const int silences_;
   std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
+  HeldMemory memory_;
+  std::size_t allowed_ = 0;
   _LIBSSH2_SESSION* session_ = nullptr;
   std::vector<_LIBSSH2_CHANNEL*> retired_;
 
