@@ -27,6 +27,8 @@ constexpr int most_rsa_bits = 16'384;  // OpenSSL's limit
 constexpr std::string_view ecdsa = "ecdsa-sha2-";
 constexpr std::string_view sk_ed25519 = "sk-ssh-ed25519@openssh.com";
 constexpr std::string_view sk_ecdsa = "sk-ecdsa-sha2-nistp256@openssh.com";
+// What a browser makes of such a key's signature, and ssh takes of an authority only where CASignatureAlgorithms names it.
+constexpr std::string_view webauthn = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
 
 const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
@@ -136,7 +138,7 @@ Verdict check_signature(std::string_view key, std::string_view data, std::string
   const Curve* curve = type->starts_with(ecdsa) ? curve_of_ssh(type->substr(ecdsa.size())) : nullptr;
   const bool security_key = type == sk_ed25519 || type == sk_ecdsa;
   const bool known = type == "ssh-ed25519" || type == "ssh-rsa" || curve != nullptr || security_key;
-  if (!known) return Verdict::not_taken;
+  if (!known || (type == sk_ecdsa && algorithm == webauthn)) return Verdict::not_taken;
   // But for RSA an algorithm is called as the key's type, and but for security keys there is nothing behind the bytes.
   if (type != "ssh-rsa" && algorithm != type) return Verdict::wrong;
   if (security_key) return verify_security_key(*type, fields.rest(), data, *bytes, reader);

@@ -8,7 +8,7 @@ namespace kirikae::ssh {
 enum class Verdict {
   good,
   wrong,      // not this key's, not of this data, or damaged
-  not_taken,  // of a kind that isn't looked at: SHA-1, DSA, RSA keys of less than 1024 bits
+  not_taken,  // of a kind that isn't looked at: SHA-1, DSA, RSA keys of less than 1024 bits, a browser's of a security key
 };
 
 // `key`: a plain public key's blob; `signature` as SSH has it, an algorithm and bytes. Ed25519 and ecdsa, of security keys, too, and RSA with

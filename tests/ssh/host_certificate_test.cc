@@ -145,6 +145,9 @@ TEST_CASE("an authority signs as ssh_config allows it, and never by SHA-1, DSA o
   };
   CHECK(named("ssh-dss") == "is signed by 'ssh-dss' with 'ssh-dss', which is not taken here");
   CHECK(named("webauthn-sk-ecdsa-sha2-nistp256@openssh.com").ends_with("which is not taken here"));
+  const SecurityKey by_browser(make_pair(folder, "ecdsa 256", "browser"));
+  CHECK(trouble_of(by_browser.certify({.sign = [](std::string_view) { return packed({"webauthn-sk-ecdsa-sha2-nistp256@openssh.com", "x"}); }})).text ==
+        "is signed by 'sk-ecdsa-sha2-nistp256@openssh.com' with 'webauthn-sk-ecdsa-sha2-nistp256@openssh.com', which is not taken here");
   const std::string small = blob_of(certify(host, make_pair(folder, "rsa 1024", "small"), {"-h", "-n", "web1"}));
   CHECK(trouble_of(small).text == "");  // as OpenSSH, which takes no less
 }
