@@ -52,7 +52,8 @@ std::vector<Error> preflight(const std::vector<plan::HostFacts>& hosts, const re
     if (!facts.locked) {
       for (const auto& problem : facts.problems) problems.push_back(Error(ErrorCode::preflight, problem).on(host.name));
     }
-    if (facts.live.empty() && !task.local) {
+    const bool elsewhere = !release::link_before(facts).empty() && !facts.current_dangles;
+    if (release::standing_release(facts).empty() && !elsewhere && !task.local) {
       problems.push_back(
           Error(ErrorCode::preflight, "no release is live here that the task could run in", "deploy one first")
               .on(host.name));

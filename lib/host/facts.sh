@@ -57,11 +57,21 @@ kk_say() {
 kk_facts_current() {
   kk_find_live
   case $kk_kind in
-    live) echo "live=$kk_live" ;;
-    link) kk_say target "$kk_target" ;;
+    live)
+      echo "live=$kk_live"
+      kk_d="$kk_releases/$kk_live"
+      if [ ! -d "$kk_d" ] || [ -L "$kk_d" ]; then kk_facts_link gone; fi
+      ;;
+    link) kk_facts_link target ;;
     directory) echo current=directory ;;
     file) kk_problem "'$kk_current' is a file, not a link: move it away" ;;
   esac
+}
+
+# $1: what is said of a link that leads to no release's folder.
+kk_facts_link() {
+  kk_say "$1" "$kk_target"
+  [ -d "$kk_current" ] || echo current=nowhere
 }
 
 # A rollback to the live release that nobody has said to have gone well: what it left.

@@ -32,9 +32,10 @@ Result<std::vector<Round>> build_undo(const recipe::Recipe& recipe, const Plan& 
   std::vector<Round> rounds;
   rounds.push_back(on_changing_hosts(Phase::undo, plan, [&](const PlannedHost& host) {
     const release::Facts& facts = host.facts;
-    if (facts.live.empty()) return std::vector<Step>{Unpublish{plan.release, facts.current_target}};
+    const std::string before = release::standing_release(facts);
+    if (before.empty()) return std::vector<Step>{Unpublish{plan.release, release::link_before(facts)}};
     // What an earlier rollback has left undone there is so again, until the tasks have gone well.
-    return std::vector<Step>{Publish{facts.live, plan.release, facts.unsettled}};
+    return std::vector<Step>{Publish{before, plan.release, facts.unsettled}};
   }));
   TaskScene scene{recipe, plan.layout, "undo", plan.release, plan.hosts};
   scene.place = TaskScene::Place::before;

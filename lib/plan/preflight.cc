@@ -192,6 +192,9 @@ std::vector<Remark> remarks_before_deploy(const DeployInput& input) {
     if (!facts.current_target.empty()) {
       remark(fmt::format("'current' points to '{}', which is none of its releases; the deploy switches it all the same", facts.current_target));
     }
+    if (!facts.gone_target.empty()) {
+      remark(fmt::format("'current' points to release {}, whose folder is not there; the deploy switches it all the same", facts.live));
+    }
     if (const auto ids = release::unfinished_releases(facts); !ids.empty()) {
       remark(fmt::format("a run that died has left unfinished: {}; the next deploy that succeeds removes that", fmt::join(ids, ", ")));
     }

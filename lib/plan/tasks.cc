@@ -13,9 +13,14 @@ std::string joined(const std::vector<std::string>& words, std::string_view separ
   return fmt::format("{}", fmt::join(words, separator));
 }
 
-std::string newest_live(const std::vector<PlannedHost>& hosts) {
+// What the host ran before the run, or of all hosts the newest one.
+std::string release_before(const TaskScene& scene, const PlannedHost* host) {
+  const auto of = [&](const release::Facts& facts) {
+    return scene.place == TaskScene::Place::before ? release::standing_release(facts) : facts.live;
+  };
+  if (host != nullptr) return of(host->facts);
   std::string newest;
-  for (const auto& each : hosts) newest = std::max(newest, each.facts.live);
+  for (const auto& each : scene.hosts) newest = std::max(newest, of(each.facts));
   return newest;
 }
 
@@ -41,8 +46,8 @@ std::map<std::string, std::string> environment_of(const TaskScene& scene, const 
   environment["STAGE"] = scene.recipe.stage;
   environment["DEPLOY_ACTION"] = scene.action;
   const bool back = scene.place == TaskScene::Place::before;
-  const std::string live = host != nullptr ? host->facts.live : newest_live(scene.hosts);
-  const std::string& release = back ? live : scene.release;
+  const std::string before = release_before(scene, host);
+  const std::string& release = back ? before : scene.release;
   environment["RELEASE"] = release;
   environment["RELEASE_PATH"] = release.empty() ? std::string() : scene.layout.release(release);
   environment["CURRENT_PATH"] = scene.layout.current();
@@ -51,8 +56,8 @@ std::map<std::string, std::string> environment_of(const TaskScene& scene, const 
     environment["HOST"] = host->host.name;
     environment["ROLES"] = joined(host->host.roles, " ");
   }
-  environment["PREVIOUS_RELEASE"] = back ? scene.release : live;
-  if (back) environment["REVISION"] = revision_of(scene.hosts, live);
+  environment["PREVIOUS_RELEASE"] = back ? scene.release : before;
+  if (back) environment["REVISION"] = revision_of(scene.hosts, release);
   return environment;
 }
 
@@ -61,10 +66,15 @@ namespace {
 std::string folder_of(const TaskScene& scene, const recipe::Task& task, const PlannedHost& host) {
   std::string folder;
   if (scene.place == TaskScene::Place::before) {
-    folder = scene.layout.release(host.facts.live);
+    const std::string before = release::standing_release(host.facts);
+    if (!before.empty()) {
+      folder = scene.layout.release(before);
+    } else if (!host.facts.current_dangles) {
+      folder = scene.layout.current();
+    }
   } else if (scene.place == TaskScene::Place::release) {
     folder = scene.layout.release(scene.release);
-  } else if (!host.facts.live.empty()) {
+  } else if (!release::standing_release(host.facts).empty()) {
     folder = scene.layout.current();
   }
   if (task.dir.empty()) return folder;
@@ -137,7 +147,8 @@ std::optional<Round> task_round(const TaskScene& scene, const recipe::Task& task
     return round;
   }
   const auto takes_part = [&](const PlannedHost& host) {
-    return !host.already && (scene.place != TaskScene::Place::before || !host.facts.live.empty());
+    const bool ran_something = !host.facts.live.empty() || !release::link_before(host.facts).empty();
+    return !host.already && (scene.place != TaskScene::Place::before || ran_something);
   };
   for (const std::size_t i : hosts_of(task, scene.hosts, takes_part)) {
     const PlannedHost& host = scene.hosts[i];

@@ -18,7 +18,8 @@ struct TaskScene {
   std::string release;  // empty: not chosen yet (before_connect)
   const std::vector<PlannedHost>& hosts;
   // Where commands run, by host: inside the release, or what stands before there is one.
-  // `before`: in the release that each host ran before, which is RELEASE then; hosts that ran none are left out.
+  // `before`: in the release that each host ran before, which is RELEASE then; where `current` was a link to something else, in
+  // that, or at home where it isn't there; hosts without `current` are left out.
   enum class Place { release, live_or_home, before } place = Place::release;
 };
 

@@ -114,8 +114,11 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
     facts.missing_files.push_back(std::move(name));
   } else if (key == "current") {
     facts.current_is_directory = value == "directory";
+    facts.current_dangles = value == "nowhere";
   } else if (key == "target") {
     facts.current_target = value;
+  } else if (key == "gone") {
+    facts.gone_target = value;
   } else if (key == "unsettled") {
     if (value != "none" && !is_release_id(value)) return std::unexpected(not_ours("what a rollback left has no release id"));
     facts.unsettled = value;
@@ -206,6 +209,10 @@ Result<Facts> parse_facts(std::string_view output) {
   }
   return facts;
 }
+
+std::string standing_release(const Facts& host) { return host.gone_target.empty() ? host.live : std::string(); }
+
+const std::string& link_before(const Facts& host) { return host.live.empty() ? host.current_target : host.gone_target; }
 
 std::string to_text(const LockHolder& holder) {
   std::string text = holder.by.empty() ? "somebody" : holder.by;

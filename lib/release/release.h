@@ -46,8 +46,10 @@ struct Facts {
   std::string host;  // whose answer it is: a name for messages, set by who asked
   std::string live;  // release id that `current` points to; empty: none
   bool current_is_directory = false;
+  bool current_dangles = false;  // what it points to is not there, or no folder
   std::string unsettled;  // a rollback to `live` has died behind its switch: the id that it left, or `none`
   std::string current_target;              // raw link text where it points to none of our releases; else empty
+  std::string gone_target;                 // the same where the folder of `live` is gone, or only a link
   std::vector<ReleaseOnHost> releases;     // ascending by id; only directories that bear a release id
   bool half_pruned = false;                // something is left of releases that could not be removed whole
   std::vector<std::string> missing_files;  // shared files that are not there, as the recipe names them
@@ -80,6 +82,10 @@ struct Facts {
   std::map<std::string, std::string> environment;  // some of what commands see there: PATH, HOME, LANG …
   std::string umask;                 // octal digits
 };
+// The live release, as far as it can be gone back to or built on: its folder is there. Empty: none.
+std::string standing_release(const Facts& host);
+// Where that is empty: what `current` has to be made a link to again. Empty: there was no such link.
+const std::string& link_before(const Facts& host);
 // From the output of the host function `facts` (host/command.h); unknown keys are ignored, hostile text is refused.
 // Error code lost: what came is no answer of our script.
 Result<Facts> parse_facts(std::string_view output);

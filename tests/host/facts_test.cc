@@ -130,9 +130,19 @@ TEST_CASE("Facts tell what current is") {
   };
   CHECK(site.facts().live.empty());
   CHECK(with("releases/" + id1).live == id1);
+  CHECK(site.facts().gone_target.empty());
   CHECK(with("./releases/" + id1 + "/").live == id1);
   CHECK(with(site.disk.path("releases/" + id1)).live == id1);
-  CHECK(with("releases/" + id2).live == id2);  // it dangles, but is ours
+  const auto gone = with("releases/" + id2);
+  CHECK(gone.live == id2);  // it dangles, but is ours
+  CHECK(gone.gone_target == "releases/" + id2);
+  CHECK(gone.current_dangles);
+  site.disk.make_folder("moved");
+  site.disk.make_link("../../../moved", "srv/app/releases/" + id3);
+  const auto linked = with("./releases/" + id3);
+  CHECK(linked.live == id3);
+  CHECK(linked.gone_target == "./releases/" + id3);
+  CHECK_FALSE(linked.current_dangles);
   site.disk.make_link("releases/" + id1, "srv/app/by-way");
   CHECK(with("by-way").live == id1);
   for (const auto& elsewhere :
@@ -142,6 +152,7 @@ TEST_CASE("Facts tell what current is") {
     CHECK(facts.live.empty());
     CHECK_FALSE(facts.current_is_directory);
     CHECK(facts.current_target == (elsewhere[0] == 'o' ? "oddname [2J" : elsewhere));
+    CHECK(facts.current_dangles == (elsewhere != "releases"));
   }
   unlink(current.c_str());
   site.disk.make_folder("srv/app/current");

@@ -92,6 +92,16 @@ TEST_CASE("where one of its hosts has no live release, or can't be reached, a ta
   CHECK_FALSE(world.was_told(0, "task mend"));
 }
 
+TEST_CASE("a task runs in what `current` points to where that is none of our releases, but nowhere where it isn't there") {
+  TaskWorld world(1);
+  world.hosts[0]->answer("facts", {.out = facts_text("", {}, "target=releases/7\n")});
+  CHECK(world.run().outcome == Outcome::done);
+  CHECK(has(world.hosts[0]->calls()[1], "kk_folder='/srv/shop/current/db'\n"));
+  world.hosts[0]->answer("facts", {.out = facts_text("", {}, "target=releases/7\ncurrent=nowhere\n")});
+  CHECK(world.run().outcome == Outcome::failed);
+  CHECK(world.times_told(0, "task mend") == 1);
+}
+
 TEST_CASE("a task of this machine runs here, and is noted on all hosts") {
   TaskWorld world(2);
   world.task.local = true;

@@ -262,16 +262,24 @@ TEST_CASE("records that can't be written on the way back are a warning") {
   CHECK(std::any_of(warnings.begin(), warnings.end(), [](const auto& w) { return has(w.text, "no room"); }));
 }
 
-TEST_CASE("a first deploy that fails after its switch takes `current` away, or gives it back to what was there") {
+TEST_CASE("a first deploy that fails after its switch takes `current` away, or gives it back to what was there, and runs the tasks in that") {
   UndoWorld world(1);
-  const bool foreign = GENERATE(false, true);
-  world.hosts[0]->answer("facts", {.out = facts_text("", {}, foreign ? "target=releases/7\n" : "")});
+  const std::string target = GENERATE("", "target=releases/7\n", "target=releases/7\ncurrent=nowhere\n");
+  INFO(target);
+  const bool foreign = !target.empty();
+  world.hosts[0]->answer("facts", {.out = facts_text("", {}, target)});
   world.hosts[0]->answer_once("task restart", {.exit = {1, ""}});
   const auto report = world.deploy();
   CHECK(report.outcome == Outcome::rolled_back);
   CHECK(report.hosts[0].live_after.empty());
-  CHECK(world.told_from(0, "unpublish") == Names{"unpublish", "settle"});
+  CHECK(world.told_from(0, "unpublish") == (foreign ? Names{"unpublish", "task restart", "settle"} : Names{"unpublish", "settle"}));
   CHECK(has(world.text_of(0, "unpublish", 1), foreign ? "kk_wanted='releases/7'" : "kk_wanted=''"));
+  if (!foreign) return;
+  const std::string task = world.text_of(0, "task restart", 2);
+  // At home, where it leads nowhere.
+  CHECK(has(task, has(target, "nowhere") ? "kk_folder=''\n" : "kk_folder='/srv/shop/current'\n"));
+  CHECK(has(task, "export DEPLOY_ACTION='undo'\n"));
+  CHECK(has(task, "export RELEASE=''\n"));
 }
 
 TEST_CASE("a stop from the switch on lets switches that were begun end, then takes all back") {

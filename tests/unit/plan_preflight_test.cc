@@ -192,10 +192,13 @@ TEST_CASE("a check remarks what dead runs have left, whose locks there are, and 
   auto bare = a_host("app3", {"app"});
   bare.facts.zstd = bare.facts.gzip = false;
   bare.facts.current_target = "/opt/old";
-  const auto input = input_for(recipe, {app, busy, bare});
+  auto gone = a_host("app4", {"app"}, "20261122000000");
+  gone.facts.gone_target = "releases/20261122000000";
+  const auto input = input_for(recipe, {app, busy, bare, gone});
   CHECK(text_of(plan::remarks_of_check(input, "deploy unlock production")) ==
         "[app1] a run that died has left unfinished: 20261122010000, 20261122020000; the next deploy that succeeds removes that\n"
         "[app3] 'current' points to '/opt/old', which is none of its releases; the deploy switches it all the same\n"
+        "[app4] 'current' points to release 20261122000000, whose folder is not there; the deploy switches it all the same\n"
         "[app1] a dead run has left its lock, bob@ci since 2026-11-22 02:00:00 UTC (deploy production): the next run takes it over\n"
         "[app1] frozen by eve@desk since 2026-11-22 10:00:00 UTC (inventory): deploys are refused until 'deploy unlock production'\n"
         "[app2] locked by bob@ci since 2026-11-22 03:00:00 UTC (deploy production), https://ci/7: a deploy would have to wait\n"

@@ -80,6 +80,33 @@ TEST_CASE("a task that runs once takes a host that takes part: not one that runs
   CHECK(hosts_with(plan->undo) == std::vector<std::size_t>{1});
 }
 
+TEST_CASE("the way back to a `current` that leads to no release makes that link again, and runs the tasks in it, or at home where it leads nowhere") {
+  const auto recipe = shop_recipe();
+  const std::vector<release::ReleaseOnHost> releases = {good("20261120000000"), good("20261121000000")};
+  auto elsewhere = a_host("app1", {"app"}, {}, releases), nowhere = elsewhere, gone = a_host("app3", {"app"}, "20261122000000", releases);
+  nowhere.host.name = "app2";
+  elsewhere.facts.current_target = nowhere.facts.current_target = "releases/42";
+  gone.facts.gone_target = "releases/20261122000000";
+  nowhere.facts.current_dangles = gone.facts.current_dangles = true;
+  const auto plan = plan::build_rollback({recipe, {elsewhere, nowhere, gone, a_host("app4", {"app"}, {}, releases)}, now,
+                                          std::string("20261121000000"), "ann@laptop"});
+  REQUIRE(plan);
+  std::vector<std::string> links, folders;
+  for (const auto& round : plan->undo) {
+    for (const auto& work : round.hosts) {
+      if (const auto* unpublish = std::get_if<plan::Unpublish>(&work.steps.front())) links.push_back(unpublish->target);
+      const auto* task = std::get_if<plan::RunTask>(&work.steps.front());
+      if (task == nullptr) continue;
+      folders.push_back(plan->hosts[work.host].host.name + ' ' + task->folder);
+      CHECK(task->environment.at("DEPLOY_ACTION") == "undo");
+      CHECK(task->environment.at("RELEASE").empty());
+      CHECK(task->environment.at("RELEASE_PATH").empty());
+    }
+  }
+  CHECK(links == std::vector<std::string>{"releases/42", "releases/42", "releases/20261122000000", ""});
+  CHECK(folders == std::vector<std::string>{"app1 /srv/shop/current", "app2 ", "app3 "});  // app4 ran nothing
+}
+
 TEST_CASE("the releases of many hosts are one table, newest first") {
   auto bad = good("20261122000000");
   bad.state = release::State::bad;

@@ -44,6 +44,11 @@ TEST_CASE("What `current` is: nothing, a directory, or a link to elsewhere") {
   CHECK(parse_facts(answer(""))->live.empty());
   CHECK(parse_facts(answer("current=directory\n"))->current_is_directory);
   CHECK(parse_facts(answer("target=/opt/other\n"))->current_target == "/opt/other");
+  CHECK(parse_facts(answer("target=/opt/other\ncurrent=nowhere\n"))->current_dangles);
+  const auto gone = parse_facts(answer("live=20261122010000\ngone=releases/20261122010000\n"));
+  CHECK(release::standing_release(*gone).empty());
+  CHECK(release::link_before(*gone) == "releases/20261122010000");
+  CHECK(release::standing_release(*parse_facts(answer("live=20261122010000\n"))) == "20261122010000");
 }
 
 TEST_CASE("A revision that the host cut inside of a character loses the torn part") {
