@@ -70,7 +70,7 @@ const PayloadChoice::SharedDelta& PayloadChoice::delta_with_others(const release
 Unpack PayloadChoice::unpack_for(const release::Facts& facts, Unpack whole) {
   if (!source_.manifest) return whole;
   if (source_.rsync) {
-    whole.rsync = host::Rsync{digest_, facts.live, source_.link, source_.full, source_.full};
+    whole.rsync = host::Rsync{digest_, release::standing_release(facts), source_.link, source_.full, source_.full};
     return whole;
   }
   host::Rebuild rebuild{source_.part, digest_, {}, {}, source_.link, source_.full};

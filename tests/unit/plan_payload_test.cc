@@ -129,6 +129,8 @@ TEST_CASE("rsync is led to the live release, and looks at contents once times ha
   CHECK(unpack.rsync->manifest == release::digest_of(*scene.source.manifest));
   CHECK_FALSE(unpack.rsync->checksum);
   CHECK(unpack_again(scene.source, unpack, {"a"}).rsync->checksum);
+  scene.facts.gone_target = "releases/" + first;  // there is nothing to build on
+  CHECK(scene.unpack().rsync->base.empty());
   scene.source.full = true;
   CHECK(scene.unpack().rsync->full);
   CHECK(scene.unpack().rsync->checksum);
