@@ -141,10 +141,13 @@ kk_facts_room() {
       fi
     done
   fi
+  # It may be a link to another disk.
+  kk_d=$kk_a
+  [ ! -d "$kk_releases" ] || kk_d=$kk_releases
   # GNU's df says both at once.
-  kk_v=$(df -k --output=avail,iavail "$kk_a" 2>/dev/null) && kk_v=${kk_v##*"$kk_nl"} && kk_pair "$kk_v" && kk_gnu=yes && return
-  kk_column "$(df -Pk "$kk_a" 2>/dev/null)" && echo "free_kilobytes=$kk_free"
-  kk_column "$(df -Pi "$kk_a" 2>/dev/null)" && echo "free_inodes=$kk_free"
+  kk_v=$(df -k --output=avail,iavail "$kk_d" 2>/dev/null) && kk_v=${kk_v##*"$kk_nl"} && kk_pair "$kk_v" && kk_gnu=yes && return
+  kk_column "$(df -Pk "$kk_d" 2>/dev/null)" && echo "free_kilobytes=$kk_free"
+  kk_column "$(df -Pi "$kk_d" 2>/dev/null)" && echo "free_inodes=$kk_free"
   :
 }
 

@@ -102,12 +102,12 @@ void add_room_problems(const Room& room, const HostFacts& host, const DeployInpu
   const std::uint64_t need_kilobytes = room.bytes / 1024 + room.bytes / 10240 + 1024;  // a tenth, and a MiB, for blocks and records
   if (facts.free_kilobytes < need_kilobytes) {
     problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} MiB free, the release needs about {} MiB",
-                                                 layout.root(), facts.free_kilobytes / 1024, need_kilobytes / 1024),
+                                                 layout.releases(), facts.free_kilobytes / 1024, need_kilobytes / 1024),
                                "free some room" + prune));
   }
   if (facts.free_inodes != 0 && facts.free_inodes < room.files + 100) {
     problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} inodes free, the release needs about {}",
-                                                 layout.root(), facts.free_inodes, room.files + 100),
+                                                 layout.releases(), facts.free_inodes, room.files + 100),
                                "remove small files there" + prune));
   }
 }

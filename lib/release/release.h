@@ -66,7 +66,7 @@ struct Facts {
   bool sudo = false;
   bool rsync = false;
   bool sync_file_system = false;     // `sync -f` works
-  // On the file system of deploy_to; as it is here: the host does not say (df in a chroot).
+  // On the file system of its releases; as it is here: the host does not say (df in a chroot).
   std::uint64_t free_kilobytes = UINT64_MAX;
   std::uint64_t free_inodes = 0;     // 0: the file system doesn't say
   std::int64_t clock = 0;            // the host's unix seconds when it answered

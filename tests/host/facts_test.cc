@@ -234,6 +234,26 @@ TEST_CASE("Facts say what keeps a release from going there") {
   CHECK(problem(site) == "'" + site.disk.path(".kirikae") + "' is no directory: move it away");
 }
 
+TEST_CASE("Room is measured where the releases lie, which may be another disk") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  site.disk.make_folder("srv/app");
+  const std::string df = "df() { kk_x=; for kk_i; do kk_x=$kk_i; done; case $kk_x in */releases) echo '  4711 12' ;; *) echo '  9 9' ;; esac; }\n";
+  const auto room = [&] {
+    const auto ended = site.control.run(df + host::facts(site.layout(), {}).text, true);
+    INFO(ended);
+    REQUIRE(ended.status == 0);
+    const auto facts = release::parse_facts(ended.out);
+    REQUIRE(facts);
+    return std::pair(facts->free_kilobytes, facts->free_inodes);
+  };
+  CHECK(room() == std::pair<std::uint64_t, std::uint64_t>(9, 9));
+  site.disk.make_folder("disk2");
+  site.disk.make_link("../../disk2", "srv/app/releases");
+  CHECK(room() == std::pair<std::uint64_t, std::uint64_t>(4711, 12));
+}
+
 TEST_CASE("A host without the tools says which") {
   // busybox alone: everything that its folder of applets lacks is missing.
   auto shell = shells().back();

@@ -176,7 +176,7 @@ TEST_CASE("a disk that has too little room is told before anything is sent, on e
   REQUIRE(umount());
   INFO(ran);
   REQUIRE(ran.status == 1);
-  REQUIRE_THAT(ran.err, ContainsSubstring("error: [127.0.0.1] the disk of '" + world.deploy_to() + "' has ") &&
+  REQUIRE_THAT(ran.err, ContainsSubstring("error: [127.0.0.1] the disk of '" + world.deploy_to() + "/releases' has ") &&
                             ContainsSubstring(" MiB free, the release needs about 7 MiB\n  free some room: 'deploy prune production --keep N' removes old releases\n"));
   REQUIRE(deployed.status == 1);
   REQUIRE_THAT(deployed.err, ContainsSubstring(" MiB free, the release needs about 7 MiB\n"));
@@ -186,7 +186,7 @@ TEST_CASE("a disk that has too little room is told before anything is sent, on e
   REQUIRE(umount());
   INFO(ran);
   REQUIRE(ran.status == 1);
-  REQUIRE_THAT(ran.err, ContainsSubstring("error: [127.0.0.1] the disk of '" + world.deploy_to() + "' has 19") &&
+  REQUIRE_THAT(ran.err, ContainsSubstring("error: [127.0.0.1] the disk of '" + world.deploy_to() + "/releases' has 19") &&
                             ContainsSubstring(" inodes free, the release needs about 4"));
 }
 

@@ -189,9 +189,9 @@ TEST_CASE("preflight lists all problems of all hosts") {
   move it away first; its content is not touched by us
 [app1] shared files are missing: config/database.yml, .env
   put them into '/srv/shop/shared' on the host
-[db1] the disk of '/srv/shop' has 0 MiB free, the release needs about 6 MiB
+[db1] the disk of '/srv/shop/releases' has 0 MiB free, the release needs about 6 MiB
   free some room: 'deploy --recipe x.yml prune production --keep N' removes old releases
-[db1] the disk of '/srv/shop' has 50 inodes free, the release needs about 412
+[db1] the disk of '/srv/shop/releases' has 50 inodes free, the release needs about 412
   remove small files there: 'deploy --recipe x.yml prune production --keep N' removes old releases
 )");
 }

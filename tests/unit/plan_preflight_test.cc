@@ -89,25 +89,25 @@ TEST_CASE("with 'reuse: link' a release needs room for what a host hasn't, and e
   SECTION("what is the same is linked") {}
   SECTION("but not from a release that isn't known") {
     base.clear();
-    wanted = "[a] the disk of '/srv/shop' has 4 MiB free, the release needs about 57 MiB";
+    wanted = "[a] the disk of '/srv/shop/releases' has 4 MiB free, the release needs about 57 MiB";
   }
   SECTION("not with copies") {
     recipe.reuse_links = false;
-    wanted = "[a] the disk of '/srv/shop' has 4 MiB free, the release needs about 57 MiB";
+    wanted = "[a] the disk of '/srv/shop/releases' has 4 MiB free, the release needs about 57 MiB";
   }
   SECTION("and what is put together from parts is a new file") {
     next["large"] = spec(50 * mib, 'd');
     input.source.chunks[std::string(64, 'a')] = std::make_shared<const release::Chunks>(release::Chunks{{25 * mib, 1}, {25 * mib, 2}});
     input.source.chunks[std::string(64, 'd')] = std::make_shared<const release::Chunks>(release::Chunks{{25 * mib, 1}, {25 * mib, 3}});
-    wanted = "[a] the disk of '/srv/shop' has 4 MiB free, the release needs about 57 MiB";
+    wanted = "[a] the disk of '/srv/shop/releases' has 4 MiB free, the release needs about 57 MiB";
   }
   SECTION("and so is one with another mode") {
     next["large"].mode = 0755;
-    wanted = "[a] the disk of '/srv/shop' has 4 MiB free, the release needs about 57 MiB";
+    wanted = "[a] the disk of '/srv/shop/releases' has 4 MiB free, the release needs about 57 MiB";
   }
   SECTION("folders are no links") {
     host.facts.free_inodes = 102;
-    wanted = "[a] the disk of '/srv/shop' has 102 inodes free, the release needs about 103";
+    wanted = "[a] the disk of '/srv/shop/releases' has 102 inodes free, the release needs about 103";
   }
   const std::string digest = release::digest_of(base);
   if (!base.empty()) input.source.known[digest] = std::make_shared<const release::Manifest>(base);
