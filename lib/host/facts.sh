@@ -124,10 +124,10 @@ kk_facts_room() {
   if [ "$kk_a" != "$kk_root" ]; then
     [ -w "$kk_a" ] && [ -x "$kk_a" ] || kk_problem "can't make '$kk_root', since '$kk_a' is not writable$(kk_facts_remedy "$kk_a" || kk_install)"
   else
-    for kk_d in "$kk_root" "$kk_releases" "$kk_shared" "$kk_own" "$kk_states" "$kk_own/tmp"; do
+    for kk_d in "$kk_root" "$kk_releases" "$kk_shared" "$kk_own" "$kk_states" "$kk_own/manifests" "$kk_own/tmp"; do
       if [ ! -e "$kk_d" ] && [ ! -L "$kk_d" ]; then continue; fi
       kk_v=problem
-      case $kk_d in "$kk_releases" | "$kk_shared") kk_v=payload_problem ;; esac
+      case $kk_d in "$kk_releases" | "$kk_shared" | "$kk_own/manifests") kk_v=payload_problem ;; esac
       if [ ! -d "$kk_d" ]; then
         kk_say "$kk_v" "'$kk_d' is no directory: move it away"
       elif [ ! -w "$kk_d" ] || [ ! -x "$kk_d" ]; then

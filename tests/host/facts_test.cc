@@ -227,6 +227,9 @@ TEST_CASE("Facts say what keeps a release from going there") {
   starts_and_ends(problem(site), "'" + site.disk.path("revisions.log") + "' can't be appended to by '", own + ", or move it away");
   CHECK(site.facts().payload_problems.empty());
   fs::remove(site.disk.path("revisions.log"));
+  site.disk.make_folder("srv/app/.kirikae/manifests", 0555);
+  starts_and_ends(problem(site), "'" + site.disk.path(".kirikae/manifests") + "' is not writable for '", own);
+  CHECK(site.facts().problems.empty());
   site.disk.make_folder("srv/app/.kirikae/log.jsonl");
   CHECK(problem(site).find("'" + site.disk.path(".kirikae/log.jsonl") + "' can't be appended to by '") == 0);
   fs::remove_all(site.disk.path(".kirikae"));
