@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# Removes releases. Marked failed first, then renamed away, then deleted: a crash leaves nothing that looks complete.
+# Removes releases. Renamed away, which needs no room on the disk, then deleted: a crash leaves nothing that looks complete.
 
 # Arguments: release ids.
 kk_prune() {
@@ -40,11 +40,11 @@ kk_prune_one() {
   fi
   kk_p="$kk_releases/.pruned-$kk_release"
   if [ -e "$kk_d" ]; then
-    kk_read_record "$kk_release" || :
-    [ "$kk_state" = failed ] || kk_change_record failed || return 1
     # Whole, and before the release: a list is never of a release that isn't there.
-    [ ! -d "$kk_own/manifests/$kk_release" ] || mv "$kk_own/manifests/$kk_release" "$kk_own/tmp/lists.0.$kk_release" || return 1
+    kk_l="$kk_own/manifests/$kk_release"
+    [ ! -d "$kk_l" ] || mv "$kk_l" "$kk_own/tmp/lists.0.$kk_release" || return 1
     mv "$kk_d" "$kk_p" || {
+      [ ! -d "$kk_own/tmp/lists.0.$kk_release" ] || mv "$kk_own/tmp/lists.0.$kk_release" "$kk_l" || :
       echo "can't remove release '$kk_release': remove '$kk_d' as its owner" >&2
       return 1
     }

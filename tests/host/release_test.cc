@@ -1,4 +1,4 @@
-// A release's way on a host: prepare, receive, verify, seal, mark, log, prune; and facts, which tell of it.
+// A release's way on a host: prepare, receive, verify, seal, mark, log; and facts, which tell of it.
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -339,56 +339,6 @@ TEST_CASE("Logs grow by a line each") {
   const auto ended = site.control.run(host::log(site.layout(), "{}", "two"));
   CHECK(ended.status != 0);
   CHECK(site.disk.read("revisions.log") == "one\n");
-}
-
-TEST_CASE("Prune removes what it is told, but never the live release, and goes on after a failure") {
-  const auto shell = GENERATE(from_range(shells()));
-  INFO(shell);
-  Site site(shell);
-  site.receive(id1, {{"shut/in/file", "x"}});
-  site.disk.make_folder("srv/app/releases/" + id1 + "/shut/in", 0555);
-  CHECK(site.control.run(host::mark(site.layout(), id1, release::State::failed, site.facts())).status == 0);
-  site.make(id2);
-  site.make(id3);
-  site.publish(id2);
-  const auto ended = site.control.run(host::prune(site.layout(), {id2, id1, "20200101000000", "../../tmp"}));
-  CHECK(ended.status == 1);
-  CHECK(ended.out == "removed=" + id1 + "\nremoved=20200101000000\n");
-  CHECK(ended.err == "release '" + id2 + "' is live: not removed\n'../../tmp' is no release: not removed\n");
-  CHECK(site.disk.list("releases") == std::vector<std::string>{id2, id3});
-  CHECK(site.disk.list(".kirikae/releases") == std::vector<std::string>{id2, id3});
-  CHECK(site.disk.list(".kirikae/tmp").empty());
-  CHECK(site.control.run(host::prune(site.layout(), {id1, id3})).out == "removed=" + id1 + "\nremoved=" + id3 + "\n");
-  CHECK(site.disk.list("releases") == std::vector<std::string>{id2});
-}
-
-TEST_CASE("A release that is partly another user's is named, and the others are removed") {
-  if (geteuid() != 0) {
-    WARN("only a superuser can make another user's files");
-    return;
-  }
-  const auto shell = GENERATE(from_range(shells()));
-  INFO(shell);
-  Site site(shell);
-  site.make(id1);
-  site.make(id2);
-  site.make(id3);
-  site.publish(id3);
-  const auto theirs = site.disk.path("releases/" + id1 + "/theirs");
-  fs::create_directories(theirs + "/sub");  // by root
-  auto ended = site.control.run(host::prune(site.layout(), {id1, id2}));
-  INFO(ended);
-  CHECK(ended.status == 1);
-  CHECK(ended.out == "removed=" + id2 + "\n");
-  CHECK(contains(ended.err, "can't remove all of '" + site.disk.path("releases/.pruned-" + id1) +
-                                "': remove it as the owner of what is left\n"));
-  CHECK(site.disk.list("releases") == std::vector<std::string>{".pruned-" + id1, id3});
-  REQUIRE(site.facts().releases.size() == 1);
-  // The rest goes with a later prune, once it can.
-  fs::remove_all(site.disk.path("releases/.pruned-" + id1 + "/theirs"));
-  ended = site.control.run(host::prune(site.layout(), {}));
-  CHECK(ended.status == 0);
-  CHECK(site.disk.list("releases") == std::vector<std::string>{id3});
 }
 
 TEST_CASE("A release is sealed once it is on disk, and its record with it; an old sync is not taken for a broken disk") {
