@@ -73,6 +73,17 @@ kk_read_current() {
   fi
 }
 
+# What to do where $1 should be a directory, or a file, and is there as something else.
+kk_no_directory() {
+  if [ -L "$1" ] && [ ! -e "$1" ]; then
+    echo "'$1' is a link to what isn't there: mount its disk, or make what it leads to"
+  else
+    echo "'$1' is no directory: move it away"
+  fi
+}
+
+kk_no_file() { echo "'$1' is a directory, not a file: move it away, and put the file there"; }
+
 # Whether `current` is a link that leads to $1. Where the shell can't tell, it doesn't.
 kk_leads_to() {
   # shellcheck disable=SC3013

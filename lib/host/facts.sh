@@ -20,6 +20,7 @@ kk_facts_all() {
   kk_facts_releases
   kk_facts_lock
   while [ $# -ge 2 ]; do
+    [ ! -d "$kk_shared/$1" ] || kk_payload_problem "$(kk_no_file "$kk_shared/$1")"
     [ -e "$kk_shared/$1" ] || printf 'missing=%s\n' "$2"
     shift 2
   done
@@ -129,7 +130,7 @@ kk_facts_room() {
       kk_v=problem
       case $kk_d in "$kk_releases" | "$kk_shared" | "$kk_own/manifests") kk_v=payload_problem ;; esac
       if [ ! -d "$kk_d" ]; then
-        kk_say "$kk_v" "'$kk_d' is no directory: move it away"
+        kk_say "$kk_v" "$(kk_no_directory "$kk_d")"
       elif [ ! -w "$kk_d" ] || [ ! -x "$kk_d" ]; then
         kk_say "$kk_v" "'$kk_d' is not writable for '$(id -un)'$(kk_facts_remedy "$kk_d" || echo ': give it to that user')"
       fi

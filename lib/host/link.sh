@@ -84,7 +84,9 @@ kk_inside() {
 }
 
 kk_link_missing() {
-  [ "$1" != file ] || [ -e "$kk_shared/$2" ] || kk_missing="$kk_missing '$2'"
+  [ "$1" = file ] || return 0
+  [ ! -d "$kk_shared/$2" ] || kk_fail "$(kk_no_file "$kk_shared/$2")"
+  [ -e "$kk_shared/$2" ] || kk_missing="$kk_missing '$2'"
 }
 
 # What dead runs have left in the folder $1, of kind $2, goes after a day: shared/ may be that of other hosts, too.
@@ -103,7 +105,7 @@ kk_link_seed() {
   kk_d=${kk_d%/*}
   kk_sweep_dead "$kk_d" seed
   [ ! -d "$kk_shared/$2" ] || return 0
-  if [ -e "$kk_shared/$2" ] || [ -L "$kk_shared/$2" ]; then kk_fail "'$kk_shared/$2' is no directory: move it away"; fi
+  if [ -e "$kk_shared/$2" ] || [ -L "$kk_shared/$2" ]; then kk_fail "$(kk_no_directory "$kk_shared/$2")"; fi
   case $2 in */*) mkdir -p "$kk_shared/${2%/*}" || kk_fail "can't make '$kk_shared/${2%/*}'" ;; esac
   if [ -d "$kk_rel/$2" ] && [ ! -L "$kk_rel/$2" ]; then
     kk_t=$(mktemp -d "$kk_d/.kirikae-seed.XXXXXXXX") || kk_fail "can't write to '$kk_d'"

@@ -252,7 +252,23 @@ TEST_CASE("A shared directory that is a file on the host, or a link to nowhere, 
   one.site.receive(id1, {{"log/x", "x"}});
   CHECK(one.link({"log"}).err == "'" + one.site.disk.path("shared/log") + "' is no directory: move it away\n");
   one.site.disk.make_link("/nowhere", "srv/app/shared/tmp");
-  CHECK(one.link({"tmp"}).err == "'" + one.site.disk.path("shared/tmp") + "' is no directory: move it away\n");
+  CHECK(one.link({"tmp"}).err == "'" + one.site.disk.path("shared/tmp") + "' is a link to what isn't there: mount its disk, or make what it leads to\n");
+}
+
+TEST_CASE("A directory in the place of a shared file, as Docker makes one, is named, and is no file that is there") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Linking one(shell);
+  one.site.disk.make_folder("srv/app/shared/.env");
+  one.site.receive(id1, {{"index.html", "x"}});
+  const std::string why = "'" + one.site.disk.path("shared/.env") + "' is a directory, not a file: move it away, and put the file there";
+  const auto facts = one.site.facts({".env"});
+  CHECK(facts.payload_problems == std::vector<std::string>{why});
+  CHECK(facts.missing_files.empty());
+  const auto ended = one.link({}, {".env"});
+  CHECK(ended.status == 1);
+  CHECK(ended.err == why + "\n");
+  CHECK_FALSE(one.site.disk.exists(one.release + ".env"));
 }
 
 }  // namespace kirikae::test
