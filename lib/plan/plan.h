@@ -79,7 +79,7 @@ struct DeployInput {
   SourceFiles source{};
   std::string command{"deploy"};  // how a person calls the tool for the same recipe, for advice
 };
-// All reasons why the hosts can't take the release (preflight), each with its host; empty: none.
+// All reasons why the hosts can't take the release (preflight), each with its host; empty: none. What its tasks need is task_problems()'s.
 std::vector<Error> preflight_deploy(const DeployInput& input);
 // Errors: a `once` task for which the selection leaves no host.
 Result<Plan> build_deploy(const DeployInput& input);
