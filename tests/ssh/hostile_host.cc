@@ -198,7 +198,7 @@ bool HostileHost::Peer::answer(const std::string& message) {
     case channel_request:
       reader.number();
       reader.string();
-      return reader.byte().value_or(0) == 0 || send(channel_success + number_bytes(channel_));
+      return reader.byte().value_or(0) == 0 || send(std::string(1, channel_success) + number_bytes(channel_));
     case channel_data: reader.number(); return hear(reader.string().value_or(""));
     default: return true;
   }
