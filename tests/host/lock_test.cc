@@ -5,54 +5,14 @@
 #include <atomic>
 #include <chrono>
 #include <filesystem>
-#include <memory>
 #include <thread>
 
-#include "host/control.h"
+#include "host/locking.h"
 #include "support/catch.h"
 #include "support/never.h"
 #include "support/process.h"
 
 namespace kirikae::test {
-
-namespace {
-
-host::LockInfo info(const std::string& token) {
-  return {token, "web1", "ada@desk", "2026-11-23 10:00:00 UTC", "deploy production", "https://ci.example/7"};
-}
-
-// One client's session with the host.
-struct Client {
-  Client(const Shell& shell, const Disk& a_disk, std::string a_token)
-      : disk(a_disk), token(std::move(a_token)), control(std::make_unique<Control>(shell, a_disk)) {}
-
-  Ended lock(bool despite_freeze = false, const std::string& before = {}) const {
-    hold(token);
-    return control->run(before + host::lock(disk.layout(), info(token), despite_freeze).text, true);
-  }
-  void hold(const std::string& of) const {
-    const std::string text = host::hold(disk.layout(), of);
-    control->say("hold " + std::to_string(std::count(text.begin(), text.end(), '\n')) + "\n" + text);
-  }
-  Ended guarded() const { return control->run(host::guard(disk.layout(), token) + "echo written\n"); }
-  [[nodiscard]] bool has_it() const { return disk.read(".kirikae/lock").find("token " + token + "\n") != std::string::npos; }
-
-  const Disk& disk;
-  std::string token;
-  std::unique_ptr<Control> control;
-};
-
-pid_t holder_of(const Disk& disk) {
-  const std::string text = disk.read(".kirikae/lock");
-  const auto at = text.find("\npid ");
-  return at == std::string::npos ? -1 : static_cast<pid_t>(std::stol(text.substr(at + 5)));
-}
-
-bool freed(const Disk& disk) {
-  return eventually([&] { return !disk.exists(".kirikae/lock"); });
-}
-
-}  // namespace
 
 TEST_CASE("The first to come has the lock, the next is told whose it is; freed, it leaves no folder behind that it made") {
   const auto shell = GENERATE(from_range(shells()));
@@ -237,28 +197,39 @@ TEST_CASE("The same run over a new connection ends what the old one left at work
 }
 
 TEST_CASE("The same run over a new connection ends no process of which it isn't certain that it holds the old lock") {
-  const auto shell = GENERATE(from_range(shells()));
-  INFO(shell);
+  // All shells at the same time, since the new connection waits ten seconds for the old one's end.
   const Never never;
-  const Disk disk;
-  const Client before(shell, disk, "aa.0");
-  REQUIRE(before.lock().status == 0);
-  std::string text = disk.read(".kirikae/lock");
-  Control other(shell, disk);
-  other.begin(1, "echo $$; echo all; exec " + never.command() + "\n");
-  REQUIRE(other.wait_for_output("all"));
-  const pid_t stranger = std::stoi(other.out().substr(other.out().find("begin 1\n") + 8));
-  // As a container's lock looks to the next one, where the holder's number is that of something else.
-  const auto replace_value = [&](const std::string& key, const std::string& value) {
-    const auto from = text.find("\n" + key + " ") + 1;
-    text.replace(from, text.find('\n', from) - from, key + " " + value);
+  struct Place {
+    explicit Place(const Shell& shell) : before(shell, disk, "aa.0"), now(shell, disk, "aa.0"), other(shell, disk) {}
+    const Disk disk{};
+    Client before, now;
+    Control other;
+    pid_t stranger = -1;
   };
-  replace_value("space", "pid:[1]");
-  replace_value("pid", std::to_string(stranger));
-  disk.write("srv/app/.kirikae/lock", text);
-  const Client now(shell, disk, "aa.0");
-  CHECK(now.lock().status == 3);
-  CHECK(is_running(stranger));
+  std::vector<std::unique_ptr<Place>> places;
+  for (const auto& shell : shells()) {
+    INFO(shell);
+    auto& place = *places.emplace_back(std::make_unique<Place>(shell));
+    REQUIRE(place.before.lock().status == 0);
+    place.other.begin(1, "echo $$; echo all; exec " + never.command() + "\n");
+    REQUIRE(place.other.wait_for_output("all"));
+    place.stranger = std::stoi(place.other.out().substr(place.other.out().find("begin 1\n") + 8));
+    // As a container's lock looks to the next one, where the holder's number is that of something else.
+    std::string text = place.disk.read(".kirikae/lock");
+    for (const auto& [key, value] : {std::pair<std::string, std::string>("space", "pid:[1]"), {"pid", std::to_string(place.stranger)}}) {
+      const auto from = text.find("\n" + key + " ") + 1;
+      text.replace(from, text.find('\n', from) - from, key + " " + value);
+    }
+    place.disk.write("srv/app/.kirikae/lock", text);
+    place.now.hold("aa.0");
+    place.now.control->begin(1, host::lock(place.disk.layout(), info("aa.0"), false).text, true);
+  }
+  for (std::size_t i = 0; i < places.size(); ++i) {
+    const Ended ended = places[i]->now.control->end(1, std::chrono::seconds(60));
+    INFO(shells()[i] << ", " << ended);
+    CHECK(ended.status == 3);
+    CHECK(is_running(places[i]->stranger));
+  }
 }
 
 TEST_CASE("A step that has outlived its killed control shell changes nothing once the same run has a new connection") {
