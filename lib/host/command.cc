@@ -263,11 +263,12 @@ Command seal(const release::Layout& layout, const ReleaseInfo& info, const relea
 }
 
 Command publish(const release::Layout& layout, const std::string& id, const release::Facts& facts,
-                const std::optional<std::string>& expected_live, const std::string& left) {
-  return {"publish", paths(layout) + shell_assign("kk_release", id) +
-                         shell_assign("kk_wanted", layout.link_target(id)) + shell_assign("kk_mv", facts.mv) +
-                         shell_assign("kk_expect", expected_live.value_or("any")) + shell_assign("kk_leaves", left) +
-                         call("kk_publish"), true};
+                const std::optional<std::string>& expected_live, const std::string& left, const std::string& condemned) {
+  Command command{"publish", paths(layout) + shell_assign("kk_release", id) +
+                                 shell_assign("kk_wanted", layout.link_target(id)) + shell_assign("kk_mv", facts.mv) +
+                                 shell_assign("kk_expect", expected_live.value_or("any")) + shell_assign("kk_leaves", left) +
+                                 call("kk_publish"), true};
+  return condemned.empty() ? command : joined(command.name, {mark(layout, condemned, release::State::bad, facts), command});
 }
 
 Command end_rollback(const release::Layout& layout) { return {"end rollback", paths(layout) + call("kk_end_rollback"), true}; }

@@ -169,9 +169,10 @@ Command logs(const release::Layout& layout, const std::vector<std::string>& patt
 Command seal(const release::Layout& layout, const ReleaseInfo& info, const release::Facts& facts);
 
 // Switches `current` to `id`, and notes first that a rollback leaves `left` for it, where that is not empty: unique temporary link, rename, read back. Refuses a `current` that is no link, and (unless
-// `expected_live` is nullopt) one that isn't what preflight saw.
+// `expected_live` is nullopt) one that isn't what preflight saw. What stands in an older note is lost with it: where `condemned` is not empty, that
+// release's record becomes `bad` before anything else.
 Command publish(const release::Layout& layout, const std::string& id, const release::Facts& facts,
-                const std::optional<std::string>& expected_live, const std::string& left = {});
+                const std::optional<std::string>& expected_live, const std::string& left = {}, const std::string& condemned = {});
 
 // That note goes: all went well, or the way back is done.
 Command end_rollback(const release::Layout& layout);

@@ -48,14 +48,9 @@ std::string common_target_after(const Plan& plan) {
 }
 
 Step settle(const DeployInput& input, const Plan& plan, const PlannedHost& host) {
-  Settle settle{{{plan.release, release::State::good}},
+  return Settle{{{plan.release, release::State::good}},
                 {input.now, plan.action, plan.application, plan.stage, plan.release, host.facts.live, plan.revision,
                  input.operator_name, "good"}};
-  // The note of a rollback that has died went with the switch: only the record says from now on what it was left for.
-  if (auto condemned = release::condemned_release(host.facts); !condemned.empty()) {
-    settle.marks.emplace_back(std::move(condemned), release::State::bad);
-  }
-  return settle;
 }
 
 // A shared file must be there before it is linked; all else comes after the links, so that a shared directory can get its first
@@ -111,7 +106,7 @@ Result<void> add_preparing(const DeployInput& input, Plan& plan) {
 Result<void> add_publishing(const DeployInput& input, Plan& plan) {
   const TaskScene scene{input.recipe, plan.layout, plan.action, plan.release, plan.hosts};
   plan.rounds.push_back(on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) {
-    return std::vector<Step>{Publish{plan.release, host.facts.live}};
+    return std::vector<Step>{Publish{plan.release, host.facts.live, {}, release::condemned_release(host.facts)}};
   }));
   TRY(add_hooks(plan.rounds, scene, HookPoint::after_publish, Phase::publish));
   plan.rounds.push_back(on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) {

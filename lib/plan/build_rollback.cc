@@ -15,6 +15,13 @@ const std::string& left_by(const Plan& plan, const release::Facts& facts) {
   return facts.live == plan.release ? facts.unsettled : facts.live;
 }
 
+// What an earlier rollback that has died has left stays so where another switch follows, whose note takes that one's place.
+std::string condemned_by(const Plan& plan, const release::Facts& facts) {
+  std::string condemned = release::condemned_release(facts);
+  if (facts.live == plan.release || condemned == plan.release) condemned.clear();
+  return condemned;
+}
+
 // The release that a host leaves behind is bad, unless the target is newer: then nothing is condemned.
 Step settle(const RollbackInput& input, const Plan& plan, const PlannedHost& host) {
   Settle settle;
@@ -33,7 +40,7 @@ Result<void> add_rounds(const RollbackInput& input, Plan& plan) {
   TRY(hooks(HookPoint::before_publish));
   plan.rounds.push_back(on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) {
     const std::string& left = left_by(plan, host.facts);
-    return std::vector<Step>{Publish{plan.release, host.facts.live, left.empty() ? "none" : left}};
+    return std::vector<Step>{Publish{plan.release, host.facts.live, left.empty() ? "none" : left, condemned_by(plan, host.facts)}};
   }));
   TRY(hooks(HookPoint::after_publish));
   plan.rounds.push_back(on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) {

@@ -54,7 +54,8 @@ std::string step_rows(const Step& step, const std::optional<SourceText>& source,
                         [](const Seal&) { return std::string(); },
                         [](const Publish& s) {
                           if (s.id == s.expected_live) return row("finish", "the rollback to " + s.id + ", which has died behind its switch");
-                          return row("switch", fmt::format("current -> {} (now {})", release::Layout::link_target(s.id),
+                          return (s.condemned.empty() ? "" : row("mark", s.condemned + " bad")) +
+                                 row("switch", fmt::format("current -> {} (now {})", release::Layout::link_target(s.id),
                                                            s.expected_live.empty() ? "none" : s.expected_live));
                         },
                         [](const Unpublish&) { return std::string(); },  // of the way back only: back_text

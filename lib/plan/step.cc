@@ -62,7 +62,7 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
             return host::task_as(become, s.task, s.run, s.folder, environment, values.secrets);
           },
           [&](const Seal& s) { return host::seal(layout, with_revision(s.info, values), facts); },
-          [&](const Publish& s) { return host::publish(layout, s.id, facts, s.expected_live, s.left); },
+          [&](const Publish& s) { return host::publish(layout, s.id, facts, s.expected_live, s.left, s.condemned); },
           [&](const Unpublish& s) { return host::unpublish(layout, facts, s.expected_live, s.target); },
           [&](const Settle& s) {
             std::vector<host::Command> commands;

@@ -66,6 +66,7 @@ struct Publish {
   std::string id;
   std::string expected_live;  // what preflight saw; empty: no release was live
   std::string left{};         // by a rollback, a release id or `none`; empty: it is none
+  std::string condemned{};    // what a rollback that has died there had left: bad before the note of that goes; empty: none
 };
 struct Unpublish {  // `current` as it was before there was a release of ours
   std::string expected_live;

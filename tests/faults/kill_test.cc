@@ -67,8 +67,9 @@ TEST_CASE("the program is killed in a hook of every phase: nothing of it runs on
   for (const auto& host : world.hosts()) REQUIRE(host.releases().size() <= 3);
 }
 
-TEST_CASE("a rollback is killed behind its switch and a deploy follows: no later rollback goes to what had been rolled back from") {
+TEST_CASE("a rollback is killed behind its switch and a deploy follows, or is killed there, too: no later rollback goes to what had been rolled back from") {
   const Never never;
+  const bool deploy_is_killed = GENERATE(false, true);
   World world({.hosts = 2});
   world.write_recipe("vars: {hold: 'no'}\ntasks:\n  wait: '[ \"$hold\" = yes ] || exit 0; echo $$ >" + (world / "pid").string() +
                      ".$HOST; exec " + never.command() + "'\nhooks: {after_publish: wait}\n");
@@ -78,21 +79,33 @@ TEST_CASE("a rollback is killed behind its switch and a deploy follows: no later
     REQUIRE(world.deploy({"production"}).status == 0);
     ids.push_back(world.host(0).live());
   }
-  Running running = world.start({"rollback", "production", "--set", "hold=yes"});
-  std::vector<pid_t> pids;
-  for (const auto& host : world.hosts()) {
-    const auto file = world / ("pid." + host.name());
-    REQUIRE(eventually([&] { return std::filesystem::exists(file) && std::filesystem::file_size(file) > 1; }, std::chrono::seconds(60)));
-    pids.push_back(static_cast<pid_t>(std::stol(world.read("pid." + host.name()))));
-  }
-  running.signal(SIGKILL);
-  REQUIRE(running.wait().status == 128 + SIGKILL);
-  for (const pid_t pid : pids) REQUIRE(gone(pid));
+  const auto killed_behind_its_switch = [&](std::vector<std::string> command) {
+    command.insert(command.end(), {"--lock-wait", "1m", "--set", "hold=yes"});
+    Running running = world.start(command);
+    std::vector<pid_t> pids;
+    for (const auto& host : world.hosts()) {
+      const auto file = world / ("pid." + host.name());
+      REQUIRE(eventually([&] { return std::filesystem::exists(file) && std::filesystem::file_size(file) > 1; }, std::chrono::seconds(60)));
+      pids.push_back(static_cast<pid_t>(std::stol(world.read("pid." + host.name()))));
+      std::filesystem::remove(file);
+    }
+    running.signal(SIGKILL);
+    REQUIRE(running.wait().status == 128 + SIGKILL);
+    for (const pid_t pid : pids) REQUIRE(gone(pid));
+  };
+  killed_behind_its_switch({"rollback", "production"});
   for (const auto& host : world.hosts()) REQUIRE(host.live() == ids[0]);
   world.write_app("3");
-  REQUIRE(world.deploy({"production", "--lock-wait", "1m"}).status == 0);
-  for (const auto& host : world.hosts()) REQUIRE(host.state(ids[1]) == "bad");
-  const Ran back = world.deploy({"rollback", "production"});
+  if (deploy_is_killed) {
+    killed_behind_its_switch({"production"});
+  } else {
+    REQUIRE(world.deploy({"production", "--lock-wait", "1m"}).status == 0);
+  }
+  for (const auto& host : world.hosts()) {
+    REQUIRE(host.version() == "3");
+    REQUIRE(host.state(ids[1]) == "bad");
+  }
+  const Ran back = world.deploy({"rollback", "production", "--lock-wait", "1m"});
   INFO(back);
   REQUIRE(back.status == 0);
   for (const auto& host : world.hosts()) REQUIRE(host.live() == ids[0]);

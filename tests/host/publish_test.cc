@@ -103,6 +103,41 @@ TEST_CASE("What a rollback leaves is noted before its switch, until somebody say
   CHECK_FALSE(one.site.disk.exists(".kirikae/rollback"));
 }
 
+TEST_CASE("What a rollback that has died had left is known as that at every moment of the next switch, wherever that is killed") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  for (const auto& id : {id1, id2, id3}) site.disk.write("srv/app/releases/" + id + "/v", "1\n");
+  site.disk.make_folder("srv/app/.kirikae/tmp", 0700);
+  // Where the step's shell comes to these words, it is killed.
+  for (const std::string at : {"mv*kirikae/tmp/state.*", "mv*kirikae/tmp/rollback.*", "ln*", "mv*.current-*", "rm*kirikae/rollback", "nothing"}) {
+    for (const bool by_rollback : {false, true}) {
+      INFO(at << ", " << by_rollback);
+      for (const auto& id : {id1, id2, id3}) site.disk.write("srv/app/.kirikae/releases/" + id, "state good\nrevision r\nby b\nprevious \n");
+      site.disk.write("srv/app/.kirikae/rollback", id3 + " " + id2 + "\n");
+      unlink(site.disk.path("current").c_str());
+      site.disk.make_link("releases/" + id2, "srv/app/current");
+      const auto facts = site.facts();
+      REQUIRE(facts.unsettled == id3);
+      std::string killer = "read -r kk_me kk_x </proc/self/stat\n";
+      for (const std::string program : {"mv", "ln", "rm"}) {
+        killer += program + "() { case \"" + program + " $*\" in " + at + ") kill -KILL \"$kk_me\" ;; esac; command " + program + " \"$@\"; }\n";
+      }
+      const auto next = host::publish(site.layout(), id1, facts, id2, by_rollback ? id2 : "", id3);
+      const auto ended = site.control.run(killer + next.text, true);
+      INFO(ended);
+      const bool ends = at == "nothing" || at == (by_rollback ? "rm*kirikae/rollback" : "mv*kirikae/tmp/rollback.*");
+      CHECK(ended.status == (ends ? 0 : 137));
+      const auto then = site.facts();
+      CHECK((site.disk.state(id3) == "bad" || then.unsettled == id3));
+      CHECK((then.live == id1 || then.live == id2));
+      CHECK(site.control.run(next).status == 0);
+      CHECK(site.disk.state(id3) == "bad");
+      CHECK(site.facts().unsettled == (by_rollback ? id2 : ""));
+    }
+  }
+}
+
 TEST_CASE("Publish refuses a current that isn't what preflight saw, with a status of its own") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);

@@ -85,16 +85,21 @@ TEST_CASE("what a rollback that has died behind its switch has left is bad for t
   REQUIRE(plan);
   using Marks = std::vector<std::pair<std::string, release::State>>;
   std::vector<Marks> marks, back;
+  std::vector<std::string> condemned;
   std::vector<std::vector<std::string>> pruned;
   for (const auto& round : plan->rounds) {
     for (const auto& work : round.hosts) {
+      if (const auto* publish = std::get_if<plan::Publish>(&work.steps.front())) condemned.push_back(publish->condemned);
       if (const auto* settle = std::get_if<plan::Settle>(&work.steps.front())) marks.push_back(settle->marks);
       if (const auto* prune = std::get_if<plan::Prune>(&work.steps.front())) pruned.push_back(prune->ids);
     }
   }
   for (const auto& work : plan->undo.back().hosts) back.push_back(std::get<plan::Settle>(work.steps.front()).marks);
   const std::pair made(plan->release, release::State::good), given_up(plan->release, release::State::failed), left(died.facts.unsettled, release::State::bad);
-  CHECK(marks == std::vector<Marks>{{made, left}, {made}, {made}});
+  // With the switch: the note of the rollback goes there.
+  CHECK(condemned == std::vector<std::string>{died.facts.unsettled, "", ""});
+  CHECK_THAT(plan::to_text(*plan, std::nullopt), Catch::Matchers::ContainsSubstring("\n  mark           20261122000000 bad\n  switch         current -> "));
+  CHECK(marks == std::vector<Marks>{{made}, {made}, {made}});
   CHECK(back == std::vector<Marks>{{given_up, left}, {given_up}, {given_up}});
   // A bad one isn't one of the good ones that are kept.
   CHECK(pruned == std::vector<std::vector<std::string>>{{"20261119000000"}, {"20261119000000", "20261120000000"}, {"20261119000000", "20261120000000"}});

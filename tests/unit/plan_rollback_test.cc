@@ -53,6 +53,28 @@ TEST_CASE("a rollback to a newer release clears its mark and condemns nothing") 
   CHECK(plan::revisions_line(settle.entry) == "ann rolled back to release 20261122000000");
 }
 
+TEST_CASE("where a rollback has died behind its switch, one to another release condemns what that had left, with the switch") {
+  const auto recipe = shop_recipe();
+  const std::vector<release::ReleaseOnHost> all = {good("20261120000000"), good("20261121000000"), good("20261122000000"), good("20261123000000")};
+  auto died = a_host("app1", {"app"}, "20261121000000", all);
+  died.facts.unsettled = "20261122000000";
+  const auto condemned_by = [&](const std::optional<std::string>& to) {
+    const auto plan = plan::build_rollback({recipe, {died, a_host("app2", {"app"}, "20261122000000", all)}, now, to, "ann@laptop"});
+    REQUIRE(plan);
+    std::vector<std::string> condemned;
+    for (const auto& round : plan->rounds) {
+      for (const auto& work : round.hosts) {
+        if (const auto* publish = std::get_if<plan::Publish>(&work.steps.front())) condemned.push_back(publish->condemned);
+      }
+    }
+    return condemned;
+  };
+  CHECK(condemned_by("20261120000000") == std::vector<std::string>{died.facts.unsettled, ""});
+  CHECK(condemned_by("20261123000000") == std::vector<std::string>{died.facts.unsettled, ""});
+  CHECK(condemned_by("20261122000000") == std::vector<std::string>{""});      // it is what is wanted
+  CHECK(condemned_by(std::nullopt) == std::vector<std::string>{"", ""});       // the same again: its note stays to the end
+}
+
 TEST_CASE("a task that runs once takes a host that takes part: not one that runs the target already, nor, on the way back, one that ran nothing") {
   auto recipe = shop_recipe();
   recipe.tasks.at("restart").once = true;
