@@ -119,7 +119,7 @@ Result<void> add_publishing(const DeployInput& input, Plan& plan) {
     const release::Facts facts = judged(plan.hosts[i].facts);
     auto ids = release::to_prune(facts, plan.release, rollback_target_after(facts), input.recipe.keep_releases);
     std::erase(ids, common);
-    if (!ids.empty()) prune.hosts.push_back({i, {Prune{std::move(ids)}}});
+    if (!ids.empty() || facts.half_pruned) prune.hosts.push_back({i, {Prune{std::move(ids), facts.half_pruned}}});
   }
   if (!prune.hosts.empty()) plan.rounds.push_back(std::move(prune));
   return add_hooks(plan.rounds, scene, HookPoint::after_prune, Phase::prune);

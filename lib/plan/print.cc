@@ -64,7 +64,7 @@ std::string step_rows(const Step& step, const std::optional<SourceText>& source,
                           for (const auto& [id, state] : s.marks) rows += row("mark", fmt::format("{} {}", id, release::name_of(state)));
                           return rows;
                         },
-                        [](const Prune& s) { return row("prune", listed(s.ids)); },
+                        [](const Prune& s) { return row("prune", removal_text(s)); },
                     },
                     step);
 }

@@ -13,12 +13,6 @@ namespace {
 using event::Phase;
 using recipe::HookPoint;
 
-// What goes on a host, which may be but the rest of what a prune before could not remove.
-std::string removal_text(std::vector<std::string> ids, const release::Facts& facts) {
-  if (facts.half_pruned) ids.emplace_back("what an earlier prune has left");
-  return fmt::format("{}", fmt::join(ids, ", "));
-}
-
 // The audit only: no record changes.
 Step log_entry(const PruneInput& input, const std::string& removed) {
   Settle settle;
@@ -33,8 +27,7 @@ std::vector<Remark> removals(const Plan& plan) {
     for (const HostSteps& work : round.hosts) {
       for (const Step& step : work.steps) {
         const auto* prune = std::get_if<Prune>(&step);
-        const PlannedHost& host = plan.hosts[work.host];
-        if (prune != nullptr) each.push_back({host.host.name, removal_text(prune->ids, host.facts)});
+        if (prune != nullptr) each.push_back({plan.hosts[work.host].host.name, removal_text(*prune)});
       }
     }
   }
@@ -55,10 +48,10 @@ Result<Plan> build_prune(const PruneInput& input) {
   const auto target = release::previous_release(facts).value_or("");
   Round prune{Phase::prune, std::nullopt, {}};
   for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
-    auto ids = release::to_prune_now(facts[i], target, input.keep.value_or(input.recipe.keep_releases));
-    if (ids.empty() && !facts[i].half_pruned) continue;
-    Step log = log_entry(input, removal_text(ids, facts[i]));
-    prune.hosts.push_back({i, {Prune{std::move(ids)}, std::move(log)}});
+    Prune removal{release::to_prune_now(facts[i], target, input.keep.value_or(input.recipe.keep_releases)), facts[i].half_pruned};
+    if (removal.ids.empty() && !removal.rest) continue;
+    Step log = log_entry(input, removal_text(removal));
+    prune.hosts.push_back({i, {std::move(removal), std::move(log)}});
   }
   if (prune.hosts.empty()) return plan;
   TaskScene scene{input.recipe, plan.layout, plan.action, {}, plan.hosts};
@@ -76,7 +69,7 @@ std::string failed_prune_line(const Plan& plan, const PlannedHost& host) {
       if (prune == nullptr || &plan.hosts[work.host] != &host) continue;
       LogEntry entry = std::get<Settle>(work.steps.back()).entry;
       entry.result = "failed";
-      entry.detail = "was to remove " + removal_text(prune->ids, host.facts);
+      entry.detail = "was to remove " + removal_text(*prune);
       return json_line(entry);
     }
   }

@@ -1,5 +1,8 @@
 #include "plan/step.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include "core/overloaded.h"
 
 namespace kirikae::plan {
@@ -26,6 +29,12 @@ std::string name_of(const Step& step) {
                         [](const Prune&) -> std::string { return "prune"; },
                     },
                     step);
+}
+
+std::string removal_text(const Prune& prune) {
+  auto words = prune.ids;
+  if (prune.rest) words.emplace_back("what an earlier prune has left");
+  return fmt::format("{}", fmt::join(words, ", "));
 }
 
 host::Command command_for(const Step& step, const release::Layout& layout, const release::Facts& facts, const RunValues& values) {

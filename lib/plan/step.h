@@ -79,12 +79,16 @@ struct Settle {  // the records after a switch, and the audit lines
 };
 struct Prune {
   std::vector<std::string> ids;
+  bool rest = false;  // something is left of releases that could not be removed whole
 };
 
 using Step = std::variant<Prepare, Unpack, Link, PlaceTemplate, RunTask, Seal, Publish, Unpublish, Settle, Prune>;
 
 // As people read it: "unpack", "task migrate".
 std::string name_of(const Step& step);
+
+// What goes, for people: "20261120000000, what an earlier prune has left".
+std::string removal_text(const Prune& prune);
 
 // What is only known while a run is under way.
 struct RunValues {

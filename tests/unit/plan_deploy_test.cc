@@ -73,6 +73,23 @@ TEST_CASE("a deploy prunes no release that is the newest good one on all hosts, 
   CHECK(pruned == std::vector<std::vector<std::string>>{{"20261120000000"}, {"20261120000000", "20261122000000"}});
 }
 
+TEST_CASE("a deploy removes what an earlier prune has left, also where it prunes nothing else") {
+  auto recipe = shop_recipe();
+  recipe.hooks.clear();
+  std::vector<plan::HostFacts> hosts;
+  for (const auto* name : {"app1", "app2"}) hosts.push_back(a_host(name, {"app"}, "20261122000000", {good("20261122000000")}));
+  CHECK_THAT(plan::to_text(*plan::build_deploy(input_for(recipe, hosts)), std::nullopt), !Catch::Matchers::ContainsSubstring("prune"));
+  hosts[1].facts.half_pruned = true;
+  const auto plan = plan::build_deploy(input_for(recipe, hosts));
+  REQUIRE(plan);
+  const auto& prune = plan->rounds.back().hosts;
+  REQUIRE(prune.size() == 1);
+  CHECK(prune.front().host == 1);
+  REQUIRE(std::holds_alternative<plan::Prune>(prune.front().steps.front()));
+  CHECK(std::get<plan::Prune>(prune.front().steps.front()).ids.empty());
+  CHECK_THAT(plan::to_text(*plan, std::nullopt), Catch::Matchers::ContainsSubstring("\n  prune          what an earlier prune has left\n"));
+}
+
 TEST_CASE("what a rollback that has died behind its switch has left is bad for the next deploy, and for its way back") {
   auto recipe = shop_recipe();
   recipe.keep_releases = 3;
