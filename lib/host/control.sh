@@ -9,6 +9,7 @@
 #   f        a process for the step or a relay couldn't be started
 #   t        a second of drain has passed   k       the killed group is gone
 #   b        ten seconds have passed, while a lock is held
+#   s        the speaker has said a line (tell.sh)
 #   w G N    worker G has ended with status N
 # So the order of things is the order of lines, and only the main loop says what is written in frames.
 
@@ -48,7 +49,7 @@ kk_control() {
   command -v setsid >/dev/null 2>&1 && kk_setsid=setsid
   # A shell's background jobs ignore INT and QUIT; where env can undo that, a step doesn't.
   kk_default='env --default-signal=INT,QUIT'
-  kk_want=0 kk_silent=0 kk_pulse_pid='' kk_shell=$$
+  kk_want=0 kk_silent=0 kk_pulse_pid='' kk_unsaid=0 kk_shell=$$
   kk_worker='' kk_generation=0 kk_input='' kk_speaker=''
   kk_idle
   kk_quit=
@@ -79,6 +80,7 @@ kk_control() {
       t) kk_timer='' && kk_tick ;;
       k) kk_kill='done' && kk_settle ;;
       b) kk_pulse ;;
+      s) kk_unsaid=$((kk_unsaid - 1)) ;;
     esac
   done
 }
@@ -109,8 +111,8 @@ kk_client() {
     return
   fi
   case $1 in
-    'ping '*[!0-9]*) kk_gone ;;
-    'ping '*) kk_tell "pong ${1#ping }" ;;
+    'ping '*[!0-9]* | 'ping '???????????????????*) kk_gone ;;
+    'ping '*) ! kk_may_tell || kk_tell "pong ${1#ping }" ;;
     'cancel '*) [ "${1#cancel }" != "$kk_id" ] || kk_end_step ;;
     'step '* | 'call '* | 'hold '* | 'feed '*)
       kk_line=${1#* }
@@ -123,7 +125,7 @@ kk_client() {
       kk_next=${kk_line%% *}
       kk_want=${kk_line#* }
       case $kk_line in *' '*' '*) kk_want='' ;; esac
-      case $kk_next in '' | *[!0-9]*) kk_want='' ;; esac
+      case $kk_next in '' | *[!0-9]* | ???????????????????*) kk_want='' ;; esac
       case $kk_want in '' | *[!0-9]*) kk_want=0 && kk_gone ;; esac
       kk_text=
       kk_lines=$kk_want
@@ -183,7 +185,7 @@ kk_exit() {
 
 kk_start() {
   if [ -n "$kk_id" ]; then
-    kk_tell "end $kk_next 125"
+    if kk_may_tell; then kk_tell "end $kk_next 125"; else kk_gone; fi
     return
   fi
   kk_frame "begin $kk_next"

@@ -17,16 +17,23 @@ kk_write() {
 # is written by a process of its own. Everything else comes when the client has read all that was before.
 kk_tell() {
   if [ -n "$kk_speaker" ] && [ -n "$kk_id" ]; then
+    kk_unsaid=$((kk_unsaid + 1))
     kk_put "$1$kk_nl" >&3
   else
     kk_write "$1"
   fi
 }
 
+# Whether that pipe has room for more answers than those that have to come.
+kk_may_tell() { [ "$kk_unsaid" -lt 30 ]; }
+
 kk_speak() {
   # For kk_frame: a step's output is about.
   kk_id=y
-  while IFS= read -r kk_line && [ "$kk_line" != quit ]; do kk_write "$kk_line"; done
+  while IFS= read -r kk_line && [ "$kk_line" != quit ]; do
+    kk_write "$kk_line"
+    echo s >&6
+  done
 }
 
 # There may be nobody to read them.
