@@ -8,8 +8,8 @@
 #   r S PID  relay of stream S (o, e)       d S     that relay has met its end of file
 #   f        a process for the step or a relay couldn't be started
 #   t        a second of drain has passed   k       the killed group is gone
-#   b        ten seconds have passed, while a lock is held
-#   s        the speaker has said a line (tell.sh)
+#   b        ten seconds have passed, while a lock is held (pulse.sh)
+#   a        who says that has ended        s       the speaker has said a line (tell.sh)
 #   w G N    worker G has ended with status N
 # So the order of things is the order of lines, and only the main loop says what is written in frames.
 
@@ -26,13 +26,19 @@ kk_pipe() {
   return "$kk_made"
 }
 
-# Its own process, since reading the client must never wait for anything else.
+# Its own process, since reading the client must never wait for anything else. Another one waits for it: where it is killed, nothing else
+# would ever be heard.
 kk_listen() {
-  while IFS= read -r kk_line <&3; do
-    kk_put "c $kk_line$kk_nl" >&6
-    [ "$kk_line" != quit ] || exit 0
-  done
-  echo q >&6
+  trap 'echo q >&6' 0
+  {
+    while IFS= read -r kk_line <&3; do
+      kk_put "c $kk_line$kk_nl" >&6
+      [ "$kk_line" != quit ] || exit 0
+    done
+    echo q >&6
+  } &
+  exec 3<&-
+  wait $!
 }
 
 kk_control() {
@@ -49,7 +55,7 @@ kk_control() {
   command -v setsid >/dev/null 2>&1 && kk_setsid=setsid
   # A shell's background jobs ignore INT and QUIT; where env can undo that, a step doesn't.
   kk_default='env --default-signal=INT,QUIT'
-  kk_want=0 kk_silent=0 kk_pulse_pid='' kk_unsaid=0 kk_shell=$$
+  kk_want=0 kk_silent=0 kk_pulse_pid='' kk_pulses=0 kk_unsaid=0 kk_shell=$$
   kk_worker='' kk_generation=0 kk_input='' kk_speaker=''
   kk_idle
   kk_quit=
@@ -75,11 +81,16 @@ kk_control() {
       'x '*) kk_end "${kk_event#x }" ;;
       "w $kk_generation "*)
         kk_worker=''
-        [ -z "$kk_working" ] || [ -n "$kk_ended" ] || kk_end "${kk_event##* }"
+        if [ -n "$kk_working" ] && [ -z "$kk_ended" ]; then
+          # Somebody has killed it, and not what it has at work.
+          [ -n "$kk_kill" ] || kk_group -KILL
+          kk_end "${kk_event##* }"
+        fi
         ;;
       t) kk_timer='' && kk_tick ;;
-      k) kk_kill='done' && kk_settle ;;
+      k) kk_killed ;;
       b) kk_pulse ;;
+      a) kk_pulse_lost ;;
       s) kk_unsaid=$((kk_unsaid - 1)) ;;
     esac
   done
@@ -112,7 +123,12 @@ kk_client() {
   fi
   case $1 in
     'ping '*[!0-9]* | 'ping '???????????????????*) kk_gone ;;
-    'ping '*) ! kk_may_tell || kk_tell "pong ${1#ping }" ;;
+    'ping '*)
+      if kk_may_tell; then
+        kk_tell "pong ${1#ping }"
+        kk_keep_pulse
+      fi
+      ;;
     'cancel '*) [ "${1#cancel }" != "$kk_id" ] || kk_end_step ;;
     'step '* | 'call '* | 'hold '* | 'feed '*)
       kk_line=${1#* }
@@ -137,36 +153,6 @@ kk_client() {
 
 # The next step's standard input: for what may not even stand in an environment.
 kk_feed() { kk_input=$kk_text; }
-
-# From now on this shell may hold a lock: kk_text says which, as assignments. However it ends, it frees it; and it ends when the
-# client has been silent for a minute.
-kk_hold() {
-  eval "$kk_text"
-  [ -z "$kk_pulse_pid" ] || return 0
-  if kk_pipe 3; then
-    kk_speak <&3 &
-    kk_speaker=$!
-  fi
-  (
-    while kill -0 "$kk_shell" 2>/dev/null; do
-      sleep 10
-      echo b >&6
-    done
-    [ -z "$kk_speaker" ] || echo quit >&3
-  ) >/dev/null 2>&1 &
-  kk_pulse_pid=$!
-}
-
-kk_pulse() {
-  kk_silent=$((kk_silent + 1))
-  if [ "$kk_silent" -gt 6 ]; then
-    # For a client that wakes up late: these are the last words of its step.
-    [ -z "$kk_id" ] || kk_tell 'the client has been silent for a minute: its step is ended here, and its lock is free'
-    kk_gone
-  elif [ "$kk_silent" = 1 ]; then
-    kk_beat
-  fi
-}
 
 kk_exit() {
   trap - 0
@@ -314,11 +300,11 @@ kk_timer() {
   kk_timer=$!
 }
 
-# A step is to be ended of which nothing has been heard: it is waited for ten seconds, and doesn't begin after that (kk_need_control). Or it has ended, and a relay still
-# waits. Idle: somebody left behind holds the pipe. Busy: the client is slow.
+# A step is to be ended of which nothing has been heard: it is waited for ten seconds, and doesn't begin after that (kk_need_control); so is the end of one that
+# was ended. Or it has ended, and a relay still waits. Idle: somebody left behind holds the pipe. Busy: the client is slow.
 kk_tick() {
   if [ -z "$kk_ended" ]; then
-    [ "$kk_kill" = wanted ] || return 0
+    case $kk_kill in wanted | 'done') ;; *) return 0 ;; esac
     kk_ticks=$((kk_ticks + 1))
     if [ "$kk_ticks" -lt 10 ]; then
       kk_timer
@@ -341,12 +327,13 @@ kk_tick() {
       *) if [ "$kk_ticks" -ge 10 ] || kk_alive; then kk_idles=y; fi ;;
     esac
   done
-  if [ -n "$kk_idles$kk_quit" ]; then
-    kk_cutting=y
+  if [ -n "$kk_idles$kk_quit" ] || [ "$kk_ticks" -ge 40 ]; then
+    kk_cutting=$((${kk_cutting:-0} + 1))
+    # Who waits for them has been killed.
+    [ "$kk_cutting" -lt 6 ] || kk_exit
     kk_cut
-  else
-    kk_timer
   fi
+  kk_timer
 }
 
 kk_cut() {
@@ -360,6 +347,13 @@ kk_end_step() {
   [ -z "$kk_kill" ] || return 0
   kk_kill=wanted
   if [ -n "$kk_leader" ]; then kk_killer; else kk_timer; fi
+}
+
+# Where its status hasn't come yet, who would have said it may be gone, too.
+kk_killed() {
+  kk_kill='done'
+  kk_settle
+  [ -z "$kk_id" ] || [ -n "$kk_ended" ] || kk_timer
 }
 
 # The end of a step: status known, relays at their end, a killed group gone.

@@ -23,11 +23,16 @@ kk_living() {
   return 1
 }
 
-# Whether $1 is that of one of the group that lives.
-kk_member() {
+# Whether $1, /proc/N/stat, is that of a process that lives.
+kk_runs() {
   { IFS= read -r kk_line <"$1"; } 2>/dev/null || return 1
   kk_line=${kk_line##*') '}
   case $kk_line in [XZ]*) return 1 ;; esac
+}
+
+# Whether $1 is that of one of the group that lives.
+kk_member() {
+  kk_runs "$1" || return 1
   kk_line=${kk_line#* * }
   [ "${kk_line%% *}" = "$kk_leader" ]
 }

@@ -1,6 +1,8 @@
 // The control shell where something of it is killed or can't be started, and where nobody reads what it says.
 #include <signal.h>
 
+#include <sstream>
+
 #include "host/locking.h"
 #include "support/catch.h"
 #include "support/never.h"
@@ -9,6 +11,14 @@
 namespace kirikae::test {
 
 namespace {
+
+std::vector<pid_t> children_of(pid_t parent) {
+  std::vector<pid_t> children;
+  for (const auto& process : all_processes()) {
+    if (process.parent == parent && is_running(process.pid)) children.push_back(process.pid);
+  }
+  return children;
+}
 
 // A folder that comes first in a control shell's PATH.
 std::string first_in_path(const Disk& disk) {
@@ -44,6 +54,100 @@ TEST_CASE("A step that begins when its control shell has gone doesn't begin") {
   disk.write("tmp/gate", "on\n");
   CHECK(eventually([&] { return !is_running(step); }));
   CHECK_FALSE(disk.exists("../../tmp/begun"));
+}
+
+TEST_CASE("Whichever process beside a control shell is killed in the midst of a step, both end once the client has gone") {
+  // All at the same time, since ten seconds are waited for what would say that the step has ended.
+  const Never never;
+  const Disk disk;
+  struct Place {
+    std::string what;
+    std::unique_ptr<Control> control;
+    pid_t itself = -1, step = -1;
+  };
+  std::vector<Place> places;
+  for (const auto& shell : shells()) {
+    for (const bool ours : {false, true}) {
+      for (std::size_t k = 1;; ++k) {
+        Place place{shell.name + (ours ? ", call, " : ", step, ") + std::to_string(k), std::make_unique<Control>(shell, disk)};
+        INFO(place.what);
+        place.control->begin(1, "echo $kk_shell; read -r pid rest </proc/self/stat; echo $pid; echo all; " + never.command() + "\n", ours);
+        REQUIRE(place.control->wait_for_output("all"));
+        std::istringstream numbers(place.control->out().substr(place.control->out().find("begin 1\n") + 8));
+        numbers >> place.itself >> place.step;
+        const auto all = with_descendants(place.itself);
+        if (k >= all.size()) break;
+        kill(all[k], SIGKILL);
+        places.push_back(std::move(place));
+      }
+    }
+  }
+  for (const auto& place : places) place.control->close_input();
+  for (const auto& place : places) {
+    INFO(place.what);
+    CHECK(eventually([&] { return !is_running(place.itself); }, std::chrono::seconds(60)));
+    CHECK(eventually([&] { return !is_running(place.step); }));
+  }
+}
+
+TEST_CASE("A control shell to which nobody listens any more ends, though its client is there") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  Control control(shell, disk);
+  const pid_t itself = std::stoi(control.run("echo $kk_shell").out);
+  std::vector<pid_t> all;
+  // Itself, who waits for the listener, the listener.
+  REQUIRE(eventually([&] { return (all = with_descendants(itself)).size() <= 3; }));
+  kill(all.back(), SIGKILL);
+  CHECK(control.wait() == 0);
+}
+
+TEST_CASE("A pulse that stops begins again; where it can't, the lock is free") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  const Never never;
+  const std::string held = disk.temporary() + "/held";
+  disk.write("tmp/bin/sleep", "#!/bin/sh\n[ ! -e " + held + " ] || exit 1\nPATH=${PATH#*:}\nexec sleep \"$@\"\n", 0755);
+  Client client(shell, disk, "aa.0");
+  client.control = std::make_unique<Control>(shell, disk, "control", first_in_path(disk));
+  const pid_t itself = std::stoi(client.control->run("echo $kk_shell").out);
+  // The pulse, and what it waits for.
+  const auto pulse = [&] {
+    for (const pid_t child : children_of(itself)) {
+      for (const pid_t each : children_of(child)) {
+        if (process_name(each) == "sleep") return std::pair(child, each);
+      }
+    }
+    return std::pair<pid_t, pid_t>(-1, -1);
+  };
+  if (client.control->run("type sleep").out.find("builtin") != std::string::npos) return;  // it starts nothing
+  REQUIRE(client.lock().status == 0);
+  std::pair<pid_t, pid_t> first, now;
+  REQUIRE(eventually([&] { return (first = pulse()).first > 0; }));
+  SECTION("it is killed") {
+    kill(first.first, SIGKILL);
+    REQUIRE(eventually([&] { return !is_running(first.first); }));
+    client.control->say("ping 1\n");
+    CHECK(eventually([&] { return (now = pulse()).first > 0; }));
+    CHECK(client.has_it());
+  }
+  SECTION("what it waits for is killed") {
+    kill(first.second, SIGKILL);
+    CHECK(eventually([&] { return (now = pulse()).first > 0 && now.second != first.second; }));
+    CHECK(client.has_it());
+  }
+  SECTION("it can't go on") {
+    client.control->begin(90, "exec " + never.command() + "\n");
+    disk.write("tmp/held", "");
+    kill(first.second, SIGKILL);
+    const auto ended = client.control->end(90);
+    INFO(ended);
+    CHECK(ended.status == 143);
+    CHECK_THAT(ended.err, Catch::Matchers::ContainsSubstring("can't start as many processes as a step needs"));
+    CHECK(freed(disk));
+  }
 }
 
 TEST_CASE("A client that pings without end and reads nothing delays no end of a step, and keeps no lock when it goes") {

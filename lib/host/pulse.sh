@@ -1,0 +1,53 @@
+# shellcheck shell=sh
+# The clock of a control shell that may hold a lock.
+
+# From now on this shell may hold a lock: kk_text says which, as assignments. However it ends, it frees it; and it ends when the
+# client has been silent for a minute.
+kk_hold() {
+  eval "$kk_text"
+  [ -z "$kk_pulse_pid" ] || return 0
+  if kk_pipe 3; then
+    kk_speak <&3 &
+    kk_speaker=$!
+  fi
+  kk_start_pulse
+}
+
+kk_start_pulse() {
+  (
+    # A shell ends where it can't start another process.
+    trap 'echo a >&6' 0
+    while kill -0 "$kk_shell" 2>/dev/null; do
+      sleep 10 || exit
+      echo b >&6
+    done
+    [ -z "$kk_speaker" ] || echo quit >&3
+  ) >/dev/null 2>&1 &
+  kk_pulse_pid=$!
+}
+
+kk_pulse() {
+  kk_pulses=0
+  kk_silent=$((kk_silent + 1))
+  case $kk_silent in
+    1) kk_beat ;;
+    7)
+      # For a client that wakes up late: these are the last words of its step.
+      [ -z "$kk_id" ] || kk_tell 'the client has been silent for a minute: its step is ended here, and its lock is free'
+      kk_gone
+      ;;
+    # Whatever it is that keeps a step from its end.
+    13) kk_exit ;;
+  esac
+}
+
+# Without a pulse a silent client would keep its lock for ever.
+kk_pulse_lost() {
+  kk_pulses=$((kk_pulses + 1))
+  if [ "$kk_pulses" -lt 4 ]; then kk_start_pulse; else kk_not_started; fi
+}
+
+# With the client's own pulse, for one that was killed, and says nothing of that.
+kk_keep_pulse() {
+  [ -z "$kk_pulse_pid" ] || [ ! -r "/proc/$$/stat" ] || kk_runs "/proc/$kk_pulse_pid/stat" || kk_start_pulse
+}
