@@ -73,6 +73,7 @@ class SshConnector final : public RealConnector {
   struct Way : Route {
     Goal goal = Goal::session;
     std::vector<OpensshStop> stops{};  // for the system's ssh, where that carries it
+    ControlShell::Mode shell = ControlShell::Mode::control;  // likewise
   };
   struct Attempt {
     std::unique_ptr<Session> session;
@@ -80,7 +81,7 @@ class SshConnector final : public RealConnector {
     bool early = true;                      // whether that may be done
     bool once_more = false;                 // the connection before it broke
     Error last;
-    std::unique_ptr<Transport> transport{};  // instead of the session, of the system's ssh
+    std::optional<CarriedShell> shell{};     // instead of the session, of the system's ssh
   };
   // Tries until the host has let us in. A jump host has no slot: those who hold one wait for it.
   Result<Attempt> get_in(const Way& way, const Tell& tell, const Wait& wait);
@@ -150,13 +151,13 @@ Result<std::unique_ptr<Session>> SshConnector::open(const Way& way, const Wait& 
 }
 
 Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell, const Wait& wait, Attempt& attempt) {
-  auto& [session, opening, early, once_more, last, transport] = attempt;
+  auto& [session, opening, early, once_more, last, shell] = attempt;
   const auto& target = way.target;
   const auto& host = way.host;
   if (!way.stops.empty()) {
-    TRY_ASSIGN(auto login, openssh_.log_in(target, way.stops, tell, wait));
-    transport = std::move(login.transport);
-    if (transport) return Try::in;
+    TRY_ASSIGN(auto login, openssh_.log_in(target, way.stops, way.shell, tell, wait));
+    if (login.shell) shell.emplace(*std::move(login.shell));
+    if (shell) return Try::in;
     last = std::move(login.why);
     return login.greeted ? Try::broke : Try::refused;
   }
@@ -241,7 +242,7 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
 
 Result<SshConnector::Attempt> SshConnector::get_in(const Way& way, const Tell& tell, const Wait& wait) {
   TRY_ASSIGN(Attempt attempt, try_to_get_in(way, tell, wait));
-  if (attempt.session || attempt.transport) return attempt;
+  if (attempt.session || attempt.shell) return attempt;
   Error error = std::move(attempt.last);
   if (way.goal != Goal::key || lead_beyond(way.host.jumps)) {
     error.hint += ", or " + std::string(openssh_advice);
@@ -340,19 +341,23 @@ Result<std::unique_ptr<Transport>> SshConnector::connect(const Target& wanted, c
     if (carrier == Carrier::openssh || beyond) way.stops = std::move(stops);
   }
   TRY_ASSIGN(Attempt attempt, carrier == Carrier::automatic ? try_to_get_in(way, tell, wait) : get_in(way, tell, wait));
-  if (!attempt.session && !attempt.transport) {
+  if (!attempt.session && !attempt.shell) {
     if (settings_.warn) settings_.warn(wanted.name, "carried by the system's ssh: " + message_of(attempt.last));
     TRY_ASSIGN(way.stops, routes_.openssh_stops(way, wanted, wait));
-    TRY_ASSIGN(attempt, get_in(way, tell, wait));
+    auto by_ssh = get_in(way, tell, wait);
+    if (!by_ssh) return std::unexpected(std::move(by_ssh).error());
+    attempt.shell.emplace(*std::move(by_ssh->shell));
   }
-  if (attempt.transport) return std::move(attempt.transport);
-  const Session& session = *attempt.session;
-  const auto once_more = [this, way](const Wait& patience) -> Result<std::unique_ptr<Link>> {
+  const auto once_more = [this, way](ControlShell::Mode mode, const Wait& patience) -> Result<CarriedShell> {
     Way again = way;
     again.goal = Goal::more;
+    again.shell = mode;
     TRY_ASSIGN(Attempt another, get_in(again, [](std::string_view) {}, patience));
-    return std::move(another.session);
+    if (another.shell) return *std::move(another.shell);
+    return shell_on(std::move(another.session), mode, patience);
   };
+  if (attempt.shell) return SshSessionTransport::take(*std::move(attempt.shell), once_more);
+  const Session& session = *attempt.session;
   auto transport = SshSessionTransport::start(std::move(attempt.session), std::move(attempt.opening), once_more, wait);
   if (transport && session.agent_refused() && settings_.warn) {
     settings_.warn(wanted.name, "the host refuses to use the ssh-agent: its sshd_config says AllowAgentForwarding no, or DisableForwarding");

@@ -29,6 +29,7 @@ class ControlShell {
 
   [[nodiscard]] Link& link() const { return link_; }
   [[nodiscard]] Mode mode() const { return mode_; }
+  [[nodiscard]] long process() const { return channel_->process(); }  // the host's number of it; 0: it isn't known
 
   // `id` is greater than the last one, and that one has ended.
   void start_step(std::uint64_t id, const host::Command& command);

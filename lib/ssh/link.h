@@ -33,9 +33,10 @@ class ShellChannel {
   virtual bool send_eof() = 0;
   // TERM to the command, which may not listen on its input and may ignore this too. False: as above.
   virtual bool terminate() = 0;
-  // Whether terminate() needs the command's process id first; it is told here.
+  // Whether the command's process id is needed, by terminate() or by others who end it; it is told here.
   [[nodiscard]] virtual bool wants_process() const { return false; }
   virtual void set_process(long) {}
+  [[nodiscard]] virtual long process() const { return 0; }  // 0: it isn't known
   // The host has sent all of both streams, and all has been read.
   [[nodiscard]] virtual bool at_end() const = 0;
   // What the command's end looked like, once at_end(): "exit status 1", "signal KILL"; empty: that isn't known.
@@ -67,6 +68,8 @@ class Link {
   virtual std::unique_ptr<ShellOpening> open_shell() = 0;
   // The same for host::terminal_line(), with a terminal. Where the host gives none, the opening is refused.
   virtual std::unique_ptr<ShellOpening> open_terminal() = 0;
+  // Whether a shell that the host opens no channel for is there at first, and ends before its hello.
+  [[nodiscard]] virtual bool refuses_late() const { return false; }
 
   // Ends one round: sleeps until there may be something to do: bytes from the host, room for more, the waker, the deadline, or `also`
   // readable. False: the connection is lost, loss() says how.

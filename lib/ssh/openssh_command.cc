@@ -159,7 +159,7 @@ std::string typed_command(const Overrides& overrides, const std::vector<SshConfi
 
 Result<Words> openssh_master(const OpensshMaster& master, const std::string& remote_command) {
   const OpensshStop& host = master.stops.back();
-  Words argv = {"ssh", "-T"};
+  Words argv = {"ssh", master.terminal ? "-tt" : "-T"};
   add_file(argv, master.overrides);
   argv.insert(argv.end(), {"-E", master.log, "-S", with_percents_doubled(master.socket)});
   option(argv, "LogLevel", "DEBUG1");

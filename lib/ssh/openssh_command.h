@@ -32,6 +32,7 @@ struct OpensshMaster {
   std::string log;     // a file for its own words, so that standard error is the host's
   bool questions;      // whether somebody can answer them
   bool password = false;  // there is one for the host itself, which is said even where ssh_config wants nothing to be asked
+  bool terminal = false;  // for the remote command
 };
 // The one connection of a run to a host: it runs `remote_command` itself, and others beside it, and ends with the last of them. Host keys
 // are judged as strictly as the recipe has it, and nothing is done that concerns a person's session. Error (local): as above.

@@ -68,7 +68,7 @@ class OpensshLink::Shell final : public ShellChannel {
     std::size_t& left = stream == Stream::out ? left_.out : left_.errors;
     buffer = buffer.first(std::min(buffer.size(), left));
     if (link_.lost() || !fd.valid() || buffer.empty()) return 0;
-    const bool over = process().end().has_value();
+    const bool over = child().end().has_value();
     const ssize_t n = ::read(fd.get(), buffer.data(), buffer.size());
     if (n > 0 && stream == Stream::err && !slave_) link_.note_errors({buffer.data(), static_cast<std::size_t>(n)});
     if (n > 0) {
@@ -90,11 +90,12 @@ class OpensshLink::Shell final : public ShellChannel {
     link_.terminate(remote_process_);
     return true;
   }
-  [[nodiscard]] bool wants_process() const override { return slave_.has_value(); }
+  [[nodiscard]] bool wants_process() const override { return slave_ || link_.beside_; }
   void set_process(long process) override { remote_process_ = process; }
+  [[nodiscard]] long process() const override { return remote_process_; }
   [[nodiscard]] bool at_end() const override { return !streams_.socket.valid() && !streams_.errors.valid(); }
   [[nodiscard]] std::string how_it_ended() const override {
-    const auto end = process().end();
+    const auto end = child().end();
     return end && *end > 0 && *end != no_status ? fmt::format("exit status {}", *end) : std::string();
   }
 
@@ -110,7 +111,7 @@ class OpensshLink::Shell final : public ShellChannel {
   [[nodiscard]] bool has_unknown_end() const { return slave_ && slave_->runs() && slave_->exit_fd() < 0; }
 
  private:
-  [[nodiscard]] Child& process() const { return slave_ ? *slave_ : link_.master_; }
+  [[nodiscard]] Child& child() const { return slave_ ? *slave_ : link_.master_; }
 
   OpensshLink& link_;
   Streams streams_;
@@ -173,7 +174,7 @@ Result<OpensshLink::Streams> OpensshLink::run(ChildCall call, Child& child, cons
 }
 
 Result<std::unique_ptr<OpensshLink>> OpensshLink::start(Start with) {
-  std::unique_ptr<OpensshLink> link(new OpensshLink(std::move(with.target), std::move(with.folder), std::move(with.place)));
+  std::unique_ptr<OpensshLink> link(new OpensshLink(std::move(with.target), std::move(with.folder), std::move(with.place), with.beside));
   const std::string log_path = log(link->folder_);
   // With a writer of ours, ssh needn't wait for a reader, and its end is none of the pipe's.
   if (::mkfifo(log_path.c_str(), 0600) == 0) link->log_ = Fd(::open(log_path.c_str(), O_RDWR | O_CLOEXEC | O_NONBLOCK));

@@ -1,6 +1,6 @@
 // OpensshLink: a Link that the system's ssh carries: one master, whose own command is the first shell, and an `ssh -S` for each further
-// one. Its standard input is a pipe of ours: when we go, however that is, it reads its end, and so does the shell on the host, which ends;
-// then the master ends too.
+// one, or another such link where the host opens one channel for each connection. Its standard input is a pipe of ours: when we go, however
+// that is, it reads its end, and so does the shell on the host, which ends; then the master ends too.
 #pragma once
 
 #include <deque>
@@ -22,6 +22,7 @@ class OpensshLink final : public Link {
     PrivateFolder folder;
     ChildCall master;    // openssh_master() with socket() and log() of the folder; without streams
     std::string place;   // what the host is known by, where ssh doesn't tell its key
+    bool beside = false; // another link to the same host, which can end its shell
   };
   static std::string socket(const PrivateFolder& folder) { return folder / "s"; }
   static std::string log(const PrivateFolder& folder) { return folder / "log"; }
@@ -32,6 +33,7 @@ class OpensshLink final : public Link {
 
   std::unique_ptr<ShellOpening> open_shell() override;
   std::unique_ptr<ShellOpening> open_terminal() override;
+  [[nodiscard]] bool refuses_late() const override { return true; }
   bool wait(Deadline deadline, int also = -1) override;
   [[nodiscard]] bool may_write() const override { return true; }  // a full socket takes nothing
   [[nodiscard]] std::size_t payload_limit() const override;
@@ -57,8 +59,8 @@ class OpensshLink final : public Link {
     Fd socket, errors;
   };
 
-  OpensshLink(Target target, PrivateFolder folder, std::string place)
-      : target_(std::move(target)), folder_(std::move(folder)), place_(std::move(place)) {}
+  OpensshLink(Target target, PrivateFolder folder, std::string place, bool beside)
+      : target_(std::move(target)), folder_(std::move(folder)), place_(std::move(place)), beside_(beside) {}
   [[nodiscard]] static Result<Streams> run(ChildCall call, Child& child, const Target& target);
   void note_end_of_master();
   void read_log();
@@ -71,6 +73,7 @@ class OpensshLink final : public Link {
   Fd log_;  // a pipe: a host may have ssh say things without end, which no disk has room for
   OpensshLogReader log_reader_;
   const std::string place_;
+  const bool beside_;
   const std::shared_ptr<Waker> waker_ = std::make_shared<Waker>();
   Child master_;
   std::optional<Streams> first_;   // of the master's own command, until somebody takes that

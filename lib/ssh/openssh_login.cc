@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <optional>
+#include <set>
 #include <string>
 #include <utility>
 
@@ -10,8 +11,9 @@
 #include "ssh/askpass.h"
 #include "ssh/known_hosts_file.h"
 #include "ssh/printable.h"
+#include "ssh/session_errors.h"
 #include "ssh/socket.h"
-#include "ssh/ssh_session_transport.h"
+#include "ssh/stop_wakes.h"
 
 namespace kirikae::ssh {
 namespace {
@@ -84,6 +86,23 @@ Error with_reason(Error error, const std::string& homeless) {
 // Of the host, not of ssh itself: a key's path may have any words.
 Wanted wanted_by_host(const std::string& question) { return question.starts_with("Enter ") ? Wanted::other : wanted_by(question); }
 
+// Errors: lost, connect (no shell was started), timeout and cancelled, both without a message. `beside` is called in every round, and there is
+// one where `also` is readable.
+Result<void> wait_for_hello(ControlShell& shell, const Wait& wait, int also, const std::function<void()>& beside) {
+  Link& link = shell.link();
+  const StopWakes wakes(wait.stop, *link.waker());
+  for (;;) {
+    shell.pump([](Stream, std::string_view) {});
+    if (shell.said_hello()) return {};
+    if (link.lost()) return std::unexpected(lost_error(link, {}));
+    if (!shell.problem().empty()) return std::unexpected(shell_error(link, shell, {}));
+    if (wait.stop.stop_requested()) return std::unexpected(Error(ErrorCode::cancelled, {}));
+    if (wait.deadline.passed()) return std::unexpected(Error(ErrorCode::timeout, {}));
+    link.wait(wait.deadline.tightened(shell.next_look()), also);
+    beside();
+  }
+}
+
 }  // namespace
 
 // A password that was given for the host, by what says so to its ssh: once, since hosts lock accounts.
@@ -120,8 +139,34 @@ class OpensshLogin::Given {
   bool was_said_ = false, is_refused_ = false, is_expired_ = false;
 };
 
-Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, std::vector<OpensshStop> stops,
+// What somebody types as the host's password is said to its other connections, too.
+class OpensshLogin::Typed {
+ public:
+  Typed(OpensshLogin& login, const Target& target) : login_(login), account_(account_key(target) + '\n') {}
+
+  // Once for each question: a second time it was wrong.
+  std::optional<Secret> known(const std::string& question) {
+    const std::scoped_lock lock(login_.mutex_);
+    const auto found = login_.typed_.find(account_ + question);
+    if (found == login_.typed_.end() || !said_.insert(question).second) return std::nullopt;
+    return Secret(std::string(found->second.reveal()));
+  }
+  void note(const std::string& question, const Secret& typed) { typed_.insert_or_assign(question, Secret(std::string(typed.reveal()))); }
+  void is_in() {
+    const std::scoped_lock lock(login_.mutex_);
+    for (auto& [question, typed] : typed_) login_.typed_.insert_or_assign(account_ + question, std::move(typed));
+  }
+
+ private:
+  OpensshLogin& login_;
+  const std::string account_;
+  std::set<std::string> said_;
+  std::map<std::string, Secret> typed_;
+};
+
+Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, std::vector<OpensshStop> stops, ControlShell::Mode mode,
                                                  const std::function<void(std::string_view)>& tell, const Wait& wait) {
+  const bool beside = mode != ControlShell::Mode::control, terminal = mode == ControlShell::Mode::terminal;
   const HostSettings& host = stops.back().settings;
   const std::string homeless = refuse_homeless_keys(stops);
   TRY_ASSIGN(PrivateFolder folder, PrivateFolder::make());
@@ -132,18 +177,20 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, std::vect
   if ((questions_.can_ask() || given.is_there()) && !settings_.askpass.empty()) {
     TRY_ASSIGN(desk, AskpassDesk::open(desk_path));
   }
-  const OpensshMaster master{overrides, stops, OpensshLink::socket(folder), OpensshLink::log(folder), desk && questions_.can_ask(), desk && given.is_there()};
-  TRY_ASSIGN(auto argv, openssh_master(master, host::start_line()));
+  const OpensshMaster master{overrides, stops, OpensshLink::socket(folder), OpensshLink::log(folder), desk && questions_.can_ask(),
+                             desk && given.is_there(), terminal};
+  TRY_ASSIGN(auto argv, openssh_master(master, terminal ? host::terminal_line() : host::start_line()));
   ChildCall call{.argv = std::move(argv), .without = host.sent_environment};
   if (desk) {
     call.environment = {{"SSH_ASKPASS", settings_.askpass}, {"SSH_ASKPASS_REQUIRE", "force"}, {askpass_variable, desk_path}};
   }
   tell("connecting with ssh");
-  TRY_ASSIGN(auto started, OpensshLink::start({target, std::move(folder), std::move(call), fmt::format("{} {}", target.address, target.port)}));
+  TRY_ASSIGN(auto started, OpensshLink::start({target, std::move(folder), std::move(call), fmt::format("{} {}", target.address, target.port), beside}));
   OpensshLink& link = *started;
   const auto limit = [&] { return wait.deadline.tightened(Deadline::in(host.connect_timeout + login_limit)); };
   Wait waiting{limit(), wait.stop};
   OpensshQuestions::Login questions(questions_, wait.stop);
+  Typed passwords(*this, target);
   const AskpassDesk::Answers answers{[&](const std::string& question, int asker) {
                                        const bool by_host = asker == link.process();
                                        const Wanted wanted = wanted_by_host(question);
@@ -154,13 +201,16 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, std::vect
                                          return Secret();
                                        }
                                        if (!questions_.can_ask() || (by_host && host.login.batch)) return Secret();
+                                       const bool is_password = by_host && wanted == Wanted::password;
+                                       if (auto known = is_password ? passwords.known(question) : std::nullopt) return *std::move(known);
                                        Secret typed = questions.answer(question, asker);
+                                       if (is_password) passwords.note(question, typed);
                                        waiting.deadline = limit();  // somebody had to type
                                        return typed;
                                      },
                                      [&](const std::string& text) { tell(printable(text, longest_notice)); }};
-  TRY_ASSIGN(auto transport, SshSessionTransport::start(std::move(started), nullptr, {}, waiting));
-  const auto greeting = transport->wait_for_hello(waiting, desk ? desk->fd() : -1, [&] {
+  TRY_ASSIGN(auto carried, shell_on(std::move(started), mode, waiting));
+  const auto greeting = wait_for_hello(carried.shell, waiting, desk ? desk->fd() : -1, [&] {
     if (desk) desk->serve(answers);
   });
   const OpensshLog log = link.said();
@@ -175,12 +225,14 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, std::vect
   }
   if (!greeting && log.logged_in) return std::unexpected(greeting.error());
   if (!greeting) {
-    if (takes_no_logins(log, transport->noise(), stops)) return Ended{nullptr, Error(ErrorCode::connect, log.complaint).on(target.name)};
-    Error error = given.judge(failure(target, log, transport->noise(), settings_.trust_command).on(target.name));
+    const std::string& noise = carried.shell.noise();
+    if (takes_no_logins(log, noise, stops)) return Ended{std::nullopt, Error(ErrorCode::connect, log.complaint).on(target.name)};
+    Error error = given.judge(failure(target, log, noise, settings_.trust_command).on(target.name));
     error = with_reason(std::move(error), homeless);
-    if (log.greeted && was_closed(log)) return Ended{nullptr, std::move(error), true};
+    if (log.greeted && was_closed(log)) return Ended{std::nullopt, std::move(error), true};
     return std::unexpected(std::move(error));
   }
+  passwords.is_in();
   const std::string& not_kept = log.not_kept.empty() ? link.said_on_the_way().not_kept : log.not_kept;
   if (!not_kept.empty()) {
     const std::string whose = log.not_kept.empty() ? "a jump host on the way to " : "";
@@ -189,7 +241,7 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, std::vect
                                .on(target.name));
   }
   if (!log.new_key.empty() && settings_.warn) settings_.warn(target.name, "ssh: " + log.new_key);
-  return Ended{std::move(transport)};
+  return Ended{std::move(carried)};
 }
 
 }  // namespace kirikae::ssh

@@ -10,9 +10,6 @@
 namespace kirikae::ssh {
 namespace {
 
-// What ssh says of a shell beside its own where the host opens one channel for each connection; libssh2's are refused before they are shells.
-constexpr std::string_view channel_refused = "Session open refused by peer";
-
 std::string duration_text(Deadline::Clock::duration time) {
   const double value = std::chrono::duration<double>(time).count();
   return value < 10 ? fmt::format("{:.1f} s", value) : fmt::format("{:.0f} s", value);
@@ -31,12 +28,10 @@ Error not_begun_error(const Link& link, const std::string& step, bool stopped) {
                       "check the host and run the same command again");
 }
 
+bool is_refused(const ControlShell& shell) { return !shell.said_hello() && shell.noise().find("Session open refused by peer") != std::string::npos; }
+
 Error shell_error(const Link& link, const ControlShell& shell, const std::string& step) {
   const std::string place = place_of(link.target());
-  if (!shell.said_hello() && shell.noise().find(channel_refused) != std::string::npos) {
-    return said_of_host(link, ErrorCode::connect, fmt::format("{} opens one channel for each connection, and ssh needs another one for '{}'", place, step),
-                        "allow more channels (MaxSessions in its sshd_config), or have libssh2 carry the run, which connects once more (ssh: {transport: libssh2})");
-  }
   if (!shell.said_hello()) {
     const std::string what = shell.problem().empty() ? fmt::format("it did not answer in {} s", hello_limit.count()) : shell.problem();
     const std::string said = printable(shell.noise(), 120);

@@ -18,6 +18,8 @@ Error said_of_host(const Link& link, ErrorCode code, std::string text, std::stri
 Error not_begun_error(const Link& link, const std::string& step, bool stopped);
 // An empty step: none ran.
 Error lost_error(const Link& link, const std::string& step);
+// A shell of ssh's for which the host has opened no channel.
+bool is_refused(const ControlShell& shell);
 // The shell has a problem, or says nothing.
 Error shell_error(const Link& link, const ControlShell& shell, const std::string& step);
 // Of a step that was told to end, `after` so long. `why`: in its own words, or by its code alone. `gone`: the host says that it has ended.

@@ -30,6 +30,8 @@ bool has_terminal(const Row& row) {
   return std::ranges::any_of(row.commands, [](const host::Command& command) { return command.terminal; });
 }
 
+Deadline hello_until(const ControlShell& shell) { return Deadline::in(shell.started_at() + hello_limit - Deadline::Clock::now()); }
+
 bool readable(int fd) {
   pollfd polled{fd, POLLIN, 0};
   return ::poll(&polled, 1, 0) > 0;
@@ -37,12 +39,20 @@ bool readable(int fd) {
 
 }  // namespace
 
+Result<CarriedShell> shell_on(std::unique_ptr<Link> link, ControlShell::Mode mode, const Wait& wait) {
+  const auto opening = mode == ControlShell::Mode::terminal ? link->open_terminal() : link->open_shell();
+  TRY_ASSIGN(auto channel, opening->finish(open_limit, wait, {}));
+  ControlShell shell(*link, std::move(channel), mode);
+  return CarriedShell{std::move(link), std::move(shell)};
+}
+
 // How far the wait for a step's end has come.
 struct SshSessionTransport::Following {
   const Deadline::Clock::time_point started = Deadline::Clock::now();
   std::optional<Error> ending;  // it has been told to end; empty message: the text is made at the end
   Deadline::Clock::duration after{};
   Deadline until = Deadline::never();  // for the host to say that it has ended
+  bool ends_link = false;              // its own, with it
 
   void end(Error why) {
     ending = std::move(why);
@@ -65,6 +75,13 @@ Result<std::unique_ptr<SshSessionTransport>> SshSessionTransport::start(std::uni
   return transport;
 }
 
+std::unique_ptr<SshSessionTransport> SshSessionTransport::take(CarriedShell control, LogIn log_in_again) {
+  std::unique_ptr<SshSessionTransport> transport(new SshSessionTransport(std::move(control.link), std::move(log_in_again)));
+  transport->control_.emplace(std::move(control.shell));
+  if (transport->early_wanted_) transport->open_early();
+  return transport;
+}
+
 SshSessionTransport::SshSessionTransport(std::unique_ptr<Link> link, LogIn log_in_again)
     : link_(std::move(link)),
       log_in_again_(std::move(log_in_again)),
@@ -72,22 +89,6 @@ SshSessionTransport::SshSessionTransport(std::unique_ptr<Link> link, LogIn log_i
       next_ping_(Deadline::in(heartbeat_interval)) {}
 
 SshSessionTransport::~SshSessionTransport() { close(); }
-
-Result<void> SshSessionTransport::wait_for_hello(const Wait& wait, int also, const std::function<void()>& beside) {
-  const StopWakes wakes(wait.stop, *link_->waker());
-  for (;;) {
-    control_->pump(ignore);
-    if (control_->said_hello()) break;
-    if (link_->lost()) return std::unexpected(lost_error(*link_, {}));
-    if (!control_->problem().empty()) return std::unexpected(shell_error(*link_, *control_, {}));
-    if (wait.stop.stop_requested()) return std::unexpected(Error(ErrorCode::cancelled, {}));
-    if (wait.deadline.passed()) return std::unexpected(Error(ErrorCode::timeout, {}));
-    link_->wait(wait.deadline.tightened(control_->next_look()), also);
-    beside();
-  }
-  if (early_wanted_) open_early();
-  return {};
-}
 
 Result<Exit> SshSessionTransport::exec(const host::Command& command, const OutputFn& on_output, const Wait& wait) {
   TRY(ready_for(command, wait));
@@ -137,46 +138,65 @@ void SshSessionTransport::hold(const std::string& text) {
   control_->hold(text);
 }
 
-Result<SshSessionTransport::ShellBeside> SshSessionTransport::shell_beside(ControlShell::Mode mode, const std::string& step, const Wait& wait) {
-  const bool terminal = mode == ControlShell::Mode::terminal;
+Result<CarriedShell> SshSessionTransport::shell_beside(ControlShell::Mode mode, const std::string& step, const Wait& wait) {
   look_after(nullptr);
-  if (early_ && !terminal && early_->shell) {
-    ControlShell shell = std::move(*early_->shell);
-    early_.reset();
-    return ShellBeside{nullptr, std::move(shell)};
-  }
-  std::unique_ptr<ShellOpening> opening;
-  if (terminal) {
-    finish_early(wait);
-    opening = link_->open_terminal();
-  } else {
-    opening = early_ ? std::move(early_->opening) : link_->open_shell();
-    early_.reset();
-  }
-  auto channel = opening->finish(open_limit, wait, {});
-  if (channel) return ShellBeside{nullptr, ControlShell(*link_, *std::move(channel), mode)};
-  // A host that has opened the channel gives no terminal on another connection either.
-  const bool elsewhere = channel.error().code == ErrorCode::connect && log_in_again_ && !(terminal && opening->is_open());
-  auto beside = elsewhere ? shell_elsewhere(mode, wait) : std::unexpected(std::move(channel).error());
+  bool elsewhere = false;
+  auto shell = shell_here(mode, step, wait, elsewhere);
+  if (shell) return CarriedShell{nullptr, *std::move(shell)};
+  auto beside = elsewhere && log_in_again_ ? shell_elsewhere(mode, wait) : std::unexpected(std::move(shell).error());
   if (!beside) return std::unexpected(std::move(beside).error().with_context("running '" + step + "'"));
   return beside;
 }
 
-Result<SshSessionTransport::ShellBeside> SshSessionTransport::shell_elsewhere(ControlShell::Mode mode, const Wait& wait) {
+Result<ControlShell> SshSessionTransport::shell_here(ControlShell::Mode mode, const std::string& step, const Wait& wait, bool& elsewhere) {
+  const bool terminal = mode == ControlShell::Mode::terminal;
+  std::optional<ControlShell> shell;
+  if (early_ && !terminal && early_->shell) {
+    shell.emplace(std::move(*early_->shell));
+    early_.reset();
+  } else {
+    if (terminal) finish_early(wait);
+    const auto opening = terminal ? link_->open_terminal() : early_ ? std::move(early_->opening) : link_->open_shell();
+    if (!terminal) early_.reset();
+    auto channel = opening->finish(open_limit, wait, {});
+    // A host that has opened the channel gives no terminal on another connection either.
+    elsewhere = !channel && channel.error().code == ErrorCode::connect && !(terminal && opening->is_open());
+    if (!channel) return std::unexpected(std::move(channel).error());
+    shell.emplace(*link_, *std::move(channel), mode);
+  }
+  if (!link_->refuses_late()) return *std::move(shell);
+  const StopWakes wakes(wait.stop, *link_->waker());
+  while (!shell->said_hello() && !trouble(*shell, step) && !wait.stop.stop_requested() && !wait.deadline.passed()) {
+    link_->wait(wait.deadline.tightened(next_ping_).tightened(shell->next_look()).tightened(hello_until(*shell)));
+    look_after(nullptr);
+    shell->pump(ignore);
+  }
+  elsewhere = is_refused(*shell);
+  if (elsewhere) return std::unexpected(shell_error(*link_, *shell, step));
+  return *std::move(shell);
+}
+
+Result<CarriedShell> SshSessionTransport::shell_elsewhere(ControlShell::Mode mode, const Wait& wait) {
   next_ping_ = Deadline::in({});
   look_after(nullptr);
-  TRY_ASSIGN(auto link, log_in_again_({wait.deadline.tightened(Deadline::in(second_login_limit)), wait.stop}));
-  if (link->identity() != link_->identity()) {
+  TRY_ASSIGN(auto beside, log_in_again_(mode, {wait.deadline.tightened(Deadline::in(second_login_limit)), wait.stop}));
+  if (beside.link->identity() != link_->identity()) {
     return std::unexpected(said_of_host(*link_, ErrorCode::connect,
                                         fmt::format("{} opens one channel for each connection, and a second connection led to a host "
                                                     "with another key",
                                                     place_of(link_->target())),
                                         "allow more channels (MaxSessions in its sshd_config), or name each machine by itself"));
   }
-  auto opening = mode == ControlShell::Mode::terminal ? link->open_terminal() : link->open_shell();
-  TRY_ASSIGN(auto channel, opening->finish(open_limit, wait, {}));
-  ControlShell shell(*link, std::move(channel), mode);
-  return ShellBeside{std::move(link), std::move(shell)};
+  return beside;
+}
+
+// One that is on a connection of its own, the only channel of which it has, is ended from here where that knows no signals.
+bool SshSessionTransport::terminate(ControlShell& shell) {
+  shell.terminate_step();
+  const long process = shell.process();
+  if (&shell.link() == link_.get() || process == 0) return false;
+  const host::Command kill{"ending a step", fmt::format("kill -s TERM -- -{0} || kill -s TERM {0}", process)};
+  return exec(kill, ignore, {Deadline::in(ending_limit), {}}).has_value();
 }
 
 void SshSessionTransport::wait_beside(Link& carrier, Deadline until) {
@@ -186,7 +206,6 @@ void SshSessionTransport::wait_beside(Link& carrier, Deadline until) {
   }
   link_->wait(Deadline::in({}));
   carrier.wait(until.tightened(Deadline::in(look_at_control)));
-  if (carrier.lost()) link_->fail(carrier.loss());
 }
 
 void SshSessionTransport::look_after(const ControlShell* but) {
@@ -241,9 +260,10 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
       return std::unexpected(ended_error(*link_, *following.ending, following.after, command.name, true));
     }
     // Such a shell ends with its step, and says no more of one that was told to end.
-    if (following.ending && own && !link_->lost() && !shell.problem().empty()) {
+    if (following.ending && own && !link_->lost() && (!shell.problem().empty() || (following.ends_link && carrier.lost()))) {
       return std::unexpected(ended_error(*link_, *following.ending, following.after, command.name, true));
     }
+    if (carrier.lost()) link_->fail(carrier.loss());
     if (auto error = trouble(shell, command.name)) return std::unexpected(std::move(*error));
 
     if (!following.ending) {
@@ -254,7 +274,7 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
       } else if (upload != nullptr) {
         if (auto fed = upload->pump(shell, carrier); !fed) following.end(std::move(fed).error());
       }
-      if (following.ending && own) shell.terminate_step();
+      if (following.ending && own) following.ends_link = terminate(shell);
       if (following.ending && !own) shell.cancel_step();
       if (following.ending) continue;
     } else if (following.until.passed()) {
@@ -265,8 +285,7 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
     }
     auto until = following.ending ? following.until : wait.deadline;
     until = until.tightened(next_ping_).tightened(shell.next_look());
-    if (!shell.said_hello())
-      until = until.tightened(Deadline::in(shell.started_at() + hello_limit - Deadline::Clock::now()));
+    if (!shell.said_hello()) until = until.tightened(hello_until(shell));
     if (upload != nullptr && upload->again()) until = Deadline::in({});
     wait_beside(carrier, until);
   }

@@ -12,24 +12,26 @@
 
 namespace kirikae::ssh {
 
+struct CarriedShell {
+  std::unique_ptr<Link> link;  // its own; null: somebody else's
+  ControlShell shell;
+};
+// A shell on a link that the host has let in. Errors: connect, lost, timeout, cancelled.
+Result<CarriedShell> shell_on(std::unique_ptr<Link> link, ControlShell::Mode mode, const Wait& wait);
+
 class SshSessionTransport final : public Transport {
  public:
+  // One more session with the same host, and a shell there.
+  using LogIn = std::function<Result<CarriedShell>(ControlShell::Mode mode, const Wait& wait)>;
   // Takes a link that the host has let in, and starts the control shell there. It returns before the shell has answered: a
   // host on which none can be started shows in the first call. `opening`: the channel for it, where it was asked for already.
-  // `log_in_again`: one more session with the same host.
   // Errors: connect, lost, timeout, cancelled.
-  using LogIn = std::function<Result<std::unique_ptr<Link>>(const Wait& wait)>;
   static Result<std::unique_ptr<SshSessionTransport>> start(std::unique_ptr<Link> link, std::unique_ptr<ShellOpening> opening,
                                                             LogIn log_in_again, const Wait& wait);
+  // Likewise, with a control shell that has said its hello.
+  static std::unique_ptr<SshSessionTransport> take(CarriedShell control, LogIn log_in_again);
 
   ~SshSessionTransport() override;
-
-  // For a link on which only the shell's hello says that the host has let us in. Errors: lost, connect (no shell was started),
-  // timeout and cancelled, both without a message.
-  // `beside` is called in every round, and there is one where `also` is readable.
-  Result<void> wait_for_hello(const Wait& wait, int also, const std::function<void()>& beside);
-  // What was said before it, on either stream; the last of it.
-  [[nodiscard]] const std::string& noise() const { return control_->noise(); }
 
   Result<Exit> exec(const host::Command& command, const OutputFn& on_output, const Wait& wait) override;
   Result<Exit> send(const host::Command& command, ByteSource& data, const std::function<void(std::uint64_t)>& on_sent,
@@ -50,11 +52,6 @@ class SshSessionTransport final : public Transport {
     std::optional<ControlShell> shell;
   };
 
-  struct ShellBeside {
-    std::unique_ptr<Link> link;  // its own; null: the control shell's
-    ControlShell shell;
-  };
-
   SshSessionTransport(std::unique_ptr<Link> link, LogIn log_in_again);
 
   Result<Exit> exec_at_terminal(const host::Command& command, const OutputFn& on_output, const Wait& wait);
@@ -67,8 +64,12 @@ class SshSessionTransport final : public Transport {
   void heartbeat();
   void finish_early(const Wait& wait);
   // A shell for one step: for data the early one where it came to something, else a new one.
-  Result<ShellBeside> shell_beside(ControlShell::Mode mode, const std::string& step, const Wait& wait);
-  Result<ShellBeside> shell_elsewhere(ControlShell::Mode mode, const Wait& wait);
+  Result<CarriedShell> shell_beside(ControlShell::Mode mode, const std::string& step, const Wait& wait);
+  // On the control shell's link. `elsewhere`: whether another connection may have it, where this one hasn't.
+  Result<ControlShell> shell_here(ControlShell::Mode mode, const std::string& step, const Wait& wait, bool& elsewhere);
+  Result<CarriedShell> shell_elsewhere(ControlShell::Mode mode, const Wait& wait);
+  // Whether its end, or that of its connection, is what was asked for.
+  bool terminate(ControlShell& shell);
   // Sleeps until something may have come for either.
   void wait_beside(Link& carrier, Deadline until);
   [[nodiscard]] Result<void> ready_for(const host::Command& command, const Wait& wait) const;

@@ -61,8 +61,9 @@ TEST_CASE("a task with pty has the recipe's PATH, in which nothing of ours has t
   CHECK_THAT(ran.out, ContainsSubstring("PATH is /nowhere\n"));
 }
 
-TEST_CASE("a task with pty has a terminal by the system's ssh too") {
-  World world;
+TEST_CASE("a task with pty has a terminal by the system's ssh too, also where the host opens one channel for each connection") {
+  const auto lines = GENERATE(values<std::vector<std::string>>({{}, {"MaxSessions 1"}}));
+  World world({.sshd_config = lines});
   looks_around(world, "openssh");
 }
 

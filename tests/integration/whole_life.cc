@@ -4,8 +4,9 @@
 
 namespace kirikae::test {
 
-void whole_life(World& world) {
+void whole_life(World& world, const std::string& ssh) {
   world.write_recipe(
+      ssh +
       "shared: {directories: [log], files: [\"with 'odd' name\"]}\nvars: {value: \"it's $x\"}\n"
       "tasks: {say: 'echo \"$value $RELEASE\" >said'}\nhooks: {build: say, after_publish: say}\nkeep_releases: 1\n");
   for (const auto& host : world.hosts()) host.write("shared/with 'odd' name", "x");

@@ -43,8 +43,8 @@ class HostileHost {
   TempDir folder_;
   std::string identity_;  // a private key's path
   ssh::PrivateKey key_;
+  int port_ = 0;  // before the listener, which gives it
   Fd listener_;
-  int port_ = 0;
   std::mutex mutex_;
   int connection_ = -1;  // that is served; under mutex_
   std::jthread thread_;  // last: it uses all the others
