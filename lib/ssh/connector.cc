@@ -135,7 +135,7 @@ Result<std::unique_ptr<Session>> SshConnector::open(const Way& way, const Wait& 
   };
   if (!host.jumps.empty()) {
     const Wait jumping{wait.deadline.tightened(Deadline::in(host.connect_timeout + jump_limit)), wait.stop};
-    TRY_ASSIGN(auto passage, jump_hosts_.connect(host.jumps, target, jumping));
+    TRY_ASSIGN(auto passage, jump_hosts_.connect(host.jumps, target, host.connect_timeout, jumping));
     auto opened = session(std::move(passage.socket));
     opened->explain_end([way = passage.way] { return way->loss(); });
     return opened;

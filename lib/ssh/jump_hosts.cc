@@ -64,7 +64,8 @@ struct JumpHosts::State {
   };
 
   // Lines that are over are left in `old`: to be destroyed without the lock, since that waits for their threads.
-  Result<std::shared_ptr<JumpLine>> line_to(const std::vector<Hop>& jumps, const std::string& key,
+  // `alone`: a new one, that begins with one host.
+  Result<std::shared_ptr<JumpLine>> line_to(const std::vector<Hop>& jumps, const std::string& key, bool alone,
                                             std::vector<std::shared_ptr<JumpLine>>& old) {
     const std::scoped_lock lock(mutex);
     auto& place = places[key];
@@ -73,7 +74,7 @@ struct JumpHosts::State {
     std::move(ended, place.lines.end(), std::back_inserter(old));
     place.lines.erase(ended, place.lines.end());
     for (const auto& line : place.lines) {
-      if (line->takes_more()) return line;
+      if (!alone && line->takes_more()) return line;
     }
     if (place.failure) return std::unexpected(*place.failure);
     ++logins;
@@ -92,7 +93,7 @@ struct JumpHosts::State {
       }
       return session;
     };
-    return place.lines.emplace_back(std::make_shared<JumpLine>(jumps.back().name, connect, linger));
+    return place.lines.emplace_back(std::make_shared<JumpLine>(jumps.back().name, connect, linger, alone));
   }
 
   LogIn log_in;
@@ -125,7 +126,7 @@ std::size_t JumpHosts::logins() const {
   return state_->logins;
 }
 
-Result<Passage> JumpHosts::connect(const std::vector<Hop>& jumps, const Target& target, const Wait& wait) {
+Result<Passage> JumpHosts::connect(const std::vector<Hop>& jumps, const Target& target, std::chrono::milliseconds limit, const Wait& wait) {
   const std::string key = key_of(jumps);
   const State::Waiting waiting(*state_, key);
   const auto& hop = jumps.back().name;
@@ -136,12 +137,15 @@ Result<Passage> JumpHosts::connect(const std::vector<Hop>& jumps, const Target& 
               "check ProxyJump of both in the SSH configuration")
             .on(target.name));
   }
+  bool alone = false;
   for (int tries = 0; tries < tries_limit; ++tries) {
     std::vector<std::shared_ptr<JumpLine>> old;
-    auto line = state_->line_to(jumps, key, old);
+    auto line = state_->line_to(jumps, key, alone, old);
     if (!line) return std::unexpected(std::move(line).error().with_context("jump host '" + hop + "'").on(target.name));
-    TRY_ASSIGN(auto passage, (*line)->connect(target, wait));
-    if (passage) return std::move(*passage);
+    auto passage = (*line)->connect(target, limit, wait);
+    if (!passage) return std::unexpected(std::move(passage).error());
+    if (passage->has_value()) return **std::move(passage);
+    alone = alone || (*line)->is_deaf();
   }
   return std::unexpected(
       Error(ErrorCode::lost,

@@ -36,7 +36,8 @@ class JumpHosts {
   // Errors: those of a login, for all who waited for it, with "jump host 'NAME'" as context. They are kept for those who come later
   // too, so that hundreds of hosts don't wait one after the other for a jump host that is down; but not lost and cancelled, nor any
   // once a login on it has been good. Then connect (the jump host refuses, or doesn't reach the target), lost, timeout, cancelled.
-  Result<Passage> connect(const std::vector<Hop>& jumps, const Target& target, const Wait& wait);
+  // `limit`: how long the jump host may take to come to the target, once it was asked; a login on it has limits of its own.
+  Result<Passage> connect(const std::vector<Hop>& jumps, const Target& target, std::chrono::milliseconds limit, const Wait& wait);
 
   [[nodiscard]] std::size_t logins() const;  // so many were begun
 

@@ -68,8 +68,8 @@ void Way::lose(const std::string& why) {
   loss_ = why;
 }
 
-JumpLine::JumpLine(std::string name, LogIn log_in, milliseconds linger)
-    : name_(std::move(name)), log_in_(std::move(log_in)), linger_(linger), thread_([this] { run(); }) {}
+JumpLine::JumpLine(std::string name, LogIn log_in, milliseconds linger, bool one_by_one)
+    : name_(std::move(name)), log_in_(std::move(log_in)), linger_(linger), one_by_one_(one_by_one), thread_([this] { run(); }) {}
 
 JumpLine::~JumpLine() { stop(); }
 
@@ -77,12 +77,12 @@ bool JumpLine::held_up() const { return held_up_at_ && held_up_at_->passed(); }
 
 bool JumpLine::takes_more() {
   const std::scoped_lock lock(mutex_);
-  return state_ != State::ended && !held_up();
+  return state_ != State::ended && !held_up() && !deaf_;
 }
 
-Result<std::optional<Passage>> JumpLine::connect(const Target& target, const Wait& wait) {
+Result<std::optional<Passage>> JumpLine::connect(const Target& target, milliseconds limit, const Wait& wait) {
   const auto started = Deadline::Clock::now();
-  const auto request = std::make_shared<Request>(target);
+  const auto request = std::make_shared<Request>(target, limit);
   std::unique_lock lock(mutex_);
   if (state_ == State::ended || held_up()) return std::nullopt;
   queue_.push_back(request);
@@ -109,17 +109,19 @@ Result<std::optional<Passage>> JumpLine::connect(const Target& target, const Wai
   return std::unexpected(std::move(error));
 }
 
+Error JumpLine::not_reached(const Target& target, milliseconds after) const {
+  const double seconds = std::chrono::duration<double>(after).count();
+  return Error(ErrorCode::timeout, fmt::format("jump host '{}' did not reach {} in {:.0f} s", name_, place_of(target), seconds),
+               fmt::format("check that the host is up, that the jump host may reach its port {}, and that it knows the name", target.port))
+      .on(target.name);
+}
+
 Error JumpLine::gave_up(const Request& request, const Wait& wait, milliseconds after) const {
   const std::string place = place_of(request.target);
   if (wait.stop.stop_requested())
     return Error(ErrorCode::cancelled, "connecting to " + place + " was stopped").on(request.target.name);
   const double seconds = std::chrono::duration<double>(after).count();
-  if (request.stage == Stage::opening) {
-    return Error(ErrorCode::timeout, fmt::format("jump host '{}' did not reach {} in {:.0f} s", name_, place, seconds),
-                 fmt::format("check that the host is up, and that the jump host may reach its port {}",
-                             request.target.port))
-        .on(request.target.name);
-  }
+  if (request.stage == Stage::opening) return not_reached(request.target, after);
   if (state_ == State::logging_in) {
     return Error(ErrorCode::timeout,
                  fmt::format("can't connect to {}: logging in on jump host '{}' took over {:.0f} s", place, name_,
@@ -138,6 +140,7 @@ JumpLine::Requested JumpLine::next_request() {
   auto request = std::move(queue_.front());
   queue_.pop_front();
   request->stage = Stage::opening;
+  request->asked_at = Deadline::Clock::now();
   return request;
 }
 
@@ -154,6 +157,35 @@ void JumpLine::settle(const Requested& request, Result<std::optional<Passage>> o
   // Where nobody wants it any more, the near end is closed, and so is the tunnel.
   if (!request->given_up) request->outcome = std::move(outcome);
   request->changed.notify_all();
+}
+
+// What it comes to later is nobody's.
+void JumpLine::give_up(const Requested& request, Result<std::optional<Passage>> outcome) {
+  const std::scoped_lock lock(mutex_);
+  if (std::exchange(request->given_up, true)) return;
+  request->stage = Stage::done;
+  request->outcome = std::move(outcome);
+  request->changed.notify_all();
+}
+
+// Hosts that the jump host doesn't come to in time. OpenSSH's answers nobody while it looks up a name, so it is asked for a sign of life. Without
+// one, nobody knows which of several hosts it is about, and each goes by a line of its own.
+void JumpLine::expire(Round& round) {
+  std::vector<Requested> asked;
+  for (const auto& one : round.opening) asked.push_back(one.request);
+  if (round.next) asked.push_back(round.next);
+  for (const Requested& request : asked) {
+    const auto age = std::chrono::duration_cast<milliseconds>(Deadline::Clock::now() - request->asked_at);
+    const auto silence = std::min(age, round.session.silence());
+    int next = 0;
+    if (silence > patience) ::libssh2_keepalive_send(round.session.raw(), &next);
+    if (asked.size() > 1 && silence > std::min(2 * patience, request->limit)) {
+      deaf_ = true;
+      give_up(request, std::nullopt);
+    } else if (age > request->limit) {
+      give_up(request, std::unexpected(not_reached(request->target, age)));
+    }
+  }
 }
 
 // `failure`: of the login. Without one those who still queue are sent to another line.
@@ -247,19 +279,20 @@ bool JumpLine::in_vain(const Round& round) {
 
 void JumpLine::serve(Session& session) {
   const StopWakes wakes(stop_.get_token(), *session.waker());
-  Round round(session, first_most);
+  Round round(session, one_by_one_ ? 1 : first_most);
   auto unused_at = Deadline::in(linger_);
   while (!session.lost() && !stop_.stop_requested()) {
     round.look();
     bool more = ask(round);
     more = take_opened(round) || more;
+    expire(round);
     more = round.step() || more;
     if (session.lost()) break;
     const bool opens = round.next || !round.opening.empty();
     const bool used = opens || !round.carried.empty();
     if (used) unused_at = Deadline::in(linger_);
     if (end_if_unused((opens && in_vain(round)) || unused_at.passed())) break;
-    const auto until = more ? Deadline::in({}) : used ? Deadline::never() : unused_at;
+    const auto until = more ? Deadline::in({}) : opens ? Deadline::in(look_again) : used ? Deadline::never() : unused_at;
     if (opens || round.pulled || more || session.is_retiring()) {
       session.wait(until, round.events.get());
     } else {

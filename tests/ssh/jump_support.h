@@ -71,7 +71,7 @@ class Network {
       TRY_ASSIGN(auto socket, ssh::connect_socket(target, settings_.host, wait));
       session = std::make_unique<ssh::Session>(std::move(socket), target, keepalive);
     } else {
-      TRY_ASSIGN(auto passage, jump_hosts_.connect(jumps, target, wait));
+      TRY_ASSIGN(auto passage, jump_hosts_.connect(jumps, target, settings_.host.connect_timeout, wait));
       session = std::make_unique<ssh::Session>(std::move(passage.socket), target, keepalive);
       session->explain_end([way = passage.way] { return way->loss(); });
     }
