@@ -8,6 +8,7 @@
 
 #include "ssh/libssh2_error.h"
 #include "ssh/libssh2_patches.h"
+#include "ssh/printable.h"
 #include "ssh/session.h"
 #include "ssh/socket.h"
 
@@ -17,6 +18,7 @@ namespace {
 constexpr unsigned window = 8u * 1024 * 1024;  // what the host may send before we have read it
 constexpr unsigned packet = 32768;
 constexpr int columns = 80, rows = 24;  // of a terminal
+constexpr std::size_t longest_name = 40;  // of a signal, as the host has it
 
 Error open_error(Session& session, int code, bool terminal, std::chrono::milliseconds limit, const Wait& wait) {
   const auto& target = session.target();
@@ -209,7 +211,7 @@ std::string Channel::how_it_ended() const {
   std::size_t size = 0;
   ::libssh2_channel_get_exit_signal(raw_, &name, &size, nullptr, nullptr, nullptr, nullptr);
   if (name != nullptr) {
-    std::string text = "signal " + std::string(name, size);
+    std::string text = "signal " + printable({name, size}, longest_name);
     ::libssh2_free(session_->raw(), name);
     return text;
   }
