@@ -128,10 +128,10 @@ Reading diff(const Request& request, bool exit_code, const Surroundings& with) {
   const release::Layout layout(request.recipe.deploy_to);
   run.tell(taken->remarks);
   LiveTrees trees;
-  const auto question = [&](const plan::HostFacts& host) { return host::tree(layout, host.facts.live, host.facts); };
+  const auto question = [&](const plan::HostFacts& host) { return host::tree(layout, release::standing_release(host.facts), host.facts); };
   ask_all(opened, run, with, group, question, 600s, longest_answer, [&](std::size_t i, const std::string& answer) -> Result<void> {
     TRY_ASSIGN(Tree tree, release::parse_tree(answer));
-    return trees.add(i, opened.hosts[i].facts.live, plan::comparable(request.recipe, std::move(tree)));
+    return trees.add(i, release::standing_release(opened.hosts[i].facts), plan::comparable(request.recipe, std::move(tree)));
   });
   auto groups = trees.all(opened.hosts);
   if (auto added = add_commits(groups, opened.hosts, *taken, with.stop); !added) return {run.end_early({added.error()}, opened), {}};

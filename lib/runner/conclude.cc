@@ -60,7 +60,7 @@ std::vector<std::string> advice_for_tasks(const plan::Plan& plan, const RunState
     for (const plan::HostSteps& work : round.hosts) {
       const auto* task = std::get_if<plan::RunTask>(&work.steps.front());
       const HostRun& run = state.hosts[work.host];
-      if (task == nullptr || run.undone != HostRun::Undone::link_only) continue;
+      if (task == nullptr || run.undone != HostRun::Undone::link_only || plan.hosts[work.host].facts.current_dangles) continue;
       if (std::find(run.undone_tasks.begin(), run.undone_tasks.end(), task->task) != run.undone_tasks.end()) continue;
       if (where.find(task->task) == where.end()) names.push_back(task->task);
       where[task->task].push_back(work.host);
@@ -116,14 +116,25 @@ std::string advice_to_roll_back(const plan::Plan& plan, const event::Report& rep
                      others.empty() ? "" : fmt::format("; {} is there already, and named for a task that runs once", names_of(plan, others)));
 }
 
+// What a host that ran `facts.live` is advised to go back to: where its folder is gone, the newest good one that there is.
+std::string release_to_go_back_to(const plan::Plan& plan, const release::Facts& facts) {
+  if (facts.gone_target.empty()) return facts.live;
+  const auto fits = [&](const release::ReleaseOnHost& each) { return each.state == release::State::good && each.id != plan.release; };
+  const auto newest = std::find_if(facts.releases.rbegin(), facts.releases.rend(), fits);
+  return newest == facts.releases.rend() ? std::string() : newest->id;
+}
+
 // What takes hosts back to what they ran.
 std::vector<std::string> advice_to_go_back(const plan::Plan& plan, const RunState& state, const event::Report& report, const Call& call) {
-  std::map<std::pair<std::string, std::string>, Indexes> back;  // the release that was live; without one, the link that `current` was
+  std::map<std::pair<std::string, std::string>, Indexes> back;  // the release to go back to; without one, the link that `current` was
   for (std::size_t i = 0; i < report.hosts.size(); ++i) {
     const event::HostReport& host = report.hosts[i];
     if (state.hosts[i].foreign) continue;  // what serves there is not ours to replace
     if (host.end != HostEnd::switched_then_failed && host.end != HostEnd::switched && host.end != HostEnd::unknown) continue;
-    back[{host.live_before, host.live_before.empty() ? plan.hosts[i].facts.current_target : std::string()}].push_back(i);
+    const release::Facts& facts = plan.hosts[i].facts;
+    std::string release = release_to_go_back_to(plan, facts);
+    std::string link = release.empty() ? release::link_before(facts) : std::string();
+    back[{std::move(release), std::move(link)}].push_back(i);
   }
   std::vector<std::string> advice;
   const std::string current = shell_word(plan.layout.current());

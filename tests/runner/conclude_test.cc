@@ -99,6 +99,19 @@ TEST_CASE("where `current` was another link before the first release, the advice
         R"(deploy run production --hosts web1 -- 'ln -sfn '\''../www/the old'\'' '\''/srv/my shop/current'\'''  # points it to what it was again)");
 }
 
+TEST_CASE("where the live release's folder is gone, the newest good release there is is advised, else the link that there was") {
+  auto plan = plan_of(2);
+  for (auto& host : plan.hosts) host.facts.gone_target = "releases/20261122000000";
+  plan.hosts[0].facts.releases = {{"20261120000000", release::State::good, "", ""},
+                                  {"20261121000000", release::State::bad, "", ""},
+                                  {plan.release, release::State::good, "", ""}};
+  const auto report = runner::conclude(plan, failed_state_of({Switched::yes, Switched::yes}), 1, {"deploy"});
+  REQUIRE(report.advice.size() == 3);
+  CHECK(report.advice[0] ==
+        R"(deploy run production --hosts web2 -- 'ln -sfn releases/20261122000000 '\''/srv/my shop/current'\'''  # points it to what it was again)");
+  CHECK(report.advice[1] == "deploy rollback production --to 20261120000000 --hosts web1  # takes it back");
+}
+
 TEST_CASE("a rollback that is advised names a host for a task that runs once, if one is there already") {
   auto plan = plan_of(3);
   plan.hosts[1].host.roles = plan.hosts[2].host.roles = {"db"};

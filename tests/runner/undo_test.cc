@@ -282,6 +282,17 @@ TEST_CASE("a first deploy that fails after its switch takes `current` away, or g
   CHECK(has(task, "export RELEASE=''\n"));
 }
 
+TEST_CASE("a task that fails where `current` is a link to something else again is advised where it has a folder to run in") {
+  UndoWorld world(1);
+  const bool nowhere = GENERATE(false, true);
+  world.hosts[0]->answer("facts", {.out = facts_text("", {}, std::string("target=releases/7\n") + (nowhere ? "current=nowhere\n" : ""))});
+  world.hosts[0]->answer("task restart", {.exit = {1, ""}});
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::partial);
+  REQUIRE(report.advice.size() == (nowhere ? 1 : 2));
+  CHECK(report.advice.front().starts_with(nowhere ? "deploy production " : "deploy task production restart --hosts web1  # "));
+}
+
 TEST_CASE("a stop from the switch on lets switches that were begun end, then takes all back") {
   const std::string step = GENERATE("publish", "task restart");
   INFO(step);
