@@ -20,7 +20,11 @@ constexpr int same_run_status = 8;
 std::string token_of(const LockWish& wish, std::size_t index) { return fmt::format("{}.{:x}", wish.token, index); }
 
 host::Command facts_of(const recipe::Recipe& recipe) {
-  return host::facts(release::Layout(recipe.deploy_to), recipe::files_to_bring(recipe), recipe.transfer != recipe::Transfer::rsync);
+  host::Wanted wanted{recipe::files_to_bring(recipe), recipe.shared.directories, {}, recipe.transfer != recipe::Transfer::rsync};
+  for (const auto& each : recipe.templates) {
+    if (each.shared) wanted.written.push_back(each.to);
+  }
+  return host::facts(release::Layout(recipe.deploy_to), wanted);
 }
 
 Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size_t index, std::int64_t now, ssh::Transport& transport,

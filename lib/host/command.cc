@@ -121,13 +121,15 @@ std::string path_function() {
   return text + "}\n";
 }
 
-Command facts(const release::Layout& layout, const std::vector<std::string>& shared_files, bool unpacks) {
+Command facts(const release::Layout& layout, const Wanted& wanted) {
   std::vector<std::string> arguments;
-  for (const auto& file : shared_files) {
-    arguments.push_back(file);
-    arguments.push_back(percent_encoded(file));
-  }
-  return {"facts", paths(layout) + (unpacks ? "" : shell_assign("kk_unpackers", "")) + call("kk_facts", arguments), true};
+  const auto add = [&](const std::vector<std::string>& names, const std::string& kind) {
+    for (const auto& name : names) arguments.insert(arguments.end(), {name, kind.empty() ? "=" + percent_encoded(name) : kind});
+  };
+  add(wanted.files, "");
+  add(wanted.directories, "made");
+  add(wanted.written, "written");
+  return {"facts", paths(layout) + (wanted.unpacks ? "" : shell_assign("kk_unpackers", "")) + call("kk_facts", arguments), true};
 }
 
 Command lock(const release::Layout& layout, const LockInfo& info, bool despite_freeze) {

@@ -47,9 +47,16 @@ inline constexpr std::string_view terminal_ready = "kirikae-terminal";
 // on unharmed, whatever deploy_to is called.
 std::string interactive_line(const release::Layout& layout);
 
+// What releases need of a host, besides a tree.
+struct Wanted {
+  std::vector<std::string> files{};        // shared files that have to be there
+  std::vector<std::string> directories{};  // shared directories, made where they are missing
+  std::vector<std::string> written{};      // of shared/, what templates make anew each time
+  bool unpacks = true;                     // what unpacks payloads has to be there
+};
 // Reads everything: tools, room, clock, `current`, releases and their states, missing shared files. Changes nothing: a host
-// that was never deployed to stays untouched. `unpacks`: what unpacks payloads has to be there. Output: release::parse_facts.
-Command facts(const release::Layout& layout, const std::vector<std::string>& shared_files, bool unpacks = true);
+// that was never deployed to stays untouched. Output: release::parse_facts.
+Command facts(const release::Layout& layout, const Wanted& wanted);
 
 // Who takes the run lock, or freezes. All texts are one line.
 struct LockInfo {

@@ -1,8 +1,9 @@
 # shellcheck shell=sh
 # Preflight: everything a plan needs to know of this host, as lines `key=value`. Changes nothing.
 
-# Arguments: shared files, each followed by its name as it is to be printed. Said in one go, since every piece of it would travel
-# on its own.
+# Arguments: paths in shared/, each followed by what it is: `=` and its name as it is to be printed, a file that has to be there;
+# `made`, a directory that is made where it is missing; `written`, a file that is made anew. Said in one go, since every piece of it
+# would travel on its own.
 kk_facts() {
   kk_facts_text=$(kk_facts_all "$@") && printf '%s\n' "$kk_facts_text"
 }
@@ -19,9 +20,16 @@ kk_facts_all() {
   kk_facts_rollback
   kk_facts_releases
   kk_facts_lock
+  kk_told=
   while [ $# -ge 2 ]; do
-    [ ! -d "$kk_shared/$1" ] || kk_payload_problem "$(kk_no_file "$kk_shared/$1")"
-    [ -e "$kk_shared/$1" ] || printf 'missing=%s\n' "$2"
+    case $2 in
+      =*)
+        [ ! -d "$kk_shared/$1" ] || kk_payload_problem "$(kk_no_file "$kk_shared/$1")"
+        [ -e "$kk_shared/$1" ] || printf 'missing=%s\n' "${2#=}"
+        ;;
+      made) [ -d "$kk_shared/$1" ] || kk_facts_shared "$1" ;;
+      written) kk_facts_shared "$1" ;;
+    esac
     shift 2
   done
   kk_facts_room
@@ -111,6 +119,24 @@ kk_facts_remedy() {
   echo ': look at its mode, and whether its file system is mounted read-only'
 }
 
+kk_facts_unwritable() {
+  kk_say "$1" "'$2' is not writable for '$(id -un)'$(kk_facts_remedy "$2" || echo ': give it to that user')"
+}
+
+# Something has to be made at $1 in shared/: in the nearest folder above it that is there. All else of shared/ may be anybody's.
+kk_facts_shared() {
+  kk_d=$kk_shared/$1
+  while :; do
+    kk_d=${kk_d%/*}
+    [ "${#kk_d}" -ge "${#kk_shared}" ] || return 0
+    [ ! -d "$kk_d" ] || break
+  done
+  [ ! -w "$kk_d" ] || [ ! -x "$kk_d" ] || return 0
+  case $kk_told in *"$kk_nl$kk_d$kk_nl"*) return 0 ;; esac
+  kk_told=$kk_told$kk_nl$kk_d$kk_nl
+  kk_facts_unwritable payload_problem "$kk_d"
+}
+
 kk_facts_room() {
   kk_gnu=
   kk_a=$kk_root
@@ -131,8 +157,8 @@ kk_facts_room() {
       case $kk_d in "$kk_releases" | "$kk_shared" | "$kk_own/manifests") kk_v=payload_problem ;; esac
       if [ ! -d "$kk_d" ]; then
         kk_say "$kk_v" "$(kk_no_directory "$kk_d")"
-      elif [ ! -w "$kk_d" ] || [ ! -x "$kk_d" ]; then
-        kk_say "$kk_v" "'$kk_d' is not writable for '$(id -un)'$(kk_facts_remedy "$kk_d" || echo ': give it to that user')"
+      elif [ "$kk_d" != "$kk_shared" ] && { [ ! -w "$kk_d" ] || [ ! -x "$kk_d" ]; }; then
+        kk_facts_unwritable "$kk_v" "$kk_d"
       fi
     done
     for kk_d in "$kk_own/log.jsonl" "$kk_root/revisions.log"; do

@@ -187,7 +187,7 @@ TEST_CASE("Facts say what keeps a release from going there") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   const auto problem = [](Site& site) {
-    const auto facts = site.facts();
+    const auto facts = site.facts({.directories = {"log"}});
     const auto& problems = facts.problems.empty() ? facts.payload_problems : facts.problems;
     return problems.empty() ? std::string("none") : problems.front();
   };
@@ -255,6 +255,29 @@ TEST_CASE("Room is measured where the releases lie, which may be another disk") 
   site.disk.make_folder("disk2");
   site.disk.make_link("../../disk2", "srv/app/releases");
   CHECK(room() == std::pair<std::uint64_t, std::uint64_t>(4711, 12));
+}
+
+TEST_CASE("A folder of shared/ needs to be writable only where something is to be made in it") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  site.disk.make_folder("srv/app/shared/log/old");
+  fs::permissions(site.disk.path("shared"), fs::perms(0555));
+  const auto problems = [&](const host::Wanted& wanted) {
+    auto found = site.facts(wanted).payload_problems;
+    for (auto& each : found) each.resize(std::min(each.size(), each.find(" for '")));
+    return found;
+  };
+  const auto unwritable = [&](const std::string& folder) { return std::vector<std::string>{"'" + site.disk.path(folder) + "' is not writable"}; };
+  CHECK(problems({.directories = {"log", "log/old"}}).empty());
+  CHECK(problems({.directories = {"log/new"}, .written = {"log/app.yml"}}).empty());
+  CHECK(problems({.files = {"missing"}}).empty());
+  CHECK(problems({.directories = {"cache", "tmp/a/b"}, .written = {"app.yml"}}) == unwritable("shared"));
+  fs::permissions(site.disk.path("shared"), fs::perms(0755));
+  fs::permissions(site.disk.path("shared/log"), fs::perms(0555));
+  CHECK(problems({.directories = {"cache", "log/old"}, .written = {"app.yml"}}).empty());
+  CHECK(problems({.directories = {"log/new"}}) == unwritable("shared/log"));
+  CHECK(problems({.written = {"log/app.yml"}}) == unwritable("shared/log"));
 }
 
 TEST_CASE("A host without the tools says which") {

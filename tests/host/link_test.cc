@@ -120,7 +120,7 @@ TEST_CASE("Shared files replace the payload's, and all that are missing are name
                          "': 'config/gone.yml' 'dangling' '.env': put them there, then deploy again\n");
   CHECK_FALSE(disk.exists("shared/log"));  // nothing was changed
   CHECK(disk.read(one.release + "config/gone.yml") == "payload\n");
-  CHECK(one.site.facts({"config/there.yml", "config/gone.yml", "dangling", ".env"}).missing_files ==
+  CHECK(one.site.facts({.files = {"config/there.yml", "config/gone.yml", "dangling", ".env"}}).missing_files ==
         std::vector<std::string>{"config/gone.yml", "dangling", ".env"});
 
   ended = one.link({}, {"config/there.yml"});

@@ -68,7 +68,7 @@ TEST_CASE("Names of every kind are only names, wherever they stand") {
   INFO(shell << ": " << name);
   Site site(shell, "srv/" + name);
   site.disk.write("srv/" + name + "/shared/etc/" + name, "shared\n");
-  CHECK(site.facts({"etc/" + name, "missing " + name}).missing_files == std::vector<std::string>{"missing " + name});
+  CHECK(site.facts({.files = {"etc/" + name, "missing " + name}}).missing_files == std::vector<std::string>{"missing " + name});
   site.receive(id1, {{"index.html", "one\n"}, {name + "/x", "seed\n"}});
   auto info = Site::info(id1);
   info.revision = info.by = name;

@@ -36,8 +36,8 @@ std::string encoded(const std::string& bytes, const std::string& encoding) {
   return run_program({encoding, "-c", file}).output;
 }
 
-release::Facts Site::facts(const std::vector<std::string>& shared_files) {
-  const auto ended = control.run(host::facts(layout(), shared_files));
+release::Facts Site::facts(const host::Wanted& wanted) {
+  const auto ended = control.run(host::facts(layout(), wanted));
   INFO(ended);
   REQUIRE(ended.status == 0);
   REQUIRE(ended.err.empty());

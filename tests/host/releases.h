@@ -30,7 +30,7 @@ struct Site {
 
   [[nodiscard]] const release::Layout& layout() const { return disk.layout(); }
   // What the host answers; fails the test where that can't be read.
-  release::Facts facts(const std::vector<std::string>& shared_files = {});
+  release::Facts facts(const host::Wanted& wanted = {});
   static host::ReleaseInfo info(const std::string& id, const std::string& previous = {}) {
     return {id, "revision-of-" + id, "ann@laptop", previous};
   }

@@ -88,7 +88,7 @@ TEST_CASE("A small payload is hashed by what starts quickly, where there is such
 }
 
 TEST_CASE("A missing file's name is told twice: as it is, and as the answer has it") {
-  CHECK(has(facts(layout, {"a\n%.yml", "b"}), "kk_facts 'a\n%.yml' 'a%0A%25.yml' 'b' 'b'\n"));
+  CHECK(has(facts(layout, {{"a\n%.yml", "b"}, {"log"}, {"b"}}), "kk_facts 'a\n%.yml' '=a%0A%25.yml' 'b' '=b' 'log' 'made' 'b' 'written'\n"));
 }
 
 TEST_CASE("A line of the log can't become two") {
