@@ -376,6 +376,9 @@ Result<Options> parse_options(int argc, const char* const* argv) {
   TRY(take_options(parsed, options));
   if (options.verb == Verb::deploy && options.stage.empty()) options.verb = Verb::stages;
   if (options.verb != Verb::stages) TRY(refuse_misplaced(parsed, options.verb));
+  if (options.verb == Verb::audit && options.lines == 0) {
+    return std::unexpected(usage_error("'--lines 0' would show nothing of the audit", "write it as --lines 100"));
+  }
   if (options.verb == Verb::deploy && options.dry_run) options.verb = Verb::plan;
   return options;
 }

@@ -6,6 +6,7 @@
 #include <optional>
 #include <utility>
 
+#include "deploy/ask.h"
 #include "deploy/lock.h"
 #include "deploy/payloads.h"
 #include "deploy/rsync.h"
@@ -37,7 +38,7 @@ plan::DeployInput input_of(const Request& request, const Surroundings& with, con
 
 plan::RollbackInput input_of(const Request& request, const std::optional<std::string>& to, const Surroundings& with,
                              const OpenedHosts& opened) {
-  return {request.recipe, opened.hosts, with.unix_now(), to, request.operator_name};
+  return {request.recipe, opened.hosts, with.unix_now(), to, request.operator_name, request.command};
 }
 
 // What this machine has to bring, and doesn't.
@@ -164,7 +165,7 @@ Reading plan_rollback(const Request& request, const std::optional<std::string>& 
 Reading releases(const Request& request, const Surroundings& with) {
   Run run(request, with, "releases");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
+  const OpenedHosts opened = open_to_look(request, with, group, run.emit());
   const auto answered = opened.answered();
   std::string text = answered.empty() ? std::string() : plan::releases_text(answered, request.hosts.size());
   std::string json = plan::releases_json(answered);

@@ -251,7 +251,7 @@ Command task_as(const Become& become, const std::string& name, const std::string
 Command run(const release::Layout& layout, const std::string& text, const std::map<std::string, std::string>& environment,
             const SecretSet* secrets) {
   // What is live is found out before the environment changes PATH.
-  std::string step = std::string(embedded_script("run")) + "(\n" + paths(layout) + shell_assign("kk_run", text) + call("kk_read_current");
+  std::string step = std::string(embedded_script("run")) + "(\n" + paths(layout) + shell_assign("kk_run", text) + call("kk_run_find");
   return {"run", step + exports(environment, secrets) + call("kk_run_live") + ")\n"};
 }
 

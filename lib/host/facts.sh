@@ -73,7 +73,10 @@ kk_facts_current() {
       ;;
     link) kk_facts_link target ;;
     directory) echo current=directory ;;
-    file) kk_problem "'$kk_current' is a file, not a link: move it away" ;;
+    file)
+      echo current=file
+      kk_problem "'$kk_current' is a file, not a link: move it away"
+      ;;
   esac
 }
 
@@ -139,16 +142,12 @@ kk_facts_shared() {
 
 kk_facts_room() {
   kk_gnu=
-  kk_a=$kk_root
-  while [ ! -e "$kk_a" ] && [ ! -L "$kk_a" ]; do
-    kk_a=${kk_a%/*}
-    [ -n "$kk_a" ] || kk_a=/
-  done
-  if [ ! -d "$kk_a" ]; then
+  if kk_is_unseen; then
+    kk_say unseen "$kk_why"
+  elif [ ! -d "$kk_a" ]; then
     kk_problem "'$kk_a' is no directory: move it away, or choose another deploy_to"
     return
-  fi
-  if [ "$kk_a" != "$kk_root" ]; then
+  elif [ "$kk_a" != "$kk_root" ]; then
     [ -w "$kk_a" ] && [ -x "$kk_a" ] || kk_problem "can't make '$kk_root', since '$kk_a' is not writable$(kk_facts_remedy "$kk_a" || kk_install)"
   else
     for kk_d in "$kk_root" "$kk_releases" "$kk_shared" "$kk_own" "$kk_states" "$kk_own/manifests" "$kk_own/tmp"; do
@@ -168,14 +167,18 @@ kk_facts_room() {
       fi
     done
   fi
-  # It may be a link to another disk.
+  # releases/ may be on a disk of its own.
   kk_d=$kk_a
   [ ! -d "$kk_releases" ] || kk_d=$kk_releases
   # GNU's df says both at once.
-  kk_v=$(df -k --output=avail,iavail "$kk_d" 2>/dev/null) && kk_v=${kk_v##*"$kk_nl"} && kk_pair "$kk_v" && kk_gnu=yes && return
-  kk_column "$(df -Pk "$kk_d" 2>/dev/null)" && echo "free_kilobytes=$kk_free"
-  kk_column "$(df -Pi "$kk_d" 2>/dev/null)" && echo "free_inodes=$kk_free"
-  :
+  if kk_v=$(df -k --output=avail,iavail "$kk_a" "$kk_d" 2>/dev/null) && kk_pair free "${kk_v##*"$kk_nl"}"; then
+    kk_v=${kk_v%"$kk_nl"*}
+    kk_pair root "${kk_v##*"$kk_nl"}"
+    kk_gnu=yes
+    return
+  fi
+  kk_columns kilobytes "$(df -Pk "$kk_a" "$kk_d" 2>/dev/null)"
+  kk_columns inodes "$(df -Pi "$kk_a" "$kk_d" 2>/dev/null)"
 }
 
 # Which tree it is: the same by every name of this host, and no other host's, since a container has its own device or its own folder.
@@ -187,22 +190,29 @@ kk_facts_place() {
   kk_say place "$kk_boot $kk_machine $kk_v ${kk_root#"$kk_a"}"
 }
 
-# Two numbers; a file system without inodes to count says `-`.
+# Two numbers, of disk $1; a file system without inodes to count says `-`.
 kk_pair() {
   IFS=' ' read -r kk_free kk_i kk_x <<EOF
-$1
+$2
 EOF
   case $kk_free$kk_x in '' | *[!0-9]*) return 1 ;; esac
-  echo "free_kilobytes=$kk_free"
-  case $kk_i in '' | *[!0-9]*) ;; *) echo "free_inodes=$kk_i" ;; esac
+  echo "${1}_kilobytes=$kk_free"
+  case $kk_i in '' | *[!0-9]*) ;; *) echo "${1}_inodes=$kk_i" ;; esac
 }
 
-# kk_free: the column before the one in percent, on df's last line.
+# $1: what is counted; $2: what df says, whose last line is of releases/, and the one before it of the root.
+kk_columns() {
+  ! kk_column "${2##*"$kk_nl"}" || echo "free_$1=$kk_free"
+  kk_v=${2%"$kk_nl"*}
+  ! kk_column "${kk_v##*"$kk_nl"}" || echo "root_$1=$kk_free"
+}
+
+# kk_free: the column before the one in percent, on a line of df's.
 kk_column() {
   kk_free=
   set -f
   # shellcheck disable=SC2086
-  set -- ${1##*"$kk_nl"}
+  set -- $1
   while [ $# -gt 1 ]; do
     case $2 in
       [0-9]*%)

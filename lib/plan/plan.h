@@ -90,6 +90,7 @@ struct RollbackInput {
   std::int64_t now = 0;
   std::optional<std::string> to;  // none: the good release before the live one
   std::string operator_name;
+  std::string command{"deploy"};  // as in DeployInput
 };
 std::vector<Error> preflight_rollback(const RollbackInput& input);
 // Errors (preflight): no candidate, or one that a host lacks.

@@ -7,6 +7,7 @@
 #include <map>
 #include <memory>
 #include <set>
+#include <tuple>
 
 #include "core/fold.h"
 #include "core/shell_quote.h"
@@ -95,10 +96,14 @@ class Rooms {
   std::map<std::shared_ptr<const release::Delta>, Room> by_delta_;
 };
 
+std::string prune_advice(const std::string& command, const recipe::Recipe& recipe) {
+  return fmt::format(": '{} prune {} --keep N' removes old releases", command, shell_word(recipe.stage));
+}
+
 void add_room_problems(const Room& room, const HostFacts& host, const DeployInput& input, std::vector<Error>& problems) {
   const release::Facts& facts = host.facts;
   const release::Layout layout(input.recipe.deploy_to);
-  const std::string prune = fmt::format(": '{} prune {} --keep N' removes old releases", input.command, shell_word(input.recipe.stage));
+  const std::string prune = prune_advice(input.command, input.recipe);
   const std::uint64_t need_kilobytes = room.bytes / 1024 + room.bytes / 10240 + 1024;  // a tenth, and a MiB, for blocks and records
   if (facts.free_kilobytes < need_kilobytes) {
     problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} MiB free, the release needs about {} MiB",
@@ -110,6 +115,19 @@ void add_room_problems(const Room& room, const HostFacts& host, const DeployInpu
                                                  layout.releases(), facts.free_inodes, room.files + 100),
                                "remove small files there" + prune));
   }
+}
+
+// A few small files: its note, the link, two records, a line for each of the logs. Without them it would take itself back behind the switch.
+void add_room_problems(const HostFacts& host, const RollbackInput& input, std::vector<Error>& problems) {
+  constexpr std::uint64_t kilobytes = 64, inodes = 8;
+  const release::Facts& facts = host.facts;
+  const auto add = [&](std::uint64_t free, std::string_view unit, std::uint64_t needed) {
+    problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} {} free, a rollback needs {}",
+                                                 release::Layout(input.recipe.deploy_to).root(), free, unit, needed),
+                               "free some room" + prune_advice(input.command, input.recipe)));
+  };
+  if (facts.root_kilobytes < kilobytes) add(facts.root_kilobytes, "KiB", kilobytes);
+  if (facts.root_inodes != 0 && facts.root_inodes < inodes) add(facts.root_inodes, "inodes", inodes);
 }
 
 void add_lock_remarks(const HostFacts& host, const std::string& verb, const std::string& unlock, std::vector<Remark>& remarks) {
@@ -175,6 +193,7 @@ std::vector<Error> preflight_rollback(const RollbackInput& input) {
                                  "there is nothing that a rollback could switch"));
     }
     for (const auto& problem : host.facts.problems) problems.push_back(on_host(host, problem));
+    add_room_problems(host, input, problems);
   }
   return problems;
 }

@@ -13,6 +13,16 @@ namespace {
 using event::Phase;
 using recipe::HookPoint;
 
+// For the audit, which reads no line that is longer than a few KB.
+std::string shortened_text(Prune removal) {
+  constexpr std::size_t most = 10;
+  if (const std::size_t count = removal.ids.size(); count > most) {
+    removal.ids.resize(most);
+    removal.ids.push_back(fmt::format("{} more", count - most));
+  }
+  return removal_text(removal);
+}
+
 // The audit only: no record changes.
 Step log_entry(const PruneInput& input, const std::string& removed) {
   Settle settle;
@@ -50,7 +60,7 @@ Result<Plan> build_prune(const PruneInput& input) {
   for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
     Prune removal{release::to_prune_now(facts[i], target, input.keep.value_or(input.recipe.keep_releases)), facts[i].half_pruned};
     if (removal.ids.empty() && !removal.rest) continue;
-    Step log = log_entry(input, removal_text(removal));
+    Step log = log_entry(input, shortened_text(removal));
     prune.hosts.push_back({i, {std::move(removal), std::move(log)}});
   }
   if (prune.hosts.empty()) return plan;
@@ -69,7 +79,7 @@ std::string failed_prune_line(const Plan& plan, const PlannedHost& host) {
       if (prune == nullptr || &plan.hosts[work.host] != &host) continue;
       LogEntry entry = std::get<Settle>(work.steps.back()).entry;
       entry.result = "failed";
-      entry.detail = "was to remove " + removal_text(*prune);
+      entry.detail = "was to remove " + shortened_text(*prune);
       return json_line(entry);
     }
   }

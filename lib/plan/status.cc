@@ -30,6 +30,7 @@ std::string by_whom(const release::ReleaseOnHost* live, const std::optional<LogE
 std::vector<std::string> row_of(const HostStatus& host) {
   const release::Facts& facts = host.facts;
   if (facts.current_is_directory) return {"a real directory", "", "", "", ""};
+  if (facts.current_is_file) return {"a file", "", "", "", ""};
   if (!facts.current_target.empty()) return {"-> " + facts.current_target, "", "", "", ""};
   if (facts.live.empty()) return {"none", "", "", "", ""};
   const auto* release = release::find_release(facts, facts.live);
@@ -76,6 +77,7 @@ std::vector<std::string> failed_releases(const release::Facts& facts) {
 std::string live_problem(const HostStatus& host, const Scene& scene) {
   const release::Facts& facts = host.facts;
   if (facts.current_is_directory) return "'current' is a real directory, so nothing can be switched there";
+  if (facts.current_is_file) return "'current' is a file, not a link, so nothing can be switched there";
   if (!facts.current_target.empty()) return fmt::format("'current' points to '{}', which is none of its releases", facts.current_target);
   if (facts.live.empty()) return "no release is live";
   if (!facts.unsettled.empty()) {
@@ -124,6 +126,7 @@ void find(const HostStatus& host, const Scene& scene, Findings& findings) {
 
 std::string_view current_word(const release::Facts& facts) {
   if (facts.current_is_directory) return "directory";
+  if (facts.current_is_file) return "file";
   if (!facts.current_target.empty()) return "elsewhere";
   return facts.live.empty() ? "none" : "release";
 }

@@ -22,7 +22,7 @@ struct HostStatus {
 // What is to be said of a host.
 struct Judged {
   const HostStatus* of;
-  std::string_view current;  // what `current` is: release, none, elsewhere, directory
+  std::string_view current;  // what `current` is: release, none, elsewhere, directory, file
   std::string state{};       // of the live release; empty: none is live
   std::string revision{}, by{};
   std::optional<std::int64_t> since{};  // unix seconds; none: the log doesn't tell

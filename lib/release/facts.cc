@@ -114,6 +114,7 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
     facts.missing_files.push_back(std::move(name));
   } else if (key == "current") {
     facts.current_is_directory = value == "directory";
+    facts.current_is_file = value == "file";
     facts.current_dangles = value == "nowhere";
   } else if (key == "target") {
     facts.current_target = value;
@@ -124,6 +125,9 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
     facts.unsettled = value;
   } else if (key == "problem") {
     facts.problems.emplace_back(without_torn_end(value));
+  } else if (key == "unseen") {
+    facts.unseen = true;
+    facts.problems.emplace(facts.problems.begin(), without_torn_end(value));
   } else if (key == "payload_problem") {
     facts.payload_problems.emplace_back(without_torn_end(value));
   } else if (key == "env") {
@@ -162,6 +166,10 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
     TRY(read_number(key, value, facts.free_kilobytes));
   } else if (key == "free_inodes") {
     TRY(read_number(key, value, facts.free_inodes));
+  } else if (key == "root_kilobytes") {
+    TRY(read_number(key, value, facts.root_kilobytes));
+  } else if (key == "root_inodes") {
+    TRY(read_number(key, value, facts.root_inodes));
   }
   return {};
 }

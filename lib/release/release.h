@@ -45,8 +45,9 @@ std::string to_text(const LockHolder& holder);
 struct Facts {
   std::string host;  // whose answer it is: a name for messages, set by who asked
   std::string live;  // release id that `current` points to; empty: none
-  bool current_is_directory = false;
+  bool current_is_directory = false, current_is_file = false;
   bool current_dangles = false;  // what it points to is not there, or no folder
+  bool unseen = false;           // it can't be looked at what there is, so that none of this is known: the first of `problems` says why
   std::string unsettled;  // a rollback to `live` has died behind its switch: the id that it left, or `none`
   std::string current_target;              // raw link text where it points to none of our releases; else empty
   std::string gone_target;                 // the same where the folder of `live` is gone, or only a link
@@ -68,7 +69,9 @@ struct Facts {
   bool sync_file_system = false;     // `sync -f` works
   // On the file system of its releases; as it is here: the host does not say (df in a chroot).
   std::uint64_t free_kilobytes = UINT64_MAX;
-  std::uint64_t free_inodes = 0;     // 0: the file system doesn't say
+  std::uint64_t free_inodes = 0;  // 0: the file system doesn't say
+  // The same of that of deploy_to, with the records.
+  std::uint64_t root_kilobytes = UINT64_MAX, root_inodes = 0;
   std::int64_t clock = 0;            // the host's unix seconds when it answered
   // The operator's unix seconds before it was asked and after it had answered; 0: not known. Set by who asked.
   std::int64_t asked = 0, answered = 0;

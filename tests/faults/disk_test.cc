@@ -166,3 +166,36 @@ TEST_CASE("a disk that is full before the run: it says so and changes nothing, a
     full.rig.check_convergence(command, Rig::End::not_done);
   }
 }
+
+TEST_CASE("a disk that is all but full: a rollback doesn't begin there, and a prune, which needs next to nothing, makes room") {
+  const std::string mood = GENERATE("fill", "fill-inodes");
+  FullDisk full;
+  if (is_skipped(full)) return;
+  const World& world = full.rig.world;
+  for (int i = 0; i < 3; ++i) REQUIRE(world.deploy({"production", "--set", "keep_releases=9"}).status == 0);
+  const std::string live = world.host(1).live();
+  const auto releases = world.host(1).releases();
+  // A block; or so many inodes, of which the lock takes two.
+  const auto leave = [&](const std::string& inodes) {
+    make_room(world);
+    const std::string fill = mood == "fill" ? "head -c 50000000 /dev/zero >\"$1\" 2>/dev/null; truncate -s -4096 \"$1\""
+                                            : "mkdir \"$1\"; i=0; while true >\"$1/$i\"; do i=$((i + 1)); done 2>/dev/null; rm $(seq -f \"$1/%g\" \"$2\")";
+    REQUIRE(run_program({"/bin/sh", "-c", fill, "sh", (world.host(1) / "shared/filler").string(), inodes}).status == 0);
+  };
+  leave("5");
+  Ran ran = world.deploy({"rollback", "production"});
+  INFO(ran);
+  CHECK(ran.status == 1);
+  CHECK_THAT(ran.err, ContainsSubstring("[127.0.0.2] the disk of '") && ContainsSubstring(" free, a rollback needs ") &&
+                          ContainsSubstring("\n  free some room: 'deploy prune production --keep N' removes old releases\n"));
+  for (const auto& host : world.hosts()) CHECK(host.live() == live);
+  leave("2");
+  const Ran pruned = world.deploy({"prune", "production", "--keep", "1"});
+  INFO(pruned);
+  CHECK(pruned.status == 0);
+  CHECK(world.host(1).releases() == std::vector<std::string>(releases.end() - 2, releases.end()));
+  check_status(world);
+  make_room(world);
+  CHECK(world.deploy({"rollback", "production"}).status == 0);
+  CHECK(world.host(1).live() == *(releases.end() - 2));
+}

@@ -160,6 +160,7 @@ TEST_CASE("Facts tell what current is") {
   fs::remove(current);
   site.disk.write("srv/app/current", "x");
   CHECK(site.facts().problems == std::vector<std::string>{"'" + current + "' is a file, not a link: move it away"});
+  CHECK(site.facts().current_is_file);
 }
 
 TEST_CASE("Facts list releases with what they say of themselves, whatever lies beside them") {
@@ -242,19 +243,25 @@ TEST_CASE("Room is measured where the releases lie, which may be another disk") 
   INFO(shell);
   Site site(shell);
   site.disk.make_folder("srv/app");
-  const std::string df = "df() { kk_x=; for kk_i; do kk_x=$kk_i; done; case $kk_x in */releases) echo '  4711 12' ;; *) echo '  9 9' ;; esac; }\n";
+  const std::string df = GENERATE(
+      as<std::string>(), "df() { for kk_x; do case $kk_x in -*) ;; */releases) echo '4711 12' ;; *) echo '9 8' ;; esac; done; }\n",
+      R"(df() {
+  case $1 in -Pk) kk_y=4711 kk_z=9 ;; -Pi) kk_y=12 kk_z=8 ;; *) return 1 ;; esac
+  for kk_x; do case $kk_x in -*) ;; */releases) echo "dev 1 1 $kk_y 1% /" ;; *) echo "dev 1 1 $kk_z 1% /" ;; esac; done
+}
+)");
   const auto room = [&] {
     const auto ended = site.control.run(df + host::facts(site.layout(), {}).text, true);
     INFO(ended);
     REQUIRE(ended.status == 0);
     const auto facts = release::parse_facts(ended.out);
     REQUIRE(facts);
-    return std::pair(facts->free_kilobytes, facts->free_inodes);
+    return std::vector{facts->free_kilobytes, facts->free_inodes, facts->root_kilobytes, facts->root_inodes};
   };
-  CHECK(room() == std::pair<std::uint64_t, std::uint64_t>(9, 9));
+  CHECK(room() == std::vector<std::uint64_t>{9, 8, 9, 8});
   site.disk.make_folder("disk2");
   site.disk.make_link("../../disk2", "srv/app/releases");
-  CHECK(room() == std::pair<std::uint64_t, std::uint64_t>(4711, 12));
+  CHECK(room() == std::vector<std::uint64_t>{4711, 12, 9, 8});
 }
 
 TEST_CASE("A folder of shared/ needs to be writable only where something is to be made in it") {
@@ -278,6 +285,47 @@ TEST_CASE("A folder of shared/ needs to be writable only where something is to b
   CHECK(problems({.directories = {"cache", "log/old"}, .written = {"app.yml"}}).empty());
   CHECK(problems({.directories = {"log/new"}}) == unwritable("shared/log"));
   CHECK(problems({.written = {"log/app.yml"}}) == unwritable("shared/log"));
+}
+
+TEST_CASE("A tree that can't be looked at is no tree that isn't there: facts say who may not go where, and no command runs at home") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  site.make(id1);
+  site.publish(id1);
+  const auto why = [&](const std::string& start, const std::string& end) {
+    const auto facts = site.facts();
+    CHECK(facts.unseen);
+    REQUIRE(facts.problems.size() == 1);
+    INFO(facts.problems[0]);
+    CHECK(facts.problems[0].starts_with(start));
+    CHECK(facts.problems[0].ends_with(end));
+    CHECK(facts.payload_problems.empty());
+  };
+  const auto nowhere = [&] {
+    const auto ended = site.control.run(host::run(site.layout(), "echo run", {}));
+    INFO(ended);
+    CHECK(ended.status == 1);
+    CHECK(ended.out.empty());
+    CHECK_THAT(ended.err, Catch::Matchers::ContainsSubstring("' can't be entered by '"));
+  };
+  for (const std::string shut : {"srv", "srv/app"}) {
+    if (geteuid() == 0) REQUIRE(chown((site.disk / shut).c_str(), 0, 0) == 0);
+    fs::permissions(site.disk / shut, geteuid() == 0 ? fs::perms::owner_all : fs::perms::none);
+    why("'" + (site.disk / shut) + "' can't be entered by '", geteuid() == 0 ? "': it belongs to 'root', and its mode is 'drwx------'; let that user in" : "; let that user in");
+    nowhere();
+    fs::permissions(site.disk / shut, fs::perms(0755));
+    CHECK_FALSE(site.facts().unseen);
+  }
+  for (const std::string shut : {"releases", ".kirikae"}) {
+    site.disk.make_folder("srv/app/" + shut, shut == "releases" ? 0311 : 0);
+    why("'" + site.disk.path(shut) + "' can't be " + (shut == "releases" ? "read" : "entered") + " by '", "; let that user in");
+    site.disk.make_folder("srv/app/" + shut, 0755);
+  }
+  CHECK(site.control.run(host::run(site.layout(), "echo run", {})).out == "run\n");
+  fs::rename(site.disk / "srv", site.disk / "disk");
+  site.disk.make_link("not mounted", "srv");
+  why("'" + (site.disk / "srv") + "' is a link to what isn't there, or to where '", "' may not go: mount its disk, or let that user in");
 }
 
 TEST_CASE("A host without the tools says which") {

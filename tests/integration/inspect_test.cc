@@ -1,9 +1,12 @@
 // The verbs that look: check, status, audit.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <filesystem>
+#include <memory>
 
+#include "support/account.h"
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
@@ -339,4 +342,29 @@ TEST_CASE("a log that is too long to be read is told, and the other hosts' are s
   REQUIRE_THAT(ran.err, ContainsSubstring("error: [127.0.0.2] audit: its answer is longer than 33.6 MB\n  ask for fewer --lines"));
   REQUIRE_THAT(ran.out, ContainsSubstring("deploy  good"));
   REQUIRE(world.deploy({"audit", "production", "--lines", "100"}).status == 0);
+}
+
+TEST_CASE("a tree that the user may not enter is never taken for one that is not there") {
+  if (::geteuid() == 0 && is_skipped_without_mounts()) return;
+  const auto account = ::geteuid() == 0 ? std::make_unique<Account>() : nullptr;
+  World world({.account = account.get()});
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const fs::path shut = GENERATE(true, false) ? world.host(0).tree() : world.host(0).tree().parent_path();
+  if (account) REQUIRE(::chown(shut.c_str(), 0, 0) == 0);
+  REQUIRE(::chmod(shut.c_str(), account ? 0700 : 0) == 0);
+  for (const auto& words : {std::vector<std::string>{"status", "production"}, {"releases", "production"}, {"audit", "production"},
+                            {"diff", "production"}, {"unlock", "production"}, {"lock", "production", "-m", "x"}, {"check", "production"},
+                            {"rollback", "production"}, {"prune", "production"}, {"production"}, {"run", "production", "--", "echo ran >&2"}}) {
+    const Ran ran = world.deploy(words);
+    INFO(ran);
+    CHECK(ran.status == 1);
+    CHECK_THAT(ran.err, ContainsSubstring("' can't be entered by '") && ContainsSubstring("; let that user in"));
+    CHECK_THAT(ran.err, !ContainsSubstring("sudo install"));
+    CHECK_THAT(ran.out + ran.err, !ContainsSubstring("ran\n") && !ContainsSubstring("no release") && !ContainsSubstring("nothing is logged"));
+  }
+  REQUIRE(::chmod(shut.c_str(), 0755) == 0);
+  const Ran ran = world.deploy({"status", "production"});
+  INFO(ran);
+  CHECK(ran.status == 0);
 }

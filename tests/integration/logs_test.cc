@@ -114,6 +114,7 @@ TEST_CASE("logs needs log files in the recipe, and a number of lines is one") {
            {{"logs", "production"},
             "error: the recipe names no log files\n  for instance: logs: [log/production.log]\n"},
            {{"logs", "production", "-n", "x"}, "error: '--lines x' is no number of lines\n  write it as --lines 100\n"},
+           {{"audit", "production", "--lines", "0"}, "error: '--lines 0' would show nothing of the audit\n  write it as --lines 100\n"},
            {{"logs", "production", "-f", "--no-follow"},
             "error: '--follow' and '--no-follow' exclude each other\n  see 'deploy --help'\n"},
            {{"releases", "production", "--lines", "3"},

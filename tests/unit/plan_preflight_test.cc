@@ -132,6 +132,21 @@ TEST_CASE("what keeps a payload away keeps no rollback away") {
         "[app1] '/srv/shop' is not writable for 'deploy': give it to that user\n");
 }
 
+TEST_CASE("a rollback needs room for its note and its records, and none for a release") {
+  const auto recipe = shop_recipe();
+  auto app = a_host("app1", {"app"});
+  const auto problems = [&](std::uint64_t kilobytes, std::uint64_t inodes) {
+    app.facts.root_kilobytes = kilobytes;
+    app.facts.root_inodes = inodes;
+    return text_of(plan::preflight_rollback({recipe, {app}, now, std::nullopt, "ann@laptop", "deploy -r x.yml"}));
+  };
+  CHECK(problems(64, 8).empty());
+  CHECK(problems(64, 0).empty());  // it doesn't say
+  const std::string start = "[app1] the disk of '/srv/shop' has ", end = "\n  free some room: 'deploy -r x.yml prune production --keep N' removes old releases\n";
+  CHECK(problems(63, 8) == start + "63 KiB free, a rollback needs 64" + end);
+  CHECK(problems(64, 7) == start + "7 inodes free, a rollback needs 8" + end);
+}
+
 TEST_CASE("a host without sudo is a problem where a task of the deploy or the rollback becomes another user, and nowhere else") {
   auto recipe = shop_recipe();
   const auto app1 = an_app("app1", true), app2 = an_app("app2", true), db = a_host("db1", {"db"});

@@ -87,3 +87,17 @@ TEST_CASE("what an earlier prune could not remove is something to remove, by its
   CHECK(std::get<plan::Prune>(plan->rounds[0].hosts.at(0).steps.at(0)).ids.empty());
   CHECK(std::get<plan::Settle>(plan->rounds[0].hosts.at(0).steps.at(1)).entry.detail == "removed what an earlier prune has left");
 }
+
+TEST_CASE("the audit names a few of many releases that were removed, and how many more there were") {
+  std::vector<release::ReleaseOnHost> many;
+  for (int i = 100; i < 600; ++i) many.push_back(good("20261101000" + std::to_string(i)));
+  const auto plan = plan::build_prune({shop_recipe(), {a_host("app1", {"app"}, many.back().id, many)}, now, 1, "ann@laptop"});
+  REQUIRE(plan);
+  const std::string few = "20261101000100, 20261101000101, 20261101000102, 20261101000103, 20261101000104, 20261101000105, 20261101000106, "
+                          "20261101000107, 20261101000108, 20261101000109, 488 more";
+  const auto& steps = plan->rounds.at(0).hosts.at(0).steps;
+  CHECK(std::get<plan::Prune>(steps.at(0)).ids.size() == 498);
+  CHECK(std::get<plan::Settle>(steps.at(1)).entry.detail == "removed " + few);
+  CHECK(plan::failed_prune_line(*plan, plan->hosts.at(0)).find(R"("detail":"was to remove )" + few + '"') != std::string::npos);
+  CHECK(plan::pruned_text(*plan).find(many.at(497).id) != std::string::npos);
+}

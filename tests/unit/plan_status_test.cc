@@ -101,6 +101,24 @@ besides:
   }
 }
 
+TEST_CASE("a file or a folder in the place of current is named") {
+  std::vector<plan::HostStatus> hosts{runs("app1", ""), runs("app2", "")};
+  hosts[0].facts.current_is_file = hosts[1].facts.current_is_directory = true;
+  const auto status = plan::status_of(shop_recipe(), hosts, 0, "deploy");
+  CHECK_FALSE(status.in_order);
+  CHECK(status.text == R"(shop on production: 2 hosts, 2 not as they should be
+
+live              state  revision  since  by  where
+a file                                        app1
+a real directory                              app2
+
+not as it should be:
+  app1: 'current' is a file, not a link, so nothing can be switched there
+  app2: 'current' is a real directory, so nothing can be switched there
+)");
+  CHECK(plan::status_json(status).find(R"("current":"file")") != std::string::npos);
+}
+
 TEST_CASE("what a run that lives is busy with is not out of order") {
   auto host = runs("app1", new_id, {deployed()});
   host.facts.lock = release::LockHolder{"bob@ci", "2026-11-22 03:00:00 UTC", "deploy production", ""};

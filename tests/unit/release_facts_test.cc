@@ -15,7 +15,7 @@ TEST_CASE("A host's answer is read whole, and unknown keys are ignored") {
       answer("system=Linux\nlive=20261122013000\nrelease=20261122013000 good\nrevision=a1b2=c3 x\nby=ann@laptop\n"
              "release=20261121013000 -\nrelease=20261120013000 bad\nrevision=\n"
              "missing=config/a b.yml\nmissing=100%25%0A.txt\nproblem='/srv' is not writable\nfrom_the_future=yes\n"
-             "free_kilobytes=18446744073709551615\nfree_inodes=77\nzstd=yes\ngzip=yes\nsetsid=yes\nsudo=yes\nhash=openssl\nsmall_hash=sha256sum\ngnu=yes\nsync_"
+             "free_kilobytes=18446744073709551615\nfree_inodes=77\nroot_kilobytes=78\nroot_inodes=79\nzstd=yes\ngzip=yes\nsetsid=yes\nsudo=yes\nhash=openssl\nsmall_hash=sha256sum\ngnu=yes\nsync_"
              "fs=yes\nmv=T\n"));
   REQUIRE(facts);
   CHECK(facts->clock == 1795311000);
@@ -32,6 +32,8 @@ TEST_CASE("A host's answer is read whole, and unknown keys are ignored") {
   CHECK(facts->problems == std::vector<std::string>{"'/srv' is not writable"});
   CHECK(facts->free_kilobytes == 18446744073709551615U);
   CHECK(facts->free_inodes == 77);
+  CHECK(facts->root_kilobytes == 78);
+  CHECK(facts->root_inodes == 79);
   CHECK((facts->zstd && facts->gzip && facts->setsid && facts->sudo && facts->sync_file_system));
   CHECK(facts->hash == "openssl");
   CHECK(facts->small_hash == "sha256sum");
