@@ -187,7 +187,7 @@ std::vector<Error> OpenedHosts::all_errors() const {
 std::vector<plan::HostFacts> OpenedHosts::answered() const {
   std::vector<plan::HostFacts> those;
   for (std::size_t i = 0; i < hosts.size(); ++i) {
-    if (!errors[i]) those.push_back(hosts[i]);
+    if (!errors[i] && !hosts[i].facts.host.empty()) those.push_back(hosts[i]);
   }
   return those;
 }

@@ -15,12 +15,12 @@
 namespace kirikae::deploy {
 
 struct OpenedHosts {
-  std::vector<plan::HostFacts> hosts;                // as in the request; facts are empty where there is an error
+  std::vector<plan::HostFacts> hosts;                // as in the request; facts are empty where there is an error, and where none were read
   std::vector<std::optional<Error>> errors;          // likewise
   std::vector<double> seconds;                       // likewise: that each took, without its waits for others
   [[nodiscard]] bool any_error() const;
   [[nodiscard]] std::vector<Error> all_errors() const;
-  [[nodiscard]] std::vector<plan::HostFacts> answered() const;  // those without an error
+  [[nodiscard]] std::vector<plan::HostFacts> answered() const;  // those whose facts were read; only they may be judged
 };
 // Emits the connect phase. Each host's session stays in the group, and with it the lock, until the session is closed. Where one host
 // can't be connected, none is locked: the run can't begin, but it shall know everything that is in its way.

@@ -67,3 +67,22 @@ TEST_CASE("hosts that have the same key, as cloned machines do, are locked by th
   CHECK(world.names().front() == "web1");
   CHECK(world.alone);
 }
+
+TEST_CASE("where one host can't be locked, those that were not asked anything for it are not said to lack something") {
+  RunWorld world(3);
+  world.request.recipe.compression = "gzip";
+  world.hook(recipe::HookPoint::after_publish, "restart");
+  world.request.recipe.tasks["restart"].become = "www";
+  const auto [status, said] = GENERATE(std::pair(3, std::string("lock_by=bob@desk\n")), std::pair(7, std::string("frozen_by=bob@desk\n")),
+                                       std::pair(8, std::string("same_as=web2\n")), std::pair(1, std::string()));
+  const std::size_t refusing = GENERATE(std::size_t{0}, std::size_t{2});  // the first one to be locked, or one of the others
+  for (auto& host : world.hosts) host->answer("facts", {.out = facts_text(world.live, {"20261121000000 good", world.live + " good"}, "sudo=yes\n")});
+  world.hosts[refusing]->answer("facts", {.exit = {status, ""}, .out = said});
+  for (const event::Report& report : {world.deploy(), world.rollback()}) {
+    CHECK(report.errors.empty());
+    for (std::size_t i = 0; i < world.hosts.size(); ++i) {
+      INFO(said << report.hosts[i].host << ": " << (report.hosts[i].error ? to_text(*report.hosts[i].error) : "no error"));
+      CHECK(report.hosts[i].error.has_value() == (i == refusing));
+    }
+  }
+}
