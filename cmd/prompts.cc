@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
+#include <set>
 #include <string_view>
 
 #include "core/redactor.h"
@@ -36,7 +38,18 @@ Need need_of(const Options& options) {
   }
 }
 
-bool looks_at_source(Verb verb) { return verb == Verb::check || verb == Verb::diff; }
+// What of the recipe a verb that asks nothing else can't do without: which hosts there are, where things are on them, and what it looks at.
+std::set<std::string_view> keys_for(Verb verb) {
+  std::set<std::string_view> keys = {"application", "deploy_to", "keep_releases", "user", "hosts", "ssh", "shared"};
+  if (verb == Verb::logs) keys.insert("logs");
+  if (verb == Verb::check || verb == Verb::diff) keys.insert({"source", "templates", "copied"});
+  if (verb == Verb::check) keys.insert({"transfer", "compression", "tasks", "hooks"});
+  return keys;
+}
+
+bool has_to_ask(const recipe::Recipe& recipe, Verb verb) {
+  return std::ranges::any_of(keys_for(verb), [&](std::string_view key) { return recipe.waiting.keys.contains(std::string(key)); });
+}
 
 // What --set says, of a prompt whose answer is no var.
 std::optional<std::string> given(const Options& options, const std::string& name) {
@@ -124,7 +137,7 @@ std::expected<Answers, Errors> answers_to(const recipe::Recipe& recipe, const Op
   Errors errors;
   const bool can_ask = ui::can_ask();
   for (const recipe::Prompt& prompt : recipe.prompts) {
-    if (need == Need::none && !recipe.incomplete && !(recipe.source_waits && looks_at_source(options.verb))) break;
+    if (need == Need::none && !has_to_ask(recipe, options.verb)) break;
     if (prompt.secret && need != Need::all) continue;
     if (prompt.answered) {
       if (prompt.secret) answers.secrets.emplace(prompt.name, Secret(given(options, prompt.name).value_or("")));

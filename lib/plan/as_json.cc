@@ -49,7 +49,9 @@ Object object_of(const Error& problem) {
 
 Object commands_on(const recipe::Recipe& recipe, const HostFacts& host) {
   const CommandScene scene = command_scene(recipe, host);
-  return {{"user", host.host.user}, {"umask", host.facts.umask}, {"environment", scene.environment}, {"vars", scene.vars}};
+  Object object = {{"user", host.host.user}, {"umask", host.facts.umask}, {"environment", scene.environment}, {"vars", scene.vars}};
+  if (!scene.waiting.empty()) object["waiting"] = scene.waiting;
+  return object;
 }
 
 void add_locks(Object& object, const release::Facts& facts) {

@@ -261,11 +261,11 @@ std::vector<std::pair<std::string, std::vector<std::string>>> folded(const std::
 }
 
 CommandScene command_scene(const recipe::Recipe& recipe, const HostFacts& host) {
-  CommandScene scene{host.facts.environment, {}};
+  CommandScene scene{host.facts.environment, recipe.waiting.env, recipe.waiting.vars};
   for (const auto& [name, value] : recipe.env) scene.environment[name] = value;
-  auto vars = recipe.vars;
-  vars.insert(host.host.vars.begin(), host.host.vars.end());
-  for (const auto& [name, value] : vars) scene.vars.push_back(name);
+  for (const auto& name : scene.waiting) scene.environment.erase(name);
+  for (const auto& [name, value] : recipe.vars) scene.vars.insert(name);
+  for (const auto& [name, value] : host.host.vars) scene.vars.insert(name);
   return scene;
 }
 
@@ -277,6 +277,7 @@ std::string commands_text(const recipe::Recipe& recipe, const std::vector<HostFa
     for (const auto& [name, value] : scene.environment) {
       text += fmt::format("  {}={}{}\n", name, value, recipe.env.contains(name) ? "  (by the recipe)" : "");
     }
+    for (const auto& name : scene.waiting) text += fmt::format("  {} waits for the answer to a prompt  (by the recipe)\n", name);
     if (!scene.vars.empty()) text += fmt::format("  vars: {}\n", fmt::join(scene.vars, ", "));
     each.push_back({host.host.name, std::move(text)});
   }

@@ -3,6 +3,7 @@
 
 #include <cstddef>
 #include <map>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -46,7 +47,8 @@ std::string check_json(const recipe::Recipe& recipe, const std::vector<std::stri
 // What commands will see on a host: the environment that the host gives and the recipe adds to, and the names of vars.
 struct CommandScene {
   std::map<std::string, std::string> environment;
-  std::vector<std::string> vars;
+  std::set<std::string> waiting;  // what the recipe adds to it once a prompt is answered
+  std::set<std::string> vars;
 };
 CommandScene command_scene(const recipe::Recipe& recipe, const HostFacts& host);
 std::string commands_text(const recipe::Recipe& recipe, const std::vector<HostFacts>& hosts);

@@ -171,8 +171,10 @@ std::vector<Error> check_templates(const recipe::Recipe& recipe, const std::vect
     auto environment = environment_of(scene, &planned);
     environment.try_emplace("REVISION");
     names.push_back(template_names(std::move(environment), host.roles, *stage, secrets));
-    // Whatever they are: their names are known.
-    for (const auto& name : secret_names(recipe)) names.back().names.emplace(name, MustacheValue::of("******"));
+    // Whatever they are, or will be answered: their names are known.
+    for (const auto& some : {secret_names(recipe), recipe.waiting.vars, recipe.waiting.env}) {
+      for (const auto& name : some) names.back().names.emplace(name, MustacheValue::of("******"));
+    }
   }
   Check check(recipe, hosts, std::move(names));
   for (const TemplateFile& file : files) check.file(file);

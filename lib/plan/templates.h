@@ -34,7 +34,7 @@ bool names_secret(const recipe::Recipe& recipe, const MustacheTemplate& text);
 Result<std::string> render(const TemplateFile& file, const MustacheValue& names);
 
 // Everything that can be told before a host is connected, by rendering for each of `hosts`. Without secrets (a plan) their
-// values are not looked at. Errors (recipe), with their place: names that stand for nothing, a mode that shows a secret to others.
+// values are not looked at, nor are those that wait for an answer (a check). Errors (recipe), with their place: names that stand for nothing, a mode that shows a secret to others.
 std::vector<Error> check_templates(const recipe::Recipe& recipe, const std::vector<TemplateFile>& files,
                                    const std::vector<inventory::Host>& hosts, const std::vector<inventory::Host>& stage_hosts,
                                    const SecretSet* secrets);

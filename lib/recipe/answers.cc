@@ -44,6 +44,20 @@ Node value_of(const Node::Entry& prompt, const std::map<std::string, std::string
   return node;
 }
 
+bool has_unknown(const Node& node) {
+  return node.unknown || std::any_of(node.items.begin(), node.items.end(), has_unknown) ||
+         std::any_of(node.entries.begin(), node.entries.end(), [](const auto& entry) { return has_unknown(entry.value); });
+}
+
+std::set<std::string> unknown_of(const Node* map) {
+  std::set<std::string> keys;
+  if (map == nullptr) return keys;
+  for (const auto& entry : map->entries) {
+    if (has_unknown(entry.value)) keys.insert(entry.key);
+  }
+  return keys;
+}
+
 }  // namespace
 
 std::set<std::string> answer_prompts(Node& tree, const std::map<std::string, std::string>& answers) {
@@ -70,9 +84,8 @@ std::set<std::string> answer_prompts(Node& tree, const std::map<std::string, std
   return answered;
 }
 
-bool has_unknown(const Node& node) {
-  return node.unknown || std::any_of(node.items.begin(), node.items.end(), has_unknown) ||
-         std::any_of(node.entries.begin(), node.entries.end(), [](const auto& entry) { return has_unknown(entry.value); });
+Waiting waiting_in(const Node& tree) {
+  return {unknown_of(&tree), unknown_of(tree.find("vars")), unknown_of(tree.find("env"))};
 }
 
 }  // namespace kirikae::recipe

@@ -6,6 +6,7 @@
 #include <string>
 
 #include "recipe/document.h"
+#include "recipe/recipe.h"
 
 namespace kirikae::recipe {
 
@@ -13,7 +14,7 @@ namespace kirikae::recipe {
 // without one is `unknown`. Those of secret prompts are no vars. Returns the names of the prompts that --set or `answers` answer.
 std::set<std::string> answer_prompts(Node& stage_tree, const std::map<std::string, std::string>& answers);
 
-// Whether any value of it is unknown.
-bool has_unknown(const Node& node);
+// After interpolation.
+Waiting waiting_in(const Node& stage_tree);
 
 }  // namespace kirikae::recipe

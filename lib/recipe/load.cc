@@ -118,11 +118,7 @@ class Loader {
     check_keys(stage.tree, stage_keys(), CheckPhase::final, problems_);
     stage.recipe = parse_stage(stage.tree, {document_, folder_, surroundings_.home, stage.name});
     for (Prompt& prompt : stage.recipe.prompts) prompt.answered = answered.contains(prompt.name);
-    for (const std::string_view name : {"application", "deploy_to", "keep_releases", "user", "hosts", "ssh", "shared"}) {
-      const Node* value = stage.tree.find(name);
-      if (value != nullptr && has_unknown(*value)) stage.recipe.incomplete = true;
-    }
-    if (const Node* source = stage.tree.find("source")) stage.recipe.source_waits = has_unknown(*source);
+    stage.recipe.waiting = waiting_in(stage.tree);
     return stage;
   }
 

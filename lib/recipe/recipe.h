@@ -56,6 +56,12 @@ struct Prompt {
   Span span;
 };
 
+// What has no value here, since it waits for the answers to prompts.
+struct Waiting {
+  std::set<std::string> keys;       // of the recipe; of a map or a list, any value in it
+  std::set<std::string> vars, env;  // names under these two
+};
+
 struct Template {
   std::string from;  // absolute, on the operator's machine
   std::string to;    // in the release or in shared/; normalised like Shared
@@ -136,9 +142,7 @@ struct Recipe {
   std::map<std::string, std::string> env;   // likewise, after vars; PATH may be here
   std::map<std::string, SecretSource> secrets;  // by the name that commands have them under
   std::vector<Prompt> prompts;                  // in the recipe's order; what was answered is in vars too, unless it is secret
-  // A value that says which hosts there are, or what is where on them, waits for an answer: no verb can do without.
-  bool incomplete = false;
-  bool source_waits = false;  // one that says what is deployed does
+  Waiting waiting;
   Source source;
   Transfer transfer = Transfer::delta;
   bool reuse_links = false;  // files that a host has are linked, not copied

@@ -160,4 +160,31 @@ TEST_CASE("verbs that run no commands ask nothing, but where a host's name waits
   CHECK(std::filesystem::exists(deploy.folder / "asked"));
 }
 
+TEST_CASE("a verb asks where a path that it looks at waits for the answer, and another one doesn't") {
+  const Cli deploy;
+  const auto asked = [&](const std::string& recipe, const std::string& verb) {
+    write_recipe(deploy, recipe);
+    std::filesystem::remove(deploy.folder / "asked");
+    const Ended ran = deploy({verb, "production"});
+    INFO(verb << " of " << recipe << ran.err);
+    CHECK(ran.status == 5);  // it went on to connect
+    return std::filesystem::exists(deploy.folder / "asked");
+  };
+  deploy.folder.write("conf", "{{version}} {{REL}}\n");
+  const std::string made = both + "templates: [{from: conf, to: 'conf/${version}'}]\nenv: {REL: 'r-${version}'}\n", copied = both + "copied: ['lib/${version}']\n",
+                    logs = both + "logs: [log/a.log, 'log/${version}.log']\n";
+  const std::string packed = "prompts: {how: {question: How, default: {command: 'echo gzip; echo asked >>asked'}}}\ncompression: '${how}'\n";
+  for (const auto& recipe : {made, copied}) {
+    CHECK(asked(recipe, "check"));
+    CHECK(asked(recipe, "diff"));
+    CHECK_FALSE(asked(recipe, "status"));
+  }
+  CHECK(asked(packed, "check"));
+  CHECK_FALSE(asked(packed, "diff"));
+  CHECK(asked(logs, "logs"));
+  CHECK(asked(both + "logs: 'log/${version}.log'\n", "logs"));
+  CHECK_FALSE(asked(logs, "check"));
+  CHECK_FALSE(asked(both + "templates: [{from: conf, to: conf}]\nenv: {REL: 'r-${version}'}\n", "check"));
+}
+
 }  // namespace kirikae::golden

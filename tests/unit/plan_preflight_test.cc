@@ -243,6 +243,27 @@ TEST_CASE("a host that can't unpack what the recipe asks for by name is a proble
   CHECK(problems("gzip") == "[app3] there is no 'gzip' here, which 'compression: gzip' needs" + hint);
 }
 
+TEST_CASE("what waits for an answer is told among what commands will see, by its name") {
+  auto recipe = shop_recipe();
+  recipe.waiting.env = {"PATH", "REL"};
+  recipe.waiting.vars = {"tag"};
+  recipe.env.clear();
+  auto app = a_host("app1", {"app"});
+  app.facts.environment = {{"HOME", "/home/deploy"}, {"PATH", "/usr/bin:/bin"}};
+  app.facts.umask = "0022";
+  CHECK(plan::commands_text(recipe, {app}) == R"(what commands see on app1:
+  they run as deploy, with umask 0022
+  HOME=/home/deploy
+  PATH waits for the answer to a prompt  (by the recipe)
+  REL waits for the answer to a prompt  (by the recipe)
+  vars: app_env, port, tag
+)");
+  CHECK_THAT(plan::check_json(recipe, {"app1"}, {app}, {}, {}),
+             Catch::Matchers::ContainsSubstring(R"("environment":{"HOME":"/home/deploy"},"vars":["app_env","port","tag"],"waiting":["PATH","REL"]})"));
+  recipe.waiting = {};
+  CHECK_THAT(plan::check_json(recipe, {"app1"}, {app}, {}, {}), !Catch::Matchers::ContainsSubstring("waiting"));
+}
+
 TEST_CASE("what commands will see is told once for hosts that are alike") {
   const auto recipe = shop_recipe();
   auto app1 = a_host("app1", {"app"});

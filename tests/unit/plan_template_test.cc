@@ -50,6 +50,16 @@ TEST_CASE("a var that one host lacks is told", "[plan]") {
   CHECK(wrong("{{weight}}", 2) == "t/app.conf:1:1: nothing is named 'weight' here\n  {{weight}}\n  ^~~~~~~~~~\n");
 }
 
+TEST_CASE("a template knows the names of what waits for the answer to a prompt, and is rendered without it", "[plan]") {
+  auto recipe = shop_recipe();
+  const auto wrong_with = [&] { return plan::check_templates(recipe, {file("{{version}} {{REL}}{{#tag}}{{tag}}{{/tag}}")}, stage(), stage(), nullptr).size(); };
+  CHECK(wrong_with() > 1);
+  recipe.waiting.vars = {"tag", "version"};
+  CHECK(wrong_with() == 1);
+  recipe.waiting.env = {"REL"};
+  CHECK(wrong_with() == 0);
+}
+
 TEST_CASE("a template that names a secret is not for everybody", "[plan]") {
   CHECK(wrong("{{json.KEY}}", 1, 0640) == "");
   CHECK(wrong("{{json.KEY}}", 1, 0600) == "");

@@ -1,4 +1,6 @@
 // Prompts: how an answer becomes a value, and every error as a person sees it.
+#include <set>
+
 #include "unit/recipe_text.h"
 
 namespace kirikae::recipe {
@@ -14,6 +16,8 @@ std::expected<Recipe, Errors> answered(const std::string& text, const std::map<s
   surroundings.answers = answers;
   return load_recipe(text, "deploy.yml", "/srv/project", "production", sets, surroundings);
 }
+
+using NameSet = std::set<std::string>;
 
 const std::string plain = "prompts: {version: {question: 'Version of ${application}'}}\n";
 
@@ -49,10 +53,15 @@ TEST_CASE("a default stands until there is an answer; without one, values wait",
   CHECK_FALSE(recipe.prompts.at(0).answered);
   CHECK(recipe.prompts.at(1).fallback_command == "git describe");
   CHECK_FALSE(recipe.vars.contains("b"));
-  CHECK_FALSE(recipe.incomplete);
-  CHECK_FALSE(load(with(plain)).incomplete);
-  CHECK(load(with(plain, "stages: {production: {hosts: ['h${version}']}}\n")).incomplete);
-  CHECK(load(with(plain + "user: '${version}'\n")).incomplete);
+  CHECK(recipe.waiting.keys == NameSet{"vars"});
+  CHECK(recipe.waiting.vars == NameSet{"b"});
+  CHECK(load(with(plain)).waiting.keys == NameSet{"source", "vars"});
+  CHECK(load(with(plain, "stages: {production: {hosts: ['h${version}']}}\n")).waiting.keys == NameSet{"hosts", "source", "vars"});
+  const Recipe waits = load(with(plain + "vars: {tag: 'v-${version}', port: 80}\nenv: {REL: '${tag}', A: b}\nlogs: [a.log, '${tag}.log']\n"));
+  CHECK(waits.waiting.keys == NameSet{"env", "logs", "source", "vars"});
+  CHECK(waits.waiting.vars == NameSet{"tag", "version"});
+  CHECK(waits.waiting.env == NameSet{"REL"});
+  CHECK(answered(with(plain), {{"version", "1"}})->waiting.keys.empty());
   const std::string printed = to_yaml(recipe);
   CHECK(printed.find("prompts:\n  version:\n    question: Version\n    default: main-production\n  b:\n    question: B\n"
                      "    default:\n      command: \"git describe\"\n") != std::string::npos);
