@@ -20,9 +20,6 @@
 namespace kirikae::deploy {
 namespace {
 
-// Whether a task of this machine may make the source first; check doesn't run it.
-bool may_be_made(const Request& request) { return request.recipe.hooks.contains(recipe::HookPoint::before_connect); }
-
 std::string ready_text(const Request& request, const std::vector<Error>& problems, const std::vector<plan::HostFacts>& answered) {
   std::set<std::string> not_ready;
   bool all = false;  // a problem of this machine concerns every host
@@ -49,7 +46,7 @@ std::string ready_text(const Request& request, const std::vector<Error>& problem
 // Before a deploy does. What isn't there may be made like the source.
 void look_at_templates(const Request& request, std::vector<Error>& problems, std::vector<plan::Remark>& remarks) {
   Request there{.recipe = request.recipe, .hosts = request.hosts, .other_hosts = request.other_hosts};
-  if (may_be_made(request)) {
+  if (may_be_made(request.recipe)) {
     std::erase_if(there.recipe.templates, [&](const recipe::Template& spec) {
       std::error_code ignored;
       const bool missing = !std::filesystem::exists(spec.from, ignored);
@@ -78,13 +75,15 @@ Reading check(const Request& request, const Surroundings& with) {
   std::vector<Error> problems;
   std::vector<plan::Remark> remarks;
   auto source = examine_source(request, with);
-  if (!source && may_be_made(request) && source.error().code == ErrorCode::recipe) {
+  if (!source && may_be_made(request.recipe) && source.error().code == ErrorCode::recipe) {
     remarks.push_back({"", "the source isn't there: a before_connect task may make it, which a check doesn't run, so that the room for it "
                            "is not checked"});
   } else if (!source) {
     problems.push_back(source.error());
   } else {
     remarks = source->taken.remarks;
+    for (plan::Remark& remark : take_what_may_be_mended(request.recipe, source->in_the_way)) remarks.push_back(std::move(remark));
+    problems = std::move(source->in_the_way);
   }
   look_at_templates(request, problems, remarks);
   if (auto none = missing_rsync(request.recipe)) problems.push_back(*std::move(none));

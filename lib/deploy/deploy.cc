@@ -14,6 +14,7 @@
 #include "deploy/source.h"
 #include "deploy/templates.h"
 #include "plan/preflight.h"
+#include "plan/tasks.h"
 #include "transfer/signals_blocked.h"
 
 namespace kirikae::deploy {
@@ -41,15 +42,26 @@ plan::RollbackInput input_of(const Request& request, const std::optional<std::st
   return {request.recipe, opened.hosts, with.unix_now(), to, request.operator_name, request.command};
 }
 
-// What this machine has to bring, and doesn't.
-std::vector<Error> errors_of(const Result<BegunSource>& source,
-                             const std::expected<std::vector<plan::TemplateFile>, std::vector<Error>>& templates,
-                             const std::optional<Error>& no_rsync) {
-  std::vector<Error> errors;
-  if (no_rsync) errors.push_back(*no_rsync);
-  if (!source) errors.push_back(source.error());
-  if (!templates) errors.insert(errors.end(), templates.error().begin(), templates.error().end());
-  return errors;
+// What this machine has to bring.
+struct Brought {
+  Result<BegunSource> source;
+  std::expected<std::vector<plan::TemplateFile>, std::vector<Error>> templates;
+  std::optional<Error> no_rsync;
+  std::vector<Error> in_the_way;  // what of the source is
+
+  // Empty: it is all there.
+  [[nodiscard]] std::vector<Error> errors() const {
+    std::vector<Error> errors = in_the_way;
+    if (no_rsync) errors.push_back(*no_rsync);
+    if (!source) errors.push_back(source.error());
+    if (!templates) errors.insert(errors.end(), templates.error().begin(), templates.error().end());
+    return errors;
+  }
+};
+Brought bring(const Request& request, const Surroundings& with) {
+  Brought brought{begin_source(request, with), read_templates(request), missing_rsync(request.recipe), {}};
+  if (brought.source) brought.in_the_way = in_the_way(request.recipe, *brought.source);
+  return brought;
 }
 
 // A directory's files are read while the hosts are connected; none is locked before that has gone well.
@@ -85,17 +97,16 @@ Reading reading(event::Report report, std::string text = {}, std::string json = 
 
 event::Report deploy(const Request& request, const Surroundings& with) {
   Run run(request, with, "deploy");
+  if (auto nowhere = plan::once_nowhere(request.recipe, request.hosts, plan::in_deploys); !nowhere.empty()) return run.end_early(nowhere);
   if (auto unusable = unusable_cache(request.recipe, with)) return run.end_early({*std::move(unusable)});
   // First the tasks of this machine: one of them may make the source.
   if (auto ready = run.before_connect(); !ready) return run.end_early({ready.error()});
-  auto begun = begin_source(request, with);
-  auto templates = read_templates(request);
-  const auto no_rsync = missing_rsync(request.recipe);
-  if (!begun || !templates || no_rsync) return run.end_early(errors_of(begun, templates, no_rsync));
+  Brought brought = bring(request, with);
+  if (auto errors = brought.errors(); !errors.empty()) return run.end_early(errors);
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  const auto [source, opened] = open_hosts_beside(*std::move(begun), request, with, group, run.emit(), run.lock(), true);
+  const auto [source, opened] = open_hosts_beside(*std::move(brought.source), request, with, group, run.emit(), run.lock(), true);
   if (!source) return run.end_early(problems_of(opened, {source.error()}), opened);
-  const plan::DeployInput input = input_of(request, with, source->listing, *std::move(templates), opened,
+  const plan::DeployInput input = input_of(request, with, source->listing, *std::move(brought.templates), opened,
                                            source_files(request.recipe, source->listing, opened, with, group));
   const auto plan = plan::build_deploy(input);
   if (auto problems = problems_of(opened, plan::preflight_deploy(input), plan, request.secrets.get()); !problems.empty()) {
@@ -110,6 +121,7 @@ event::Report deploy(const Request& request, const Surroundings& with) {
 
 event::Report rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with) {
   Run run(request, with, "rollback");
+  if (auto nowhere = plan::once_nowhere(request.recipe, request.hosts, plan::in_rollbacks); !nowhere.empty()) return run.end_early(nowhere);
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), run.lock());
   const plan::RollbackInput input = input_of(request, to, with, opened);
@@ -122,15 +134,15 @@ event::Report rollback(const Request& request, const std::optional<std::string>&
 
 Reading plan_deploy(const Request& request, const Surroundings& with) {
   Run run(request, with, "plan");
-  auto begun = begin_source(request, with);
-  auto templates = read_templates(request);
-  const auto no_rsync = missing_rsync(request.recipe);
-  if (!begun || !templates || no_rsync) return reading(run.end_early(errors_of(begun, templates, no_rsync)));
+  if (auto nowhere = plan::once_nowhere(request.recipe, request.hosts, plan::in_deploys); !nowhere.empty()) return reading(run.end_early(nowhere));
+  Brought brought = bring(request, with);
+  run.tell(take_what_may_be_mended(request.recipe, brought.in_the_way));
+  if (auto errors = brought.errors(); !errors.empty()) return reading(run.end_early(errors));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  const auto [source, opened] = open_hosts_beside(*std::move(begun), request, with, group, run.emit(), std::nullopt, false);
+  const auto [source, opened] = open_hosts_beside(*std::move(brought.source), request, with, group, run.emit(), std::nullopt, false);
   if (!source) return reading(run.end_early(problems_of(opened, {source.error()}), opened));
   if (opened.any_error()) return reading(run.end_early(opened.all_errors(), opened));
-  const plan::DeployInput input = input_of(request, with, source->listing, *std::move(templates), opened,
+  const plan::DeployInput input = input_of(request, with, source->listing, *std::move(brought.templates), opened,
                                            source_files(request.recipe, source->listing, opened, with, group));
   const auto plan = plan::build_deploy(input);
   const auto problems = problems_of(opened, plan::preflight_deploy(input), plan, nullptr);
@@ -146,6 +158,7 @@ Reading plan_deploy(const Request& request, const Surroundings& with) {
 
 Reading plan_rollback(const Request& request, const std::optional<std::string>& to, const Surroundings& with) {
   Run run(request, with, "plan");
+  if (auto nowhere = plan::once_nowhere(request.recipe, request.hosts, plan::in_rollbacks); !nowhere.empty()) return reading(run.end_early(nowhere));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const plan::RollbackInput input = input_of(request, to, with, opened);

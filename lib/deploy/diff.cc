@@ -28,8 +28,7 @@ Tree tree_of(transfer::Listing source) {
   for (auto& listed : source.entries) {
     transfer::Entry& entry = listed.entry;
     TreeEntry each;
-    if (entry.kind == transfer::Entry::Kind::directory) each.kind = TreeEntry::Kind::directory;
-    if (entry.kind == transfer::Entry::Kind::symlink) each.kind = TreeEntry::Kind::link;
+    each.kind = kind_of(entry);
     if (each.kind != TreeEntry::Kind::link) each.mode = entry.mode;
     each.content = each.kind == TreeEntry::Kind::link ? std::move(entry.target) : std::move(listed.sha256);
     tree.emplace(std::move(entry.path), std::move(each));

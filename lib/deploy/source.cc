@@ -16,11 +16,6 @@ void remark_on_revision(TakenSource& taken, const transfer::SourceSummary& summa
 
 }  // namespace
 
-Result<transfer::SourceSummary> TakenSource::summary(const std::stop_token& stop) const {
-  if (commit) return commit->summary();
-  return transfer::examine(source, stop);
-}
-
 Result<TakenSource> take_source(const Request& request, const Surroundings& with) {
   const recipe::Source& source = request.recipe.source;
   if (!source.git) return TakenSource{source, {}, {}, !request.revision.empty()};
@@ -33,9 +28,15 @@ Result<TakenSource> take_source(const Request& request, const Surroundings& with
 
 Result<ExaminedSource> examine_source(const Request& request, const Surroundings& with) {
   TRY_ASSIGN(auto taken, take_source(request, with));
-  TRY_ASSIGN(auto summary, taken.summary(with.stop));
+  plan::Claims claims(request.recipe);
+  transfer::SourceSummary summary;
+  // A commit has been looked through already.
+  if (!taken.commit || claims.any()) {
+    TRY_ASSIGN(summary, transfer::examine(taken.source, with.stop, [&](const transfer::Entry& entry) { claims.see(entry.path, kind_of(entry)); }));
+  }
+  if (taken.commit) summary = taken.commit->summary();
   remark_on_revision(taken, summary);
-  return ExaminedSource{std::move(taken), std::move(summary)};
+  return ExaminedSource{std::move(taken), std::move(summary), claims.hindered()};
 }
 
 Result<BegunSource> begin_source(const Request& request, const Surroundings& with) {
@@ -49,6 +50,28 @@ Result<ListedSource> finish_source(BegunSource source) {
   if (source.taken.commit) listing.summary.revision = source.taken.commit->sha;
   remark_on_revision(source.taken, listing.summary);
   return ListedSource{std::move(source.taken), std::move(listing)};
+}
+
+std::vector<Error> in_the_way(const recipe::Recipe& recipe, const BegunSource& source) {
+  plan::Claims claims(recipe);
+  for (const auto& listed : source.listing.entries()) claims.see(listed.entry.path, kind_of(listed.entry));
+  return claims.hindered();
+}
+
+bool may_be_made(const recipe::Recipe& recipe) { return recipe.hooks.contains(recipe::HookPoint::before_connect); }
+
+std::vector<plan::Remark> take_what_may_be_mended(const recipe::Recipe& recipe, std::vector<Error>& in_the_way) {
+  std::vector<plan::Remark> remarks;
+  if (!may_be_made(recipe)) return remarks;
+  for (const Error& error : in_the_way) remarks.push_back({"", error.message + ": a deploy is refused unless a before_connect task changes that"});
+  in_the_way.clear();
+  return remarks;
+}
+
+release::TreeEntry::Kind kind_of(const transfer::Entry& entry) {
+  using From = transfer::Entry::Kind;
+  using To = release::TreeEntry::Kind;
+  return entry.kind == From::directory ? To::directory : entry.kind == From::symlink ? To::link : To::file;
 }
 
 std::optional<Error> unusable_cache(const recipe::Recipe& recipe, const Surroundings& with) {

@@ -5,6 +5,7 @@
 #include <vector>
 
 #include "deploy/deploy.h"
+#include "plan/claims.h"
 #include "plan/diff.h"
 #include "transfer/artifact.h"
 #include "transfer/git_source.h"
@@ -17,9 +18,6 @@ struct TakenSource {
   std::optional<transfer::GitCommit> commit{};
   std::vector<plan::Remark> remarks{};
   bool has_revision = false;  // whatever it is made from
-
-  // As transfer::examine(); a commit has been looked through already.
-  [[nodiscard]] Result<transfer::SourceSummary> summary(const std::stop_token& stop) const;
 };
 // Outlives what reads the source. Errors: as transfer::take_commit().
 Result<TakenSource> take_source(const Request& request, const Surroundings& with);
@@ -27,6 +25,7 @@ Result<TakenSource> take_source(const Request& request, const Surroundings& with
 struct ExaminedSource {
   TakenSource taken;
   transfer::SourceSummary summary;
+  std::vector<Error> in_the_way;  // as in_the_way()
 };
 Result<ExaminedSource> examine_source(const Request& request, const Surroundings& with);
 
@@ -41,6 +40,16 @@ struct ListedSource {
 };
 Result<BegunSource> begin_source(const Request& request, const Surroundings& with);
 Result<ListedSource> finish_source(BegunSource source);
+
+// What of it keeps every host from linking shared paths and the like. Errors: as plan::Claims::hindered().
+std::vector<Error> in_the_way(const recipe::Recipe& recipe, const BegunSource& source);
+
+// Whether tasks of this machine may make the source first; a check and a plan don't run them.
+bool may_be_made(const recipe::Recipe& recipe);
+// Takes out what is no problem then, since they may mend it.
+std::vector<plan::Remark> take_what_may_be_mended(const recipe::Recipe& recipe, std::vector<Error>& in_the_way);
+
+release::TreeEntry::Kind kind_of(const transfer::Entry& entry);
 
 // That nothing could be packed, since the cache folder can't be made or written to.
 std::optional<Error> unusable_cache(const recipe::Recipe& recipe, const Surroundings& with);

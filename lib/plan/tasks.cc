@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "release/lookup.h"
 
@@ -126,13 +127,32 @@ Result<std::vector<Round>> hook_rounds(const TaskScene& scene, recipe::HookPoint
   return rounds;
 }
 
+bool in_deploys(recipe::HookPoint point) { return point != recipe::HookPoint::after_rollback; }
+
+bool in_rollbacks(recipe::HookPoint point) {
+  using enum recipe::HookPoint;
+  return point == before_publish || point == after_publish || point == failed || point == after_rollback;
+}
+
+std::vector<Error> once_nowhere(const recipe::Recipe& recipe, const std::vector<inventory::Host>& hosts, bool (*is_run)(recipe::HookPoint)) {
+  std::vector<Error> errors;
+  std::set<std::string> told;
+  for (const auto& [point, names] : recipe.hooks) {
+    if (!is_run(point)) continue;
+    for (const auto& name : names) {
+      const recipe::Task& task = recipe.tasks.at(name);
+      if (!task.once || task.local || std::ranges::any_of(hosts, [&](const auto& host) { return host.has_any_role(task.roles); })) continue;
+      if (told.insert(name).second) errors.push_back(nowhere_to_run(task, std::string(recipe::name_of(point))));
+    }
+  }
+  return errors;
+}
+
 std::vector<std::vector<std::string>> once_in_rollback(const recipe::Recipe& recipe) {
-  using recipe::HookPoint;
   std::vector<std::vector<std::string>> roles;
-  for (const HookPoint point : {HookPoint::before_publish, HookPoint::after_publish, HookPoint::failed, HookPoint::after_rollback}) {
-    const auto names = recipe.hooks.find(point);
-    if (names == recipe.hooks.end()) continue;
-    for (const auto& name : names->second) {
+  for (const auto& [point, names] : recipe.hooks) {
+    if (!in_rollbacks(point)) continue;
+    for (const auto& name : names) {
       const recipe::Task& task = recipe.tasks.at(name);
       if (task.once && !task.local && !task.roles.empty()) roles.push_back(task.roles);
     }

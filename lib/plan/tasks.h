@@ -30,6 +30,13 @@ Result<std::vector<Round>> hook_rounds(const TaskScene& scene, recipe::HookPoint
 // The same for one task by itself. None: no host has a role of it, or a release to run it in.
 std::optional<Round> task_round(const TaskScene& scene, const recipe::Task& task, event::Phase phase);
 
+// Whether tasks of the hook may run in a deploy, or in a rollback, the way back of either and its failure included.
+bool in_deploys(recipe::HookPoint point);
+bool in_rollbacks(recipe::HookPoint point);
+// The tasks of such hooks that run once, and that none of `hosts` may run, as errors of hook_rounds(): recipe and selection tell it before any
+// host is asked.
+std::vector<Error> once_nowhere(const recipe::Recipe& recipe, const std::vector<inventory::Host>& hosts, bool (*is_run)(recipe::HookPoint));
+
 // Plan::once_in_rollback.
 std::vector<std::vector<std::string>> once_in_rollback(const recipe::Recipe& recipe);
 

@@ -33,9 +33,10 @@ Result<std::string> walk(const recipe::Source& source, const std::stop_token& st
   return std::string();
 }
 
-Result<SourceSummary> measure(const recipe::Source& source, const std::stop_token& stop) {
+Result<SourceSummary> measure(const recipe::Source& source, const std::stop_token& stop, const std::function<void(const Entry&)>& see) {
   SourceSummary summary;
   TRY_ASSIGN(summary.revision, walk(source, stop, [&](const Entry& entry, Content& content) -> Result<void> {
+               if (see) see(entry);
                if (entry.kind == Entry::Kind::directory) return {};
                TRY(content.open());
                ++summary.files;
@@ -289,8 +290,8 @@ std::string_view name_of(Encoding encoding) {
   return "";
 }
 
-Result<SourceSummary> examine(const recipe::Source& source, const std::stop_token& stop) {
-  TRY_ASSIGN(auto summary, measure(source, stop));
+Result<SourceSummary> examine(const recipe::Source& source, const std::stop_token& stop, const std::function<void(const Entry&)>& see) {
+  TRY_ASSIGN(auto summary, measure(source, stop, see));
   if (source.directory) {
     TRY_ASSIGN(auto revision, git_revision(source.directory->path, stop));
     summary.revision = std::move(revision.text);

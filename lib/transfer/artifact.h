@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -12,6 +13,7 @@
 #include "core/quick_sum.h"
 #include "recipe/recipe.h"
 #include "release/manifest.h"
+#include "transfer/entry.h"
 
 namespace kirikae::transfer {
 
@@ -50,8 +52,8 @@ struct SourceSummary {
 };
 
 // Reads the tree's or archive's headers; for an archive checks the given sha256 over the whole file. Errors (recipe, local): no
-// such source, hostile or odd entries (absolute names, `..`, devices), a wrong sha256 (both are named).
-Result<SourceSummary> examine(const recipe::Source& source, const std::stop_token& stop);
+// such source, hostile or odd entries (absolute names, `..`, devices), a wrong sha256 (both are named). `see`: told of each entry.
+Result<SourceSummary> examine(const recipe::Source& source, const std::stop_token& stop, const std::function<void(const Entry&)>& see = {});
 
 // The quick sums of contents, by their SHA-256.
 using QuickSums = std::unordered_map<std::string, QuickSum::Value>;

@@ -187,6 +187,8 @@ BegunListing::BegunListing(BegunListing&&) noexcept = default;
 BegunListing& BegunListing::operator=(BegunListing&&) noexcept = default;
 BegunListing::~BegunListing() = default;
 
+const std::vector<Listed>& BegunListing::entries() const { return state_->entries; }
+
 Result<BegunListing> BegunListing::begin(const recipe::Source& source, const std::string& cache_folder, const std::stop_token& stop) {
   auto state = std::make_unique<State>(source, cache_folder, stop);
   if (source.archive) {

@@ -44,6 +44,7 @@ class BegunListing {
   BegunListing& operator=(const BegunListing&) = delete;
   ~BegunListing();
 
+  [[nodiscard]] const std::vector<Listed>& entries() const;  // before finish(); of a directory's files without their sums
   // Reads every file of which `cache_folder` has no sum from an earlier run, several at the same time. Once. Errors (local): a file can't
   // be read, has vanished or changed since begin(); cancelled.
   Result<Listing> finish();

@@ -57,6 +57,25 @@ TEST_CASE("a commit goes to all hosts, under its own name, whatever the work tre
   REQUIRE_THAT(ran.err, ContainsSubstring("'--tag' chooses a commit, and the recipe's source is no git repository"));
 }
 
+TEST_CASE("what a commit has where the recipe wants a shared path is told by a check, a plan and a deploy") {
+  World world;
+  world.write_app("1");
+  fs::remove_all(world.site() / "app/log");
+  world.write("app/log", "");
+  world.write_recipe(of_app + "shared: {directories: [log, tmp/cache]}\n");
+  const GitRepo repo(world.site() / "app");
+  fs::create_symlink("pages", world.site() / "app/tmp");
+  repo.commit("One");
+  for (const auto& words : {std::vector<std::string>{"check", "production"}, {"plan", "production"}, {"production"}}) {
+    const Ran ran = world.deploy(words);
+    INFO(ran);
+    CHECK(ran.status == 2);
+    CHECK_THAT(ran.err, ContainsSubstring("error: 'log' is a shared directory, and the source has a file 'log'\n  remove one of the two\n"));
+    CHECK_THAT(ran.err, ContainsSubstring("error: 'tmp/cache' is a shared directory, and the source has a link 'tmp'\n  make a folder of that in the source\n"));
+  }
+  CHECK(world.host(0).untouched());
+}
+
 TEST_CASE("the latest tag is asked for, and is what is deployed") {
   World world;
   world.write_app("1");
