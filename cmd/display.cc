@@ -9,6 +9,8 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 
 #include "load.h"
@@ -147,9 +149,23 @@ std::function<Secret(const std::string&)> Display::asker() {
 
 namespace {
 
-event::Event early_end(std::string_view verb, const std::string& stage, const std::vector<Error>& errors, event::Outcome outcome) {
+// As far as the recipe tells it.
+std::string application_of(const Options& options) {
+  std::error_code failed;
+  // What is a pipe has been read already, and can't be once more.
+  if (!options.recipe.empty() && !std::filesystem::is_regular_file(options.recipe, failed)) return {};
+  const auto file = open_recipe(options);
+  if (!file) return {};
+  const auto names = application_names(*file, options.sets);
+  const auto found = names.find(options.stage);
+  return found == names.end() ? std::string() : found->second;
+}
+
+event::Event early_end(std::string_view verb, const std::string& application, const std::string& stage, const std::vector<Error>& errors,
+                       event::Outcome outcome) {
   event::Report report;
   report.verb = verb;
+  report.application = application;
   report.stage = stage;
   report.outcome = outcome;
   report.errors = errors;
@@ -159,15 +175,18 @@ event::Event early_end(std::string_view verb, const std::string& stage, const st
 }  // namespace
 
 void show_json_end(std::string_view verb, const std::vector<Error>& errors, event::Outcome outcome) {
-  ui::Json(writer(STDOUT_FILENO), {ui::new_run_id(unix_now()), unix_now}).show(early_end(verb, {}, errors, outcome));
+  ui::Json(writer(STDOUT_FILENO), {ui::new_run_id(unix_now()), unix_now}).show(early_end(verb, {}, {}, errors, outcome));
 }
 
 void tell_early_end(const Options& options, std::string_view verb, const std::vector<Error>& errors, event::Outcome outcome) {
-  const event::Event end = early_end(verb, options.stage, errors, outcome);
-  const ui::JsonStamp stamp{ui::new_run_id(unix_now()), unix_now};
-  if (options.output == Output::json) ui::Json(writer(STDOUT_FILENO), stamp).show(end);
+  const bool json = options.output == Output::json;
   const bool lists = options.verb == Verb::task && (options.list || options.argument.empty());
-  if (!is_kept(options) || lists || options.stage.empty() || is_no_stage(options)) return;
+  const bool keep = is_kept(options) && !lists && !options.stage.empty() && !is_no_stage(options);
+  if (!json && !keep) return;
+  const event::Event end = early_end(verb, options.stage.empty() ? std::string() : application_of(options), options.stage, errors, outcome);
+  const ui::JsonStamp stamp{ui::new_run_id(unix_now()), unix_now};
+  if (json) ui::Json(writer(STDOUT_FILENO), stamp).show(end);
+  if (!keep) return;
   const auto file = new_record(stamp.run);
   if (file) ui::Json([&](std::string_view line) { ui::write_all(file->fd.get(), line); }, stamp).show(end);
 }

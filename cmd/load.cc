@@ -71,6 +71,10 @@ bool is_no_stage(const Options& options) {
   return stages && std::ranges::find(*stages, options.stage) == stages->end();
 }
 
+std::map<std::string, std::string> application_names(const RecipeFile& file, const std::vector<std::string>& sets) {
+  return recipe::application_names(file.text, file.path, file.folder, sets, recipe_surroundings());
+}
+
 std::expected<recipe::Recipe, Errors> load_stage(const Options& options) {
   const auto file = open_recipe(options);
   if (!file) return std::unexpected(Errors{file.error()});

@@ -3,6 +3,7 @@
 
 #include <expected>
 #include <functional>
+#include <map>
 #include <optional>
 #include <stop_token>
 #include <string>
@@ -27,6 +28,8 @@ Result<RecipeFile> open_recipe(const Options& options);
 // Whether the recipe can be read, and hasn't the stage that the command line names. Of one that isn't a file, such as a pipe, which is read only
 // once, that isn't known: false.
 bool is_no_stage(const Options& options);
+// What the recipe calls the application of each stage, for what is said of runs; empty: it doesn't say.
+std::map<std::string, std::string> application_names(const RecipeFile& file, const std::vector<std::string>& sets = {});
 
 // The recipe of the stage that the command line names. Errors (usage): no such stage, with the nearest.
 std::expected<recipe::Recipe, Errors> load_stage(const Options& options);

@@ -23,6 +23,12 @@ const std::vector<Verb> reading_recipe = [] {
   return verbs;
 }();
 
+const std::vector<Verb> naming_recipe = [] {
+  auto verbs = reading_recipe;
+  verbs.push_back(Verb::report);
+  return verbs;
+}();
+
 const std::vector<Verb> taking_source = {Verb::deploy, Verb::plan, Verb::check, Verb::diff};
 
 }  // namespace
@@ -61,7 +67,7 @@ std::span<const OptionRow> option_rows() {
       OptionRow{"--recipe",
                 "FILE",
                 "Recipe",
-                reading_recipe,
+                naming_recipe,
                 {"the recipe (default: the nearest deploy.yml, here or in a", "folder above)"}},
       OptionRow{"--set",
                 "KEY=VALUE",

@@ -1,5 +1,6 @@
 #include <fcntl.h>
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -7,9 +8,12 @@
 #include <cstring>
 #include <filesystem>
 #include <optional>
+#include <set>
 
 #include "core/fd.h"
+#include "load.h"
 #include "local.h"
+#include "recipe/load.h"
 #include "ui/ending.h"
 #include "ui/report.h"
 #include "ui/run_folder.h"
@@ -21,11 +25,19 @@
 namespace kirikae::cmd {
 namespace {
 
-Error no_run(const std::string& wanted, const ui::RunFolder& folder) {
-  if (wanted.empty()) {
-    return {ErrorCode::usage, fmt::format("no run is kept in '{}'", folder.path()), "every deploy and rollback is, from now on"};
+// All projects of this machine keep their runs in one folder.
+struct Wanted {
+  std::string name;                    // empty (the latest), a file, an id or its beginning, a stage
+  std::set<std::string> applications;  // of the recipe that is here; empty: whatever they are
+};
+
+Error no_run(const Wanted& wanted, const ui::RunFolder& folder) {
+  const std::string of = wanted.applications.empty() ? "" : fmt::format(" of '{}'", fmt::join(wanted.applications, "' or '"));
+  if (wanted.name.empty()) {
+    return {ErrorCode::usage, fmt::format("no run{} is kept in '{}'", of, folder.path()),
+            fmt::format("every deploy and rollback is, from now on{}", of.empty() ? "" : "; 'deploy report --list' shows what else is kept")};
   }
-  return {ErrorCode::usage, fmt::format("no run '{}' is kept, and no stage of that name has one", wanted),
+  return {ErrorCode::usage, fmt::format("no run '{}' is kept, and none{} on a stage of that name", wanted.name, of),
           "'deploy report --list' shows all runs"};
 }
 
@@ -39,17 +51,20 @@ ui::RunRecord beginning_of(const ui::KeptRun& run) {
   return text ? ui::read_record(std::string_view(*text).substr(0, text->find('\n'))) : ui::RunRecord();
 }
 
-// `wanted`: empty (the latest), a file, an id or its beginning, a stage.
-Result<Chosen> choose(const std::string& wanted, const ui::RunFolder& folder) {
-  if (wanted.find('/') != std::string::npos || wanted.ends_with(".jsonl")) {
-    return Chosen{std::filesystem::path(wanted).stem().string(), wanted};
+Result<Chosen> choose(const Wanted& wanted, const ui::RunFolder& folder) {
+  const std::string& name = wanted.name;
+  if (name.find('/') != std::string::npos || name.ends_with(".jsonl")) {
+    return Chosen{std::filesystem::path(name).stem().string(), name};
   }
   const auto runs = folder.list();
   for (const ui::KeptRun& run : runs) {
-    if (run.id.starts_with(wanted) && (!wanted.empty() || !beginning_of(run).run.empty())) return Chosen{run.id, run.file};
+    if (!name.empty() && run.id.starts_with(name)) return Chosen{run.id, run.file};
   }
   for (const ui::KeptRun& run : runs) {
-    if (!wanted.empty() && beginning_of(run).stage == wanted) return Chosen{run.id, run.file};
+    const ui::RunRecord record = beginning_of(run);
+    if (record.run.empty() || (!name.empty() && record.stage != name)) continue;
+    // One without an application was refused when nobody could tell it.
+    if (wanted.applications.empty() || record.application.empty() || wanted.applications.contains(record.application)) return Chosen{run.id, run.file};
   }
   return std::unexpected(no_run(wanted, folder));
 }
@@ -82,6 +97,29 @@ std::optional<Error> write_page(const std::string& name, const std::string& page
   return {};
 }
 
+// What `--list`, of all runs, has no use for.
+std::optional<Error> beside_list(const Options& options) {
+  const char* what = !options.argument.empty() ? "run" : !options.file.empty() ? "'-o'" : !options.recipe.empty() ? "'--recipe'" : nullptr;
+  if (what == nullptr) return {};
+  return Error(ErrorCode::usage, fmt::format("'--list' takes no {}", what), "leave one of the two out");
+}
+
+// A recipe that is named has to be there; one that is found need not be right: its failed run may be what is wanted.
+Result<Wanted> wanted_by(const Options& options) {
+  Wanted wanted{options.argument, {}};
+  const auto file = open_recipe(options);
+  if (!file) return options.recipe.empty() ? Result<Wanted>(wanted) : std::unexpected(file.error());
+  const auto names = application_names(*file);
+  const auto stages = recipe::stage_names(file->text, file->path);
+  const auto known = names.find(options.argument);
+  if (known != names.end()) {
+    wanted.applications.insert(known->second);
+  } else if (!stages || names.size() == stages->size()) {  // else it isn't known what some are called
+    for (const auto& [stage, name] : names) wanted.applications.insert(name);
+  }
+  return wanted;
+}
+
 }  // namespace
 
 Ended run_report(const Call& call) {
@@ -89,10 +127,13 @@ Ended run_report(const Call& call) {
   if (!path) return std::unexpected(Errors{path.error()});
   const ui::RunFolder folder(*path);
   if (call.options.list) {
+    if (const auto beside = beside_list(call.options)) return std::unexpected(Errors{*beside});
     if (const auto failed = list_runs(folder)) return std::unexpected(Errors{*failed});
     return event::Report{};
   }
-  const auto chosen = choose(call.options.argument, folder);
+  const auto wanted = wanted_by(call.options);
+  if (!wanted) return std::unexpected(Errors{wanted.error()});
+  const auto chosen = choose(*wanted, folder);
   if (!chosen) return std::unexpected(Errors{chosen.error()});
   const auto state = state_of(chosen->file);  // before it is read, so that no end is missed
   const auto text = ui::read_run(chosen->file);

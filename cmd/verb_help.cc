@@ -91,7 +91,8 @@ std::string_view verb_description(Verb verb) {
       return "Writes a page (HTML, nothing else needed) about a run of this machine: a\n"
              "timeline of its hosts, the slowest of them, what failed with its output. RUN is\n"
              "a run's name or its beginning, a stage (its latest run) or a file that\n"
-             "'--output json' has written; the latest run is the default. Runs are kept for\n"
+             "'--output json' has written; the latest run is the default. Latest runs are\n"
+             "those of the recipe's application, where there is a recipe. Runs are kept for\n"
              "30 days, 50 at most.\n";
     case Verb::config:
       return "Prints the recipe of one stage as it is understood: defaults filled in, the\n"

@@ -74,6 +74,26 @@ class Loader {
 
   // The wanted stage's recipe, perhaps with problems noted; none where there is no such stage.
   std::optional<Recipe> run() {
+    make_stages();
+    check_required(document_.root);
+    validate_all();
+    for (Stage& stage : stages_) {
+      if (stage.name == wanted_) return std::move(stage.recipe);
+    }
+    return std::nullopt;
+  }
+
+  std::map<std::string, std::string> application_names() {
+    make_stages();
+    std::map<std::string, std::string> names;
+    for (const Stage& stage : stages_) {
+      if (!stage.recipe.application.empty()) names.emplace(stage.name, stage.recipe.application);
+    }
+    return names;
+  }
+
+ private:
+  void make_stages() {
     const Node& root = document_.root;
     check_keys(root, recipe_keys(), CheckPhase::written, problems_);
     Node common = root;
@@ -86,15 +106,8 @@ class Loader {
       // Without stages, the rest of the file is checked all the same.
       stages_.push_back(make_stage(common, {"", root.place, Node()}));
     }
-    check_required(root);
-    validate_all();
-    for (Stage& stage : stages_) {
-      if (stage.name == wanted_) return std::move(stage.recipe);
-    }
-    return std::nullopt;
   }
 
- private:
   void collect_host_vars(const Node& stage) {
     const Node* hosts = stage.find("hosts");
     if (hosts == nullptr) return;
@@ -226,6 +239,15 @@ std::expected<Recipe, Errors> load_recipe(std::string_view text, const std::stri
     return std::unexpected(std::move(errors));
   }
   return *std::move(recipe);
+}
+
+std::map<std::string, std::string> application_names(std::string_view text, const std::string& path, const std::string& folder,
+                                                     const std::vector<std::string>& sets, const Surroundings& surroundings) {
+  Problems unsaid;
+  const Document document = parse_yaml(text, path, unsaid);
+  if (!is_recipe(document, unsaid)) return {};
+  const std::string none;
+  return Loader(document, folder, none, sets, surroundings, unsaid).application_names();
 }
 
 std::expected<std::vector<std::string>, Errors> stage_names(std::string_view text, const std::string& path) {

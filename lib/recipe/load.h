@@ -31,6 +31,10 @@ std::expected<Recipe, Errors> load_recipe(std::string_view text, const std::stri
 // Names of the stages in the order of the file, for `deploy` without arguments. Errors: the file is no YAML, or has no stages.
 std::expected<std::vector<std::string>, Errors> stage_names(std::string_view text, const std::string& path);
 
+// What each stage calls the application, as far as that can be told: also of a recipe with errors, of which nothing is said.
+std::map<std::string, std::string> application_names(std::string_view text, const std::string& path, const std::string& folder,
+                                                     const std::vector<std::string>& sets, const Surroundings& surroundings);
+
 // The recipe of one stage as YAML text again, for `deploy config STAGE`.
 std::string to_yaml(const Recipe& recipe);
 

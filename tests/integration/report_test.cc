@@ -165,9 +165,57 @@ TEST_CASE("a call that fails before its run begins has a record, so that a repor
     INFO(report);
     REQUIRE(report.status == 0);
     const std::string page = world.read("site/page.html");
-    CHECK_THAT(page, ContainsSubstring("<title>deploy to production: usage</title>") && ContainsSubstring("API_KEY"));
+    CHECK_THAT(page, ContainsSubstring("<title>deploy shop to production: usage</title>") && ContainsSubstring("API_KEY"));
     CHECK_THAT(page, ContainsSubstring("deploy.yml:") && !ContainsSubstring(": done"));
     check_page((world.site() / "page.html").string());
+  }
+}
+
+TEST_CASE("of several projects a report tells of the one whose recipe is here, also of a run that failed before it began") {
+  World world;
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  fs::remove(world.host(0) / ".kirikae/application");
+  REQUIRE(world.deploy({"production", "--set", "application=store"}).status == 0);
+  world.write("../store/deploy.yml", "application: '${env.NAME:-store}'\nstages: {production: {hosts: [127.0.0.1]}}\n");
+  world.write("../other/deploy.yml", "application: other\n");
+  world.write("../broken/deploy.yml", "application: [\n");
+  const std::string shop = "<title>deploy shop to production: done</title>", store = "<title>deploy store to production: done</title>";
+  const auto report = [&](const std::string& folder, const std::string& words) {
+    return world.type("cd " + (world / folder).string() + " && deploy report -o - " + words);
+  };
+  for (const char* stage : {"", "production"}) {
+    CAPTURE(stage);
+    CHECK_THAT(report("site", stage).out, ContainsSubstring(shop));
+    CHECK_THAT(report("store", stage).out, ContainsSubstring(store));  // though there is more that is wrong with that recipe
+    CHECK_THAT(report("site", stage + std::string(" --recipe ../store/deploy.yml")).out, ContainsSubstring(store));
+    CHECK_THAT(report("", stage).out, ContainsSubstring(store));        // no recipe: the latest of all
+    CHECK_THAT(report("broken", stage).out, ContainsSubstring(store));  // one that doesn't say whose
+  }
+  const std::string id = kept(world)[1].stem().string();
+  CHECK_THAT(report("site", id).out, ContainsSubstring(store));
+  for (const auto& [words, error] : {std::pair{"", "no run of 'other' is kept in '"}, {"production", "no run 'production' is kept, and none of 'other' on a stage of that name\n"},
+                                     {"--recipe ../none.yml", "../none.yml"}}) {
+    const Ran none = report("other", words);
+    INFO(none);
+    CHECK(none.status == 2);
+    CHECK_THAT(none.err, ContainsSubstring(error));
+  }
+  // A call that doesn't come to a run is this project's, too.
+  REQUIRE(world.deploy({"production", "--set", "keep_releases=none"}).status == 2);
+  CHECK_THAT(report("site", "production").out, ContainsSubstring("<title>deploy shop to production: usage</title>"));
+  CHECK_THAT(report("store", "").out, ContainsSubstring(store));
+}
+
+TEST_CASE("a list of runs takes neither a run nor where a page would go") {
+  const World world;
+  for (const auto& [words, what] : {std::pair{std::vector<std::string>{"nonsense"}, "run"}, {{"-o", "x.html"}, "'-o'"}, {{"--recipe", "deploy.yml"}, "'--recipe'"}}) {
+    std::vector<std::string> all{"report", "--list"};
+    all.insert(all.end(), words.begin(), words.end());
+    const Ran ran = world.deploy(all);
+    INFO(ran);
+    CHECK(ran.status == 2);
+    CHECK(ran.err == "error: '--list' takes no " + std::string(what) + "\n  leave one of the two out\n");
   }
 }
 

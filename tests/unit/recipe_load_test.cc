@@ -254,6 +254,18 @@ TEST_CASE("stage names come in the order of the file", "[recipe]") {
         "  such as `stages: {production: {hosts: [app1.example.com], keep_releases: 10}}`\n");
 }
 
+TEST_CASE("what each stage calls the application is told of a recipe with errors, too, as far as it can be", "[recipe]") {
+  const auto names = [](const std::string& text, const std::vector<std::string>& sets = {}) {
+    return application_names(text, "deploy.yml", "/srv/project", sets, test_surroundings());
+  };
+  CHECK(names(full) == Values{{"staging", "shop"}, {"production", "shop"}});
+  CHECK(names("application: a\nodd: [1\n").empty());
+  CHECK(names("application: 'a-${env.CHANNEL}'\nodd: 1\nstages: {p: , q: {application: b}, r: {application: 'c${env.NOT_SET}'}}\n") ==
+        Values{{"p", "a-beta"}, {"q", "b"}});
+  CHECK(names("application: 'a${version}'\nprompts: {version: {question: V}}\nstages: {p: {hosts: h}}\n").empty());
+  CHECK(names("application: a\nstages: {p: {hosts: h}}\n", {"application=z"}) == Values{{"p", "z"}});
+}
+
 TEST_CASE("a stage that does not exist is told with the nearest one", "[recipe]") {
   const auto near = try_load(full, {}, "prodction");
   REQUIRE(!near);
