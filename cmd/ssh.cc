@@ -33,13 +33,13 @@ std::vector<std::string> names_of(const std::vector<Host>& hosts) {
   return names;
 }
 
-// By its number in the list, or as --hosts would have it.
+// By its number in the list, or its name.
 Result<Host> chosen(const std::vector<Host>& hosts, const std::string& answer) {
   if (const auto number = recipe::to_number(answer);
       number && *number >= 1 && *number <= static_cast<int>(hosts.size())) {
     return hosts[static_cast<std::size_t>(*number - 1)];
   }
-  TRY_ASSIGN(const auto those, inventory::select(hosts, {{answer}, {}, {}}));
+  TRY_ASSIGN(const auto those, inventory::named(hosts, answer));
   if (those.size() == 1) return those.front();
   return std::unexpected(
       Error(ErrorCode::usage, fmt::format("'{}' are several hosts: {}", answer, fmt::join(names_of(those), ", "))));
@@ -64,13 +64,18 @@ Result<Host> ask_for_one(const std::vector<Host>& hosts, const Call& call) {
   }
 }
 
-Result<Host> host_of(const std::vector<Host>& selected, const Call& call) {
+Result<Host> host_of(const deploy::Request& request, const Call& call) {
+  const std::vector<Host>& selected = request.hosts;
   std::vector<Host> hosts = selected;
   const std::string& named = call.options.argument;
   if (!named.empty()) {
     const auto exact = std::ranges::find(selected, named, &Host::name);
     if (exact != selected.end()) return *exact;
-    TRY_ASSIGN(hosts, inventory::select(selected, {{named}, {}, {}}));
+    auto those = inventory::named(selected, named);
+    if (!those && inventory::named(request.other_hosts, named)) {
+      return std::unexpected(Error(ErrorCode::usage, fmt::format("'{}' isn't one of the hosts that are selected", named), "--hosts, --roles or --exclude leave it out"));
+    }
+    TRY_ASSIGN(hosts, std::move(those));
   }
   if (hosts.size() == 1) return hosts.front();
   if (named.empty() && std::ranges::count(hosts, true, &Host::primary) == 1) {
@@ -110,7 +115,7 @@ Error take_place(std::vector<std::string> arguments) {
 Ended run_ssh(const Call& call) {
   const auto request = load_request(call.options, call.stop);
   if (!request) return std::unexpected(request.error());
-  auto host = host_of(request->hosts, call);
+  auto host = host_of(*request, call);
   if (!host) return std::unexpected(Errors{std::move(host).error()});
   const release::Layout layout(request->recipe.deploy_to);
   const auto config = ssh_config(request->recipe.ssh);

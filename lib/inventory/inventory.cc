@@ -35,7 +35,7 @@ bool matches(std::string_view pattern, std::string_view name) {
 Error unmatched(std::string_view flag, std::string_view what, const std::string& pattern,
                 const std::vector<std::string>& known) {
   const auto near = nearest_name(pattern, known);
-  Error error(ErrorCode::usage, fmt::format("{}: no host of the stage has the {} '{}'", flag, what, pattern));
+  Error error(ErrorCode::usage, fmt::format("{}{}no host of the stage has the {} '{}'", flag, flag.empty() ? "" : ": ", what, pattern));
   if (near) {
     error.hint = fmt::format("did you mean '{}'?", *near);
   } else if (!known.empty() && known.size() <= 20) {
@@ -127,6 +127,13 @@ Result<std::vector<Host>> select(const std::vector<Host>& hosts, const Filter& f
                                  fmt::format("the stage has {} hosts; select less narrowly", hosts.size())));
   }
   return selected;
+}
+
+Result<std::vector<Host>> named(const std::vector<Host>& hosts, const std::string& pattern) {
+  TRY(check_patterns("", "name", {pattern}, names_of(hosts)));
+  std::vector<Host> those;
+  std::copy_if(hosts.begin(), hosts.end(), std::back_inserter(those), [&](const Host& host) { return matches(pattern, host.name); });
+  return those;
 }
 
 }  // namespace kirikae::inventory

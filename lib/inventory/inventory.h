@@ -44,4 +44,7 @@ struct Filter {                      // from --hosts, --roles, --exclude; each c
 // Errors (usage): a pattern that matches no host of the stage (with the nearest name), or nothing left.
 Result<std::vector<Host>> select(const std::vector<Host>& hosts, const Filter& filter);
 
+// Those that a word names that isn't one of these options; it may have * and ?. Errors (usage): no host of the stage has such a name.
+Result<std::vector<Host>> named(const std::vector<Host>& hosts, const std::string& pattern);
+
 }  // namespace kirikae::inventory

@@ -63,6 +63,12 @@ TEST_CASE("ssh goes to the host that is named, to the primary one, or asks which
         "error: which host? there are several, and nobody can be asked here\n  name one behind the stage: 127.0.0.1, "
         "127.0.0.2, "
         "127.0.0.3\n");
+  ran = world.deploy({"ssh", "production", "127.0.0.9"});
+  CHECK(ran.status == 2);
+  CHECK(ran.err == "error: no host of the stage has the name '127.0.0.9'\n  did you mean '127.0.0.1'?\n");
+  ran = world.deploy({"ssh", "production", "127.0.0.3", "--exclude", "*.3"});
+  CHECK(ran.status == 2);
+  CHECK(ran.err == "error: '127.0.0.3' isn't one of the hosts that are selected\n  --hosts, --roles or --exclude leave it out\n");
   world.write_recipe("", "[127.0.0.1, {address: 127.0.0.2, primary: true}, 127.0.0.3]");
   // Without a terminal it is a shell that reads commands.
   ran = world.type("echo 'pwd -P; exit 5' | PATH=/usr/bin:/bin " KIRIKAE_DEPLOY " ssh production");

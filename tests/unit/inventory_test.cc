@@ -186,6 +186,15 @@ TEST_CASE("a selection that fits nothing is told, with what is known", "[invento
   CHECK(error.error().code == ErrorCode::usage);
 }
 
+TEST_CASE("hosts that a word names are told without an option's name", "[inventory]") {
+  const auto hosts = hosts_of({entry("app[1-2].example.com", {"app"}), entry("db1.example.com", {"db"})});
+  const auto those = named(hosts, "app?.*");
+  REQUIRE(those);
+  CHECK(those->size() == 2);
+  CHECK(named(hosts, "db1.example.com")->front().name == "db1.example.com");
+  CHECK(to_text(named(hosts, "db2.example.com").error()) == "no host of the stage has the name 'db2.example.com'\n  did you mean 'db1.example.com'?");
+}
+
 TEST_CASE("a wildcard pattern made to be slow is not", "[inventory]") {
   const auto hosts = hosts_of({entry(std::string(240, 'a'))});
   std::string pattern;
