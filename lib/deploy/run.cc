@@ -20,13 +20,23 @@ std::vector<std::string> names_of(const std::vector<inventory::Host>& hosts) {
   return names;
 }
 
+namespace {
+
+// What becomes of hosts that are not selected, for whoever may think that they were; empty: nobody would, since the verb changes nothing.
+std::string_view left_text(std::string_view verb) {
+  if (verb == "deploy" || verb == "rollback" || verb == "plan") return "with the release that they run";
+  return verb == "prune" || verb == "task" || verb == "lock" || verb == "unlock" ? "alone" : "";
+}
+
+}  // namespace
+
 Run::Run(const Request& request, const Surroundings& with, std::string verb)
     : request_(request), with_(with), token_(random_hex(8)), verb_(std::move(verb)), emit_(with.events, request.secrets.get()) {
   std::vector<event::HostInfo> hosts;
   for (const auto& host : request.hosts) hosts.push_back({host.name, host.roles});
   emit_(event::RunStarted{verb_, request.recipe.application, request.recipe.stage, std::move(hosts)});
-  if (!request.other_hosts.empty() && (verb_ == "deploy" || verb_ == "rollback")) {
-    emit_(event::Warning{"", "not selected, and left with the release that they run: " + fold_names(names_of(request.other_hosts))});
+  if (const auto left = left_text(verb_); !left.empty() && !request.other_hosts.empty()) {
+    emit_(event::Warning{"", fmt::format("not selected, and left {}: {}", left, fold_names(names_of(request.other_hosts)))});
   }
   tell(request.remarks);
 }

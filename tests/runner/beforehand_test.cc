@@ -1,6 +1,7 @@
 // What the recipe, the selection and the source tell by themselves is told before any host is connected.
 #include <filesystem>
 
+#include "deploy/task.h"
 #include "run_world.h"
 #include "support/catch.h"
 
@@ -95,4 +96,34 @@ TEST_CASE("where a task of this machine may make another source, a check and a p
   const std::string told = "'log' is a shared directory, and the source has a file 'log': a deploy is refused unless a before_connect task changes that";
   CHECK(std::count_if(warnings.begin(), warnings.end(), [&](const auto& warning) { return warning.text == told; }) == 2);
   CHECK(world.deploy().outcome == Outcome::done);
+}
+
+TEST_CASE("hosts of the stage that are not selected are named by whatever changes hosts, and by its plan") {
+  RunWorld world(1);
+  inventory::Host other;
+  other.name = other.address = "web2";
+  world.request.other_hosts = {other};
+  world.hook(recipe::HookPoint::build, "make");
+  const auto with = world.surroundings();
+  const auto warned = [&](const auto& run) {
+    const auto before = world.events.all<event::Warning>().size();
+    run();
+    std::string text;
+    const auto warnings = world.events.all<event::Warning>();
+    for (auto i = before; i < warnings.size(); ++i) {
+      if (warnings[i].text.starts_with("not selected")) text += warnings[i].text;
+    }
+    return text;
+  };
+  const std::string run = "not selected, and left with the release that they run: web2", alone = "not selected, and left alone: web2";
+  CHECK(warned([&] { deploy::status(world.request, false, with); }).empty());
+  CHECK(warned([&] { world.deploy(); }) == run);
+  CHECK(warned([&] { deploy::plan_deploy(world.request, with); }) == run);
+  CHECK(warned([&] { world.rollback(); }) == run);
+  CHECK(warned([&] { deploy::plan_rollback(world.request, std::nullopt, with); }) == run);
+  CHECK(warned([&] { deploy::prune(world.request, 1, true, with); }) == alone);
+  CHECK(warned([&] { deploy::prune(world.request, 1, false, with); }) == alone);
+  CHECK(warned([&] { deploy::run_task(world.request, world.request.recipe.tasks["make"], with); }) == alone);
+  CHECK(warned([&] { deploy::freeze(world.request, "why", with); }) == alone);
+  CHECK(warned([&] { deploy::unlock(world.request, false, with); }) == alone);
 }
