@@ -95,8 +95,15 @@ TEST_CASE("a payload's link in a template's way fails the host, and nothing is s
   world.write_app("1");
   std::filesystem::create_directory_symlink("/tmp", world.site() / "app/out");
   world.write("t", "x\n");
-  world.write_recipe("templates: [{from: t, to: out/kirikae-template-test}]\n");
-  const Ran ran = world.deploy({"production"});
+  const std::string templates = "templates: [{from: t, to: out/kirikae-template-test}]\n";
+  world.write_recipe(templates);
+  Ran ran = world.deploy({"production"});
+  INFO(ran);
+  CHECK(ran.status == 2);
+  CHECK_THAT(ran.err, ContainsSubstring("'out/kirikae-template-test' is a template's result, and the source has a link 'out'"));
+  // Where a task may have replaced it before, the host looks.
+  world.write_recipe(templates + "tasks: {mend: 'true'}\nhooks: {before_link: mend}\n");
+  ran = world.deploy({"production"});
   INFO(ran);
   CHECK(ran.status == 1);
   CHECK_THAT(ran.err, ContainsSubstring("is a symbolic link"));
