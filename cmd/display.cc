@@ -9,8 +9,6 @@
 #include <cerrno>
 #include <chrono>
 #include <cstring>
-#include <filesystem>
-#include <system_error>
 #include <utility>
 
 #include "load.h"
@@ -151,10 +149,7 @@ namespace {
 
 // As far as the recipe tells it.
 std::string application_of(const Options& options) {
-  std::error_code failed;
-  // What is a pipe has been read already, and can't be once more.
-  if (!options.recipe.empty() && !std::filesystem::is_regular_file(options.recipe, failed)) return {};
-  const auto file = open_recipe(options);
+  const auto file = reopen_recipe(options);
   if (!file) return {};
   const auto names = application_names(*file, options.sets);
   const auto found = names.find(options.stage);

@@ -62,10 +62,15 @@ Result<RecipeFile> open_recipe(const Options& options) {
   return file;
 }
 
-bool is_no_stage(const Options& options) {
+std::optional<RecipeFile> reopen_recipe(const Options& options) {
   std::error_code ignored;
-  if (!options.recipe.empty() && !std::filesystem::is_regular_file(options.recipe, ignored)) return false;
-  const auto file = open_recipe(options);
+  if (!options.recipe.empty() && !std::filesystem::is_regular_file(options.recipe, ignored)) return std::nullopt;
+  auto file = open_recipe(options);
+  return file ? std::optional(*std::move(file)) : std::nullopt;
+}
+
+bool is_no_stage(const Options& options) {
+  const auto file = reopen_recipe(options);
   if (!file) return false;
   const auto stages = recipe::stage_names(file->text, file->path);
   return stages && std::ranges::find(*stages, options.stage) == stages->end();

@@ -25,8 +25,10 @@ struct RecipeFile {
 };
 Result<RecipeFile> open_recipe(const Options& options);
 
-// Whether the recipe can be read, and hasn't the stage that the command line names. Of one that isn't a file, such as a pipe, which is read only
-// once, that isn't known: false.
+// Once more, for what is said of a run that has failed. None: it can't be read, or is no file, such as a pipe, which can be read but once.
+std::optional<RecipeFile> reopen_recipe(const Options& options);
+
+// Whether it is known that the recipe hasn't the stage that the command line names.
 bool is_no_stage(const Options& options);
 // What the recipe calls the application of each stage, for what is said of runs; empty: it doesn't say.
 std::map<std::string, std::string> application_names(const RecipeFile& file, const std::vector<std::string>& sets = {});
