@@ -19,6 +19,23 @@ kk_name_pipe() {
 
 kk_task_as() {
   IFS= read -r kk_password || :
+  kk_by_sudo
+  exit "$kk_st"
+}
+
+# The same where sudo wants a terminal, or the command does; kk_password is there. That of the channel is sudo's, and the other shell finds what
+# terminal sudo has left it, or has made for it (kk_as_other_at_terminal).
+kk_task_as_at_terminal() {
+  exec 2>&1
+  kk_set_terminal
+  kk_by_sudo
+  # Nobody else waits for what the reader still has to say: the channel ends with this shell.
+  exec 6<&- 7>&-
+  wait "$kk_reader" || :
+  exit "$kk_st"
+}
+
+kk_by_sudo() {
   exec </dev/null
   command -v sudo >/dev/null 2>&1 ||
     kk_fail "there is no sudo on this host, which 'become' needs: install it, or log in as '$kk_become'"
@@ -29,22 +46,29 @@ kk_task_as() {
   # shellcheck disable=SC2094
   exec 4>"$kk_in" 5<"$kk_at" 6<"$kk_in" 7>"$kk_at" 8>&- 9>&-
   [ -z "$kk_t" ] || rm -rf "$kk_t"
+  # TERM is for the reader; who waits here has to tell how it ended. Before there is one: ksh goes on in another process then.
+  trap : TERM HUP INT
   # Nobody but the reader may hold the end that the other shell's input is written to; and it not that which it reads from, as it would if
   # these were redirections of a function (dash keeps what they replace).
   (
     exec <&5 >&2 8>&4 4>&- 5>&- 6>&- 7>&-
     kk_read_sudo
   ) &
-  exec 4>&- 5>&-
+  kk_reader=$!
+  # What this shell would say itself if sudo were killed is nobody's output.
+  exec 4>&- 5>&- 2>/dev/null
   kk_ask=-n
   [ -z "$kk_password" ] || kk_ask='-k -S'
   kk_password=''
-  # TERM is for the reader; who waits here has to tell how it ended.
-  trap : TERM HUP INT
   kk_s=0
   # shellcheck disable=SC2086
-  LC_ALL=C sudo -H $kk_ask -p "$kk_prompt$kk_nl" -u "$kk_become" -- /bin/sh -c "$kk_boot" <&6 2>&7 6<&- 7>&- || kk_s=$?
-  exit "$kk_s"
+  (
+    exec <&6 2>&7 6<&- 7>&-
+    LC_ALL=C
+    export LC_ALL
+    exec sudo -H $kk_ask -p "$kk_prompt$kk_nl" -u "$kk_become" -- /bin/sh -c "$kk_boot"
+  ) || kk_s=$?
+  kk_status "$kk_s"
 }
 
 kk_prompt='kirikae: password?'
@@ -90,7 +114,7 @@ kk_read_sudo() {
     exec cat
   ) <&6 6<&- 8>&- &
   exec 6<&-
-  until wait "$!"; do
+  until wait "$!" 2>/dev/null; do
     kill -0 "$!" 2>/dev/null || break
   done
 }
@@ -110,7 +134,7 @@ kk_explain() {
   kk_put "$kk_said"
   case $kk_said in
     *'must have a tty'*)
-      echo "sudo wants a terminal here: write 'Defaults:$kk_user !requiretty' into sudoers"
+      echo "sudo wants a terminal here: give the task one ('pty: true'), or write 'Defaults:$kk_user !requiretty' into sudoers"
       ;;
     *'password is required'*)
       echo "sudo wants a password of '$kk_user' here: name a secret with it by 'become_password', or allow it without one in sudoers (NOPASSWD)"

@@ -65,6 +65,20 @@ std::string environment_function(const std::map<std::string, std::string>& envir
   return "kk_environment() {\n:\n" + exports(environment, secrets) + "}\n";
 }
 
+// What the shell of another user reads for a task, but for the call that begins it.
+std::string other_users_program(const std::string& run, const std::string& folder, const std::map<std::string, std::string>& environment,
+                           const SecretSet* secrets) {
+  return "unset LC_ALL\n" + std::string(embedded_script("fail")) + std::string(embedded_script("task")) +
+         std::string(embedded_script("other_user")) + shell_assign("kk_folder", folder) + shell_assign("kk_run", run) +
+         environment_function(environment, secrets);
+}
+
+// What brings it there.
+std::string by_sudo(const Become& become, const std::string& program) {
+  return std::string(embedded_script("become")) + shell_assign("kk_become", become.user) +
+         shell_assign("kk_count", std::to_string(std::count(program.begin(), program.end(), '\n'))) + shell_assign("kk_program", program);
+}
+
 // A name as parse_facts reads it back: what isn't plain text of one line is written %XX.
 std::string percent_encoded(std::string_view name) {
   constexpr char digits[] = "0123456789ABCDEF";
@@ -237,14 +251,19 @@ Command task_at_terminal(const std::string& name, const std::string& run, const 
 
 Command task_as(const Become& become, const std::string& name, const std::string& run, const std::string& folder,
                 const std::map<std::string, std::string>& environment, const SecretSet* secrets) {
-  const std::string program = "unset LC_ALL\n" + std::string(embedded_script("fail")) + std::string(embedded_script("task")) +
-                              std::string(embedded_script("other_user")) + shell_assign("kk_folder", folder) + shell_assign("kk_run", run) +
-                              environment_function(environment, secrets) + "kk_as_other\n";
-  const auto lines = std::count(program.begin(), program.end(), '\n');
-  std::string text = "(\n" + std::string(embedded_script("become")) + shell_assign("kk_become", become.user) +
-                     shell_assign("kk_count", std::to_string(lines)) + shell_assign("kk_program", program) + call("kk_task_as") + ")\n";
-  Command command{"task " + name, std::move(text)};
+  const std::string program = other_users_program(run, folder, environment, secrets) + "kk_as_other\n";
+  Command command{"task " + name, "(\n" + by_sudo(become, program) + call("kk_task_as") + ")\n"};
   if (!become.password.empty()) command.input = std::string(become.password) + '\n';
+  return command;
+}
+
+Command task_at_terminal_as(const Become& become, const std::string& name, const std::string& run, const std::string& folder,
+                            const std::map<std::string, std::string>& environment, const SecretSet* secrets) {
+  const std::string terminal(embedded_script("terminal"));
+  const std::string program = terminal + other_users_program(run, folder, environment, secrets) + "kk_as_other_at_terminal\n";
+  const auto password = become.password.substr(0, become.password.find('\n'));  // what `read` would take of it
+  Command command{"task " + name, terminal + by_sudo(become, program) + shell_assign("kk_password", password) + call("kk_task_as_at_terminal")};
+  command.terminal = true;
   return command;
 }
 

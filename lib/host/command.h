@@ -38,9 +38,10 @@ std::string packed(std::string_view script);
 std::string plain(std::string_view script);
 inline constexpr std::string_view plain_wanted = "kirikae-plain";
 
-// The same on a channel with a terminal, which is made fit for the script first: nothing may be sent before it has said `terminal_ready`.
-// Standard output and standard error are one there, and standard error's frames are not sent.
+// The same on a channel with a terminal, which is made fit for the script first: nothing may be sent before it has said `terminal_ready`, and
+// then at_terminal() alone: the script, and the one step. Standard output and standard error are one there, and standard error's frames are not sent.
 std::string terminal_line();
+std::string at_terminal(std::string_view script, std::string_view nonce, std::uint64_t id, std::string_view text);
 inline constexpr std::string_view terminal_ready = "kirikae-terminal";
 
 // The remote command of `ssh` for a person: a login shell in `current`, else in deploy_to, else at home. Every login shell passes it
@@ -162,6 +163,10 @@ struct Become {
 };
 Command task_as(const Become& become, const std::string& name, const std::string& run, const std::string& folder,
                 const std::map<std::string, std::string>& environment, const SecretSet* secrets = nullptr);
+
+// The same with a terminal, for sudo too. The password is in the text, which is in no environment there.
+Command task_at_terminal_as(const Become& become, const std::string& name, const std::string& run, const std::string& folder,
+                            const std::map<std::string, std::string>& environment, const SecretSet* secrets = nullptr);
 
 // A command that somebody typed: `sh -e` in `current`, or in the home folder where there is none. RELEASE, RELEASE_PATH and
 // REVISION are of what is live there, whatever `environment` says.

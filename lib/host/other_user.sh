@@ -15,19 +15,36 @@ kk_as_other() {
     kk_task
   } 2>&4 3<&- 4>&- &
   kk_command=$!
-  (
-    while IFS= read -r kk_line; do :; done
-    kill -TERM "$$"
-  ) <&3 >/dev/null 4>&- &
-  kk_watch=$!
-  exec 3<&- 4>&-
+  kk_watch_line
+  exec 4>&-
   kk_wait
   while [ "$kk_s" -gt 128 ] && kill -0 "$kk_command"; do
     kk_wait
   done
   kill -KILL "$kk_watch"
-  [ "$kk_s" -le 255 ] || kk_s=$((128 + (kk_s & 127)))  # ksh says 256 + n for a signal
-  exit "$kk_s"
+  kk_status "$kk_s"
+  exit "$kk_st"
+}
+
+# The same at a terminal (terminal.sh): that which this session has, sudo's own where it makes one (use_pty). It stays in its process group, since
+# one of its own would have no terminal.
+kk_as_other_at_terminal() {
+  exec 3<&0 4>&2
+  # Without a number, ksh would take 1.
+  exec 0<>/dev/tty >&0 2>&1
+  kk_watch_line
+  trap 'kill -KILL "$kk_watch"' 0
+  kk_at_terminal
+}
+
+# On descriptor 3.
+kk_watch_line() {
+  (
+    while IFS= read -r kk_line; do :; done
+    kill -TERM "$$"
+  ) <&3 >/dev/null 3<&- 4>&- &
+  kk_watch=$!
+  exec 3<&-
 }
 
 kk_wait() {

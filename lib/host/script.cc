@@ -32,6 +32,9 @@ std::string embedded(std::initializer_list<std::string_view> names) {
   return text;
 }
 
+// Digits and blanks: how many bytes follow at a terminal, where bash's `read` takes more than a line.
+constexpr int terminal_head = 10;
+
 constexpr int gzip_format = 16;  // for zlib's window bits
 
 // What every step may call, a recipe's task as well.
@@ -96,7 +99,14 @@ std::string start_line() { return "exec /bin/sh -c '" + std::string(read_script)
 
 // What comes is read as it is, and shown to nobody. A signal is for the step.
 std::string terminal_line() {
-  return fmt::format("exec /bin/sh -c 'stty raw -echo || exit; trap : HUP INT TERM; echo {}; exec 2>/dev/null; {}'", terminal_ready, read_script);
+  return fmt::format("exec /bin/sh -c 'stty raw -echo || exit; trap : HUP INT TERM; echo {}; exec 2>/dev/null; n=$(dd bs=1 count={}); "
+                     "K=$(dd bs=$n count=1 iflag=fullblock || dd bs=1 count=$n); eval \"$K\"; kk_serve_at_terminal'",
+                     terminal_ready, terminal_head);
+}
+
+std::string at_terminal(std::string_view script, std::string_view nonce, std::uint64_t id, std::string_view text) {
+  const std::string all = std::string(script) + shell_assign("kk_nonce", nonce) + shell_assign("kk_id", std::to_string(id)) + shell_assign("kk_text", text);
+  return fmt::format("{:<{}}{}", all.size(), terminal_head, all);
 }
 
 // In it are no quotes, backslashes before quotes, newlines or `!`, which csh and fish read in their own ways.

@@ -9,16 +9,15 @@ kk_frame() {
   printf '\n%s %s\n' "$kk_nonce" "$1"
 }
 
-# ksh says 256 + n for a signal.
-kk_status() {
-  if [ "$1" -gt 255 ]; then kk_st=$((128 + ($1 & 127))); else kk_st=$1; fi
+kk_come_in() {
+  unset K
+  # Whatever a login shell's rc file says: we must get into what we make, and nobody else may write there unless a group shares it.
+  umask u+rwx,o-w
 }
 
 # What start_line() calls once it has the script in K.
 kk_serve() {
-  unset K
-  # Whatever a login shell's rc file says: we must get into what we make, and nobody else may write there unless a group shares it.
-  umask u+rwx,o-w
+  kk_come_in
   kk_id=''
   IFS=' ' read -r kk_mode kk_nonce || exit 2
   case $kk_nonce in '' | *[!0-9a-f]*) exit 2 ;; esac
@@ -29,14 +28,30 @@ kk_serve() {
   esac
 }
 
-kk_data() {
+# What terminal_line() calls: kk_nonce, kk_id and kk_text came with the script.
+kk_serve_at_terminal() {
+  kk_come_in
+  kk_mode=data
+  kk_say_hello
+  kk_run_text
+}
+
+kk_say_hello() {
   kk_frame 'hello 1' >&2
   kk_frame 'hello 1'
+}
+
+kk_data() {
+  kk_say_hello
   IFS=' ' read -r kk_word kk_id kk_n || exit 2
   [ "$kk_word" = step ] || exit 2
   case $kk_id in '' | *[!0-9]*) exit 2 ;; esac
   case $kk_n in '' | *[!0-9]*) exit 2 ;; esac
   kk_read_text
+  kk_run_text
+}
+
+kk_run_text() {
   kk_frame "begin $kk_id"
   (
     unset kk_nonce

@@ -62,13 +62,14 @@ host::Command command_for(const Step& step, const release::Layout& layout, const
           [&](const RunTask& s) {
             auto environment = s.environment;
             environment.try_emplace("REVISION", values.revision);  // a task of the way back has its own
-            if (s.pty) return host::task_at_terminal(s.task, s.run, s.folder, environment, values.secrets);
-            if (s.become.empty()) return host::task(s.task, s.run, s.folder, environment, values.secrets);
+            const bool as_other = !s.become.empty();
+            if (!as_other && s.pty) return host::task_at_terminal(s.task, s.run, s.folder, environment, values.secrets);
+            if (!as_other) return host::task(s.task, s.run, s.folder, environment, values.secrets);
             host::Become become{s.become};
             if (!s.become_password.empty() && values.secrets != nullptr) {
               become.password = values.secrets->kept().at(s.become_password).reveal();
             }
-            return host::task_as(become, s.task, s.run, s.folder, environment, values.secrets);
+            return (s.pty ? host::task_at_terminal_as : host::task_as)(become, s.task, s.run, s.folder, environment, values.secrets);
           },
           [&](const Seal& s) { return host::seal(layout, with_revision(s.info, values), facts); },
           [&](const Publish& s) { return host::publish(layout, s.id, facts, s.expected_live, s.left, s.condemned); },

@@ -77,7 +77,7 @@ constexpr Key task_keys[] = {
      .type = Type::flag,
      .fallback = "false",
      .summary = "The command has a terminal (TERM=dumb, 80 columns), for what refuses to run without one. Nobody types there: who reads "
-                "finds the end of the input. Standard error can't be told from standard output. Not together with 'become'.",
+                "finds the end of the input. Standard error can't be told from standard output.",
      .example = "pty: true"},
     {.name = "dir",
      .type = Type::text,

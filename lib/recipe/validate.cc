@@ -247,8 +247,6 @@ class Validator {
       if (task.pty) note(tree->find("pty")->place, "'pty' is for hosts, and this task is local", "remove it");
       return;
     }
-    if (task.pty && !task.become.empty())
-      note(tree->find("pty")->place, "'pty' and 'become' don't go together", "write sudo in 'run', or remove one of them");
     if (scene_.all_roles.empty()) return;
     for (const Node* role : items_of(child(tree, "roles"))) {
       if (scene_.all_roles.contains(role->text) || !role_rule(role->text).empty()) continue;

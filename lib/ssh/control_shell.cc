@@ -59,11 +59,12 @@ const std::string& packed_script(ControlShell::Mode mode) {
 
 ControlShell::ControlShell(Link& link, std::unique_ptr<ShellChannel> channel, Mode mode)
     : link_(link), channel_(std::move(channel)), mode_(mode), out_(""), err_(""), ready_(mode != Mode::terminal) {
-  const std::string nonce = new_nonce();
-  out_ = FrameParser(nonce);
-  err_ = FrameParser(nonce);
+  nonce_ = new_nonce();
+  out_ = FrameParser(nonce_);
+  err_ = FrameParser(nonce_);
+  if (mode == Mode::terminal) return;
   queue_ = channel_->wants_process() ? host::packed(script_for(*channel_, mode)) : packed_script(mode);
-  send(fmt::format("{} {}\n", mode == Mode::control ? "control" : "data", nonce));
+  send(fmt::format("{} {}\n", mode == Mode::control ? "control" : "data", nonce_));
 }
 
 void ControlShell::send(std::string_view text) {
@@ -76,6 +77,10 @@ void ControlShell::start_step(std::uint64_t id, const host::Command& command) {
   begun_ = err_ended_ = false;
   early_.clear();
   status_.reset();
+  if (mode_ == Mode::terminal) {
+    queue_ = host::at_terminal(script_for(*channel_, mode_), nonce_, id, command.text);
+    return;
+  }
   if (!command.input.empty()) send("feed " + counted(command.input));
   send(fmt::format("{} {} {}", command.ours && mode_ == Mode::control ? "call" : "step", id, counted(command.text)));
 }

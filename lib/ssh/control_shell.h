@@ -24,7 +24,7 @@ class ControlShell {
   };
 
   // On a channel that runs host::start_line(): script and mode line are sent without waiting for the host. In terminal mode, on one that
-  // runs host::terminal_line(); then they have to wait for it.
+  // runs host::terminal_line(): the script goes with the step, once the host is fit for it.
   ControlShell(Link& link, std::unique_ptr<ShellChannel> channel, Mode mode);
 
   [[nodiscard]] Link& link() const { return link_; }
@@ -52,6 +52,8 @@ class ControlShell {
   void pump(const OutputFn& on_output);
 
   [[nodiscard]] bool said_hello() const { return hello_; }
+  // Whether the shell is there and a step may begin: a terminal's says hello only with the step.
+  [[nodiscard]] bool is_ready() const { return mode_ == Mode::terminal ? ready_ : hello_; }
   // The step's end, once all of its output has come.
   [[nodiscard]] std::optional<Exit> step_end() const;
   [[nodiscard]] std::uint64_t last_pong() const { return pong_; }
@@ -77,6 +79,7 @@ class ControlShell {
   Link& link_;
   std::unique_ptr<ShellChannel> channel_;
   Mode mode_;
+  std::string nonce_;
   FrameParser out_;
   FrameParser err_;
   std::string queue_;  // to be written

@@ -88,12 +88,12 @@ Wanted wanted_by_host(const std::string& question) { return question.starts_with
 
 // Errors: lost, connect (no shell was started), timeout and cancelled, both without a message. `beside` is called in every round, and there is
 // one where `also` is readable.
-Result<void> wait_for_hello(ControlShell& shell, const Wait& wait, int also, const std::function<void()>& beside) {
+Result<void> wait_for_shell(ControlShell& shell, const Wait& wait, int also, const std::function<void()>& beside) {
   Link& link = shell.link();
   const StopWakes wakes(wait.stop, *link.waker());
   for (;;) {
     shell.pump([](Stream, std::string_view) {});
-    if (shell.said_hello()) return {};
+    if (shell.is_ready()) return {};
     if (link.lost()) return std::unexpected(lost_error(link, {}));
     if (!shell.problem().empty()) return std::unexpected(shell_error(link, shell, {}));
     if (wait.stop.stop_requested()) return std::unexpected(Error(ErrorCode::cancelled, {}));
@@ -210,7 +210,7 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, std::vect
                                      },
                                      [&](const std::string& text) { tell(printable(text, longest_notice)); }};
   TRY_ASSIGN(auto carried, shell_on(std::move(started), mode, waiting));
-  const auto greeting = wait_for_hello(carried.shell, waiting, desk ? desk->fd() : -1, [&] {
+  const auto greeting = wait_for_shell(carried.shell, waiting, desk ? desk->fd() : -1, [&] {
     if (desk) desk->serve(answers);
   });
   const OpensshLog log = link.said();

@@ -48,15 +48,16 @@ Result<CarriedShell> shell_on(std::unique_ptr<Link> link, ControlShell::Mode mod
 
 // How far the wait for a step's end has come.
 struct SshSessionTransport::Following {
-  const Deadline::Clock::time_point started = Deadline::Clock::now();
-  std::optional<Error> ending;  // it has been told to end; empty message: the text is made at the end
+  Deadline::Clock::time_point begun;
+  std::optional<Error> ending{};  // it has been told to end; empty message: the text is made at the end
   Deadline::Clock::duration after{};
   Deadline until = Deadline::never();  // for the host to say that it has ended
+  bool was_ended_beside = false;       // from the control shell
   bool ends_link = false;              // its own, with it
 
   void end(Error why) {
     ending = std::move(why);
-    after = Deadline::Clock::now() - started;
+    after = Deadline::Clock::now() - begun;
     until = Deadline::in(ending_limit);
   }
 };
@@ -101,19 +102,21 @@ Result<Exit> SshSessionTransport::send(const host::Command& command, ByteSource&
                                        const std::function<void(std::uint64_t)>& on_sent, const OutputFn& on_output,
                                        const Wait& wait) {
   TRY(ready_for(command, wait));
+  const auto begun = Deadline::Clock::now();
   TRY_ASSIGN(auto beside, shell_beside(ControlShell::Mode::data, command.name, wait));
   ControlShell& shell = beside.shell;
   if (control_->has_unpacked()) shell.will_unpack();
   shell.start_step(1, command);
   Upload upload(data, on_sent, shell.link().payload_limit());
-  return follow(shell, &upload, command, on_output, wait);
+  return follow(shell, &upload, command, on_output, wait, begun);
 }
 
 Result<Exit> SshSessionTransport::exec_at_terminal(const host::Command& command, const OutputFn& on_output, const Wait& wait) {
+  const auto begun = Deadline::Clock::now();
   TRY_ASSIGN(auto beside, shell_beside(ControlShell::Mode::terminal, command.name, wait));
   ControlShell& shell = beside.shell;
   shell.start_step(1, command);
-  return follow(shell, nullptr, command, on_output, wait);
+  return follow(shell, nullptr, command, on_output, wait, begun);
 }
 
 Result<Exit> SshSessionTransport::exec_row(const Row& row, const OutputFn& on_output, const Wait& wait) {
@@ -166,7 +169,7 @@ Result<ControlShell> SshSessionTransport::shell_here(ControlShell::Mode mode, co
   }
   if (!link_->refuses_late()) return *std::move(shell);
   const StopWakes wakes(wait.stop, *link_->waker());
-  while (!shell->said_hello() && !trouble(*shell, step) && !wait.stop.stop_requested() && !wait.deadline.passed()) {
+  while (!shell->is_ready() && !trouble(*shell, step) && !wait.stop.stop_requested() && !wait.deadline.passed()) {
     link_->wait(wait.deadline.tightened(next_ping_).tightened(shell->next_look()).tightened(hello_until(*shell)));
     look_after(nullptr);
     shell->pump(ignore);
@@ -190,13 +193,13 @@ Result<CarriedShell> SshSessionTransport::shell_elsewhere(ControlShell::Mode mod
   return beside;
 }
 
-// One that is on a connection of its own, the only channel of which it has, is ended from here where that knows no signals.
-bool SshSessionTransport::terminate(ControlShell& shell) {
-  shell.terminate_step();
+// One that is on a connection of its own, the only channel of which it has, is ended from here where that knows no signals; once its number is known.
+void SshSessionTransport::end_beside(const ControlShell& shell, Following& following) {
   const long process = shell.process();
-  if (&shell.link() == link_.get() || process == 0) return false;
+  if (&shell.link() == link_.get() || process == 0 || following.was_ended_beside) return;
+  following.was_ended_beside = true;
   const host::Command kill{"ending a step", fmt::format("kill -s TERM -- -{0} || kill -s TERM {0}", process)};
-  return exec(kill, ignore, {Deadline::in(ending_limit), {}}).has_value();
+  following.ends_link = exec(kill, ignore, {Deadline::in(ending_limit), {}}).has_value();
 }
 
 void SshSessionTransport::wait_beside(Link& carrier, Deadline until) {
@@ -247,11 +250,11 @@ void SshSessionTransport::finish_early(const Wait& wait) {
 }
 
 Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, const host::Command& command,
-                                         const OutputFn& on_output, const Wait& wait) {
+                                         const OutputFn& on_output, const Wait& wait, Deadline::Clock::time_point begun) {
   Link& carrier = shell.link();
   const bool own = &shell != &*control_;  // for this step alone
   const StopWakes wakes(wait.stop, *carrier.waker());
-  Following following;
+  Following following{.begun = begun};
   for (;;) {
     look_after(&shell);
     shell.pump(on_output);
@@ -259,6 +262,7 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
       if (!following.ending) return *end;
       return std::unexpected(ended_error(*link_, *following.ending, following.after, command.name, true));
     }
+    if (following.ending && own) end_beside(shell, following);
     // Such a shell ends with its step, and says no more of one that was told to end.
     if (following.ending && own && !link_->lost() && (!shell.problem().empty() || (following.ends_link && carrier.lost()))) {
       return std::unexpected(ended_error(*link_, *following.ending, following.after, command.name, true));
@@ -274,7 +278,7 @@ Result<Exit> SshSessionTransport::follow(ControlShell& shell, Upload* upload, co
       } else if (upload != nullptr) {
         if (auto fed = upload->pump(shell, carrier); !fed) following.end(std::move(fed).error());
       }
-      if (following.ending && own) following.ends_link = terminate(shell);
+      if (following.ending && own) shell.terminate_step();
       if (following.ending && !own) shell.cancel_step();
       if (following.ending) continue;
     } else if (following.until.passed()) {

@@ -55,9 +55,10 @@ class SshSessionTransport final : public Transport {
   SshSessionTransport(std::unique_ptr<Link> link, LogIn log_in_again);
 
   Result<Exit> exec_at_terminal(const host::Command& command, const OutputFn& on_output, const Wait& wait);
-  // Waits for the end of the step that runs in `shell`: the control shell, or one for this step alone, perhaps with an upload.
+  // Waits for the end of the step that runs in `shell`: the control shell, or one for this step alone, perhaps with an upload. `begun`: with
+  // the wait for that shell.
   Result<Exit> follow(ControlShell& shell, Upload* upload, const host::Command& command, const OutputFn& on_output,
-                      const Wait& wait);
+                      const Wait& wait, Deadline::Clock::time_point begun = Deadline::Clock::now());
   // What goes on beside everything else: the heartbeat, the early data channel, and what the control shell says.
   void look_after(const ControlShell* but);
   void open_early();
@@ -68,8 +69,7 @@ class SshSessionTransport final : public Transport {
   // On the control shell's link. `elsewhere`: whether another connection may have it, where this one hasn't.
   Result<ControlShell> shell_here(ControlShell::Mode mode, const std::string& step, const Wait& wait, bool& elsewhere);
   Result<CarriedShell> shell_elsewhere(ControlShell::Mode mode, const Wait& wait);
-  // Whether its end, or that of its connection, is what was asked for.
-  bool terminate(ControlShell& shell);
+  void end_beside(const ControlShell& shell, Following& following);
   // Sleeps until something may have come for either.
   void wait_beside(Link& carrier, Deadline until);
   [[nodiscard]] Result<void> ready_for(const host::Command& command, const Wait& wait) const;

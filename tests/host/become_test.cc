@@ -2,46 +2,18 @@
 // system's files. What runs on the "host" is an ordinary user (Disk).
 #include <signal.h>
 #include <sys/stat.h>
-#include <unistd.h>
 
 #include <fstream>
-#include <iterator>
 
 #include "host/control.h"
-#include "support/account.h"
+#include "host/sudo.h"
 #include "support/catch.h"
 #include "support/never.h"
-#include "support/skip.h"
 #include "support/process.h"
 
 namespace kirikae::test {
 
 namespace {
-
-// Each process has its own: what another test shows of its password is none of ours.
-const std::string password_start = "Xq sudo's" + std::to_string(::getpid());
-const std::string password = password_start + " \\pass\"word";
-const std::string free_of_charge = "nobody ALL=(ALL) NOPASSWD: ALL\n";
-const std::string with_password = "nobody ALL=(ALL) ALL\n";
-
-bool is_skipped() {
-  if (is_skipped_without_mounts()) return true;
-  REQUIRE(installed("sudo"));
-  return false;
-}
-
-// dash, bash and busybox's, each with sudo in its PATH.
-std::vector<Shell> shells_with_sudo() {
-  static const TempDir programs;
-  static const bool made = [] {
-    fs::permissions(programs.path(), fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec | fs::perms::others_read);
-    fs::create_symlink("/usr/bin/sudo", programs.path() / "sudo");
-    return true;
-  }();
-  std::vector<Shell> all = shells();
-  for (Shell& shell : all) shell.path += made ? ":" + programs.path().string() : "";
-  return all;
-}
 
 struct Site {
   TempDir rules;
@@ -50,44 +22,21 @@ struct Site {
   Control control;
 
   Site(const Shell& with, const std::string& sudoers, const std::string& first_rule = {})
-      : shell(with), control(with, disk, "control", ":", sudo_files(rules, sudoers, {{"nobody", password}}, first_rule)) {}
+      : shell(with), control(with, disk, "control", ":", nobodys_sudo(rules, sudoers, first_rule)) {}
 
-  // With this shell wherever the text says /bin/sh.
   host::Command as(const host::Become& become, const std::string& run, const std::map<std::string, std::string>& environment = {},
                    const SecretSet* secrets = nullptr) const {
     auto command = host::task_as(become, "t", run, "/", environment, secrets);
-    for (auto at = command.text.find("/bin/sh"); at != std::string::npos; at = command.text.find("/bin/sh", at + shell.program.size())) {
-      command.text.replace(at, 7, shell.program);
-    }
+    command.text = with_shell(command.text, shell);
     return command;
   }
 };
 
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-// What every user of a host, and each user of its own, can read of processes: those that hold `text` there.
-std::vector<std::string> processes_that_show(const std::string& text) {
-  std::vector<std::string> found;
-  for (const auto& process : all_processes()) {
-    for (const char* file : {"cmdline", "environ"}) {
-      const fs::path path = fs::path("/proc") / std::to_string(process.pid) / file;
-      try {
-        if (text_of(path).find(text) != std::string::npos) found.push_back(path.string());
-      } catch (const std::ios_base::failure&) {  // it has ended
-      }
-    }
-  }
-  return found;
-}
-
 }  // namespace
 
 TEST_CASE("A task as another user has its environment, its folder, an empty input, and says how it ended") {
-  if (is_skipped()) return;
-  const auto shell = GENERATE(from_range(shells_with_sudo()));
+  if (is_skipped_without_sudo()) return;
+  const auto shell = GENERATE(from_range(with_sudo(shells())));
   INFO(shell);
   Site site(shell, free_of_charge);
   SecretSet secrets;
@@ -107,31 +56,31 @@ TEST_CASE("A task as another user has its environment, its folder, an empty inpu
 }
 
 TEST_CASE("sudo is told the password where it asks, and nobody else is") {
-  if (is_skipped()) return;
-  const auto shell = GENERATE(from_range(shells_with_sudo()));
+  if (is_skipped_without_sudo()) return;
+  const auto shell = GENERATE(from_range(with_sudo(shells())));
   INFO(shell);
   const std::string rules = GENERATE(with_password, free_of_charge);
   Site site(shell, rules);
   const std::string fifo = site.disk / "fifo";
   REQUIRE(mkfifo(fifo.c_str(), 0666) == 0);
   chmod(fifo.c_str(), 0666);
-  auto command = site.as({"root", password}, "wc -c; echo here; read -r go <" + fifo + "; env; tr '\\0' ' ' </proc/self/environ");
-  CHECK(command.text.find(password) == std::string::npos);
+  auto command = site.as({"root", sudo_password}, "wc -c; echo here; read -r go <" + fifo + "; env; tr '\\0' ' ' </proc/self/environ");
+  CHECK(command.text.find(sudo_password) == std::string::npos);
   site.control.begin(1, command);
   REQUIRE(site.control.wait_for_output("0\nhere\n"));
-  CHECK(processes_that_show(password_start).empty());
+  CHECK(processes_that_show(sudo_password_start).empty());
   std::ofstream(fifo) << "go\n";
   const auto ended = site.control.end(1);
   INFO(ended);
   CHECK(ended.status == 0);
-  CHECK(ended.out.find(password_start) == std::string::npos);
+  CHECK(ended.out.find(sudo_password_start) == std::string::npos);
   CHECK(ended.err.empty());
   CHECK(fs::is_empty(site.disk.temporary()));
 }
 
 TEST_CASE("What keeps sudo from it is said with what to do") {
-  if (is_skipped()) return;
-  const auto shell = GENERATE(from_range(shells_with_sudo()));
+  if (is_skipped_without_sudo()) return;
+  const auto shell = GENERATE(from_range(with_sudo(shells())));
   INFO(shell);
   const auto said = [&](const std::string& rules, const host::Become& become) {
     Site site(shell, rules);
@@ -146,12 +95,12 @@ TEST_CASE("What keeps sudo from it is said with what to do") {
         "sudo wants a password of 'nobody' here: name a secret with it by 'become_password', or allow it without one in sudoers (NOPASSWD)\n");
   CHECK(said(with_password, {"root", "wrong"}) ==
         "the password is wrong that sudo was given for 'nobody': check the secret that 'become_password' names\n");
-  CHECK_THAT(said("", {"root", password}),
+  CHECK_THAT(said("", {"root", sudo_password}),
              Catch::Matchers::ContainsSubstring("sudo doesn't let 'nobody' run " + shell.program + " as 'root' here, which 'become' needs: allow that in sudoers\n"));
-  CHECK_THAT(said("nobody ALL=(ALL) /bin/true\n", {"root", password}),
+  CHECK_THAT(said("nobody ALL=(ALL) /bin/true\n", {"root", sudo_password}),
              Catch::Matchers::ContainsSubstring("sudo doesn't let 'nobody' run " + shell.program + " as 'root' here"));
   CHECK_THAT(said("Defaults requiretty\n" + free_of_charge, {"root"}),
-             Catch::Matchers::ContainsSubstring("sudo wants a terminal here: write 'Defaults:nobody !requiretty' into sudoers\n"));
+             Catch::Matchers::ContainsSubstring("sudo wants a terminal here: give the task one ('pty: true'), or write 'Defaults:nobody !requiretty' into sudoers\n"));
   CHECK_THAT(said(free_of_charge, {"nobody-there"}), Catch::Matchers::ContainsSubstring("there is no user 'nobody-there' on this host\n"));
 }
 
@@ -166,17 +115,17 @@ TEST_CASE("Without sudo, a task as another user says what to install") {
 }
 
 TEST_CASE("A wrong password is said to sudo once") {
-  if (is_skipped()) return;
+  if (is_skipped_without_sudo()) return;
   const TempDir folder;  // where PAM counts
   const std::string count = folder.write("count", "#!/bin/sh\necho try >>" + (folder / "tries") + "\n", 0755);
-  Site site(shells_with_sudo().front(), with_password, "auth required pam_exec.so quiet seteuid " + count + "\n");
+  Site site(with_sudo(shells()).front(), with_password, "auth required pam_exec.so quiet seteuid " + count + "\n");
   CHECK(site.control.run(site.as({"root", "wrong"}, "echo no")).status == 1);
   CHECK(folder.read("tries") == "try\ntry\n");  // the second ends without a word
 }
 
 TEST_CASE("A task as another user that is told to end ends with all that it has started, whatever it does about signals") {
-  if (is_skipped()) return;
-  const auto shell = GENERATE(from_range(shells_with_sudo()));
+  if (is_skipped_without_sudo()) return;
+  const auto shell = GENERATE(from_range(with_sudo(shells())));
   INFO(shell);
   if (shell.name.ends_with("ksh")) return;
   const bool terminal = GENERATE(true, false);
@@ -211,11 +160,11 @@ TEST_CASE("A task as another user that is told to end ends with all that it has 
 }
 
 TEST_CASE("A task as another user ends with its line where sudo can't be signalled") {
-  if (is_skipped()) return;
-  const auto shell = GENERATE(from_range(shells_with_sudo()));
+  if (is_skipped_without_sudo()) return;
+  const auto shell = GENERATE(from_range(with_sudo(shells())));
   INFO(shell);
   TempDir programs;
-  fs::permissions(programs.path(), fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec | fs::perms::others_read);
+  open_to_all(programs);
   programs.write("sudo", "#!/bin/sh\nexec /usr/bin/setsid --wait /usr/bin/sudo \"$@\"\n", 0755);
   Shell other = shell;
   other.path = programs.path().string() + ":" + shell.path;
@@ -230,8 +179,8 @@ TEST_CASE("A task as another user ends with its line where sudo can't be signall
 }
 
 TEST_CASE("A task as another user ends although it leaves somebody behind") {
-  if (is_skipped()) return;
-  const auto shell = GENERATE(from_range(shells_with_sudo()));
+  if (is_skipped_without_sudo()) return;
+  const auto shell = GENERATE(from_range(with_sudo(shells())));
   INFO(shell);
   Site site(shell, "Defaults !use_pty\n" + free_of_charge);
   const Never never;

@@ -32,12 +32,6 @@ void give_away(const std::string& path) {
   if (geteuid() == 0 && lchown(path.c_str(), nobody, nobody) != 0) throw std::runtime_error("can't give away " + path);
 }
 
-std::string replaced(std::string text, std::string_view from, std::string_view to) {
-  for (auto at = text.find(from); at != std::string::npos; at = text.find(from, at + to.size()))
-    text.replace(at, from.size(), to);
-  return text;
-}
-
 std::string program_in_path(const std::string& name) {
   for (const auto* folder : {"/bin/", "/usr/bin/", "/usr/local/bin/"}) {
     if (access((folder + name).c_str(), X_OK) == 0) return folder + name;
@@ -53,11 +47,21 @@ void add_if_installed(std::vector<Shell>& list, const std::string& name) {
 // A folder with every applet of busybox under its own name; it stays until the test program ends.
 Shell busybox_shell(const std::string& busybox) {
   static const TempDir folder;
-  fs::permissions(folder.path(),
-                  fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec | fs::perms::others_read);
+  open_to_all(folder);
   std::istringstream applets(run_program({busybox, "--list"}).output);
   for (std::string applet; std::getline(applets, applet);) fs::create_symlink(busybox, folder.path() / applet);
   return {"busybox", folder / "sh", folder.path().string()};
+}
+
+// As what it takes itself for when it is called so.
+void add_zsh(std::vector<Shell>& list) {
+  const auto program = program_in_path("zsh");
+  static const TempDir folder;
+  if (program.empty()) return;
+  open_to_all(folder);
+  std::error_code error;
+  fs::create_symlink(program, folder.path() / "sh", error);  // it may be there already
+  list.push_back({"zsh", folder / "sh", "/usr/local/bin:/usr/bin:/bin"});
 }
 
 struct Pipe {
@@ -71,6 +75,29 @@ struct Pipe {
 };
 
 }  // namespace
+
+void open_to_all(const TempDir& folder) {
+  fs::permissions(folder.path(), fs::perms::owner_all | fs::perms::group_exec | fs::perms::others_exec | fs::perms::others_read);
+}
+
+std::string with_shell(std::string text, const Shell& shell) {
+  constexpr std::string_view usual = "/bin/sh";
+  for (auto at = text.find(usual); at != std::string::npos; at = text.find(usual, at + shell.program.size())) text.replace(at, usual.size(), shell.program);
+  return text;
+}
+
+void run_there(const Shell& shell, const Disk& disk, const std::string& line, const ReplacedFiles& replaced) {
+  for (int fd = 3; fd < 256; ++fd) close(fd);
+  if (!replaced.empty() && !replace_files(replaced)) _exit(125);
+  if (geteuid() == 0 && (setgroups(1, &second_group) != 0 || setgid(nobody) != 0 || setuid(nobody) != 0)) _exit(126);
+  clearenv();
+  setenv("PATH", shell.path.c_str(), 1);
+  setenv("HOME", disk.temporary().c_str(), 1);
+  setenv("TMPDIR", disk.temporary().c_str(), 1);
+  umask(022);
+  if (chdir("/") == 0) execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
+  _exit(127);
+}
 
 std::ostream& operator<<(std::ostream& stream, const Shell& shell) { return stream << shell.name; }
 
@@ -93,6 +120,12 @@ const std::vector<Shell>& shells() {
 std::vector<Shell> shells_and(const std::string& name) {
   auto all = shells();
   add_if_installed(all, name);
+  return all;
+}
+
+std::vector<Shell> all_shells() {
+  auto all = shells_and("posh");
+  add_zsh(all);
   return all;
 }
 
@@ -164,27 +197,18 @@ mode_t Disk::mode(std::string_view below_deploy_to) const {
 }
 
 Control::Control(const Shell& shell, const Disk& disk, const std::string& mode, const std::string& noise,
-                 const std::map<std::string, std::string>& replaced_files)
+                 const ReplacedFiles& replaced_files)
     : nonce_(random_hex(16)) {
   signal(SIGPIPE, SIG_IGN);
   Pipe in, out, err;
-  const auto line = noise + "\n" + replaced(host::start_line(), "/bin/sh", shell.program);
+  const auto line = noise + "\n" + with_shell(host::start_line(), shell);
   pid_ = fork();
   if (pid_ == 0) {
     signal(SIGPIPE, SIG_DFL);
     dup2(in.read.get(), 0);
     dup2(out.write.get(), 1);
     dup2(err.write.get(), 2);
-    for (int fd = 3; fd < 256; ++fd) close(fd);
-    if (!replaced_files.empty() && !replace_files(replaced_files)) _exit(125);
-    if (geteuid() == 0 && (setgroups(1, &second_group) != 0 || setgid(nobody) != 0 || setuid(nobody) != 0)) _exit(126);
-    clearenv();
-    setenv("PATH", shell.path.c_str(), 1);
-    setenv("HOME", disk.temporary().c_str(), 1);
-    setenv("TMPDIR", disk.temporary().c_str(), 1);
-    umask(022);
-    if (chdir("/") == 0) execl("/bin/sh", "sh", "-c", line.c_str(), nullptr);
-    _exit(127);
+    run_there(shell, disk, line, replaced_files);
   }
   in.read.reset();
   out.write.reset();
@@ -192,7 +216,7 @@ Control::Control(const Shell& shell, const Disk& disk, const std::string& mode, 
   input_ = std::move(in.write);
   output_ = std::move(out.read);
   error_ = std::move(err.read);
-  const auto script = replaced(std::string(mode == "control" ? host::control_script() : host::data_script()), "/bin/sh", shell.program);
+  const auto script = with_shell(std::string(mode == "control" ? host::control_script() : host::data_script()), shell);
   const auto mode_line = mode + " " + nonce_ + "\n";
   say(host::packed(script) + mode_line);
   const auto deadline = Deadline::in(std::chrono::seconds(10));

@@ -5,7 +5,6 @@
 
 #include <chrono>
 #include <filesystem>
-#include <map>
 #include <ostream>
 #include <string>
 #include <string_view>
@@ -14,6 +13,7 @@
 #include "core/fd.h"
 #include "host/command.h"
 #include "release/layout.h"
+#include "support/replaced_files.h"
 #include "support/temp_dir.h"
 
 namespace kirikae::test {
@@ -30,6 +30,10 @@ std::ostream& operator<<(std::ostream& stream, const Shell& shell);
 // Those of dash, bash, busybox (with nothing but busybox in PATH), ksh and mksh that are installed; at least two.
 const std::vector<Shell>& shells();
 std::vector<Shell> shells_and(const std::string& name);  // if that is installed, too
+std::vector<Shell> all_shells();                         // with posh and zsh, as far as they are installed
+std::string with_shell(std::string text, const Shell& shell);  // instead of /bin/sh
+
+void open_to_all(const TempDir& folder);  // to whom the shells run as
 
 // A host's disk. What runs there is no superuser, also where the tests are.
 class Disk {
@@ -64,12 +68,14 @@ struct Ended {
 };
 std::ostream& operator<<(std::ostream& stream, const Ended& ended);
 
+// In a child that has just been forked: runs `line` as the host's login shell would. `replaced`: what it sees at the place of files of the system.
+[[noreturn]] void run_there(const Shell& shell, const Disk& disk, const std::string& line, const ReplacedFiles& replaced);
+
 class Control {
  public:
   // Starts it and waits for its hello. `noise` is what a login shell runs before; `mode` control or data.
-  // `replaced`: what it sees at the place of files of the system (replace_files).
   Control(const Shell& shell, const Disk& disk, const std::string& mode = "control", const std::string& noise = ":",
-          const std::map<std::string, std::string>& replaced = {});
+          const ReplacedFiles& replaced = {});
   ~Control();
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;

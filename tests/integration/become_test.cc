@@ -3,7 +3,11 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <chrono>
+#include <csignal>
 #include <fstream>
+#include <string>
+#include <vector>
 
 #include "support/account.h"
 #include "support/catch.h"
@@ -50,6 +54,63 @@ TEST_CASE("a task as another user that takes too long is ended there with all th
   CHECK(ran.status == 1);
   CHECK_THAT(ran.err, ContainsSubstring("took longer than 1.0 s; it was ended there"));
   CHECK(processes_with(never.path()).empty());
+}
+
+// As old Red Hat systems have it.
+TEST_CASE("where sudo insists on a terminal, a task as another user has one by pty, with its environment, and its secrets are masked") {
+  if (is_skipped_without_mounts()) return;
+  const std::string terminal = GENERATE("use_pty", "!use_pty"), transport = GENERATE("libssh2", "openssh");
+  INFO(terminal << " by " << transport);
+  const Account account({.sudoers = "Defaults requiretty," + terminal + "\ndeployer ALL=(daemon) ALL\n", .passwords = {{Account::name, "a-password-of-ours"}}});
+  World world({.account = &account});
+  world.environment = {"KEY=a-secret-value", "SUDO=a-password-of-ours"};
+  world.write_app("1");
+  const auto deployed = [&](const std::string& pty) {
+    world.write_recipe("vars: {colour: blue}\nsecrets: {KEY: {env: KEY}, SUDO: {env: SUDO}}\nbecome_password: SUDO\n"
+                       "tasks:\n  who:\n    become: daemon\n    dir: pages" + pty + "\n    run: |\n"
+                       "      test -t 0 && test -t 1 && test -t 2\n      : >/dev/tty\n"
+                       "      read answer || echo 'nobody types'\n"
+                       "      echo \"$(id -un) in ${PWD##*/}, $TERM, $colour, $KEY, ${SUDO-none}\" >&2\n"
+                       "hooks: {build: who}\n");
+    return world.deploy({"production", "--verbose", "--set", "ssh.transport=" + transport});
+  };
+  Ran ran = deployed("");
+  INFO(ran);
+  CHECK(ran.status == 1);
+  CHECK_THAT(ran.err, ContainsSubstring("sudo wants a terminal here: give the task one ('pty: true')"));
+  ran = deployed("\n    pty: true");
+  INFO(ran);
+  CHECK(ran.status == 0);
+  CHECK_THAT(ran.out, ContainsSubstring("nobody types\n") && ContainsSubstring("daemon in pages, dumb, blue, ***, none\n"));
+  CHECK_THAT(ran.out + ran.err, !ContainsSubstring("a-password-of-ours") && !ContainsSubstring("kk_"));
+}
+
+TEST_CASE("a task as another user at a terminal that takes too long, or loses its client, is ended there with all that it has started") {
+  if (is_skipped_without_mounts()) return;
+  const std::string terminal = GENERATE("use_pty", "!use_pty"), transport = GENERATE("libssh2", "openssh");
+  INFO(terminal << " by " << transport);
+  const Account account({.sudoers = "Defaults requiretty," + terminal + "\ndeployer ALL=(root) NOPASSWD: ALL\n"});
+  World world({.account = &account});
+  world.write_app("1");
+  const Never never;
+  const auto left = [&] { return processes_with(never.path()); };
+  const auto recipe = [&](const std::string& timeout) {
+    world.write_recipe("tasks: {stay: {run: \"trap '' TERM HUP; " + never.command() + " & " + never.command() + "\", become: root, pty: true" + timeout + "}}\nhooks: {build: stay}\n");
+  };
+  const std::vector<std::string> deploy = {"production", "--set", "ssh.transport=" + transport};
+  recipe(", timeout: 2s");
+  const Ran ran = world.deploy(deploy);
+  INFO(ran);
+  CHECK(ran.status == 1);
+  CHECK_THAT(ran.err, ContainsSubstring("took longer than 2.0 s; it was ended there"));
+  CHECK(left().empty());
+
+  recipe("");
+  Running running = world.start(deploy);
+  REQUIRE(eventually([&] { return left().size() == 2; }, std::chrono::seconds(60)));
+  running.signal(SIGKILL);
+  running.wait();
+  CHECK(eventually([&] { return left().empty(); }, std::chrono::seconds(60)));
 }
 
 // With `targetpw` sudo asks for the password of whom the task becomes.

@@ -76,6 +76,17 @@ TEST_CASE("a task with pty has a terminal whatever the login shell is") {
   }
 }
 
+// At a terminal bash's `read` takes more than a line, and each shell has its own idea of jobs.
+TEST_CASE("a task with pty has a terminal whatever /bin/sh is") {
+  if (is_skipped_without_mounts()) return;
+  for (const std::string shell : {"bash", "ksh", "mksh", "posh"}) {
+    if (is_skipped(!installed(shell), shell + " is not installed")) continue;
+    INFO(shell);
+    World world({.replaced = {{"/bin/sh", "/bin/" + shell}}});
+    looks_around(world);
+  }
+}
+
 TEST_CASE("a task with pty has a terminal on dropbear, and on tinysshd, by a connection of its own") {
   if (is_skipped(!can_replace_files(), "a server that looks for keys at home needs root and the right to mount")) return;
   for (const auto kind : {SmallServer::Kind::dropbear, SmallServer::Kind::tinysshd}) {

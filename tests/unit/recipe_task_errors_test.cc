@@ -79,17 +79,13 @@ stages: {production: {hosts: [a]}}
                                            ^~~~
   write sudo in 'run', or remove it
 )");
-  CHECK(errors_of(head + R"(tasks: {a: {run: x, local: true, pty: true}, b: {run: x, become: root, pty: true}}
+  CHECK(errors_of(head + R"(tasks: {a: {run: x, local: true, pty: true}}
 stages: {production: {hosts: [a]}}
 )") ==
         R"(deploy.yml:4:39: 'pty' is for hosts, and this task is local
-  tasks: {a: {run: x, local: true, pty: true}, b: {run: x, become: root, pty: true}}
+  tasks: {a: {run: x, local: true, pty: true}}
                                         ^~~~
   remove it
-deploy.yml:4:77: 'pty' and 'become' don't go together
-  tasks: {a: {run: x, local: true, pty: true}, b: {run: x, become: root, pty: true}}
-                                                                              ^~~~
-  write sudo in 'run', or remove one of them
 )");
   CHECK(errors_of(head + "secrets: {SUDO: {env: S}}\nbecome_password: SUDA\nstages: {production: {hosts: [a]}}\n") ==
         "deploy.yml:5:18: 'become_password' names no secret: what stands there is not under 'secrets'\n  did you mean 'SUDO'?\n");
@@ -106,7 +102,7 @@ stages: {production: {hosts: [a]}}
 )");
   const Recipe recipe = load(head + R"(secrets: {SUDO: {env: S}, OTHER: {env: O}}
 become_password: SUDO
-tasks: {a: {run: x, become: www-data}, b: {run: x, become: db, become_password: OTHER}, c: {run: x, pty: true}}
+tasks: {a: {run: x, become: www-data}, b: {run: x, become: db, become_password: OTHER}, c: {run: x, become: db, pty: true}}
 stages: {production: {hosts: [a]}}
 )");
   CHECK(recipe.tasks.at("a").become == "www-data");
