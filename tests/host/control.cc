@@ -12,11 +12,13 @@
 #include <algorithm>
 #include <cstdlib>
 #include <fstream>
+#include <functional>
 #include <sstream>
 #include <stdexcept>
 
 #include "core/deadline.h"
 #include "core/digest.h"
+#include "support/catch.h"
 #include "support/process.h"
 #include "support/sshd_fixture.h"
 
@@ -49,7 +51,8 @@ Shell busybox_shell(const std::string& busybox) {
   static const TempDir folder;
   open_to_all(folder);
   std::istringstream applets(run_program({busybox, "--list"}).output);
-  for (std::string applet; std::getline(applets, applet);) fs::create_symlink(busybox, folder.path() / applet);
+  std::error_code error;
+  for (std::string applet; std::getline(applets, applet);) fs::create_symlink(busybox, folder.path() / applet, error);  // it may be there already
   return {"busybox", folder / "sh", folder.path().string()};
 }
 
@@ -62,6 +65,24 @@ void add_zsh(std::vector<Shell>& list) {
   std::error_code error;
   fs::create_symlink(program, folder.path() / "sh", error);  // it may be there already
   list.push_back({"zsh", folder / "sh", "/usr/local/bin:/usr/bin:/bin"});
+}
+
+std::vector<Shell> installed() {
+  std::vector<Shell> list;
+  for (const auto* name : {"dash", "bash", "ksh", "mksh"}) add_if_installed(list, name);
+  const auto busybox = program_in_path("busybox");
+  if (!busybox.empty()) list.push_back(busybox_shell(busybox));
+  if (list.size() < 2) throw std::runtime_error("the tests of the host scripts need dash, bash, busybox and ksh");
+  return list;
+}
+
+std::vector<Shell> chosen(std::vector<Shell> all) {
+  if (std::getenv("KIRIKAE_ALL_SHELLS") != nullptr || all.size() < 3) return all;
+  const std::size_t hash = std::hash<std::string>()(std::string(Catch::getResultCapture().getCurrentTestName()));
+  const auto usual = std::ranges::find(all, hash % 2 == 0 ? "dash" : "busybox", &Shell::name);
+  const auto first = static_cast<std::size_t>(usual == all.end() ? 0 : usual - all.begin());
+  const std::size_t second = (first + 1 + hash / 2 % (all.size() - 1)) % all.size();
+  return {all[std::min(first, second)], all[std::max(first, second)]};
 }
 
 struct Pipe {
@@ -105,17 +126,7 @@ std::ostream& operator<<(std::ostream& stream, const Ended& ended) {
   return stream << "status " << ended.status << "\nout: " << ended.out << "\nerr: " << ended.err;
 }
 
-const std::vector<Shell>& shells() {
-  static const std::vector<Shell> found = [] {
-    std::vector<Shell> list;
-    for (const auto* name : {"dash", "bash", "ksh", "mksh"}) add_if_installed(list, name);
-    const auto busybox = program_in_path("busybox");
-    if (!busybox.empty()) list.push_back(busybox_shell(busybox));
-    if (list.size() < 2) throw std::runtime_error("the tests of the host scripts need dash, bash, busybox and ksh");
-    return list;
-  }();
-  return found;
-}
+std::vector<Shell> shells() { return chosen(installed()); }
 
 std::vector<Shell> shells_and(const std::string& name) {
   auto all = shells();
@@ -124,9 +135,19 @@ std::vector<Shell> shells_and(const std::string& name) {
 }
 
 std::vector<Shell> all_shells() {
-  auto all = shells_and("posh");
+  auto all = installed();
+  add_if_installed(all, "posh");
   add_zsh(all);
-  return all;
+  return chosen(std::move(all));
+}
+
+Shell busybox_without(const std::set<std::string>& applets, const TempDir& folder) {
+  open_to_all(folder);
+  for (const auto& applet : fs::directory_iterator(busybox_shell(program_in_path("busybox")).path)) {
+    const auto name = applet.path().filename().string();
+    if (!applets.contains(name)) fs::create_symlink(fs::read_symlink(applet.path()), folder.path() / name);
+  }
+  return {"busybox", folder / "sh", folder.path().string()};
 }
 
 Disk::Disk(const std::string& deploy_to) : layout_(folder_ / deploy_to) {

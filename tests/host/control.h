@@ -6,6 +6,7 @@
 #include <chrono>
 #include <filesystem>
 #include <ostream>
+#include <set>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -27,10 +28,12 @@ struct Shell {
 };
 std::ostream& operator<<(std::ostream& stream, const Shell& shell);
 
-// Those of dash, bash, busybox (with nothing but busybox in PATH), ksh and mksh that are installed; at least two.
-const std::vector<Shell>& shells();
+// Those of dash, bash, ksh, mksh and busybox (with nothing but busybox in PATH) that are installed; at least two. Without KIRIKAE_ALL_SHELLS
+// in the environment (`tests/run --slow`), dash or busybox and one of the others, by the name of the test.
+std::vector<Shell> shells();
 std::vector<Shell> shells_and(const std::string& name);  // if that is installed, too
-std::vector<Shell> all_shells();                         // with posh and zsh, as far as they are installed
+std::vector<Shell> all_shells();                         // the same of these, posh and zsh
+Shell busybox_without(const std::set<std::string>& applets, const TempDir& folder);
 std::string with_shell(std::string text, const Shell& shell);  // instead of /bin/sh
 
 void open_to_all(const TempDir& folder);  // to whom the shells run as

@@ -262,7 +262,7 @@ TEST_CASE("A directory in the place of a shared file, as Docker makes one, is na
   one.site.disk.make_folder("srv/app/shared/.env");
   one.site.receive(id1, {{"index.html", "x"}});
   const std::string why = "'" + one.site.disk.path("shared/.env") + "' is a directory, not a file: move it away, and put the file there";
-  const auto facts = one.site.facts({".env"});
+  const auto facts = one.site.facts({.files = {".env"}});
   CHECK(facts.payload_problems == std::vector<std::string>{why});
   CHECK(facts.missing_files.empty());
   const auto ended = one.link({}, {".env"});

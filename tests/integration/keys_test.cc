@@ -196,10 +196,10 @@ TEST_CASE("two runs of the same recipe on hosts of the same state look alike, so
   CHECK(difference(world, {.what = "nothing", .words = rollback, .before = 2}).empty());
 }
 
-TEST_CASE("every key that holds a value makes a difference") { check(value_probes()); }
-TEST_CASE("every key of a task makes a difference") { check(task_probes()); }
-TEST_CASE("every hook makes a difference") { check(hook_probes()); }
-TEST_CASE("every key of ssh makes a difference") { check(ssh_probes()); }
+TEST_CASE("every key that holds a value makes a difference", "[slow]") { check(value_probes()); }
+TEST_CASE("every key of a task makes a difference", "[slow]") { check(task_probes()); }
+TEST_CASE("every hook makes a difference", "[slow]") { check(hook_probes()); }
+TEST_CASE("every key of ssh makes a difference", "[slow]") { check(ssh_probes()); }
 
 TEST_CASE("connect_timeout is how long a host that takes the connection and says nothing is waited for") {
   World world;

@@ -255,7 +255,7 @@ TEST_CASE("stage names come in the order of the file", "[recipe]") {
 }
 
 TEST_CASE("what each stage calls the application is told of a recipe with errors, too, as far as it can be", "[recipe]") {
-  const auto names = [](const std::string& text, const std::vector<std::string>& sets = {}) {
+  const auto names = [](std::string_view text, const std::vector<std::string>& sets = {}) {
     return application_names(text, "deploy.yml", "/srv/project", sets, test_surroundings());
   };
   CHECK(names(full) == Values{{"staging", "shop"}, {"production", "shop"}});
