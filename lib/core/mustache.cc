@@ -6,6 +6,7 @@
 #include <deque>
 #include <kainjow/mustache.hpp>
 #include <optional>
+#include <ranges>
 
 #include "core/mustache_tags.h"
 #include "core/shell_quote.h"
@@ -82,6 +83,41 @@ std::string xml_text(std::string_view value) {
   return text;
 }
 
+const MustacheValue* find(const MustacheValue& in, std::string_view name) {
+  const auto dot = name.find('.');
+  const auto found = in.names.find(std::string(name.substr(0, dot)));
+  if (found == in.names.end()) return nullptr;
+  return dot == std::string_view::npos ? &found->second : find(found->second, name.substr(dot + 1));
+}
+
+// What a tag asks for. Null: nothing, or that isn't known, as in a section for a list that is empty.
+const MustacheValue* value_of(const MustacheTag& tag, const MustacheValue& names) {
+  std::vector<const MustacheValue*> scopes{&names};
+  const auto in_scope = [&](const std::string& name) -> const MustacheValue* {
+    for (const MustacheValue* scope : std::views::reverse(scopes)) {
+      if (name == ".") return scope;
+      if (const MustacheValue* const found = find(*scope, name)) return found;
+    }
+    return nullptr;
+  };
+  for (const std::string& section : tag.sections) {
+    const MustacheValue* const value = in_scope(section);
+    if (value == nullptr || (value->kind == MustacheValue::Kind::list && value->items.empty())) return nullptr;
+    scopes.push_back(value->kind == MustacheValue::Kind::list ? &value->items.front() : value);
+  }
+  return in_scope(tag.name);
+}
+
+Error has_no_text(const MustacheTag& tag, MustacheValue::Kind kind) {
+  using Kind = MustacheValue::Kind;
+  const std::string& name = tag.name;
+  Error error(ErrorCode::recipe, fmt::format("'{}' is {}, not a text", name, kind == Kind::list ? "a list" : kind == Kind::map ? "a map" : "true or false"),
+              kind == Kind::map ? fmt::format("name what of it is meant: {{{{{}.NAME}}}}", name)
+                                : fmt::format("write {{{{#{0}}}}} … {{{{/{0}}}}}, {1}", name, kind == Kind::list ? "where {{.}} or {{NAME}} is of an item" : "for what is there if it is true"));
+  error.span = tag.span;
+  return error;
+}
+
 // Looks names up, and notes what is wrong with what it is asked: the library passes over it.
 class Context final : public kainjow::mustache::context<std::string> {
  public:
@@ -135,9 +171,11 @@ std::string in_form(std::string_view form, std::string_view value) {
   return std::string(value);
 }
 
-Result<MustacheTemplate> MustacheTemplate::parse(std::string text, std::string path) {
-  MustacheTemplate made(std::move(text), std::move(path));
-  TRY_ASSIGN(made.tags_, find_mustache_tags(made.text_, made.path_));
+Result<MustacheTemplate> MustacheTemplate::parse(const std::string& text, std::string path) {
+  MustacheTemplate made(std::move(path));
+  TRY_ASSIGN(auto found, find_mustache_tags(text, made.path_));
+  made.tags_ = std::move(found.tags);
+  made.text_ = std::move(found.text);
   const kainjow::mustache::mustache library(made.text_);
   if (!library.is_valid()) {
     return std::unexpected(Error(ErrorCode::recipe, fmt::format("'{}' is no mustache template: {}", made.path_, library.error_message())));
@@ -155,8 +193,13 @@ Error MustacheTemplate::error_at(const std::string& name, std::string message, s
 }
 
 Result<std::string> MustacheTemplate::render(const MustacheValue& names) const {
+  for (const MustacheTag& tag : tags_) {
+    const MustacheValue* const value = tag.is_section ? nullptr : value_of(tag, names);
+    if (value != nullptr && value->kind != MustacheValue::Kind::text) return std::unexpected(has_no_text(tag, value->kind));
+  }
   kainjow::mustache::mustache library(text_);
-  const Data data = data_of(names);
+  Data data = data_of(names);
+  data.set(mustache_line_mark, Data(true));
   Context context(&data);
   library.set_custom_escape([&](const std::string& value) { return context.plain(value); });
   std::string text = library.render(context);

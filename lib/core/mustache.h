@@ -38,20 +38,21 @@ struct MustacheTag {
 class MustacheTemplate {
  public:
   // Errors (recipe), with their place: tags and sections that are not closed, partials.
-  static Result<MustacheTemplate> parse(std::string text, std::string path);
+  static Result<MustacheTemplate> parse(const std::string& text, std::string path);
 
   [[nodiscard]] const std::vector<MustacheTag>& tags() const { return tags_; }
   [[nodiscard]] const std::string& path() const { return path_; }
 
-  // Errors (recipe): a name that stands for nothing; a value with a line break or another control character in a plain {{name}}
+  // Errors (recipe): a name that stands for nothing, or for what has no text (a list, a map, true or false); a value with a line break or another control character in a plain {{name}}
   // ({{{name}}} takes it).
   [[nodiscard]] Result<std::string> render(const MustacheValue& names) const;
 
  private:
-  MustacheTemplate(std::string text, std::string path) : text_(std::move(text)), path_(std::move(path)) {}
+  explicit MustacheTemplate(std::string path) : path_(std::move(path)) {}
   [[nodiscard]] Error error_at(const std::string& name, std::string message, std::string hint) const;
 
-  std::string text_, path_;
+  std::string text_;  // as the library reads it (FoundTags)
+  std::string path_;
   std::vector<MustacheTag> tags_;
 };
 

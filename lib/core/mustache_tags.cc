@@ -21,7 +21,7 @@ class Finder {
  public:
   Finder(const std::string& text, const std::string& path) : text_(text), path_(path) {}
 
-  Result<std::vector<MustacheTag>> run() {
+  Result<FoundTags> run() {
     for (std::size_t at = text_.find(begin_); at != std::string::npos; at = text_.find(begin_, at)) {
       const auto next = tag(at);
       if (!next) return std::unexpected(next.error());
@@ -31,7 +31,8 @@ class Finder {
       return std::unexpected(wrong(open_.back(), fmt::format("the section '{}' is never closed", names_.back()),
                                    fmt::format("close it by {{{{/{}}}}}", names_.back())));
     }
-    return std::move(tags_);
+    marked_ += std::string_view(text_).substr(copied_);
+    return FoundTags{std::move(tags_), std::move(marked_)};
   }
 
  private:
@@ -63,6 +64,7 @@ class Finder {
     const std::size_t behind = to + closing.size();
     if (delimiters) {
       TRY(set_delimiters(at, trimmed(std::string_view(text_).substr(from + 1, to - from - 1))));
+      mark_line(at, behind);
       return behind;
     }
     std::string_view content = trimmed(std::string_view(text_).substr(from, to - from));
@@ -71,9 +73,22 @@ class Finder {
       kind = content.front();
       content = trimmed(content.substr(1));
     }
-    if (kind == '!') return behind;
-    TRY(name_tag(at, behind - at, kind, std::string(content)));
+    if (kind != '!') TRY(name_tag(at, behind - at, kind, std::string(content)));
+    if (std::string_view("#^/!").find(kind) != std::string_view::npos) mark_line(at, behind);
     return behind;
+  }
+
+  // The tag from `at` to `behind` stands for no text. If that goes for all of its line, the line stands for nothing.
+  void mark_line(std::size_t at, std::size_t behind) {
+    const std::string_view text = text_;
+    const auto before = text.substr(0, at).rfind('\n');
+    const std::size_t from = std::max(before == std::string_view::npos ? 0 : before + 1, silent_);
+    if (!trimmed(text.substr(from, at - from)).empty()) return;
+    silent_ = behind;
+    if (!trimmed(text.substr(behind, text.find('\n', behind) - behind)).empty()) return;
+    marked_ += text.substr(copied_, behind - copied_);
+    for (const char* kind : {"#", "/"}) marked_ += begin_ + kind + mustache_line_mark + end_;
+    copied_ = behind;
   }
 
   Result<void> set_delimiters(std::size_t at, std::string_view words) {
@@ -121,11 +136,14 @@ class Finder {
   std::vector<std::string> names_;  // of the open sections
   std::vector<std::size_t> open_;   // where they begin
   std::vector<MustacheTag> tags_;
+  std::size_t silent_ = 0;  // up to where a line has only tags that stand for no text
+  std::string marked_;      // FoundTags::text, of
+  std::size_t copied_ = 0;  // so much of text_
 };
 
 }  // namespace
 
-Result<std::vector<MustacheTag>> find_mustache_tags(const std::string& text, const std::string& path) {
+Result<FoundTags> find_mustache_tags(const std::string& text, const std::string& path) {
   return Finder(text, path).run();
 }
 

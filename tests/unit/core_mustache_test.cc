@@ -98,6 +98,38 @@ TEST_CASE("sections stand for what is there, and go through lists", "[mustache]"
   CHECK(made("{{empty}}|{{shell.empty}}|{{json.empty}}", names) == "|''|\"\"");
 }
 
+TEST_CASE("a line that has nothing but tags for no text is no line, whether a section is there or not", "[mustache]") {
+  const std::map<std::string, Value> names = {{"yes", Value::of_flag(true)}, {"no", Value::of_flag(false)}, {"x", Value::of("X")}};
+  for (const std::string name : {"yes", "no"}) {
+    const bool is_there = name == "yes";
+    INFO(name);
+    const auto becomes = [&](const std::string& text, const std::string& there, const std::string& not_there) {
+      INFO(text);
+      CHECK(made(text, names) == (is_there ? there : not_there));
+    };
+    becomes("a\n{{#" + name + "}}\nb\n{{/" + name + "}}\nc\n", "a\nb\nc\n", "a\nc\n");
+    becomes("a\n  {{#" + name + "}}  \n  b\n  {{/" + name + "}}\n\nc", "a\n  b\n\nc", "a\n\nc");
+    becomes("{{^" + name + "}}\nb\n{{/" + name + "}}\n", "", "b\n");
+    becomes("{{#" + name + "}}\nb\n{{/" + name + "}}", "b\n", "");
+    becomes("a{{#" + name + "}}\nb{{/" + name + "}}\nc\n", "a\nb\nc\n", "a\nc\n");
+    becomes("{{#" + name + "}}b{{/" + name + "}}\nc\n", "b\nc\n", "\nc\n");
+    becomes("a\n{{#" + name + "}}{{#x}}\r\n{{x}}\r\n{{/x}}{{/" + name + "}}\r\nc\n", "a\nX\r\nc\n", "a\nc\n");
+  }
+  CHECK(made("a\n{{! of two\nlines }}\nb {{! c }}\n{{=<% %>=}}\n<%#no%>\nx\n<%/no%>\n<%x%>\n", names) == "a\nb \nX\n");
+}
+
+TEST_CASE("what has no text can't be put in as one", "[mustache]") {
+  const std::map<std::string, Value> names = {{"hosts", Value::of_list({Value::of_map({{"primary", Value::of_flag(false)}})})},
+                                              {"none", Value::of_list({})},
+                                              {"has", Value::of_map({{"db", Value::of_flag(true)}})}};
+  CHECK(made("{{hosts}}", names) == "app.conf:1:1: 'hosts' is a list, not a text\n  {{hosts}}\n  ^~~~~~~~~\n  write {{#hosts}} … {{/hosts}}, where {{.}} or {{NAME}} is of an item");
+  CHECK(made("{{json.has}}", names) == "app.conf:1:1: 'has' is a map, not a text\n  {{json.has}}\n  ^~~~~~~~~~~~\n  name what of it is meant: {{has.NAME}}");
+  const std::string flag = "write {{#has.db}} … {{/has.db}}, for what is there if it is true";
+  CHECK(made("{{{has.db}}}", names) == "app.conf:1:1: 'has.db' is true or false, not a text\n  {{{has.db}}}\n  ^~~~~~~~~~~~\n  " + flag);
+  CHECK(made("{{#hosts}}{{primary}}{{/hosts}}", names).find("'primary' is true or false") != std::string::npos);
+  CHECK(made("{{#none}}{{primary}}{{/none}}", names).empty());
+}
+
 TEST_CASE("what is wrong with a template is told with its place", "[mustache]") {
   CHECK(with("a\n  {{y}}\n", "") == "app.conf:2:3: nothing is named 'y' here\n    {{y}}\n    ^~~~~");
   CHECK(with("{{#y}}{{/y}}", "") == "app.conf:1:1: nothing is named 'y' here\n  {{#y}}{{/y}}\n  ^~~~~~");
