@@ -222,8 +222,8 @@ Result<void> PackedPayloads::pack(const plan::Plan& plan) {
 
 Result<std::shared_ptr<transfer::Artifact>> PackedPayloads::pack(const plan::Unpack& unpack) const {
   TRY_ASSIGN(const auto encoding, encoding_from(unpack.encoding));
-  transfer::Part part;
-  if (unpack.rebuild) part = {unpack.rebuild->part, unpack.delta, files_.manifest, unpack.rebuild->base.empty(), quick_, rest_};
+  transfer::Part part{.late_folders = late_folders_};
+  if (unpack.rebuild) part = {unpack.rebuild->part, unpack.delta, files_.manifest, unpack.rebuild->base.empty(), quick_, rest_, late_folders_};
   TRY_ASSIGN(auto artifact, transfer::pack(source_, {encoding, unpack.adaptive}, with_.cache_folder, with_.stop, std::move(part)));
   return transfer::limited(std::move(artifact), limit_);
 }

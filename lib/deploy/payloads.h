@@ -28,7 +28,8 @@ class PackedPayloads : public runner::Payloads {
  public:
   // All of them outlive it.
   PackedPayloads(const ListedSource& source, const recipe::Recipe& recipe, const plan::SourceFiles& files, const Surroundings& with)
-      : source_(source.taken.source), quick_(source.listing.quick), rest_(source.listing.rest), files_(files), with_(with), limit_(transfer::rate_limit(recipe.limit_rate)),
+      : source_(source.taken.source), quick_(source.listing.quick), rest_(source.listing.rest), late_folders_(source.listing.late_folders), files_(files),
+        with_(with), limit_(transfer::rate_limit(recipe.limit_rate)),
         rsync_(rsync_source(recipe, source.listing, with.program, limit_)) {}
   // Unless rsync sends it, begins to pack what the plan's hosts are sent: once for all that build on the same files.
   Result<void> pack(const plan::Plan& plan);
@@ -43,6 +44,7 @@ class PackedPayloads : public runner::Payloads {
   const recipe::Source& source_;
   const std::shared_ptr<const transfer::QuickSums> quick_;
   const std::string rest_;
+  const transfer::FolderModes late_folders_;
   const plan::SourceFiles& files_;
   const Surroundings& with_;
   const std::shared_ptr<transfer::RateLimit> limit_;

@@ -13,6 +13,7 @@
 #include <memory>
 #include <optional>
 #include <span>
+#include <string_view>
 #include <system_error>
 #include <utility>
 #include <vector>
@@ -35,17 +36,18 @@ Error file_error(const std::string& path, std::string_view what, int number) {
           fmt::format("archive {} {}: {}", shown(path), what, std::generic_category().message(number))};
 }
 
-// libarchive turns names into the locale's encoding. This thread's is UTF-8 meanwhile, which leaves every byte as it is.
-class Utf8Names {
+// libarchive turns names that are said to be UTF-8 into the encoding of this thread's locale, and composes them (NFC) if that is UTF-8, too. Of a
+// tar's, it leaves what it can't turn as it is: all that isn't ASCII, in the C locale. Of a zip's, nothing.
+class NamesLocale {
  public:
-  Utf8Names() : ours_(::newlocale(LC_CTYPE_MASK, "C.UTF-8", nullptr)) {
+  explicit NamesLocale(bool tar) : ours_(::newlocale(LC_CTYPE_MASK, tar ? "C" : "C.UTF-8", nullptr)) {
     if (ours_ != nullptr) before_ = ::uselocale(ours_);
   }
-  Utf8Names(const Utf8Names&) = delete;
-  Utf8Names& operator=(const Utf8Names&) = delete;
-  Utf8Names(Utf8Names&&) = delete;
-  Utf8Names& operator=(Utf8Names&&) = delete;
-  ~Utf8Names() {
+  NamesLocale(const NamesLocale&) = delete;
+  NamesLocale& operator=(const NamesLocale&) = delete;
+  NamesLocale(NamesLocale&&) = delete;
+  NamesLocale& operator=(NamesLocale&&) = delete;
+  ~NamesLocale() {
     if (ours_ == nullptr) return;
     ::uselocale(before_);
     ::freelocale(ours_);
@@ -123,13 +125,16 @@ class Reader : public Content {
       : file_(file), stop_(stop), input_(archive_read_new(), &archive_read_free), buffer_(piece),
         unclaimed_(most_unpacked_bytes(file.size())) {}
 
-  Result<void> start() {
+  // Whether names are a tar's. One that says in which encoding they are has blocks that say what they are, too.
+  Result<bool> start() {
     archive* const input = input_.get();
-    // libarchive's own filter for gzip looks at no sum.
-    std::array<char, 2> begin{};
+    constexpr std::string_view tar_magic = "ustar";
+    std::array<char, 257 + tar_magic.size()> begin{};
     TRY_ASSIGN(const std::size_t got, file_.read(0, begin.data(), begin.size()));
+    const std::string_view start(begin.data(), got);
+    // libarchive's own filter for gzip looks at no sum.
     const auto fill = [this](std::span<char> bytes) { return more(bytes); };
-    if (got == 2 && begin == std::array{'\x1f', '\x8b'}) {
+    if (start.starts_with("\x1f\x8b")) {
       gunzip_.emplace(fill);
     } else {
       TRY_ASSIGN(unfilter_, Unfilter::open(fill));
@@ -143,8 +148,8 @@ class Reader : public Content {
       archive_read_set_skip_callback(input, &Reader::on_skip);
       archive_read_set_seek_callback(input, &Reader::on_seek);
     }
-    if (archive_read_open1(input) == ARCHIVE_OK) return {};
-    return std::unexpected(failure());
+    if (archive_read_open1(input) != ARCHIVE_OK) return std::unexpected(failure());
+    return is_packed() || start.ends_with(tar_magic);
   }
 
   // False at the end. The entry's path is as the archive has it.
@@ -344,9 +349,9 @@ Result<bool> strip(Entry& entry, int parts) {
 }
 
 Result<void> walk_entries(const ArchiveFile& file, int parts, const std::stop_token& stop, const Visit& visit) {
-  const Utf8Names names_as_they_are;
   Reader reader(file, stop);
-  TRY(reader.start());
+  TRY_ASSIGN(const bool tar, reader.start());
+  const NamesLocale names_as_they_are(tar);
   ArchiveNames names;
   Entry entry;
   for (std::size_t count = 1;; ++count) {

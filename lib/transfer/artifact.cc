@@ -195,6 +195,11 @@ Result<void> fill(TarWriter writer, const recipe::Source& source, const Part& pa
   std::size_t seen = 0;  // of the listed files
   Sha256 rest;
   const auto visit = [&](const Entry& entry, Content& content) -> Result<void> {
+    if (const auto late = part.late_folders.find(entry.path); late != part.late_folders.end() && entry.mode != late->second) {
+      Entry folder = entry;
+      folder.mode = late->second;
+      return writer.add(folder, content, stop);
+    }
     const auto listed = part.manifest ? part.manifest->find(entry.path) : release::Manifest::const_iterator();
     const bool is_listed = part.manifest && listed != part.manifest->end();
     if (is_listed && entry.kind != Entry::Kind::file) return std::unexpected(changed_after_listing(shown(entry.path)));

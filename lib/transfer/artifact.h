@@ -60,17 +60,18 @@ using QuickSums = std::unordered_map<std::string, QuickSum::Value>;
 
 // What of a source is sent, and what is said with it (lib/host/rebuild.sh).
 struct Part {
-  std::string folder;  // in the stream, for what is said: a name that the source doesn't have
-  std::shared_ptr<const release::Delta> delta;
-  std::shared_ptr<const release::Manifest> manifest;  // what the source's files were when they were listed
+  std::string folder{};  // in the stream, for what is said: a name that the source doesn't have
+  std::shared_ptr<const release::Delta> delta{};
+  std::shared_ptr<const release::Manifest> manifest{};  // what the source's files were when they were listed
   bool whole = false;  // there is no release that the rest comes from
   std::shared_ptr<const QuickSums> quick{};  // null: none are known
   // What else the source was then: of an archive its sha256, of a directory the sum of its entries that aren't in the manifest (add_to_sum()).
   std::string rest{};
+  FolderModes late_folders{};
 };
 
 // Starts packing in a thread that ends with the artifact. The spool is an unlinked 0600 file in `cache_folder` (made 0700 where
-// missing). Error (local): no room, folder not writable. Without a part all of the source is sent, and nothing else.
+// missing). Error (local): no room, folder not writable. Without a delta all of the source is sent, and nothing else.
 Result<std::shared_ptr<Artifact>> pack(const recipe::Source& source, Packing packing, const std::string& cache_folder,
                                        const std::stop_token& stop, Part part = {});
 

@@ -4,6 +4,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <span>
 #include <string>
 #include <string_view>
@@ -23,6 +24,10 @@ struct Entry {
   std::int64_t mtime = 0;  // seconds
   std::uint64_t size = 0;  // of a file
 };
+
+// The modes of folders that an archive lists behind something that is in them, and not as 0755: they are sent with these from the start, since
+// busybox' tar leaves a folder that is there as it is.
+using FolderModes = std::map<std::string, unsigned>;
 
 // A file's bytes, valid during the visit only.
 class Content {

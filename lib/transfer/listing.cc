@@ -97,9 +97,10 @@ Result<void> read_all(const std::string& folder, const std::vector<Unread>& file
   return {};
 }
 
-Result<std::vector<Listed>> list_archive(const recipe::ArchiveSource& source, std::string& sha256, const std::stop_token& stop) {
+Result<std::vector<Listed>> list_archive(const recipe::ArchiveSource& source, std::string& sha256, FolderModes& late_folders,
+                                         const std::stop_token& stop) {
   std::vector<Listed> all;
-  std::unordered_map<std::string, std::size_t> files;  // index in `all`
+  std::unordered_map<std::string, std::size_t> files, folders;  // index in `all`
   const auto visit = [&](const Entry& entry, Content& content) -> Result<void> {
     Listed listed{entry, {}};
     if (entry.kind == Entry::Kind::hard_link) {
@@ -110,6 +111,13 @@ Result<std::vector<Listed>> list_archive(const recipe::ArchiveSource& source, st
       listed.entry.path = entry.path;
     } else if (entry.kind == Entry::Kind::file) {
       TRY(read_through(listed, content, stop));
+    } else if (entry.kind == Entry::Kind::directory) {
+      const auto [at, fresh] = folders.emplace(entry.path, all.size());
+      if (!fresh) {
+        unsigned& mode = all[at->second].entry.mode;
+        if (mode != entry.mode) late_folders[entry.path] = mode = entry.mode;
+        return {};
+      }
     }
     if (listed.entry.kind == Entry::Kind::file) files[entry.path] = all.size();
     all.push_back(std::move(listed));
@@ -151,6 +159,7 @@ struct BegunListing::State {
   std::vector<Unread> files;   // of a directory
   std::vector<Unread> unread;  // those of them that nothing is known of
   std::string revision;
+  FolderModes late_folders;
 };
 
 Result<void> BegunListing::State::walk() {
@@ -192,7 +201,7 @@ const std::vector<Listed>& BegunListing::entries() const { return state_->entrie
 Result<BegunListing> BegunListing::begin(const recipe::Source& source, const std::string& cache_folder, const std::stop_token& stop) {
   auto state = std::make_unique<State>(source, cache_folder, stop);
   if (source.archive) {
-    TRY_ASSIGN(state->entries, list_archive(*source.archive, state->revision, stop));
+    TRY_ASSIGN(state->entries, list_archive(*source.archive, state->revision, state->late_folders, stop));
   } else if (source.directory) {
     TRY(state->walk());
   } else {
@@ -210,6 +219,7 @@ Result<Listing> BegunListing::finish() {
     listing.summary.untold = std::move(revision.untold);
   }
   listing.entries = std::move(state_->entries);
+  listing.late_folders = std::move(state_->late_folders);
   listing.summary.revision = std::move(state_->revision);
   release::Manifest manifest;
   QuickSums quick_sums;

@@ -31,6 +31,7 @@ struct Listing {
   release::ChunkLists chunks;  // of its large files
   std::shared_ptr<const QuickSums> quick;  // as far as entries have one
   std::string rest;  // see Part
+  FolderModes late_folders{};
 };
 
 // Lists a source in two steps, of which the second may take its time beside something else.

@@ -56,6 +56,25 @@ TEST_CASE("A directory and an archive of it are the same list, with the sum of e
   CHECK_FALSE(listed(directory_source(folder / "tree", {"dir/"})).contains("dir/link"));
 }
 
+TEST_CASE("An archive's names are those that it was made of, to the byte, and so are its links'") {
+  const TempDir folder;
+  const std::string apart = "cafe\u0301", whole = "caf\u00e9";  // the same letter, in two ways
+  folder.write("tree/" + apart, "1");
+  folder.write("tree/" + whole, "2");
+  fs::create_symlink(apart, folder.path() / "tree/link");
+  fs::create_hard_link(folder.path() / ("tree/" + apart), folder.path() / "tree/second");
+  const auto from_tree = listed(directory_source(folder / "tree"));
+  REQUIRE(from_tree.size() == 4);
+  for (const std::string format : {"pax", "gnu", "ustar"}) {
+    for (const std::string how : {"tar", "tar.gz"}) {
+      INFO(format << ' ' << how);
+      const auto file = folder / (format + '.' + how);
+      REQUIRE(run_program({"tar", "-C", folder / "tree", "--format=" + format, "-caf", file, "."}).status == 0);
+      CHECK(listed(archive_source(file)) == from_tree);
+    }
+  }
+}
+
 TEST_CASE("A source that isn't there, or that nobody waits for any more, has no list") {
   const TempDir folder;
   CHECK(transfer::list_source(directory_source(folder / "none"), folder / "cache", {}).error().code == ErrorCode::recipe);

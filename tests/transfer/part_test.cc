@@ -1,6 +1,8 @@
 // What is sent of a source whose other files the host has.
 #include "transfer/listing.h"
 
+#include <map>
+
 #include "support/catch.h"
 #include "support/process.h"
 #include "support/temp_dir.h"
@@ -47,6 +49,25 @@ TEST_CASE("a part has its own folder first, every folder, and the files that are
   const auto said = run_program({"tar", "-xOf", file, ".part/added"}).output;
   CHECK(said == source.part.delta->added);
   CHECK_THAT(said, ContainsSubstring("./changed\t"));
+}
+
+TEST_CASE("a folder that an archive lists behind what is in it has its mode from the start") {
+  const TempDir folder;
+  const auto path = make_archive(folder / "a.tar", "tar",
+                                 {{"implied/file", "1"}, folder_item("open/"), {"open/file", "2"}, folder_item("implied/", 0700), folder_item("open/", 0750)});
+  const auto source = archive_source(path);
+  const auto list = transfer::list_source(source, folder / "cache", {});
+  REQUIRE(list);
+  std::map<std::string, unsigned> modes;
+  for (const auto& each : list->entries) CHECK(modes.emplace(each.entry.path, each.entry.mode).second);
+  CHECK(modes.at("implied") == 0700);
+  CHECK(modes.at("open") == 0750);
+  auto artifact = transfer::pack(source, Encoding::none, folder / "cache", {}, {.late_folders = list->late_folders});
+  REQUIRE(artifact);
+  const auto packed = read_all(**artifact);
+  REQUIRE(packed);
+  const auto file = folder.write("packed.tar", *packed);
+  CHECK_THAT(run_program({"tar", "--numeric-owner", "-tvf", file}).output, !ContainsSubstring("drwxr-xr-x"));
 }
 
 TEST_CASE("where there is no release that the rest comes from, a part has the list as the host keeps it") {
