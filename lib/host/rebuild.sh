@@ -133,7 +133,7 @@ kk_kept_stats() {
 kk_compare_sums() {
   [ -s "$1" ] || return 0
   cut -f 1,3 "$kk_lists/files" >"$kk_lists/wanted" &&
-    tr '\n' '\0' <"$1" | kk_sums | sort >"$kk_lists/found" &&
+    kk_end_by_nul <"$1" | kk_sums | sort >"$kk_lists/found" &&
     kk_both "$kk_lists/wanted" "$kk_lists/found" | cut -f 1 >"$kk_lists/well" &&
     kk_only_first "$1" "$kk_lists/well" >>"$kk_lists/bad" || kk_no_room
 }
@@ -154,7 +154,7 @@ kk_copy_kept() {
     cd "$kk_from" && xargs -d '\n' -a "$kk_lists/names" $kk_cp -t "$kk_releases/$kk_release"
   ) || return 0
   # shellcheck disable=SC2016
-  tr '\n' '\0' <"$kk_lists/names" | (
+  kk_end_by_nul <"$kk_lists/names" | (
     umask 0
     export kk_cp
     cd "$kk_from" && xargs -0 /bin/sh -c '
@@ -199,7 +199,7 @@ kk_move() {
   done <"$kk_lists/moved"
   cut -f 2 "$kk_lists/moved" >"$kk_lists/made"
   cut -f 2,3 "$kk_lists/moved" >"$kk_lists/wanted"
-  tr '\n' '\0' <"$kk_lists/made" | xargs -0 stat -c "%n$kk_tab%a" 2>/dev/null | sort >"$kk_lists/found"
+  kk_end_by_nul <"$kk_lists/made" | xargs -0 stat -c "%n$kk_tab%a" 2>/dev/null | sort >"$kk_lists/found"
   kk_only_first "$kk_lists/wanted" "$kk_lists/found" | while IFS="$kk_tab" read -r kk_to kk_new_mode; do
     if [ "$kk_how" = link ]; then
       cp -p "$kk_to" "$kk_lists/copy" && chmod "$kk_new_mode" "$kk_lists/copy" && mv -f "$kk_lists/copy" "$kk_to"
@@ -249,6 +249,15 @@ kk_stats() {
     find . -name "$kk_v" -prune -o -type f -printf '%p\t%m %s\t%T@\n' "$@" >"$kk_lists/stats" 2>/dev/null ||
       find . -name "$kk_v" -prune -o -type f -exec stat -c "%n$kk_tab%a %s$kk_tab%y" {} + >"$kk_lists/stats"
   } && sort -o "$kk_lists/stats" "$kk_lists/stats"
+}
+
+# Lines, for xargs -0. Not every toybox has tr.
+kk_end_by_nul() {
+  if command -v tr >/dev/null; then
+    tr '\n' '\0'
+  else
+    while IFS= read -r kk_f; do printf '%s\0' "$kk_f"; done
+  fi
 }
 
 # PATH<tab>SHA256 of the files that standard input names, each name ended by a NUL.

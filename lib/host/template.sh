@@ -17,7 +17,10 @@ kk_template() {
     kk_where=$kk_where/${kk_left%%/*}
     kk_left=${kk_left#*/}
     [ ! -L "$kk_where" ] || kk_fail "template '$kk_to': its parent '$kk_where' is a symbolic link: make it a real directory"
-    [ -d "$kk_where" ] || mkdir "$kk_where" || [ -d "$kk_where" ] || kk_fail "template '$kk_to': can't make '$kk_where'"
+    if [ ! -d "$kk_where" ]; then
+      mkdir "$kk_where" || [ -d "$kk_where" ] || kk_fail "template '$kk_to': can't make '$kk_where'"
+      kk_take_group "$kk_where"
+    fi
   done
   kk_where=$kk_where/$kk_left
   if [ -L "$kk_where" ]; then
@@ -31,8 +34,15 @@ kk_template() {
   kk_sweep_dead "$kk_d" template
   kk_t=$(umask 077 && mktemp "$kk_d/.kirikae-template.XXXXXXXX") ||
     kk_fail "template '$kk_to': can't make a file in '$kk_d': check its owner and the room on the disk"
+  kk_take_group "$kk_t"
   kk_put "$kk_content" >"$kk_t" && chmod "$kk_mode" "$kk_t" && mv -f "$kk_t" "$kk_where" || {
     rm -f "$kk_t"
     kk_fail "template '$kk_to': can't write '$kk_where': check its owner and the room on the disk"
   }
+}
+
+# All of a release has the group of a setgid releases/, and no setgid bit that would hand it on: $1 takes that of its folder.
+kk_take_group() {
+  # shellcheck disable=SC2046
+  [ "$kk_place" != release ] || [ ! -g "$kk_releases" ] || (set -- "$1" $(ls -ldn "${1%/*}") && chgrp "$5" "$1") 2>/dev/null || :
 }

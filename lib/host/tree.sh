@@ -20,7 +20,8 @@ kk_tree() {
     # shellcheck disable=SC2086
     case $($kk_v . 2>/dev/null) in '' | *[!0-7]*) ;; *) kk_stat=$kk_v && break ;; esac
   done
-  export LC_ALL kk_cmd kk_stat kk_nl
+  kk_cr=$(printf '\r')
+  export LC_ALL kk_cmd kk_stat kk_nl kk_cr
   # Many files at a time; one by one where one of them can't be read, or has a name that would break the tool's lines.
   # shellcheck disable=SC2016
   kk_code='kk_modes() {
@@ -28,7 +29,7 @@ kk_tree() {
       for kk_f; do kk_m=$(ls -ld "$kk_f") || return 1; printf "%s\n" "${kk_m%% *}"; done
     }
     kk_many() {
-      case $* in *\\* | *"$kk_nl"*) return 1 ;; esac
+      case $* in *\\* | *"$kk_nl"* | *"$kk_cr"*) return 1 ;; esac
       kk_h=$($kk_cmd "$@" 2>/dev/null) && kk_m=$(kk_modes "$@" 2>/dev/null) || return 1
       printf "files %s\n" $# && printf "%s\0" "$@" && printf "%s\n%s\n" "$kk_m" "$kk_h"
     }

@@ -55,6 +55,18 @@ TEST_CASE("what a host has in another release is taken from there, whatever it i
   host.check(id3);
 }
 
+TEST_CASE("a host without tr takes over what it has, too") {
+  const TempDir folder;
+  const bool full = GENERATE(false, true);
+  Rebuilding host(busybox_without({"tr"}, folder));
+  REQUIRE(host.receive(id1, one).status == 0);
+  const auto ended = host.receive(id2, two(), id1, {.full = full});
+  INFO(ended);
+  CHECK(ended.status == 0);
+  CHECK(host.sent() == 6);
+  host.check(id2);
+}
+
 TEST_CASE("hard links are made by perl, and by cp where that fails") {
   const auto shell = shells().front();
   Rebuilding host(shell);

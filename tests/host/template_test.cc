@@ -1,9 +1,13 @@
 // Files made from templates, on their way into a release or into shared/.
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <filesystem>
 
 #include "host/releases.h"
 #include "support/catch.h"
+#include "support/skip.h"
 
 namespace kirikae::test {
 namespace {
@@ -45,6 +49,27 @@ TEST_CASE("A template's result is placed whole, with its mode, parents made") {
   CHECK(disk.read("shared/config/app.conf") == "shared\n");
   CHECK(one.mode("shared/config/app.conf") == 0640);
   CHECK(strays(disk, id1).empty());
+}
+
+TEST_CASE("A template's result, and the folders that it needs, have the group of a setgid folder of releases") {
+  if (is_skipped(::geteuid() != 0, "a second group is the superuser's to give")) return;
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  Site site(shell);
+  site.disk.make_folder("srv/app/releases");
+  const auto releases = site.disk.path("releases");
+  REQUIRE(::chown(releases.c_str(), static_cast<uid_t>(-1), Disk::second_group) == 0);
+  REQUIRE(::chmod(releases.c_str(), 02775) == 0);
+  site.receive(id1, {{"config/old.conf", "old\n"}});
+  for (const std::string to : {"config/app.conf", "new/deep/app.conf", "app.conf"}) {
+    REQUIRE(site.control.run(host::place_template(site.layout(), id1, to, false, 0640, "x")).status == 0);
+  }
+  for (const std::string path : {"config/app.conf", "new", "new/deep", "new/deep/app.conf", "app.conf"}) {
+    INFO(path);
+    struct stat info = {};
+    REQUIRE(::lstat(site.disk.path("releases/" + id1 + "/" + path).c_str(), &info) == 0);
+    CHECK(info.st_gid == Disk::second_group);
+  }
 }
 
 TEST_CASE("A template's result is made beside its place, where a rename is one, and leaves nothing there") {
