@@ -27,7 +27,7 @@ bool is(const plan::StretchStep& each) {
 // Of so few bytes the packing is not worth a round trip of its own, and is waited for.
 constexpr std::uint64_t soon_packed = 16 << 20;
 
-// An upload that goes on finding other files than the host's lists say is given up.
+// An upload that goes on finding other files than the host's lists say builds on none of them in the end.
 constexpr std::size_t most_payloads = 3;
 
 constexpr std::string_view no_line = "the audit log has no line of this rollback";
@@ -195,6 +195,7 @@ void Runner::run_steps(const plan::Stretch::Host& work, bool last, Station& stat
                            {row, last && steps.empty(), [&](std::size_t index) { ended(row[index].phase); }}, run);
     if (!failed) continue;
     if (!failed->changed.empty() && others.size() < most_payloads) {
+      if (others.size() + 1 == most_payloads) failed->changed = {"*"};  // nothing of the last one can turn out to be other than it was believed
       auto other = another_payload(work.host, std::get<plan::Unpack>(*row[failed->step].step), failed->changed);
       if (!other) return fail(std::move(other).error().on(host.host.name));
       const auto index = all.size() - steps.size() - row.size() + failed->step;

@@ -73,6 +73,30 @@ TEST_CASE("a host that joins late, or was edited by hand, gets what it needs, an
   }
 }
 
+TEST_CASE("an edited file in whose name a secret is, and many edited copies of one content, are sent again") {
+  World world;
+  world.write_app("1");
+  for (const char* copy : {"a", "b", "c", "d", "e"}) world.write(std::string("app/copies/") + copy, noise(50'000, 9));
+  world.write("app/by-s3cr3tw0rd.txt", noise(50'000, 10));
+  world.write_manifest();
+  world.write_recipe("secrets: {word: {command: 'echo s3cr3tw0rd'}}\n");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  const bool named = GENERATE(true, false);
+  for (const char* copy : {"a", "b", "c", "d"}) {
+    if (!named) world.host(0).write(std::string("current/copies/") + copy, "edited " + std::string(copy));
+  }
+  if (named) world.host(0).write("current/by-s3cr3tw0rd.txt", "edited");
+  world.write("app/VERSION", "2");
+  world.write("app/copies/new", noise(50'000, 9));
+  world.write_manifest();
+  const Ran ran = world.deploy({"production"});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  REQUIRE_THAT(ran.out + ran.err, !ContainsSubstring("s3cr3tw0rd"));
+  for (const char* copy : {"a", "b", "c", "d", "e", "new"}) REQUIRE(world.host(0).read(std::string("current/copies/") + copy) == noise(50'000, 9));
+  REQUIRE(world.host(0).read("current/by-s3cr3tw0rd.txt") == noise(50'000, 10));
+}
+
 TEST_CASE("what a build hook, a shared path and a template make of a release is not taken for its payload") {
   World world;
   write_large_app(world, "1");
