@@ -122,13 +122,13 @@ std::vector<Outputs> outputs_of(const RunRecord& record) {
   return all;
 }
 
-void write_failures(Html& html, const RunRecord& record) {
+void write_failures(Html& html, const RunRecord& record, Unended unended) {
   constexpr std::size_t most = 50;
   const auto outputs = outputs_of(record);
   const bool any_error = !record.errors.empty() ||
                          std::ranges::any_of(record.hosts, [](const RecordedHost& host) { return !host.error.empty(); });
   if (!any_error && outputs.empty()) return;
-  html.leaf("h2", "Failures");
+  html.leaf("h2", record.outcome.empty() && unended == Unended::under_way ? "Failures and steps under way" : "Failures");
   write_errors(html, record);
   for (std::size_t i = 0; i < std::min(most, outputs.size()); ++i) {
     html.open("section", {{"class", "failure"}});
@@ -263,7 +263,7 @@ std::string report_html(const RunRecord& record, Unended unended) {
   write_head(html, record, unended);
   write_totals(html, record);
   write_advice(html, record);
-  write_failures(html, record);
+  write_failures(html, record, unended);
   if (!record.steps.empty()) {
     html.leaf("h2", "Timeline").open("div", {{"class", "wide"}});
     write_timeline(html, record);

@@ -18,7 +18,7 @@ namespace {
 
 namespace fs = std::filesystem;
 
-constexpr std::size_t most_runs = 50;
+constexpr std::size_t most_runs = 50, most_refused = 10;
 constexpr std::uint64_t most_bytes = 200'000'000;
 constexpr std::size_t most_read = most_bytes;
 constexpr std::string_view ending = ".jsonl";
@@ -31,6 +31,14 @@ Error failed(const std::string& doing, const std::string& path) {
 bool is_run_id(std::string_view text) {
   if (text.size() != 22 || text[8] != '-' || text[15] != '-') return false;
   return std::ranges::all_of(text, [](char c) { return c == '-' || std::isxdigit(static_cast<unsigned char>(c)) != 0; });
+}
+
+// Before it began: it has nothing but an end.
+bool was_refused(const std::string& file) {
+  constexpr std::string_view end = R"({"event":"run_finished")";
+  const Fd fd(::open(file.c_str(), O_RDONLY | O_CLOEXEC | O_NOFOLLOW));
+  std::string start(end.size(), '\0');
+  return fd.valid() && ::read(fd.get(), start.data(), start.size()) == static_cast<ssize_t>(end.size()) && start == end;
 }
 
 }  // namespace
@@ -63,11 +71,14 @@ std::vector<KeptRun> RunFolder::list() const {
 }
 
 void RunFolder::prune(const std::string& oldest) const {
-  std::size_t kept = 0;
+  std::size_t begun = 0, refused = 0;
   std::uint64_t bytes = 0;
   for (const KeptRun& run : list()) {
     bytes += run.bytes;
-    const bool stays = kept == 0 || (kept < most_runs && run.id >= oldest && bytes <= most_bytes);
+    const bool is_refused = was_refused(run.file);
+    std::size_t& kept = is_refused ? refused : begun;
+    const bool newest = begun + refused == 0;
+    const bool stays = newest || (kept < (is_refused ? most_refused : most_runs) && run.id >= oldest && bytes <= most_bytes);
     if (stays || is_under_way(run.file)) {
       ++kept;
     } else {

@@ -32,8 +32,8 @@ class RunFolder {
   [[nodiscard]] Result<RunFile> create(const std::string& id) const;
   // Newest first. Other files are ignored.
   [[nodiscard]] std::vector<KeptRun> list() const;
-  // Removes what is over: the newest 50 stay, of those the ones from after `oldest` (an id), as far as 200 MB go. Runs under
-  // way stay, and so does the newest.
+  // Removes what is over: the newest 50 stay, and 10 of those that were refused before they began; of those the ones from after `oldest` (an
+  // id), as far as 200 MB go. Runs under way stay, and so does the newest.
   void prune(const std::string& oldest) const;
 
  private:

@@ -54,7 +54,7 @@ void SharedText::add(const std::string& host, const std::string& text) {
   auto same = std::ranges::find_if(
       entries_, [&](const Entry& entry) { return entry.general == general && entry.hosts.empty() == host.empty(); });
   if (same == entries_.end()) same = entries_.insert(entries_.end(), {text, general, {}});
-  if (!host.empty()) same->hosts.push_back(host);
+  if (!host.empty() && std::ranges::find(same->hosts, host) == same->hosts.end()) same->hosts.push_back(host);
 }
 
 std::vector<SharedText::Part> SharedText::parts() const {

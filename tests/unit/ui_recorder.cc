@@ -4,6 +4,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 
 #include "support/catch.h"
@@ -164,6 +165,20 @@ TEST_CASE("too many and too old runs go, but never the newest or one under way")
   REQUIRE(left.size() == 2);
   CHECK(left[0].id == "20261122-013059-100049");
   CHECK(std::filesystem::exists(folder / "runs/notes.jsonl"));
+}
+
+TEST_CASE("mistyped calls push no run out") {
+  const test::TempDir folder;
+  const RunFolder runs(folder / "runs");
+  for (int i = 0; i < 60; ++i) {
+    const auto file = runs.create("20261122-0130" + std::to_string(10 + i % 50) + '-' + std::to_string(100000 + i));
+    const std::string_view first = i < 5 ? R"({"event":"run_started","at":0.0})" : R"({"event":"run_finished","at":0.0})";
+    REQUIRE(::write(file->fd.get(), first.data(), first.size()) == static_cast<ssize_t>(first.size()));
+  }
+  runs.prune("20260601-000000-000000");
+  const auto left = runs.list();
+  CHECK(left.size() == 15);
+  CHECK(std::ranges::count_if(left, [](const KeptRun& run) { return run.id.ends_with("100000") || run.id.ends_with("100004"); }) == 2);
 }
 
 TEST_CASE("big runs go before the sum of all is too big") {

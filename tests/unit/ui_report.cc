@@ -131,6 +131,8 @@ TEST_CASE("a run that was killed is told as far as its record goes") {
   const std::string html = report_html(killed, Unended::died);
   check_well_formed(html);
   CHECK(has(html, ">ended without a word</span>"));
+  CHECK(has(html, "<h2>Failures</h2>"));
+  CHECK(has(report_html(killed, Unended::under_way), "<h2>Failures and steps under way</h2>"));
   CHECK(has(html, "<h3>build, task build (not ended): output of web2</h3><pre>no compiler here\n</pre>"));
   CHECK(has(html, "class=\"step p-build open\""));
 }
