@@ -268,9 +268,15 @@ TEST_CASE("unlock leaves a run's lock alone; with --force the run is kept from w
 
 TEST_CASE("a freeze needs a reason") {
   World world;
-  const Ran ran = world.deploy({"lock", "production"});
-  CHECK(ran.status == 2);
-  CHECK_THAT(ran.err, ContainsSubstring("a freeze needs a reason"));
+  for (const auto& words : {std::vector<std::string>{"lock", "production"}, {"lock", "production", "-m", " \n"}}) {
+    const Ran ran = world.deploy(words);
+    CHECK(ran.status == 2);
+    CHECK_THAT(ran.err, ContainsSubstring("a freeze needs a reason"));
+  }
+  REQUIRE(world.deploy({"lock", "production", "-m", "the database\nis  being moved"}).status == 0);
+  const Ran ran = world.deploy({"status", "production"});
+  INFO(ran);
+  CHECK_THAT(ran.out, ContainsSubstring("the database is being moved"));
 }
 
 TEST_CASE("one host under two names is a wrong recipe: a check says it as a deploy does, whether there is a tree or not") {
