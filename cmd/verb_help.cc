@@ -151,7 +151,7 @@ std::string_view verb_examples(Verb verb) {
              "  deploy trust production --replace --hosts app07.example.com\n";
     case Verb::run:
       return "  deploy run production -- uptime\n"
-             "  deploy run production --roles app -- 'du -sh log | cut -f1'\n"
+             "  deploy run production --roles app -- 'du -sh log/ | cut -f1'\n"
              "  deploy run production --group --timeout 30s -- cat REVISION\n";
     case Verb::task:
       return "  deploy task production                 # which there are\n"
