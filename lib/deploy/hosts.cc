@@ -1,5 +1,7 @@
 #include "deploy/hosts.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <condition_variable>
 #include <iterator>
@@ -54,10 +56,19 @@ void connect(Opening& opening, std::size_t i, runner::Station& station, bool pay
   opening.identities[i] = station.transport->identity();
 }
 
+std::string other_application_text(const release::Layout& layout, const std::string& theirs, const std::string& ours) {
+  return fmt::format("'{}' is the tree of the application '{}', and this recipe's is '{}': correct 'deploy_to'; or, if it has another name now, "
+                     "remove '{}' on the host",
+                     layout.root(), theirs, ours, layout.application());
+}
+
 void take_facts(Opening& opening, std::size_t i, const std::string& answer, std::int64_t asked) {
   auto facts = release::parse_facts(answer);
   if (!facts) return opening.fail(i, std::move(facts).error());
   facts->host = opening.request.hosts[i].name;
+  if (const std::string& ours = opening.request.recipe.application; !facts->application.empty() && facts->application != ours) {
+    facts->problems.push_back(other_application_text(release::Layout(opening.request.recipe.deploy_to), facts->application, ours));
+  }
   facts->asked = asked;
   facts->answered = opening.with.unix_now();
   opening.opened.hosts[i].facts = *std::move(facts);

@@ -169,8 +169,8 @@ Command thaw(const release::Layout& layout, const std::string& freeze, const std
                         shell_assign("kk_locked", lock) + call("kk_thaw"), true};
 }
 
-Command prepare(const release::Layout& layout, const ReleaseInfo& info) {
-  return {"prepare", paths(layout) + record(info) + call("kk_prepare"), true};
+Command prepare(const release::Layout& layout, const ReleaseInfo& info, const std::string& application) {
+  return {"prepare", paths(layout) + record(info) + shell_assign("kk_application", one_line(application, longest_value)) + call("kk_prepare"), true};
 }
 
 Command receive(const release::Layout& layout, const std::string& id, const std::string& encoding,

@@ -92,7 +92,8 @@ struct ReleaseInfo {
   std::string by;        // user@machine of the operator
   std::string previous;  // live release before; empty: none
 };
-Command prepare(const release::Layout& layout, const ReleaseInfo& info);
+// `application`: whose tree it is from now on, if nobody has said so before; empty: that isn't said.
+Command prepare(const release::Layout& layout, const ReleaseInfo& info, const std::string& application = {});
 
 // For the data channel: unpacks the tar stream on standard input, `encoding` zstd | gzip | none, into the release. Prints
 // `sha256=<64 hex digits>` of the stream as received, hashed on the host. `bytes`: about so many it is.

@@ -17,6 +17,7 @@ kk_facts_all() {
   { IFS= read -r kk_system </proc/sys/kernel/ostype; } 2>/dev/null || kk_system=$(uname -s)
   echo "system=$kk_system"
   kk_facts_current
+  ! { IFS= read -r kk_v <"$kk_own/application"; } 2>/dev/null || kk_say application "$kk_v" 200
   kk_facts_rollback
   kk_facts_releases
   kk_facts_lock

@@ -16,6 +16,9 @@ kk_prepare() {
     [ -d "$kk_d" ] || mkdir -p "$kk_d" || kk_fail "can't make '$kk_d': give '$kk_root' to '$(id -un)'"
   done
   [ -d "$kk_own/tmp" ] || mkdir -m 700 "$kk_own/tmp" || kk_fail "can't make '$kk_own/tmp'"
+  # Of no use where it can't be written: whoever comes next is told less.
+  [ -z "$kk_application" ] || [ -s "$kk_own/application" ] ||
+    (umask 022 && printf '%s\n' "$kk_application" >"$kk_own/application") 2>/dev/null || :
   kk_sweep
   if [ -e "$kk_releases/$kk_release" ] || [ -L "$kk_releases/$kk_release" ]; then
     kk_fail "release '$kk_release' is already in '$kk_releases': deploy again under a new one"

@@ -78,7 +78,7 @@ Result<void> add_preparing(const DeployInput& input, Plan& plan) {
   Unpack whole{plan.release, encoding_for(recipe, input.hosts), input.bytes, input.files, recipe.limit_rate, plan.hosts.size()};
   whole.adaptive = recipe.compression == "auto";
   plan.rounds.push_back(on_changing_hosts(Phase::upload, plan, [&](const PlannedHost& host) {
-    return std::vector<Step>{Prepare{info_of(plan, host, input.operator_name)},
+    return std::vector<Step>{Prepare{info_of(plan, host, input.operator_name), input.recipe.application},
                              payloads.unpack_for(host.facts, whole)};
   }));
   scene.place = TaskScene::Place::release;

@@ -40,7 +40,7 @@ std::string removal_text(const Prune& prune) {
 host::Command command_for(const Step& step, const release::Layout& layout, const release::Facts& facts, const RunValues& values) {
   return std::visit(
       Overloaded{
-          [&](const Prepare& s) { return host::prepare(layout, s.info); },
+          [&](const Prepare& s) { return host::prepare(layout, s.info, s.application); },
           [&](const Unpack& s) {
             if (s.rsync) return host::rsync(layout, s.id, facts, *s.rsync, values.list_size, values.rsync);
             return s.rebuild ? host::receive(layout, s.id, s.encoding, facts, *s.rebuild, s.bytes)

@@ -22,6 +22,7 @@ namespace kirikae::plan {
 
 struct Prepare {  // the tree, the release's folder, its record `preparing`
   host::ReleaseInfo info;
+  std::string application{};
 };
 struct Unpack {  // the payload, over a data channel
   std::string id;

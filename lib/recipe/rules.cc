@@ -93,6 +93,8 @@ std::string variable_rule(std::string_view value) {
 }  // namespace
 
 std::string application_rule(std::string_view value) {
+  constexpr std::size_t longest = 200;  // bytes, as hosts keep it
+  if (value.size() > longest) return fmt::format("{} is too long for an application's name: it has at most {} characters", in_quotes(value), longest);
   if (is_name(value, "-_")) return {};
   return fmt::format("{} is no application's name: letters, digits, - and _", in_quotes(value));
 }

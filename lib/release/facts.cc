@@ -116,6 +116,8 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
     facts.current_is_directory = value == "directory";
     facts.current_is_file = value == "file";
     facts.current_dangles = value == "nowhere";
+  } else if (key == "application") {
+    facts.application = without_torn_end(value);
   } else if (key == "target") {
     facts.current_target = value;
   } else if (key == "gone") {

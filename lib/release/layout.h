@@ -21,6 +21,7 @@ class Layout {
   [[nodiscard]] std::string states() const {
     return own() + "/releases";
   }  // one state record per release, named by its id
+  [[nodiscard]] std::string application() const { return own() + "/application"; }
   [[nodiscard]] std::string log() const { return own() + "/log.jsonl"; }
   // What `current` is made to contain: relative, so that the tree can be moved.
   [[nodiscard]] static std::string link_target(std::string_view id) { return "releases/" + std::string(id); }

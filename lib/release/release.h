@@ -44,6 +44,7 @@ std::string to_text(const LockHolder& holder);
 // What one host answered in preflight.
 struct Facts {
   std::string host;  // whose answer it is: a name for messages, set by who asked
+  std::string application;  // whose tree it is; empty: not known
   std::string live;  // release id that `current` points to; empty: none
   bool current_is_directory = false, current_is_file = false;
   bool current_dangles = false;  // what it points to is not there, or no folder

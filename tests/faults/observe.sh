@@ -121,7 +121,7 @@ for each in .kirikae/*; do
     crashed:.kirikae/rollback) continue ;;
   esac
   case ${each#.kirikae/} in
-    releases | manifests | tmp | log.jsonl | '*') ;;
+    releases | manifests | tmp | application | log.jsonl | '*') ;;
     *) say "'$each' lies about" ;;
   esac
 done

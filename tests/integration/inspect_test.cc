@@ -10,6 +10,7 @@
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
+#include "support/skip.h"
 
 using namespace kirikae::test;
 using Catch::Matchers::ContainsSubstring;
@@ -344,6 +345,34 @@ TEST_CASE("a log that is too long to be read is told, and the other hosts' are s
   REQUIRE(world.deploy({"audit", "production", "--lines", "100"}).status == 0);
 }
 
+TEST_CASE("another application's tree is nobody's to deploy to, to roll back or to prune") {
+  World world;
+  for (const char* version : {"1", "2"}) {
+    world.write_app(version);
+    REQUIRE(world.deploy({"production"}).status == 0);
+  }
+  const std::string live = world.host(0).live();
+  world.write_recipe("tasks: {t: 'echo ran >&2'}\n");
+  for (const auto& words : {std::vector<std::string>{"production"}, {"rollback", "production"}, {"prune", "production"}, {"task", "production", "t"},
+                            {"lock", "production", "-m", "x"}, {"unlock", "production", "--force"}, {"check", "production"}, {"plan", "production"},
+                            {"status", "production"}}) {
+    auto set = words;
+    set.insert(set.end(), {"--set", "application=blog"});
+    const Ran ran = world.deploy(set);
+    INFO(ran);
+    CHECK(ran.status == 1);
+    CHECK_THAT(ran.err, ContainsSubstring("' is the tree of the application 'shop', and this recipe's is 'blog'") && ContainsSubstring("correct 'deploy_to'"));
+    CHECK_THAT(ran.err, !ContainsSubstring("ran\n"));
+    CHECK_FALSE(world.host(0).exists(".kirikae/frozen"));
+    CHECK(world.host(0).live() == live);
+  }
+  // It has another name now.
+  for (const auto& host : world.hosts()) fs::remove(host / ".kirikae/application");
+  world.write_app("3");
+  REQUIRE(world.deploy({"production", "--set", "application=blog"}).status == 0);
+  CHECK(world.host(0).read(".kirikae/application") == "blog\n");
+}
+
 TEST_CASE("a tree that the user may not enter is never taken for one that is not there") {
   if (::geteuid() == 0 && is_skipped_without_mounts()) return;
   const auto account = ::geteuid() == 0 ? std::make_unique<Account>() : nullptr;
@@ -351,17 +380,19 @@ TEST_CASE("a tree that the user may not enter is never taken for one that is not
   world.write_app("1");
   REQUIRE(world.deploy({"production"}).status == 0);
   const fs::path shut = GENERATE(true, false) ? world.host(0).tree() : world.host(0).tree().parent_path();
+  world.write_recipe("shared: {files: [.env]}\ntasks: {t: 'echo ran >&2'}\n");
   if (account) REQUIRE(::chown(shut.c_str(), 0, 0) == 0);
   REQUIRE(::chmod(shut.c_str(), account ? 0700 : 0) == 0);
   for (const auto& words : {std::vector<std::string>{"status", "production"}, {"releases", "production"}, {"audit", "production"},
                             {"diff", "production"}, {"unlock", "production"}, {"lock", "production", "-m", "x"}, {"check", "production"},
-                            {"rollback", "production"}, {"prune", "production"}, {"production"}, {"run", "production", "--", "echo ran >&2"}}) {
+                            {"rollback", "production"}, {"prune", "production"}, {"production"}, {"task", "production", "t"}, {"run", "production", "--", "echo ran >&2"}}) {
     const Ran ran = world.deploy(words);
     INFO(ran);
     CHECK(ran.status == 1);
     CHECK_THAT(ran.err, ContainsSubstring("' can't be entered by '") && ContainsSubstring("; let that user in"));
     CHECK_THAT(ran.err, !ContainsSubstring("sudo install"));
-    CHECK_THAT(ran.out + ran.err, !ContainsSubstring("ran\n") && !ContainsSubstring("no release") && !ContainsSubstring("nothing is logged"));
+    CHECK_THAT(ran.out + ran.err, !ContainsSubstring("ran\n") && !ContainsSubstring("no release") && !ContainsSubstring("nothing is logged") &&
+                                       !ContainsSubstring("missing: .env"));
   }
   REQUIRE(::chmod(shut.c_str(), 0755) == 0);
   const Ran ran = world.deploy({"status", "production"});

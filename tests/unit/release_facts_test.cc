@@ -12,7 +12,7 @@ std::string answer(const std::string& lines) { return "facts=1\nclock=1795311000
 
 TEST_CASE("A host's answer is read whole, and unknown keys are ignored") {
   const auto facts = parse_facts(
-      answer("system=Linux\nlive=20261122013000\nrelease=20261122013000 good\nrevision=a1b2=c3 x\nby=ann@laptop\n"
+      answer("system=Linux\napplication=shop\nlive=20261122013000\nrelease=20261122013000 good\nrevision=a1b2=c3 x\nby=ann@laptop\n"
              "release=20261121013000 -\nrelease=20261120013000 bad\nrevision=\n"
              "missing=config/a b.yml\nmissing=100%25%0A.txt\nproblem='/srv' is not writable\nfrom_the_future=yes\n"
              "free_kilobytes=18446744073709551615\nfree_inodes=77\nroot_kilobytes=78\nroot_inodes=79\nzstd=yes\ngzip=yes\nsetsid=yes\nsudo=yes\nhash=openssl\nsmall_hash=sha256sum\ngnu=yes\nsync_"
@@ -20,6 +20,7 @@ TEST_CASE("A host's answer is read whole, and unknown keys are ignored") {
   REQUIRE(facts);
   CHECK(facts->clock == 1795311000);
   CHECK(facts->system == "Linux");
+  CHECK(facts->application == "shop");
   CHECK(facts->live == "20261122013000");
   REQUIRE(facts->releases.size() == 3);
   CHECK(facts->releases[0].id == "20261120013000");
