@@ -270,7 +270,7 @@ Command task_at_terminal_as(const Become& become, const std::string& name, const
 Command run(const release::Layout& layout, const std::string& text, const std::map<std::string, std::string>& environment,
             const SecretSet* secrets) {
   // What is live is found out before the environment changes PATH.
-  std::string step = std::string(embedded_script("run")) + "(\n" + paths(layout) + shell_assign("kk_run", text) + call("kk_run_find");
+  std::string step = std::string(embedded_script("unseen")) + std::string(embedded_script("run")) + "(\n" + paths(layout) + shell_assign("kk_run", text) + call("kk_run_find");
   return {"run", step + exports(environment, secrets) + call("kk_run_live") + ")\n"};
 }
 
@@ -285,11 +285,10 @@ Command seal(const release::Layout& layout, const ReleaseInfo& info, const relea
 
 Command publish(const release::Layout& layout, const std::string& id, const release::Facts& facts,
                 const std::optional<std::string>& expected_live, const std::string& left, const std::string& condemned) {
-  Command command{"publish", paths(layout) + shell_assign("kk_release", id) +
+  return {"publish", paths(layout) + shell_assign("kk_release", id) +
                                  shell_assign("kk_wanted", layout.link_target(id)) + shell_assign("kk_mv", facts.mv) +
                                  shell_assign("kk_expect", expected_live.value_or("any")) + shell_assign("kk_leaves", left) +
-                                 call("kk_publish"), true};
-  return condemned.empty() ? command : joined(command.name, {mark(layout, condemned, release::State::bad, facts), command});
+                                 shell_assign("kk_condemned", condemned) + (condemned.empty() ? "" : sync_with(facts)) + call("kk_publish"), true};
 }
 
 Command end_rollback(const release::Layout& layout) { return {"end rollback", paths(layout) + call("kk_end_rollback"), true}; }

@@ -39,6 +39,9 @@ kk_listen() {
   } &
   exec 3<&-
   wait $!
+  # posh and zsh think nothing of that trap where the function has come to its end.
+  trap - 0
+  echo q >&6
 }
 
 kk_control() {
@@ -55,7 +58,7 @@ kk_control() {
   command -v setsid >/dev/null 2>&1 && kk_setsid=setsid
   # A shell's background jobs ignore INT and QUIT; where env can undo that, a step doesn't.
   kk_default='env --default-signal=INT,QUIT'
-  kk_want=0 kk_silent=0 kk_pulse_pid='' kk_pulses=0 kk_unsaid=0 kk_shell=$$
+  kk_want=0 kk_silent=0 kk_pulse_pid='' kk_pulse_number=0 kk_pulses=0 kk_unsaid=0 kk_shell=$$
   kk_worker='' kk_generation=0 kk_input='' kk_speaker=''
   kk_idle
   kk_quit=
@@ -90,7 +93,7 @@ kk_control() {
       t) kk_timer='' && kk_tick ;;
       k) kk_killed ;;
       b) kk_pulse ;;
-      a) kk_pulse_lost ;;
+      'a '*) kk_pulse_lost "${kk_event#a }" ;;
       s) kk_unsaid=$((kk_unsaid - 1)) ;;
     esac
   done

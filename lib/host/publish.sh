@@ -17,6 +17,12 @@ kk_publish() {
   [ "$kk_live" != "$kk_release" ] || return 0
   kk_current_expected
   kk_sweep_links
+  # What an older note says of it is lost with that note.
+  if [ -n "$kk_condemned" ]; then
+    kk_next=$kk_release kk_release=$kk_condemned kk_to=bad
+    kk_mark
+    kk_release=$kk_next
+  fi
   [ -z "$kk_leaves" ] || kk_begin_rollback
   kk_replace
   # From here on `current` is the wanted release: nothing that fails may say that it is unchanged.

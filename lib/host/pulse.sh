@@ -14,9 +14,11 @@ kk_hold() {
 }
 
 kk_start_pulse() {
+  kk_pulse_number=$((kk_pulse_number + 1))
   (
-    # A shell ends where it can't start another process.
-    trap 'echo a >&6' 0
+    # A shell ends where it can't start another process. The number is that of this pulse, whatever comes after it.
+    # shellcheck disable=SC2064
+    trap "echo a $kk_pulse_number >&6" 0
     while kill -0 "$kk_shell" 2>/dev/null; do
       sleep 10 || exit
       echo b >&6
@@ -41,8 +43,9 @@ kk_pulse() {
   esac
 }
 
-# Without a pulse a silent client would keep its lock for ever.
+# Without a pulse a silent client would keep its lock for ever. $1: which one is lost; another one may have been begun in its place.
 kk_pulse_lost() {
+  [ "$1" = "$kk_pulse_number" ] || return 0
   kk_pulses=$((kk_pulses + 1))
   if [ "$kk_pulses" -lt 4 ]; then kk_start_pulse; else kk_not_started; fi
 }

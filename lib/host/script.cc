@@ -46,7 +46,7 @@ std::string_view control_script() {
   static const std::string whole = [] {
     // Texts that it hands on, so that no shell has to read more than it needs.
     return shell_assign("kk_base_script", base()) +
-           shell_assign("kk_call_script", embedded({"worker", "lock", "facts", "prepare", "link", "seal", "publish", "log", "prune"})) +
+           shell_assign("kk_call_script", embedded({"worker", "lock", "unseen", "facts", "prepare", "link", "seal", "publish", "log", "prune"})) +
            "eval \"$kk_base_script\"\n" + embedded({"serve", "tell", "group", "pulse", "control"});
   }();
   return whole;
