@@ -28,8 +28,24 @@ kk_facts_all() {
         [ ! -d "$kk_shared/$1" ] || kk_payload_problem "$(kk_no_file "$kk_shared/$1")"
         [ -e "$kk_shared/$1" ] || printf 'missing=%s\n' "${2#=}"
         ;;
-      made) [ -d "$kk_shared/$1" ] || kk_facts_shared "$1" ;;
-      written) kk_facts_shared "$1" ;;
+      made)
+        if [ -d "$kk_shared/$1" ]; then
+          :
+        elif [ -e "$kk_shared/$1" ] || [ -L "$kk_shared/$1" ]; then
+          kk_payload_problem "$(kk_no_directory "$kk_shared/$1")"
+        else
+          kk_facts_shared "$1"
+        fi
+        ;;
+      written)
+        if [ -L "$kk_shared/$1" ]; then
+          kk_payload_problem "'$kk_shared/$1' is a symbolic link, where a template's result should be: remove it"
+        elif [ -d "$kk_shared/$1" ]; then
+          kk_payload_problem "$(kk_no_file "$kk_shared/$1")"
+        else
+          kk_facts_shared "$1"
+        fi
+        ;;
     esac
     shift 2
   done
@@ -133,12 +149,14 @@ kk_facts_shared() {
   while :; do
     kk_d=${kk_d%/*}
     [ "${#kk_d}" -ge "${#kk_shared}" ] || return 0
-    [ ! -d "$kk_d" ] || break
+    if [ -e "$kk_d" ] || [ -L "$kk_d" ]; then break; fi
   done
-  [ ! -w "$kk_d" ] || [ ! -x "$kk_d" ] || return 0
+  [ ! -d "$kk_d" ] || [ ! -w "$kk_d" ] || [ ! -x "$kk_d" ] || return 0
+  # What shared/ itself is, is said below.
+  [ "$kk_d" != "$kk_shared" ] || [ -d "$kk_d" ] || return 0
   case $kk_told in *"$kk_nl$kk_d$kk_nl"*) return 0 ;; esac
   kk_told=$kk_told$kk_nl$kk_d$kk_nl
-  kk_facts_unwritable payload_problem "$kk_d"
+  if [ -d "$kk_d" ]; then kk_facts_unwritable payload_problem "$kk_d"; else kk_payload_problem "$(kk_no_directory "$kk_d")"; fi
 }
 
 kk_facts_room() {
@@ -174,7 +192,7 @@ kk_facts_room() {
   # GNU's df says both at once.
   if kk_v=$(df -k --output=avail,iavail "$kk_a" "$kk_d" 2>/dev/null) && kk_pair free "${kk_v##*"$kk_nl"}"; then
     kk_v=${kk_v%"$kk_nl"*}
-    kk_pair root "${kk_v##*"$kk_nl"}"
+    kk_pair root "${kk_v##*"$kk_nl"}" || :
     kk_gnu=yes
     return
   fi
