@@ -4,10 +4,8 @@
 #include <malloc.h>
 #include <unistd.h>
 
-#include <algorithm>
 #include <cstdlib>
 #include <exception>
-#include <span>
 
 #include "askpass.h"
 #include "bridge.h"

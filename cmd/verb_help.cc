@@ -93,7 +93,7 @@ std::string_view verb_description(Verb verb) {
              "a run's name or its beginning, a stage (its latest run) or a file that\n"
              "'--output json' has written; the latest run is the default. Latest runs are\n"
              "those of the recipe's application, where there is a recipe. Runs are kept for\n"
-             "30 days, 50 at most.\n";
+             "30 days, 50 at most, and 10 of those that failed before they began.\n";
     case Verb::config:
       return "Prints the recipe of one stage as it is understood: defaults filled in, the\n"
              "stage's overrides merged, values interpolated. Connects to nothing.\n";

@@ -64,17 +64,6 @@ Result<std::string> ask(const host::Command& command, ssh::Transport& transport,
 
 }  // namespace
 
-OpenedHosts open_to_look(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit) {
-  OpenedHosts opened = open_hosts(request, with, group, emit, std::nullopt);
-  for (std::size_t i = 0; i < opened.hosts.size(); ++i) {
-    auto& [host, facts] = opened.hosts[i];
-    if (opened.errors[i] || !facts.unseen) continue;
-    opened.errors[i] = Error(ErrorCode::preflight, facts.problems.front()).on(host.name);
-    facts = {};
-  }
-  return opened;
-}
-
 void ask_all(OpenedHosts& opened, const Run& run, const Surroundings& with, runner::TaskGroup& group,
              const std::function<host::Command(const plan::HostFacts&)>& command, std::chrono::seconds patience, std::size_t longest,
              const TakeAnswer& take) {

@@ -1,4 +1,4 @@
-// What is asked of hosts that are looked at, and their answers.
+// A question to all hosts that are open, and their answers.
 #pragma once
 
 #include <chrono>
@@ -11,10 +11,6 @@
 #include "host/command.h"
 
 namespace kirikae::deploy {
-
-// open_hosts() for verbs that tell what there is, without a lock: a host whose tree can't be looked at has an error. Others would take
-// that for one where nothing is.
-OpenedHosts open_to_look(const Request& request, const Surroundings& with, runner::TaskGroup& group, const runner::Emitter& emit);
 
 // On the host's own thread, with its whole answer. An error is the host's.
 using TakeAnswer = std::function<Result<void>(std::size_t host, std::string answer)>;

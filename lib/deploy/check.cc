@@ -15,6 +15,7 @@
 #include "deploy/source.h"
 #include "deploy/templates.h"
 #include "plan/preflight.h"
+#include "plan/tasks.h"
 #include "transfer/artifact.h"
 
 namespace kirikae::deploy {
@@ -98,7 +99,10 @@ Reading check(const Request& request, const Surroundings& with) {
                           {},             {},           {},              request.command};
   std::vector<Error> found = plan::preflight_deploy(input);
   look_for_same_trees(answered, found);
-  std::ranges::move(problems_of(opened, std::move(found), plan::build_deploy(input), nullptr), std::back_inserter(problems));
+  const auto plan = plan::build_deploy(input);
+  auto nowhere = plan::once_nowhere(request.recipe, request.hosts, plan::in_deploys);  // all of them, of which the plan's error is the first
+  std::ranges::move(nowhere.empty() ? problems_of(opened, std::move(found), plan, nullptr) : problems_of(opened, std::move(found)), std::back_inserter(problems));
+  std::ranges::move(nowhere, std::back_inserter(problems));
   input.hosts = answered;
   std::ranges::move(plan::remarks_of_check(input, unlock_command(request)), std::back_inserter(remarks));
   run.tell(remarks);

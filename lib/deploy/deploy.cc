@@ -6,7 +6,6 @@
 #include <optional>
 #include <utility>
 
-#include "deploy/ask.h"
 #include "deploy/lock.h"
 #include "deploy/payloads.h"
 #include "deploy/rsync.h"
@@ -40,6 +39,15 @@ plan::DeployInput input_of(const Request& request, const Surroundings& with, con
 plan::RollbackInput input_of(const Request& request, const std::optional<std::string>& to, const Surroundings& with,
                              const OpenedHosts& opened) {
   return {request.recipe, opened.hosts, with.unix_now(), to, request.operator_name, request.command};
+}
+
+// Where hosts have not answered there is no plan: what is wrong with the others is told all the same.
+std::vector<Error> problems_of_rollback(const OpenedHosts& opened, const plan::RollbackInput& input, const Result<plan::Plan>& plan,
+                                        const SecretSet* secrets) {
+  if (!opened.any_error()) return problems_of(opened, plan::preflight_rollback(input), plan, secrets);
+  plan::RollbackInput those = input;
+  those.hosts = opened.answered();
+  return problems_of(opened, plan::preflight_rollback(those), plan::build_rollback(those), secrets);
 }
 
 // What this machine has to bring.
@@ -126,7 +134,7 @@ event::Report rollback(const Request& request, const std::optional<std::string>&
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), run.lock());
   const plan::RollbackInput input = input_of(request, to, with, opened);
   const auto plan = plan::build_rollback(input);
-  if (auto problems = problems_of(opened, plan::preflight_rollback(input), plan, request.secrets.get()); !problems.empty()) {
+  if (auto problems = problems_of_rollback(opened, input, plan, request.secrets.get()); !problems.empty()) {
     return run.end_early(problems, opened);
   }
   return run.carry_out(*plan, opened, group, nullptr);
@@ -163,7 +171,7 @@ Reading plan_rollback(const Request& request, const std::optional<std::string>& 
   const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const plan::RollbackInput input = input_of(request, to, with, opened);
   const auto plan = plan::build_rollback(input);
-  if (auto problems = problems_of(opened, plan::preflight_rollback(input), plan, nullptr); !problems.empty()) {
+  if (auto problems = problems_of_rollback(opened, input, plan, nullptr); !problems.empty()) {
     return reading(run.end_early(problems, opened));
   }
   auto hosts = input.hosts;
@@ -178,7 +186,7 @@ Reading plan_rollback(const Request& request, const std::optional<std::string>& 
 Reading releases(const Request& request, const Surroundings& with) {
   Run run(request, with, "releases");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  const OpenedHosts opened = open_to_look(request, with, group, run.emit());
+  const OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const auto answered = opened.answered();
   std::string text = answered.empty() ? std::string() : plan::releases_text(answered, request.hosts.size());
   std::string json = plan::releases_json(answered);

@@ -123,7 +123,7 @@ Reading diff(const Request& request, bool exit_code, const Surroundings& with) {
   if (!listed) return {run.end_early({listed.error()}), {}};
   const Tree source = plan::comparable(request.recipe, tree_of(*std::move(listed)));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  OpenedHosts opened = open_to_look(request, with, group, run.emit());
+  OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const release::Layout layout(request.recipe.deploy_to);
   run.tell(taken->remarks);
   LiveTrees trees;

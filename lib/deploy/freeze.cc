@@ -98,7 +98,7 @@ std::string unlocked_text(const OpenedHosts& opened, bool force) {
 Reading freeze(const Request& request, const std::string& why, const Surroundings& with) {
   Run run(request, with, "lock");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  OpenedHosts opened = open_to_look(request, with, group, run.emit());
+  OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened), {}};
   std::vector<plan::Remark> lines;
   std::vector<Error> taken;
@@ -133,7 +133,7 @@ Reading freeze(const Request& request, const std::string& why, const Surrounding
 Reading unlock(const Request& request, bool force, const Surroundings& with) {
   Run run(request, with, "unlock");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  OpenedHosts opened = open_to_look(request, with, group, run.emit());
+  OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened), {}};
   std::vector<plan::Remark> told, taken;
   std::vector<Error> busy;

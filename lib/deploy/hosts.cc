@@ -56,18 +56,20 @@ void connect(Opening& opening, std::size_t i, runner::Station& station, bool pay
   opening.identities[i] = station.transport->identity();
 }
 
-std::string other_application_text(const release::Layout& layout, const std::string& theirs, const std::string& ours) {
-  return fmt::format("'{}' is the tree of the application '{}', and this recipe's is '{}': correct 'deploy_to'; or, if it has another name now, "
-                     "remove '{}' on the host",
-                     layout.root(), theirs, ours, layout.application());
+Error other_application(const release::Layout& layout, const std::string& theirs, const std::string& ours) {
+  return {ErrorCode::preflight, fmt::format("'{}' is the tree of the application '{}', and this recipe's is '{}'", layout.root(), theirs, ours),
+          fmt::format("correct 'deploy_to'; or, if it has another name now, remove '{}' on the host", layout.application())};
 }
 
 void take_facts(Opening& opening, std::size_t i, const std::string& answer, std::int64_t asked) {
   auto facts = release::parse_facts(answer);
   if (!facts) return opening.fail(i, std::move(facts).error());
   facts->host = opening.request.hosts[i].name;
-  if (const std::string& ours = opening.request.recipe.application; !facts->application.empty() && facts->application != ours) {
-    facts->problems.push_back(other_application_text(release::Layout(opening.request.recipe.deploy_to), facts->application, ours));
+  // Others would take it for a tree where nothing is.
+  if (facts->unseen) return opening.fail(i, Error(ErrorCode::preflight, facts->problems.front()));
+  const std::string& ours = opening.request.recipe.application;
+  if (!facts->application.empty() && facts->application != ours) {
+    return opening.fail(i, other_application(release::Layout(opening.request.recipe.deploy_to), facts->application, ours));
   }
   facts->asked = asked;
   facts->answered = opening.with.unix_now();
@@ -251,6 +253,10 @@ std::vector<Error> problems_of(const OpenedHosts& opened, std::vector<Error> mor
   std::vector<Error> problems = opened.all_errors();
   std::set<std::string> lost;
   for (const Error& error : problems) lost.insert(error.host);
+  // Those, too, that were asked nothing since another one's lock is held.
+  for (const plan::HostFacts& each : opened.hosts) {
+    if (each.facts.host.empty()) lost.insert(each.host.name);
+  }
   for (Error& error : more) {
     if (!lost.contains(error.host)) problems.push_back(std::move(error));
   }
@@ -261,7 +267,7 @@ std::vector<Error> problems_of(const OpenedHosts& opened, std::vector<Error> pre
                                const SecretSet* secrets) {
   if (plan) {
     std::ranges::move(plan::task_problems(*plan, secrets), std::back_inserter(preflight));
-  } else if (plan.error().code != ErrorCode::preflight || (preflight.empty() && !opened.any_error())) {
+  } else if (!opened.any_error() && (plan.error().code != ErrorCode::preflight || preflight.empty())) {
     preflight.push_back(plan.error());  // that no release is there to go back to may come of the others
   }
   return problems_of(opened, std::move(preflight));

@@ -45,7 +45,7 @@ Reading status(const Request& request, bool exit_code, const Surroundings& with)
   constexpr int lines = 10;  // the last switch is enough; what others write there may look like one
   Run run(request, with, "status");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  OpenedHosts opened = open_to_look(request, with, group, run.emit());
+  OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const auto unreached = opened.errors;
   auto logs = read_logs(opened, run, with, group, host::last_switches(release::Layout(request.recipe.deploy_to), lines), lines);
   std::vector<plan::HostStatus> hosts;
@@ -63,7 +63,7 @@ Reading status(const Request& request, bool exit_code, const Surroundings& with)
 Reading audit(const Request& request, int lines, const Surroundings& with) {
   Run run(request, with, "audit");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
-  OpenedHosts opened = open_to_look(request, with, group, run.emit());
+  OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
   const auto all = read_logs(opened, run, with, group, host::audit(release::Layout(request.recipe.deploy_to), lines), lines);
   std::vector<plan::HostLog> logs;
   for (std::size_t i = 0; i < all.size(); ++i) {

@@ -30,11 +30,14 @@ Request narrowed(const Request& request, const recipe::Task& task) {
                 .despite_freeze = request.despite_freeze,
                 .command = request.command,
                 .secrets = request.secrets};
+  // Nor would a task run on all of those that are not selected.
+  std::erase_if(those.other_hosts, [&](const inventory::Host& host) { return task.local || !host.has_any_role(task.roles); });
   if (task.local) return those;
   std::vector<plan::PlannedHost> all;
   for (const auto& host : request.hosts) all.push_back({host, {}});
   those.hosts.clear();
   for (const std::size_t i : plan::hosts_of(task, all)) those.hosts.push_back(request.hosts[i]);
+  if (those.hosts.empty()) those.other_hosts.clear();  // that is an error
   return those;
 }
 

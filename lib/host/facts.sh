@@ -192,12 +192,19 @@ kk_facts_room() {
   # GNU's df says both at once.
   if kk_v=$(df -k --output=avail,iavail "$kk_a" "$kk_d" 2>/dev/null) && kk_pair free "${kk_v##*"$kk_nl"}"; then
     kk_v=${kk_v%"$kk_nl"*}
-    kk_pair root "${kk_v##*"$kk_nl"}" || :
+    ! kk_pair root "${kk_v##*"$kk_nl"}" || kk_facts_reserve
     kk_gnu=yes
     return
   fi
   kk_columns kilobytes "$(df -Pk "$kk_a" "$kk_d" 2>/dev/null)"
+  [ -z "$kk_free" ] || kk_facts_reserve
   kk_columns inodes "$(df -Pi "$kk_a" "$kk_d" 2>/dev/null)"
+}
+
+# kk_free: the root's KiB. Where these are few, root has the room that the file system keeps for it, too, of which df says nothing.
+kk_facts_reserve() {
+  [ "$kk_free" -lt 1024 ] && [ "$(id -u)" = 0 ] && kk_v=$(stat -f -c '%f %S' "$kk_a" 2>/dev/null) || return 0
+  case ${kk_v% *}${kk_v#* } in '' | *[!0-9]*) ;; *) echo "root_kilobytes=$((${kk_v% *} * ${kk_v#* } / 1024))" ;; esac
 }
 
 # Which tree it is: the same by every name of this host, and no other host's, since a container has its own device or its own folder.

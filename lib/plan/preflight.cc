@@ -7,7 +7,6 @@
 #include <map>
 #include <memory>
 #include <set>
-#include <tuple>
 
 #include "core/fold.h"
 #include "core/shell_quote.h"
@@ -121,10 +120,12 @@ void add_room_problems(const Room& room, const HostFacts& host, const DeployInpu
 void add_room_problems(const HostFacts& host, const RollbackInput& input, std::vector<Error>& problems) {
   constexpr std::uint64_t kilobytes = 64, inodes = 8;
   const release::Facts& facts = host.facts;
+  if (!facts.problems.empty()) return;  // where not even the lock has room, that is said
+  const bool apart = facts.root_kilobytes != facts.free_kilobytes || facts.root_inodes != facts.free_inodes;
   const auto add = [&](std::uint64_t free, std::string_view unit, std::uint64_t needed) {
     problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} {} free, a rollback needs {}",
                                                  release::Layout(input.recipe.deploy_to).root(), free, unit, needed),
-                               "free some room" + prune_advice(input.command, input.recipe)));
+                               "free some room" + (apart ? "" : prune_advice(input.command, input.recipe))));
   };
   if (facts.root_kilobytes < kilobytes) add(facts.root_kilobytes, "KiB", kilobytes);
   if (facts.root_inodes != 0 && facts.root_inodes < inodes) add(facts.root_inodes, "inodes", inodes);
@@ -193,7 +194,7 @@ std::vector<Error> preflight_rollback(const RollbackInput& input) {
                                  "there is nothing that a rollback could switch"));
     }
     for (const auto& problem : host.facts.problems) problems.push_back(on_host(host, problem));
-    add_room_problems(host, input, problems);
+    if (!input.to || host.facts.live != *input.to) add_room_problems(host, input, problems);  // else there is nothing to do but a line for the audit
   }
   return problems;
 }

@@ -54,7 +54,7 @@ TEST_CASE("a host that can't take the whole payload fails the upload with its ow
 
 TEST_CASE("a disk that has too little room is told in preflight, with what is needed, and nothing is written") {
   const TempDir shims;
-  shims.write("df", "#!/bin/sh\n/bin/df \"$@\" | sed '2s/[0-9][0-9]*  *\\([0-9]*%\\)/100 \\1/; 2s/^ *[0-9][0-9]*  */100 /'\n", 0755);
+  shims.write("df", "#!/bin/sh\n/bin/df \"$@\" | sed '2,3s/[0-9][0-9]*  *\\([0-9]*%\\)/100 \\1/; 2,3s/^ *[0-9][0-9]*  */100 /'\n", 0755);
   World world({.path = shims.path().string() + ":/usr/bin:/bin"});
   world.write_app("1");
   add_big_file(world);

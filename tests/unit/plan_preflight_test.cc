@@ -136,8 +136,8 @@ TEST_CASE("a rollback needs room for its note and its records, and none for a re
   const auto recipe = shop_recipe();
   auto app = a_host("app1", {"app"});
   const auto problems = [&](std::uint64_t kilobytes, std::uint64_t inodes) {
-    app.facts.root_kilobytes = kilobytes;
-    app.facts.root_inodes = inodes;
+    app.facts.root_kilobytes = app.facts.free_kilobytes = kilobytes;
+    app.facts.root_inodes = app.facts.free_inodes = inodes;
     return text_of(plan::preflight_rollback({recipe, {app}, now, std::nullopt, "ann@laptop", "deploy -r x.yml"}));
   };
   CHECK(problems(64, 8).empty());

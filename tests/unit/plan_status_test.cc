@@ -108,9 +108,9 @@ TEST_CASE("a file or a folder in the place of current is named") {
   CHECK_FALSE(status.in_order);
   CHECK(status.text == R"(shop on production: 2 hosts, 2 not as they should be
 
-live              state  revision  since  by  where
-a file                                        app1
-a real directory                              app2
+live              where
+a file            app1
+a real directory  app2
 
 not as it should be:
   app1: 'current' is a file, not a link, so nothing can be switched there
