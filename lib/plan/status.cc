@@ -108,6 +108,7 @@ void find(const HostStatus& host, const Scene& scene, Findings& findings) {
   if (const auto failed = failed_releases(facts); !failed.empty()) {
     note(fmt::format("failed: {}; the next deploy that succeeds, or '{}', removes that", fmt::join(failed, ", "), scene.prune));
   }
+  if (facts.half_pruned) note(fmt::format("an earlier prune could not remove all: the next deploy, or '{}', tries again", scene.prune));
   if (facts.lock) {
     // What it is busy with is nobody's fault.
     note("a run is at work: " + release::to_text(*facts.lock));

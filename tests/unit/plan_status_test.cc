@@ -57,6 +57,7 @@ TEST_CASE("the status names every host that is not as it should be, and why") {
   hosts[5].facts.releases.back().state = release::State::ready;
   hosts[6].facts.releases.push_back({"20261122010000", release::State::preparing, "", "bob@ci"});
   hosts[6].facts.releases.push_back({"20261122020000", release::State::failed, "", "bob@ci"});
+  hosts[6].facts.half_pruned = true;
   hosts[7].facts.frozen = hosts[8].facts.frozen = release::LockHolder{"eve@desk", "2026-11-22 10:00:00 UTC", "inventory", ""};
   hosts[7].facts.stale_lock = release::LockHolder{"bob@ci", "2026-11-22 02:00:00 UTC", "deploy production", ""};
   hosts[8].log.entries.push_back(entry(now + 5, "rollback", old_id, "good", new_id));
@@ -87,6 +88,7 @@ not as it should be:
 
 besides:
   app7: failed: 20261122020000; the next deploy that succeeds, or 'deploy prune production', removes that
+  app7: an earlier prune could not remove all: the next deploy, or 'deploy prune production', tries again
 )");
   const std::string data = plan::status_json(status);
   CHECK(data.starts_with(R"({"in_order":false,"usual":"20261122000000","hosts":[{"host":"app1","in_order":true,"current":"release",)"
