@@ -150,6 +150,7 @@ Result<std::string> render(const TemplateFile& file, const MustacheValue& names)
   TRY_ASSIGN(std::string text, file.text->render(names));
   std::string why;
   if (shell_quote(text).size() > longest) why = "is longer than 64 KiB";
+  if (!why.empty() && text.size() <= longest) why += ", in which a single quote counts as four bytes";
   if (text.find('\0') != std::string::npos) why = "has a NUL byte in it";
   if (why.empty()) return text;
   Error error(ErrorCode::recipe, fmt::format("what the template '{}' comes to {}", file.text->path(), why),
