@@ -72,7 +72,7 @@ TEST_CASE("a hook that a signal kills, or that fails, fails the run, wherever it
   rig.check_nothing_runs();
 }
 
-TEST_CASE("a hook that prints 100 MB before it fails is a failure like any other, wherever it runs") {
+TEST_CASE("a hook that prints 100 MB before it fails is a failure like any other, wherever it runs", "[slow]") {
   Rig rig(2);
   for (const auto& [command, at] : places()) {
     const Ran ran = misbehave(rig, command, "noisy", at);
