@@ -140,7 +140,7 @@ TEST_CASE("deploy to a lone host: before whichever function of a row, or after a
   break_every_step_alone(Command::deploy, {"inner-cut", "cut-after"});
 }
 
-TEST_CASE("rollback of a lone host: whichever function of a row fails, the end is told truly and the next one converges") {
+TEST_CASE("rollback of a lone host: whichever function of a row fails, the end is told truly and the next one converges", "[slow]") {
   break_every_step_alone(Command::rollback, {"inner-fail"});
 }
 
@@ -167,7 +167,7 @@ TEST_CASE("deploy: whichever step is lost on the way with its connection, the ne
   break_every_step(Command::deploy, {"cut"});
 }
 
-TEST_CASE("deploy: whichever step loses its connection when its work is done, the next run converges") {
+TEST_CASE("deploy: whichever step loses its connection when its work is done, the next run converges", "[slow]") {
   break_every_step(Command::deploy, {"cut-after"});
 }
 
@@ -187,7 +187,7 @@ TEST_CASE("deploy: the client is killed at whichever step, and the next run conv
   break_every_step(Command::deploy, {"client-kill"}, false);
 }
 
-TEST_CASE("deploy: INT at whichever step is 130: nothing is changed before the switch, all is taken back after it") {
+TEST_CASE("deploy: INT at whichever step is 130: nothing is changed before the switch, all is taken back after it", "[slow]") {
   break_every_step(Command::deploy, {"client-int"}, false);
 }
 
@@ -207,7 +207,7 @@ TEST_CASE("rollback: whichever step never ends, ^C ends it there, and the next r
   break_every_step(Command::rollback, {"hang"}, false);
 }
 
-TEST_CASE("rollback: whichever step loses its connection, before or after its work, the next run converges") {
+TEST_CASE("rollback: whichever step loses its connection, before or after its work, the next run converges", "[slow]") {
   break_every_step(Command::rollback, {"cut"});
   break_every_step(Command::rollback, {"cut-after"}, false);
 }
@@ -216,7 +216,7 @@ TEST_CASE("rollback: at whichever step the server falls silent, the next run con
   break_every_step(Command::rollback, {"silent"}, false);
 }
 
-TEST_CASE("rollback: the client is killed at or after whichever step, and the next run converges") {
+TEST_CASE("rollback: the client is killed at or after whichever step, and the next run converges", "[slow]") {
   break_every_step(Command::rollback, {"client-kill", "client-kill-after"}, false);
 }
 
@@ -236,7 +236,7 @@ TEST_CASE("the way back of a rollback: whichever of its steps breaks, the end is
   break_the_way_back(Command::rollback, {"cut-after"});
 }
 
-TEST_CASE("the way back: the client is killed at whichever of its steps, and the next run converges") {
+TEST_CASE("the way back: the client is killed at whichever of its steps, and the next run converges", "[slow]") {
   break_the_way_back(Command::deploy, {"client-kill"});
 }
 
