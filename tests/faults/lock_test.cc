@@ -84,7 +84,7 @@ TEST_CASE("twenty deploys at once to the same ten hosts, listed in any order, go
     recipes.push_back("deploy" + std::to_string(i) + ".yml");
   }
   std::vector<Running> all;
-  for (const auto& recipe : recipes) all.push_back(world.start({"production", "--recipe", recipe, "--lock-wait", "10m"}));
+  for (const auto& recipe : recipes) all.push_back(world.start({"production", "--recipe", recipe, "--lock-wait", "10m", "--set", "ssh.connect_timeout=60s"}));
   for (auto& each : all) {
     REQUIRE(eventually([&] { return each.has_ended(); }, std::chrono::minutes(5)));
     const Ran ran = each.wait();
@@ -107,7 +107,7 @@ TEST_CASE("of several deploys at once that don't wait, one deploys, and the othe
   world.write_app("1");
   world.write_recipe("tasks: {pause: 'sleep 2'}\nhooks: {build: pause}\n");
   std::vector<Running> all;
-  for (int i = 0; i < 5; ++i) all.push_back(world.start({"production"}));
+  for (int i = 0; i < 5; ++i) all.push_back(world.start({"production", "--set", "ssh.connect_timeout=60s"}));
   int done = 0;
   for (auto& each : all) {
     const Ran ran = each.wait();
