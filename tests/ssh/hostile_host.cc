@@ -14,6 +14,7 @@
 
 #include "core/digest.h"
 #include "ssh/wire.h"
+#include "support/listening.h"
 #include "support/sshd_fixture.h"
 
 namespace kirikae::test {
@@ -59,20 +60,6 @@ std::pair<std::string, std::string> agree(std::string_view theirs) {
   EVP_PKEY_derive_set_peer(context.get(), other.get());
   EVP_PKEY_derive(context.get(), octets(secret), &size);
   return {half, secret};
-}
-
-Fd listening(int& port) {
-  Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof name;
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&name), size) != 0 || ::listen(fd.get(), 10) != 0 ||
-      ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0) {
-    throw std::runtime_error("can't listen on 127.0.0.1");
-  }
-  port = ntohs(name.sin_port);
-  return fd;
 }
 
 }  // namespace

@@ -14,6 +14,7 @@
 #include <vector>
 
 #include "core/fd.h"
+#include "support/listening.h"
 #include "support/process.h"
 #include "support/sshd_fixture.h"
 
@@ -23,20 +24,6 @@ namespace {
 std::vector<std::string> program_of(SmallServer::Kind kind, const std::string& key) {
   if (kind == SmallServer::Kind::dropbear) return {"/usr/sbin/dropbear", "-i", "-r", key};
   return {"/usr/sbin/tinysshd", "-v", key};
-}
-
-Fd listening(int& port) {
-  Fd fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  sockaddr_in name{};
-  name.sin_family = AF_INET;
-  name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-  socklen_t size = sizeof name;
-  if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&name), size) != 0 || ::listen(fd.get(), 100) != 0 ||
-      ::getsockname(fd.get(), reinterpret_cast<sockaddr*>(&name), &size) != 0) {
-    throw std::runtime_error("can't listen on 127.0.0.1");
-  }
-  port = ntohs(name.sin_port);
-  return fd;
 }
 
 // A process for each connection, with it as standard input and output.
