@@ -1,5 +1,4 @@
 // What every Transport promises of several steps in a row, asked of the real ones and of the fake.
-#include <cstring>
 #include <memory>
 #include <string>
 #include <vector>
@@ -7,6 +6,7 @@
 #include "support/catch.h"
 #include "support/fake_transport.h"
 #include "support/ssh_session.h"
+#include "support/text_source.h"
 
 using namespace kirikae;
 using namespace kirikae::test;
@@ -43,21 +43,6 @@ class Subject {
   std::unique_ptr<SshdFixture> sshd_;
   FakeConnector hosts_;
   std::unique_ptr<ssh::Transport> transport_;
-};
-
-class Text final : public ByteSource {
- public:
-  explicit Text(std::string text) : text_(std::move(text)) {}
-  Result<Piece> read(std::span<char> buffer, const std::shared_ptr<Waker>&) override {
-    if (text_.empty()) return Piece{Piece::State::end, 0};
-    const auto size = std::min(buffer.size(), text_.size());
-    std::memcpy(buffer.data(), text_.data(), size);
-    text_.erase(0, size);
-    return Piece{Piece::State::data, size};
-  }
-
- private:
-  std::string text_;
 };
 
 // What was heard, and between which commands: "1\n|2|e2\n" has the marks of the second command's begin.

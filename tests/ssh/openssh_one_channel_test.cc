@@ -9,25 +9,13 @@
 #include "support/never.h"
 #include "support/process.h"
 #include "support/skip.h"
+#include "support/text_source.h"
 
 using namespace kirikae;
 using namespace kirikae::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-class Text final : public ByteSource {
- public:
-  explicit Text(std::string text) : text_(std::move(text)) {}
-  Result<Piece> read(std::span<char> buffer, const std::shared_ptr<Waker>&) override {
-    const auto size = text_.copy(buffer.data(), buffer.size());
-    text_.erase(0, size);
-    return Piece{size == 0 ? Piece::State::end : Piece::State::data, size};
-  }
-
- private:
-  std::string text_;
-};
 
 // A connector logs in again for its sessions, so it lives longer than they do.
 std::unique_ptr<ssh::Transport> connect(ssh::Connector& connector, const ssh::Target& target) {

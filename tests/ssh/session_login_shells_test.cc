@@ -1,30 +1,14 @@
 // The control shell has to start and to work whatever the user's login shell is, and whatever its rc files say.
-#include <cstring>
-
 #include "support/catch.h"
 #include "support/process.h"
 #include "support/ssh_session.h"
+#include "support/text_source.h"
 
 using namespace kirikae;
 using namespace kirikae::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-class Text final : public ByteSource {
- public:
-  explicit Text(std::string text) : text_(std::move(text)) {}
-  Result<Piece> read(std::span<char> buffer, const std::shared_ptr<Waker>&) override {
-    const auto size = std::min(buffer.size(), text_.size());
-    if (size == 0) return Piece{Piece::State::end, 0};
-    std::memcpy(buffer.data(), text_.data(), size);
-    text_.erase(0, size);
-    return Piece{Piece::State::data, size};
-  }
-
- private:
-  std::string text_;
-};
 
 // Steps and data in one session, with what a shell that gets in the way would spoil.
 void works(const SshdFixture& sshd) {
