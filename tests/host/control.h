@@ -28,8 +28,8 @@ struct Shell {
 };
 std::ostream& operator<<(std::ostream& stream, const Shell& shell);
 
-// Those of dash, bash, ksh, mksh and busybox (with nothing but busybox in PATH) that are installed; at least two. Without KIRIKAE_ALL_SHELLS
-// in the environment (`tests/run --slow`), dash or busybox and one of the others, by the name of the test.
+// Those of dash, bash, ksh, mksh and busybox (with nothing but busybox in PATH) that are installed, at least two; where not all is tried
+// (support/thorough.h), one of them, by the name of the test.
 std::vector<Shell> shells();
 std::vector<Shell> shells_and(const std::string& name);  // if that is installed, too
 std::vector<Shell> all_shells();                         // the same of these, posh and zsh
