@@ -5,6 +5,7 @@
 #include "support/catch.h"
 #include "support/farm.h"
 #include "support/process.h"
+#include "support/thorough.h"
 
 using namespace kirikae::test;
 using Catch::Matchers::ContainsSubstring;
@@ -25,7 +26,7 @@ void check_shell(Pty& terminal, const std::string& folder) {
 }  // namespace
 
 TEST_CASE("ssh is a shell at a terminal in the live release, whatever the login shell, and ends with its exit code") {
-  const std::string shell = GENERATE("", "fish", "tcsh", "zsh", "dash");
+  const std::string shell = GENERATE(from_range(some_of(std::vector<std::string>{"", "fish", "tcsh", "zsh", "dash"}, 2)));
   CAPTURE(shell);
   if (!shell.empty() && !installed(shell)) return;
   World world({.login_shell = shell});

@@ -11,6 +11,7 @@
 #include "support/farm.h"
 #include "support/process.h"
 #include "support/skip.h"
+#include "support/thorough.h"
 
 using namespace kirikae::test;
 
@@ -143,7 +144,7 @@ TEST_CASE("a host with toybox's tools, and a shell, dd and mv beside, is deploye
 }
 
 TEST_CASE("a host whose account has no home, or one that nobody can write to, is deployed to, again, and back") {
-  const std::string home = GENERATE("/no/such/folder", "/proc/self", "");
+  const std::string home = GENERATE(from_range(some_of(std::vector<std::string>{"/no/such/folder", "/proc/self", ""}, 2)));
   INFO("HOME=" << home);
   World world({.sshd_config = {"SetEnv HOME=" + home}});
   whole_life(world);
@@ -163,7 +164,8 @@ TEST_CASE("under a umask that keeps others out, what a release holds has its mod
 // bash reads .bashrc where sshd has started it, as Debian builds it.
 TEST_CASE("a login shell whose rc file sets an odd umask leaves sane modes, for an ordinary user too") {
   if (is_skipped_without_mounts()) return;
-  const auto [umask, folders] = GENERATE(table<std::string, std::string>({{"0777", "700"}, {"0000", "775"}, {"0722", "755"}}));
+  using Case = std::pair<std::string, std::string>;
+  const auto [umask, folders] = GENERATE(from_range(some_of(std::vector<Case>{{"0777", "700"}, {"0000", "775"}, {"0722", "755"}}, 2)));
   INFO("umask " << umask);
   const Account account({.shell = "/bin/bash", .home = {{".bashrc", "umask " + umask + "\ntouch ~/rc-was-read\n"}}});
   World world({.account = &account});
@@ -181,9 +183,11 @@ TEST_CASE("a login shell whose rc file sets an odd umask leaves sane modes, for 
 
 TEST_CASE("an ordinary user whose home is somebody else's, or closed to it, is deployed to, again, and back") {
   if (is_skipped_without_mounts()) return;
-  const mode_t mode = GENERATE(0755, 0700);
-  INFO("home of root, " << std::oct << mode);
-  const Account account({.shell = GENERATE("/bin/sh", "/bin/bash")});
+  using Case = std::pair<mode_t, std::string>;
+  const auto [mode, shell] =
+      GENERATE(from_range(some_of(std::vector<Case>{{0755, "/bin/sh"}, {0755, "/bin/bash"}, {0700, "/bin/sh"}, {0700, "/bin/bash"}}, 3)));
+  INFO("home of root, " << std::oct << mode << ", " << shell);
+  const Account account({.shell = shell});
   REQUIRE(::chown(account.home().c_str(), 0, 0) == 0);
   REQUIRE(::chmod(account.home().c_str(), mode) == 0);
   World world({.account = &account});
