@@ -95,7 +95,7 @@ void say_bug(const char* what) {
   ui::restore_terminal();
   ui::write_all(
       STDERR_FILENO,
-      fmt::format("error: this is a bug of deploy: {}\n  'deploy releases STAGE' shows where the hosts stand\n", what));
+      fmt::format("error: this is a bug of deploy: {}\n  'deploy status STAGE' shows where the hosts stand\n", what));
 }
 
 // An exception that left a thread: no way back, but the terminal is put right and the exit code is the promised one.

@@ -94,7 +94,7 @@ void Signals::stop_at_once() {
   ui::restore_terminal();
   if (ui::takes_text(STDERR_FILENO)) {
     ui::write_all(STDERR_FILENO,
-                  "\nerror: stopped at once: hosts may be in the middle of a step\n  'deploy releases STAGE' shows "
+                  "\nerror: stopped at once: hosts may be in the middle of a step\n  'deploy status STAGE' shows "
                   "where they stand\n");
   }
   ::_exit(event::exit_code(event::Outcome::interrupted));

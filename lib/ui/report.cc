@@ -36,7 +36,7 @@ void write_head(Html& html, const RunRecord& record, Unended unended) {
   html.leaf("p", fmt::format("{}{}run {}, begun {}", about, about.empty() ? "" : " · ", record.run, record.time), {{"class", "about"}});
   if (record.outcome.empty() && unended == Unended::died) {
     html.leaf("p", "The record ends without a word: the program was killed, or its machine stopped. Where the hosts stand, "
-                   "'deploy releases STAGE' shows.", {{"class", "warn"}});
+                   "'deploy status STAGE' shows.", {{"class", "warn"}});
   }
 }
 
