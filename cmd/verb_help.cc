@@ -28,7 +28,7 @@ std::string_view verb_description(Verb verb) {
              "missing shared files and tools, wrong clocks, and templates that can't be\n"
              "rendered. Warns of what dead runs have left, of locks and freezes, and shows the\n"
              "environment that commands get. Changes nothing. Every deploy does the same\n"
-             "before it begins.\n";
+             "before it begins, the source first.\n";
     case Verb::status:
       return "Shows which release each host runs, since when and by whom, hosts that are alike\n"
              "in one line; and what is not as it should be: hosts that differ, a 'current'\n"
@@ -54,7 +54,8 @@ std::string_view verb_description(Verb verb) {
              "(Every deploy and rollback locks its hosts by itself, for as long as it runs.)\n";
     case Verb::unlock:
       return "Says who has frozen the hosts, and ends that. With --force, the lock of a run\n"
-             "that is still at work goes, too: that run then changes nothing more and fails.\n"
+             "that is still at work goes, too: what it has at work is ended, and it changes\n"
+             "nothing more and fails.\n"
              "Whose it is is shown first, and you are asked (--yes answers).\n"
              "A run that has died needs none of this: its lock ends with it, within a minute\n"
              "where its network vanished.\n";

@@ -134,7 +134,8 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
   Run run(request, with, "unlock");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
-  if (auto errors = opened.all_errors(); !errors.empty()) return {run.end_early(errors, opened), {}};
+  const auto unreached = opened.all_errors();
+  if (opened.answered().empty() || with.stop.stop_requested()) return {run.end_early(unreached, opened), {}};
   std::vector<plan::Remark> told, taken;
   std::vector<Error> busy;
   bool any_frozen = false;
@@ -150,7 +151,11 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
                          .on(host.name));
     }
   }
-  if (!busy.empty() && !any_frozen) return {run.end_early(busy, opened), unlocked_text(opened, force)};
+  const bool any_stale = force && std::ranges::any_of(opened.hosts, [](const auto& host) { return host.facts.stale_lock.has_value(); });
+  if (!any_frozen && !any_stale && taken.empty() && !(busy.empty() && unreached.empty())) {
+    busy.insert(busy.end(), unreached.begin(), unreached.end());
+    return {run.end_early(busy, opened), unlocked_text(opened, force)};
+  }
   // Where others are frozen, that ends all the same.
   for (const Error& error : busy) told.push_back({error.host, error.message});
   run.tell(told);
@@ -159,7 +164,11 @@ Reading unlock(const Request& request, bool force, const Surroundings& with) {
     const auto agreed = with.confirm("taking a run's lock away",
                                      fmt::format("take the lock away on {} host{}? that run fails, and may leave its hosts in the middle",
                                                  taken.size(), taken.size() == 1 ? "" : "s"));
-    if (!agreed) return {run.end_early({agreed.error()}, opened), {}};
+    if (!agreed) {
+      std::vector<Error> errors{agreed.error()};
+      errors.insert(errors.end(), unreached.begin(), unreached.end());
+      return {run.end_early(errors, opened), {}};
+    }
   }
   const release::Layout layout(request.recipe.deploy_to);
   const auto entry = entry_for(request, with, "unlock", force ? "by force" : "");

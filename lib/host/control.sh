@@ -59,13 +59,14 @@ kk_control() {
   # A shell's background jobs ignore INT and QUIT; where env can undo that, a step doesn't.
   kk_default='env --default-signal=INT,QUIT'
   kk_want=0 kk_silent=0 kk_pulse_pid='' kk_pulse_number=0 kk_pulses=0 kk_unsaid=0 kk_shell=$$
-  kk_worker='' kk_generation=0 kk_input='' kk_speaker=''
+  kk_worker='' kk_generation=0 kk_input='' kk_speaker='' kk_taken=''
   kk_idle
   kk_quit=
   # There too: what rc files have said before must not pass for the first step's.
   kk_frame 'hello 1' >&2
   kk_frame 'hello 1'
   while :; do
+    [ "$kk_taken" != asked ] || kk_give_up
     # It fails where a signal came in between.
     IFS= read -r kk_event <&6 || continue
     case $kk_event in
@@ -114,6 +115,7 @@ kk_end() {
 kk_idle() {
   kk_id='' kk_working='' kk_leader='' kk_kill='' kk_out='' kk_err='' kk_ended='' kk_ticks=0 kk_cutting='' kk_timer=''
   kk_given='' kk_again='' kk_env='' kk_failed=''
+  [ "$kk_taken" != y ] || kk_unlock
 }
 
 kk_client() {

@@ -31,6 +31,18 @@ kk_take() {
     return 0
   }
   [ "$kk_l_token" = "$2" ] || kk_fail "'$1' is another one by now, of $kk_l_by ($kk_l_what): look whose it is, and say it again"
+  # Who holds the lock ends what a recipe has at work, and frees it then, for which there are fifteen seconds.
+  if [ -O "$1" ] && [ "$kk_l_pid" != "$kk_shell" ] && kk_holder_is_here && kill -USR1 "$kk_l_pid" 2>/dev/null; then
+    kk_i=0
+    while kk_read_lock "$1" && [ "$kk_l_token" = "$2" ] && [ "$kk_i" -lt 150 ]; do
+      sleep 0.1 2>/dev/null || {
+        sleep 1
+        kk_i=$((kk_i + 9))
+      }
+      kk_i=$((kk_i + 1))
+    done
+    kk_read_lock "$1" && [ "$kk_l_token" = "$2" ] || return 0
+  fi
   rm -f "$1" || kk_fail "can't remove '$1': check its owner"
   # The lock's other name; another user's may not be ours to remove.
   rm -f "$kk_own/tmp/lock.$kk_l_token.$kk_l_pid" 2>/dev/null || :

@@ -45,9 +45,10 @@ kk_unlock() {
   esac 2>/dev/null || :
 }
 
+# Fails where it isn't ours.
 kk_beat() {
-  kk_read_lock "$kk_own/lock" && [ "$kk_l_token:$kk_l_pid" = "$kk_token:$kk_shell" ] || return 0
-  touch -c "$kk_own/lock" 2>/dev/null
+  kk_read_lock "$kk_own/lock" && [ "$kk_l_token:$kk_l_pid" = "$kk_token:$kk_shell" ] || return 1
+  touch -c "$kk_own/lock" 2>/dev/null || :
 }
 
 # Before every step that writes: whoever has slept through the loss of the lock changes nothing any more. The line on standard output

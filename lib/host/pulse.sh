@@ -6,6 +6,8 @@
 kk_hold() {
   eval "$kk_text"
   [ -z "$kk_pulse_pid" ] || return 0
+  # Only noted: it may come in the midst of anything.
+  trap 'kk_taken=${kk_taken:-asked}' USR1
   if kk_pipe 3; then
     kk_speak <&3 &
     kk_speaker=$!
@@ -32,7 +34,7 @@ kk_pulse() {
   kk_pulses=0
   kk_silent=$((kk_silent + 1))
   case $kk_silent in
-    1) kk_beat ;;
+    1) kk_beat || kk_dispossessed ;;
     7)
       # For a client that wakes up late: these are the last words of its step.
       [ -z "$kk_id" ] || kk_tell 'the client has been silent for a minute: its step is ended here, and its lock is free'
@@ -41,6 +43,19 @@ kk_pulse() {
     # Whatever it is that keeps a step from its end.
     13) kk_exit ;;
   esac
+}
+
+# Somebody takes the lock away, and waits until it is free (kk_take).
+kk_give_up() {
+  kk_taken=y
+  if [ -n "$kk_id" ]; then kk_dispossessed; else kk_idle; fi
+}
+
+# What a recipe has at work is ended; what is ours looks for itself (kk_guard).
+kk_dispossessed() {
+  [ -n "$kk_id" ] && [ -z "$kk_ours$kk_kill$kk_ended" ] || return 0
+  kk_tell 'the lock is taken away: what is at work here is ended'
+  kk_end_step
 }
 
 # Without a pulse a silent client would keep its lock for ever. $1: which one is lost; another one may have been begun in its place.

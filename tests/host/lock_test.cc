@@ -311,6 +311,31 @@ TEST_CASE("A freeze keeps everybody out but those who come despite it, and outli
   CHECK_FALSE(disk.exists(".kirikae/frozen"));
 }
 
+TEST_CASE("A lock that is taken away ends what a recipe has at work") {
+  const auto shell = GENERATE(from_range(all_shells()));
+  INFO(shell);
+  const Never never;
+  const Disk disk;
+  const Client client(shell, disk, "aa.0");
+  REQUIRE(client.lock().status == 0);
+  client.control->begin(90, "exec " + never.command() + "\n");
+  REQUIRE(eventually([&] { return !processes_with(never.path()).empty(); }));
+  SECTION("at once, where whoever takes it can tell") {
+    Control other(shell, disk);
+    const auto from = std::chrono::steady_clock::now();
+    CHECK(other.run(host::thaw(disk.layout(), "", "aa.0")).status == 0);
+    CHECK(std::chrono::steady_clock::now() - from < std::chrono::seconds(12));  // it would give up, and not be told
+    CHECK(processes_with(never.path()).empty());
+    CHECK_FALSE(disk.exists(".kirikae/lock"));
+    CHECK(disk.list(".kirikae/tmp").empty());
+  }
+  SECTION("with the next beat") { fs::remove(disk.path(".kirikae/lock")); }
+  const Ended ended = client.control->end(90);
+  CHECK(ended.status == 143);
+  CHECK(ended.err.find("the lock is taken away: what is at work here is ended\n") != std::string::npos);
+  CHECK(client.guarded().status == 9);
+}
+
 TEST_CASE("A client that is silent for a minute loses the lock, and its step is ended", "[slow]") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);

@@ -20,7 +20,7 @@ using kirikae::golden::Pty;
 namespace {
 
 constexpr const char* held_up =
-    "tasks:\n  wait: 'touch \"$SHARED_PATH/here\"; [ -e \"$SHARED_PATH/go\" ] || read -r line <\"$SHARED_PATH/gate\"'\n"
+    "tasks:\n  wait: 'echo $$ >\"$SHARED_PATH/here.new\"; mv \"$SHARED_PATH/here.new\" \"$SHARED_PATH/here\"; [ -e \"$SHARED_PATH/go\" ] || read -r line <\"$SHARED_PATH/gate\"'\n"
     "  note: 'touch \"$SHARED_PATH/noted\"'\nhooks: {build: wait}\n";
 
 // A first release is live, and a deploy of the second is at work in its build hook, until let_go().
@@ -71,22 +71,22 @@ TEST_CASE("whoever comes second is told who has the lock, ends with 4 and has ch
   }
   const std::string before = world.host(1).read(".kirikae/lock");
   const std::string log = world.host(1).read(".kirikae/log.jsonl");
-  const auto verb = GENERATE(as<std::vector<std::string>>{}, std::vector<std::string>{"production"},
-                             std::vector<std::string>{"rollback", "production"}, std::vector<std::string>{"prune", "production", "--keep", "1"},
-                             std::vector<std::string>{"task", "production", "note"});
-  const Ran second = world.deploy(verb);
-  INFO(second);
-  CHECK(second.status == 4);
-  CHECK_THAT(second.err, ContainsSubstring("locked by ada@"));
-  CHECK_THAT(second.err, ContainsSubstring(" UTC (deploy production), https://ci.example/jobs/7"));
-  CHECK_THAT(second.err, ContainsSubstring("--lock-wait 10m"));
-  if (verb.front() != "prune") CHECK_THAT(second.out, ContainsSubstring("locked in "));  // a prune answers where it has an answer
-  CHECK(world.host(1).read(".kirikae/lock") == before);
-  CHECK(world.host(1).read(".kirikae/log.jsonl") == log);
-  for (const auto& host : world.hosts()) {
-    CHECK(host.live() == busy.first);
-    CHECK(host.releases().size() == 3);  // that one, the live one, and what the first works on
-    CHECK_FALSE(host.exists("shared/noted"));
+  for (const auto& verb : std::vector<std::vector<std::string>>{
+           {"production"}, {"rollback", "production"}, {"prune", "production", "--keep", "1"}, {"task", "production", "note"}}) {
+    const Ran second = world.deploy(verb);
+    INFO(second);
+    CHECK(second.status == 4);
+    CHECK_THAT(second.err, ContainsSubstring("locked by ada@"));
+    CHECK_THAT(second.err, ContainsSubstring(" UTC (deploy production), https://ci.example/jobs/7"));
+    CHECK_THAT(second.err, ContainsSubstring("--lock-wait 10m"));
+    if (verb.front() != "prune") CHECK_THAT(second.out, ContainsSubstring("locked in "));  // a prune answers where it has an answer
+    CHECK(world.host(1).read(".kirikae/lock") == before);
+    CHECK(world.host(1).read(".kirikae/log.jsonl") == log);
+    for (const auto& host : world.hosts()) {
+      CHECK(host.live() == busy.first);
+      CHECK(host.releases().size() == 3);  // that one, the live one, and what the first works on
+      CHECK_FALSE(host.exists("shared/noted"));
+    }
   }
   busy.let_go();
   const Ran ran = busy.running->wait();
@@ -250,20 +250,39 @@ TEST_CASE("unlock leaves a run's lock alone; with --force the run is kept from w
   const Ran forced = world.deploy({"unlock", "production", "--force", "--yes"});
   INFO(forced);
   CHECK(forced.status == 0);
+  // What the run had at work was ended before that said so.
+  for (const auto& host : world.hosts()) {
+    const std::string pid = host.read("shared/here");
+    std::ifstream words("/proc/" + pid.substr(0, pid.find('\n')) + "/cmdline");
+    CHECK(words.peek() == std::ifstream::traits_type::eof());  // it may have to be waited for yet
+  }
   CHECK_THAT(forced.err, ContainsSubstring("locked by ada@"));
   CHECK_THAT(forced.out, ContainsSubstring("was locked by ada@"));
   CHECK(world.deploy({"unlock", "production", "--force"}).status == 0);  // nothing to be asked about
-  busy.let_go();
   const Ran ran = busy.running->wait();
   INFO(ran);
   CHECK(ran.status == 1);
-  CHECK_THAT(ran.err, ContainsSubstring("is no longer ours"));
+  CHECK_THAT(ran.out + ran.err, ContainsSubstring("is taken away: what is at work here is ended"));
   for (const auto& host : world.hosts()) CHECK(host.live() == busy.first);
+  busy.let_go();
   const Ran again = world.deploy({"production"});
   INFO(again);
   CHECK(again.status == 0);
   CHECK(world.host(1).version() == "2");
   CHECK(world.broken_invariants().empty());
+}
+
+TEST_CASE("a host that can't be reached keeps no other one frozen") {
+  World world({.hosts = 2});
+  REQUIRE(world.deploy({"lock", "production", "-m", "so"}).status == 0);
+  world.write_recipe({}, "[" + world.host(0).name() + ", " + world.host(1).name() + ", '127.0.0.1:1']");
+  const Ran ran = world.deploy({"unlock", "production"});
+  INFO(ran);
+  CHECK(ran.status == 1);
+  CHECK_THAT(ran.err, ContainsSubstring("[127.0.0.1:1] "));
+  CHECK_THAT(ran.out, ContainsSubstring("was frozen by "));
+  for (const auto& host : world.hosts()) CHECK_FALSE(host.exists(".kirikae/frozen"));
+  CHECK(world.deploy({"unlock", "production"}).status == 5);  // nothing is left to be done
 }
 
 TEST_CASE("a freeze needs a reason") {
