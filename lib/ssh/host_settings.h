@@ -73,7 +73,7 @@ struct HostSettings {
   std::string ca_signature_algorithms;  // what host certificates may be signed with, likewise
 
   std::vector<Beyond> beyond;
-  bool session_is_set = false;  // this ssh has settings for a session's kind and input
+  bool session_is_set = false;  // this ssh has settings for a session's kind, its input, and whether it goes into the background
   std::vector<std::string> sent_environment;  // patterns of variables that ssh would send of its own
 
   // Settings that were passed over here, for people: "StrictHostKeyChecking no is taken for …".

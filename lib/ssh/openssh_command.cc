@@ -179,6 +179,7 @@ Result<Words> openssh_master(const OpensshMaster& master, const std::string& rem
   if (host.settings.session_is_set) {
     option(argv, "SessionType", "default");
     option(argv, "StdinNull", "no");
+    option(argv, "ForkAfterAuthentication", "no");
   }
   std::vector<SshConfig::Wanted> stops;
   for (const OpensshStop& stop : master.stops) stops.push_back(stop.wanted);
@@ -186,6 +187,7 @@ Result<Words> openssh_master(const OpensshMaster& master, const std::string& rem
     option(words, "ControlMaster", "no");
     option(words, "ControlPath", "none");
     option(words, "LogLevel", "INFO");  // a key that it can't keep is said then
+    if (master.stops[stop].settings.session_is_set) option(words, "ForkAfterAuthentication", "no");
     return add_terms(words, master, master.stops[stop].settings);
   }));
   add_place(argv, host.wanted);

@@ -130,13 +130,22 @@ Result<SshConfig::Answer> SshConfig::ask_ssh(const std::string& file, const Want
   if (wanted.port != 0) question.insert(question.end(), {"-p", std::to_string(wanted.port)});
   if (!wanted.user.empty()) question.insert(question.end(), {"-l", wanted.user});
   question.insert(question.end(), {"--", wanted.name});
-  call.argv = {"ssh", "-v", "-T"};
-  call.argv.insert(call.argv.end(), question.begin(), question.end());
   call.deadline = wait.deadline.tightened(Deadline::in(answer_limit));
   call.stop = wait.stop;
   std::string said, complained;
   call.on_output = [&](bool is_error, std::string_view bytes) { (is_error ? complained : said) += bytes; };
-  const auto end = run_subprocess(call);
+  const auto answer = [&](std::vector<std::string> argv) {
+    argv.insert(argv.end(), question.begin(), question.end());
+    call.argv = std::move(argv);
+    said.clear();
+    complained.clear();
+    return run_subprocess(call);
+  };
+  auto end = answer({"ssh", "-v", "-T"});
+  // It doesn't even say what its settings are where one of them is that, and there is no command. An older ssh has no such setting.
+  if (end && end->status != 0 && complained.find("fork into background") != std::string::npos) {
+    end = answer({"ssh", "-v", "-T", "-o", "ForkAfterAuthentication=no"});
+  }
   if (!end && end.error().code == ErrorCode::timeout) {
     std::string asked = "ssh";
     for (const std::string& word : question) asked += ' ' + shell_word(word);

@@ -273,7 +273,7 @@ TEST_CASE("a step on a channel of its own that doesn't read its input is ended t
 
 TEST_CASE("what ssh_config says of a person's session plays no part") {
   const SshdFixture sshd;
-  const std::string line = GENERATE(as<std::string>{}, "StdinNull yes", "SessionType none", "RequestTTY force", "SendEnv *");
+  const std::string line = GENERATE(as<std::string>{}, "StdinNull yes", "SessionType none", "ForkAfterAuthentication yes", "RequestTTY force", "SendEnv *");
   INFO(line);
   const auto session = open_session({"web1", "127.0.0.1", sshd.port(), SshdFixture::user()}, configured(sshd, "Host *\n  " + line + "\n"));
   CHECK(step(*session, "echo here").out == "here\n");
