@@ -15,7 +15,7 @@ enum class ErrorCode {
   usage,      // the command line
   recipe,     // the recipe or a file that it names
   connect,    // no connection, or the SSH handshake failed
-  auth,       // the host refused every key
+  auth,       // the host refused every key, or a key that the recipe names can't be used
   host_key,   // the host's key is unknown, changed or revoked
   locked,     // somebody else has the hosts' lock, or has frozen them
   preflight,  // the host answers, but can't take or roll back a release; nothing was written

@@ -88,9 +88,7 @@ Result<std::optional<KeyFile>> KeyFile::read(const std::string& path) {
   key.bytes_ = Secret(std::move(file->bytes));
   const std::string_view text = key.bytes_.reveal();
   if (file->owner == ::getuid() && (file->mode & 077U) != 0) {
-    return std::unexpected(unusable(path,
-                                    fmt::format("others can read this private key (mode {:04o})", file->mode & 07777U),
-                                    "chmod 600 " + shell_word(path)));
+    key.exposed_ = unusable(path, fmt::format("others can read this private key (mode {:04o})", file->mode & 07777U), "chmod 600 " + shell_word(path));
   }
   if (text.starts_with("PuTTY-User-Key-File")) {
     return std::unexpected(unusable(path, "it is in PuTTY's format",
@@ -110,7 +108,7 @@ Result<std::optional<KeyFile>> KeyFile::read(const std::string& path) {
     return std::unexpected(unusable(path, "it holds no private key"));
   }
   key.encrypted_ = text.find("ENCRYPTED") != std::string_view::npos;
-  if (!key.encrypted_) {
+  if (!key.encrypted_ && !key.exposed_) {
     TRY_ASSIGN(const PrivateKey opened, key.open({}));
     key.blob_ = opened.public_blob();
   } else if (auto blob = neighbour_blob(path); blob) {

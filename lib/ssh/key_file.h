@@ -15,17 +15,19 @@ namespace kirikae::ssh {
 class KeyFile {
  public:
   // Where `path` is missing, `path`.pub will do: the agent may have the key. nullopt: neither is there. Error (local):
-  // it can't be read, others than its owner can read it, or it is no key; with the command that settles it.
+  // it can't be read, or it is no key; with the command that settles it.
   static Result<std::optional<KeyFile>> read(const std::string& path);
 
   [[nodiscard]] bool public_only() const { return bytes_.empty(); }
   [[nodiscard]] bool encrypted() const { return encrypted_; }
   // public_only(), and the private half is in a token: the file has a handle to it, which the agent has to be given (ssh-add).
   [[nodiscard]] bool hardware() const { return hardware_; }
+  // Others than its owner can read the private key, which is not opened then; the agent may have it all the same.
+  [[nodiscard]] const std::optional<Error>& exposed() const { return exposed_; }
   // Empty: only to be had by opening the file.
   [[nodiscard]] const std::string& public_blob() const { return blob_; }
 
-  // Precondition: not public_only(). Where the file is encrypted this takes a tenth of a second of processor time.
+  // Precondition: not public_only(), nor exposed(). Where the file is encrypted this takes a tenth of a second of processor time.
   // Errors: auth (wrong passphrase), local (broken, or a format that isn't known here; with the command that converts
   // it).
   [[nodiscard]] Result<PrivateKey> open(std::string_view passphrase) const;
@@ -40,6 +42,7 @@ class KeyFile {
   std::string blob_;
   bool encrypted_ = false;
   bool hardware_ = false;
+  std::optional<Error> exposed_;
 };
 
 }  // namespace kirikae::ssh

@@ -25,6 +25,13 @@ constexpr int passphrase_tries = 3;
 
 Error stays_locked(std::string why) { return Error(ErrorCode::auth, std::move(why)); }
 
+// Of a file without which there is no login.
+Error of_recipe(Error error) {
+  error.code = ErrorCode::auth;
+  if (error.hint.empty()) error.hint = "the recipe names it: ssh.identity";
+  return error;
+}
+
 // Why ssh_config keeps a key, or a certificate, from being shown to the host; empty: it doesn't.
 std::string barred(std::string_view blob, const HostSettings& host) {
   const std::string type = key_type(blob);
@@ -46,8 +53,8 @@ std::string barred(std::string_view blob, const HostSettings& host) {
 // A file that may hold a key.
 struct KeyRing::Slot {
   std::string path;
-  std::optional<KeyFile> file;  // none: there is no such file, or `trouble` says what is wrong with it
-  std::optional<Error> trouble;
+  std::optional<KeyFile> file;  // none: there is no such file, or `trouble` says why it is none
+  std::optional<Error> trouble;  // why it can't be used; where there is a file all the same, an agent may have its key
   // Guarded by answers_; once there, it never changes.
   std::optional<PrivateKey> opened;
   std::string given_up;  // why the file stays locked
@@ -102,7 +109,8 @@ KeyRing::Slot& KeyRing::slot(const std::string& path) {
     known->trouble = std::move(file).error();
   } else if (*file) {
     known->file = **std::move(file);
-    if (known->file->encrypted() || known->file->public_only()) return *known;
+    known->trouble = known->file->exposed();
+    if (known->trouble || known->file->encrypted() || known->file->public_only()) return *known;
     const std::scoped_lock lock(answers_);
     if (auto opened = known->file->open({}); opened) {
       known->opened = *std::move(opened);
@@ -123,12 +131,13 @@ Result<std::vector<KeyRing::Key>> KeyRing::keys_in_files(const HostSettings& hos
     key.file_ = &slot;
     key.batch_ = host.login.batch;
     if (slot.trouble) {
-      if (host.identities_required) return std::unexpected(*slot.trouble);
+      if (slot.file) key.blob_ = slot.file->public_blob();
+      if (key.blob_.empty() && host.identities_required) return std::unexpected(of_recipe(*slot.trouble));
       key.unusable_ = slot.trouble->hint.empty() ? slot.trouble->message : fmt::format("{} ({})", slot.trouble->message, slot.trouble->hint);
     } else if (slot.file) {
       key.blob_ = slot.file->public_blob();
     } else if (host.identities_required) {
-      return std::unexpected(Error(ErrorCode::local, fmt::format("the private key '{}' does not exist", path)));
+      return std::unexpected(of_recipe(Error(ErrorCode::auth, fmt::format("the private key '{}' does not exist", path))));
     } else if (host.identities_given) {
       key.unusable_ = "no such file";
     } else {
@@ -143,17 +152,21 @@ Result<std::vector<KeyRing::Key>> KeyRing::keys(const HostSettings& host, const 
   const std::scoped_lock lock(loading_);
   TRY_ASSIGN(std::vector<Key> files, keys_in_files(host));
   const auto needs_agent = [](const Key& key) {
+    if (key.file_->trouble) return !key.blob_.empty();
     return key.unusable_.empty() && (key.file_->file->encrypted() || key.file_->file->public_only());
   };
   std::vector<Key> named, others;
   if (!host.identities_required || std::ranges::any_of(files, needs_agent)) {
     TRY_ASSIGN(const AgentKeys* agent, this->agent(host.agent_socket, wait));
     for (Key& key : files) {
-      if (agent->has(key.blob_)) key.agent_ = &agent->agent;
+      if (!agent->has(key.blob_)) continue;
+      key.agent_ = &agent->agent;
+      if (key.file_->trouble) key.unusable_.clear();
     }
     if (!host.identities_required) std::tie(named, others) = agent->keys(host, files);
   }
   for (Key& key : files) {
+    if (host.identities_required && key.agent_ == nullptr && key.file_->trouble) return std::unexpected(of_recipe(*key.file_->trouble));
     if (key.unusable_.empty() && key.agent_ == nullptr && key.file_->file->public_only()) {
       key.unusable_ = key.file_->file->hardware() ? "it only points to a hardware key: load it (ssh-add " + shell_word(key.label_) + ")"
                                                   : "only the public key is here, and no ssh-agent has the private one";

@@ -50,7 +50,7 @@ class KeyRing {
   ~KeyRing();
 
   // As OpenSSH orders them: those of the agent that the host's settings name, the agent's others, the other files; each behind its
-  // certificates. Default files that are missing are passed over. Errors: local (a required identity can't be used), cancelled.
+  // certificates. Default files that are missing are passed over. Errors: auth (a required identity can't be used), cancelled.
   Result<std::vector<Key>> keys(const HostSettings& host, const Wait& wait);
   // What is wrong with an agent; empty: nothing, or there is none.
   std::string agent_trouble(const std::string& socket);

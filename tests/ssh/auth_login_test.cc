@@ -111,6 +111,13 @@ TEST_CASE("given identities are the only keys tried, and the agent signs for tho
     std::filesystem::remove(locked);
     expect_login(sshd, settings);
   }
+  SECTION("a file that others can read") {
+    settings.host.identities = {folder.write("open", text_of(key_pair("ed25519", "two")), 0644)};
+    expect_login(sshd, settings);
+    settings.host.identities_required = false;
+    settings.host.identities_given = settings.host.identities_only = true;
+    expect_login(sshd, settings);
+  }
   SECTION("others of the agent are left alone") {
     settings.host.identities = {key_pair("rsa", "two")};
     CHECK(refused_login(sshd, settings).message ==
@@ -122,7 +129,8 @@ TEST_CASE("a given identity that can't be used is an error before the host is as
   const TempDir folder;
   const SshdFixture sshd;
   const Error missing = refused_login(sshd, given({folder / "missing"}));
-  CHECK(missing.code == ErrorCode::local);
+  CHECK(missing.code == ErrorCode::auth);
+  CHECK(missing.hint == "the recipe names it: ssh.identity");
   CHECK(missing.message == "the private key '" + (folder / "missing") + "' does not exist");
   const std::string open_to_all = folder.write("open", text_of(key_pair("ed25519", "client")), 0644);
   CHECK(refused_login(sshd, given({open_to_all})).hint == "chmod 600 " + open_to_all);
