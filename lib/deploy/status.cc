@@ -33,9 +33,6 @@ std::vector<plan::HostLog> read_logs(OpenedHosts& opened, const Run& run, const 
         logs[i] = plan::read_log(opened.hosts[i].host.name, answer);
         return {};
       });
-  for (auto& error : opened.errors) {
-    if (error && error->code == ErrorCode::local && error->hint.empty()) error->hint = "ask for fewer --lines";
-  }
   return logs;
 }
 
@@ -64,9 +61,13 @@ Reading audit(const Request& request, int lines, const Surroundings& with) {
   Run run(request, with, "audit");
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
+  const auto unreached = opened.errors;
   const auto all = read_logs(opened, run, with, group, host::audit(release::Layout(request.recipe.deploy_to), lines), lines);
   std::vector<plan::HostLog> logs;
   for (std::size_t i = 0; i < all.size(); ++i) {
+    if (auto& error = opened.errors[i]; !unreached[i] && error && error->code == ErrorCode::local && error->hint.empty()) {
+      error->hint = "ask for fewer --lines";
+    }
     if (opened.errors[i]) continue;
     logs.push_back(all[i]);
     if (all[i].unreadable == 0) continue;

@@ -16,8 +16,11 @@ struct LogEntry {
   std::string revision;
   std::string by;      // user@machine
   std::string result;  // good | failed | undone | interrupted
-  std::string detail{};  // of a lock: why; of a prune: the releases; of a task: its name; else empty
+  std::string detail{};  // of a lock: why; of a prune: the releases; of a task: its name; of an undo: `tasks_missing`, or nothing; else empty
 };
+// The tasks of a way back that have failed on that host, where the link is back.
+inline constexpr const char* tasks_missing = "its after_publish tasks have failed";
+
 // `2026-11-23T10:00:00Z`
 std::string json_time(std::int64_t unix_seconds);
 

@@ -109,7 +109,7 @@ struct SourceText {
 };
 std::string to_text(const Plan& plan, const std::optional<SourceText>& source);
 
-// `deploy releases`: one line for each release, newest first, with the hosts that have it.
+// `deploy releases`: one line for each release, newest first, with the hosts that have it; below, hosts on which none of them is live.
 std::string releases_text(const std::vector<HostFacts>& hosts, std::size_t all_hosts);
 
 // Both as data: JSON documents.

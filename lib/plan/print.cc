@@ -7,6 +7,8 @@
 #include "core/overloaded.h"
 #include "plan/columns.h"
 #include "plan/plan.h"
+#include "plan/preflight.h"
+#include "plan/status.h"
 
 namespace kirikae::plan {
 namespace {
@@ -128,7 +130,9 @@ std::string releases_text(const std::vector<HostFacts>& hosts, std::size_t all_h
     std::vector<std::string> hosts, live;
   };
   std::map<std::string, std::map<Row, Places>, std::greater<>> releases;
+  std::vector<Remark> remarks;
   for (const HostFacts& host : hosts) {
+    if (auto problem = current_problem(host.facts); !problem.empty()) remarks.push_back({host.host.name, std::move(problem)});
     for (const auto& release : host.facts.releases) {
       const std::string state = release.state ? std::string(release::name_of(*release.state)) : "unmarked";
       Places& places = releases[release.id][{state, release.revision, release.deployed_by}];
@@ -149,7 +153,9 @@ std::string releases_text(const std::vector<HostFacts>& hosts, std::size_t all_h
       lines.push_back({id, row.state, short_revision(row.revision), row.by, where});
     }
   }
-  return in_columns({"release", "state", "revision", "by", "where"}, lines);
+  std::string text = in_columns({"release", "state", "revision", "by", "where"}, lines);
+  for (const auto& [what, names] : folded(remarks)) text += fmt::format("{}: {}\n", where_text(names, all_hosts), what);
+  return text;
 }
 
 }  // namespace kirikae::plan

@@ -76,16 +76,12 @@ std::vector<std::string> failed_releases(const release::Facts& facts) {
 // What is wrong with the link and what it points to.
 std::string live_problem(const HostStatus& host, const Scene& scene) {
   const release::Facts& facts = host.facts;
-  if (facts.current_is_directory) return "'current' is a real directory, so nothing can be switched there";
-  if (facts.current_is_file) return "'current' is a file, not a link, so nothing can be switched there";
-  if (!facts.current_target.empty()) return fmt::format("'current' points to '{}', which is none of its releases", facts.current_target);
-  if (facts.live.empty()) return "no release is live";
+  if (auto text = current_problem(facts); !text.empty()) return text;
   if (!facts.unsettled.empty()) {
     return fmt::format("the rollback to {0} has died behind its switch: '{1} --to {0}{2}' finishes it", facts.live, scene.rollback,
                        facts.frozen ? " --despite-freeze" : "");
   }
   const auto* release = release::find_release(facts, facts.live);
-  if (release == nullptr) return fmt::format("'current' points to release {}, which is not there", facts.live);
   if (release->state && release->state != State::good) {
     return fmt::format("the live release {} is {}, not good: deploy again, or roll back", facts.live, release::name_of(*release->state));
   }
@@ -109,6 +105,10 @@ void find(const HostStatus& host, const Scene& scene, Findings& findings) {
     note(fmt::format("failed: {}; the next deploy that succeeds, or '{}', removes that", fmt::join(failed, ", "), scene.prune));
   }
   if (facts.half_pruned) note(fmt::format("an earlier prune could not remove all: the next deploy, or '{}', tries again", scene.prune));
+  if (const auto entry = switch_to(host.log, facts.live); entry && !facts.live.empty() && entry->detail == tasks_missing) {
+    note(fmt::format("taken back to {}, and {}: unless they were run since (see the audit), what serves may be the release that was left", facts.live,
+                     tasks_missing));
+  }
   if (facts.lock) {
     // What it is busy with is nobody's fault.
     note("a run is at work: " + release::to_text(*facts.lock));
@@ -175,6 +175,15 @@ std::string table_of(const std::vector<HostStatus>& hosts, std::size_t all_hosts
 }
 
 }  // namespace
+
+std::string current_problem(const release::Facts& facts) {
+  if (facts.current_is_directory) return "'current' is a real directory, so nothing can be switched there";
+  if (facts.current_is_file) return "'current' is a file, not a link, so nothing can be switched there";
+  if (!facts.current_target.empty()) return fmt::format("'current' points to '{}', which is none of its releases", facts.current_target);
+  if (facts.live.empty()) return "no release is live";
+  if (release::find_release(facts, facts.live) == nullptr) return fmt::format("'current' points to release {}, which is not there", facts.live);
+  return {};
+}
 
 Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& hosts, std::size_t unreached, const std::string& command) {
   const Scene scene = scene_of(recipe, hosts, command);

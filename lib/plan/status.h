@@ -39,6 +39,8 @@ struct Status {
   // left, nothing is frozen. What a run that lives is busy with does not count.
   bool in_order = true;
 };
+// What is wrong where `current` leads to none of the releases that are there, as a sentence.
+std::string current_problem(const release::Facts& facts);
 // `unreached`: hosts of the selection that could not be read; the errors name them. `command`: how the tool is called, for advice.
 Status status_of(const recipe::Recipe& recipe, const std::vector<HostStatus>& hosts, std::size_t unreached, const std::string& command);
 // As data: a JSON document.

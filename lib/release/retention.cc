@@ -113,6 +113,7 @@ std::vector<std::string> to_prune(const Facts& host, std::string_view live, std:
   int kept = 1;
   for (auto release = host.releases.rbegin(); release != host.releases.rend(); ++release) {
     if (release->id >= live || !release->state) continue;
+    if (host.lock && release->state == State::preparing) continue;  // somebody's run is at work on it
     if (release->state == State::good && kept < keep) {
       ++kept;
       continue;

@@ -70,9 +70,11 @@ void Runner::undo_round(const plan::Round& round, const Reconnect& reconnect) {
     const plan::Step& step = work->steps.front();
     HostRun& run = state_.hosts[index];
     plan::Step bounded = limited(step);
-    // A rollback that had died there before still has its tasks to do.
-    auto* const settle = std::get_if<plan::Settle>(&bounded);
-    if (settle != nullptr && run.undone == Undone::link_only && !plan_.hosts[index].facts.unsettled.empty()) settle->ends_rollback = false;
+    if (auto* const settle = std::get_if<plan::Settle>(&bounded); settle != nullptr && run.undone == Undone::link_only) {
+      settle->entry.detail = plan::tasks_missing;
+      // A rollback that had died there before still has its tasks to do.
+      if (!plan_.hosts[index].facts.unsettled.empty()) settle->ends_rollback = false;
+    }
     auto done = undo_step(index, bounded, station, reconnect);
     if (done && restores_current(step)) run.undone = Undone::yes;
     if (const auto* task = std::get_if<plan::RunTask>(&step); done && task != nullptr) run.undone_tasks.push_back(task->task);

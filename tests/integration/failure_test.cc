@@ -261,6 +261,9 @@ hooks: {after_publish: [hide, warm]}
   const Ran failed = world.deploy({"rollback", "production", "--despite-freeze"});
   INFO(failed);
   REQUIRE(failed.status == 6);
+  CHECK_THAT(world.deploy({"status", "production"}).out,
+             ContainsSubstring("127.0.0.1: taken back to " + second + ", and its after_publish tasks have failed: unless they were run since"));
+  CHECK_THAT(world.deploy({"audit", "production"}).out, ContainsSubstring("its after_publish tasks have failed"));
   std::filesystem::rename(world.host(1) / "shared/hidden", world.host(1) / ("releases/" + second));
   std::filesystem::remove(world.host(0) / "shared/cold");
   const auto advice = advice_of(failed);

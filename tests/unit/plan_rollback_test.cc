@@ -145,4 +145,10 @@ TEST_CASE("the releases of many hosts are one table, newest first") {
 20261121000000  good   r00       ann@laptop  live on app[1,2]
 )");
   CHECK(plan::releases_text({a_host("app1", {})}, 1) == "no releases\n");
+  CHECK(plan::releases_text({a_host("app1", {}, "20261121000000", {one}), a_host("app2", {}, "20261122000000", {one}), a_host("app3", {})}, 3) ==
+        R"(release         state  revision  by          where
+20261121000000  good   r00       ann@laptop  app[1,2], live on app1
+app2: 'current' points to release 20261122000000, which is not there
+app3: no release is live
+)");
 }

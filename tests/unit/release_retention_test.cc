@@ -197,4 +197,11 @@ TEST_CASE("The newest release of any host, live or not") {
   CHECK(newest_release(dangling) == id(7));
 }
 
+TEST_CASE("What somebody's run is at work on is nothing to prune") {
+  Facts busy = host("1g 2p 3p 4g*");
+  CHECK(to_prune(busy, id(5), id(4), 5) == std::vector<std::string>{id(2), id(3)});
+  busy.lock = LockHolder{};
+  CHECK(to_prune(busy, id(5), id(4), 5).empty());
+}
+
 }  // namespace kirikae::release
