@@ -112,7 +112,7 @@ Error has_no_text(const MustacheTag& tag, MustacheValue::Kind kind) {
   using Kind = MustacheValue::Kind;
   const std::string& name = tag.name;
   Error error(ErrorCode::recipe, fmt::format("'{}' is {}, not a text", name, kind == Kind::list ? "a list" : kind == Kind::map ? "a map" : "true or false"),
-              kind == Kind::map ? fmt::format("name what of it is meant: {{{{{}.NAME}}}}", name)
+              kind == Kind::map ? fmt::format("name what of it is meant: {{{{{}NAME}}}}", name == "." ? "" : name + '.')
                                 : fmt::format("write {{{{#{0}}}}} … {{{{/{0}}}}}, {1}", name, kind == Kind::list ? "where {{.}} or {{NAME}} is of an item" : "for what is there if it is true"));
   error.span = tag.span;
   return error;

@@ -98,8 +98,7 @@ void write_sections(std::string& text, std::span<const Key> keys, const std::str
 
 constexpr std::string_view rules_of_values[] = {
     "A stage overrides the recipe: maps merge, lists replace, null removes. --set KEY=VALUE overrides both, and takes "
-    "its value "
-    "as it stands.",
+    "its value as it stands; that of a list is split at commas.",
     "Where a list is expected, one value is a list of one. Text may be anything YAML reads as one value: 8080 and yes "
     "are text, too.",
     "${name} in a value is replaced: vars, application, stage, deploy_to, user, keep_releases, shared_path, "

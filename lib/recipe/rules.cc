@@ -64,12 +64,14 @@ std::string identifier_rule(std::string_view value) {
   return fmt::format("{} is no name of a variable: letters, digits and _, not a digit first", in_quotes(value));
 }
 
-// Variables that dash, bash, busybox' ash, ksh or zsh set themselves: an assignment ends the command there, or is lost.
+// Variables that dash, bash, busybox' ash, ksh, mksh or zsh set themselves: an assignment ends the command there, or is lost.
+// Not USER_ID (mksh) and USERNAME (zsh), which applications have for their own ends, too.
 bool is_of_shells(std::string_view name) {
-  constexpr std::string_view names[] = {"_",       "BASH",   "BASHOPTS", "BASHPID",   "DIRSTACK", "EGID",   "EPOCHREALTIME", "EPOCHSECONDS",
-                                        "EUID",    "FUNCNAME", "GID",    "GROUPS",    "HISTCMD",  "KSH_VERSION", "LINENO",   "OLDPWD",
-                                        "OPTIND",  "PPID",   "PS4",      "PWD",       "RANDOM",   "SECONDS", "SHELLOPTS",    "SHLVL",
-                                        "SRANDOM", "TMOUT",  "UID"};
+  constexpr std::string_view names[] = {
+      "_", "BASH", "BASHOPTS", "BASHPID", "DIRSTACK", "EGID", "EPOCHREALTIME", "EPOCHSECONDS", "ERRNO", "EUID",
+      "FUNCNAME", "GID", "GROUPS", "HISTCMD", "KSHEGID", "KSHGID", "KSHUID", "KSH_VERSION", "LINENO", "OLDPWD",
+      "OPTERR", "OPTIND", "PGRP", "PIPESTATUS", "PPID", "PS4", "PWD", "RANDOM", "SECONDS", "SHELLOPTS", "SHLVL",
+      "SRANDOM", "TMOUT", "TRY_BLOCK_ERROR", "TTYIDLE", "UID"};
   return name.starts_with("BASH_") || std::find(std::begin(names), std::end(names), name) != std::end(names);
 }
 

@@ -58,7 +58,8 @@ inline constexpr Key hook_keys[] = {
      .example = "after_prune: [announce]"},
     {.name = "failed",
      .type = Type::texts,
-     .summary = "A deploy or a rollback has failed, or was stopped, at whatever point, but not once its release serves for good.",
+     .summary = "A deploy or a rollback has failed, or was stopped, but not once its release serves for good. Tasks with 'local' run at whatever "
+                "point that was; on hosts, only where the release is on them already.",
      .example = "failed: [alert]"},
     {.name = "after_rollback",
      .type = Type::texts,

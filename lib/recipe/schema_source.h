@@ -25,8 +25,8 @@ inline constexpr Key git_keys[] = {
 inline constexpr Key source_keys[] = {
     {.name = "directory",
      .type = Type::text,
-     .summary = "A directory of this machine, relative to the recipe's folder. It is packed as it stands, file modes "
-                "and symlinks kept; what was a hole in a file is zeros.",
+     .summary = "A directory of this machine, relative to the recipe's folder. It is packed as it stands, symlinks and modes kept, but setuid, "
+                "setgid and sticky; folders can be written to by their owner, and what was a hole in a file is zeros.",
      .example = "directory: dist",
      .rule = local_path_rule},
     {.name = "exclude",

@@ -90,7 +90,8 @@ TEST_CASE("a name that a shell or the tool keeps for itself is no var, no secret
   for (const std::string where : {"vars", "env", "secrets", "prompts"}) {
     for (const std::string name : {"UID", "EUID", "GID", "EGID", "PPID", "SHELLOPTS", "BASHOPTS", "BASHPID", "BASH", "BASH_VERSION", "BASH_VERSINFO", "OPTIND",
                                    "LINENO", "RANDOM", "SRANDOM", "SECONDS", "GROUPS", "FUNCNAME", "DIRSTACK", "PWD", "OLDPWD", "SHLVL", "TMOUT", "PS4",
-                                   "HISTCMD", "EPOCHSECONDS", "EPOCHREALTIME", "KSH_VERSION", "_"}) {
+                                   "HISTCMD", "EPOCHSECONDS", "EPOCHREALTIME", "KSH_VERSION", "ERRNO", "KSHEGID", "KSHGID", "KSHUID", "OPTERR", "PGRP",
+                                   "PIPESTATUS", "TRY_BLOCK_ERROR", "TTYIDLE", "_"}) {
       CHECK_THAT(with(where, name), Catch::Matchers::ContainsSubstring("'" + name + "' is a variable of shells themselves"));
     }
     for (const std::string name : {"kk_alone", "kk_run", "KIRIKAE_RUN", "kirikae_run"}) {
