@@ -275,6 +275,9 @@ class Reader : public Content {
   Error failure() {
     if (error_) return *error_;
     const char* text = archive_error_string(input_.get());
+    const std::string_view why = text != nullptr ? text : "";
+    if (why.starts_with("Truncated")) return damaged_archive("it is cut short");
+    if (why.starts_with("Passphrase")) return {ErrorCode::recipe, "it is encrypted", "make the archive without a password"};
     return {ErrorCode::recipe, fmt::format("it can't be unpacked: {}", text != nullptr ? text : "unknown reason"),
             "tar (plain, gzip, bzip2, xz, zstd) and zip archives are understood"};
   }

@@ -182,8 +182,11 @@ TEST_CASE("what is no archive, cut short, or empty is an error of the recipe") {
     INFO(how);
     const auto path = make_archive(folder / ("cut." + how), how, {{"first", "x"}, {"second", dice.bytes(400'000)}});
     fs::resize_file(path, 200'000);
-    code_and_text(path);
+    const std::string text = code_and_text(path);
+    if (how == "tar") CHECK_THAT(text, Catch::Matchers::ContainsSubstring("the archive is damaged: it is cut short\n"));
   }
+  CHECK_THAT(code_and_text(make_archive(folder / "locked.zip", "locked.zip", {{"a", "x"}})),
+             Catch::Matchers::ContainsSubstring("'a': it is encrypted\n  make the archive without a password"));
 }
 
 TEST_CASE("a damaged archive is an error, also where its packed bytes make sense") {

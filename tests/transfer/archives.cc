@@ -10,8 +10,12 @@ Item hard_link(const std::string& path, const std::string& target) { return {pat
 
 std::string make_archive(const std::string& path, const std::string& how, const std::vector<Item>& items) {
   archive* out = archive_write_new();
-  if (how == "zip") {
+  if (how.ends_with("zip")) {
     archive_write_set_format_zip(out);
+    if (how == "locked.zip") {
+      REQUIRE(archive_write_set_options(out, "zip:encryption=zipcrypt") == ARCHIVE_OK);
+      REQUIRE(archive_write_set_passphrase(out, "word") == ARCHIVE_OK);
+    }
   } else if (how == "pax") {
     archive_write_set_format_pax(out);
   } else {

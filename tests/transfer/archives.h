@@ -20,7 +20,8 @@ Item soft_link(const std::string& path, const std::string& target);
 Item folder_item(const std::string& path, unsigned mode = 0755);
 Item hard_link(const std::string& path, const std::string& target);
 
-// Writes just what it is told, however hostile, to `path`, which it gives back. `how` is the archive's suffix.
+// Writes just what it is told, however hostile, to `path`, which it gives back. `how` is the archive's suffix; `locked.zip` wants a
+// password.
 std::string make_archive(const std::string& path, const std::string& how, const std::vector<Item>& items);
 
 }  // namespace kirikae::test
