@@ -314,6 +314,9 @@ Result<void> take_options(const Parsed& parsed, Options& options) {
                                    {"replace", &options.replace}}) {
     *into = parsed.flags.find(name)->second;
   }
+  if (options.group && options.output == Output::json) {
+    return std::unexpected(usage_error("'--group' and '--output json' exclude each other", "each line of JSON names its host"));
+  }
   const auto is_given = [&](const char* name) {
     const auto flag = parsed.flags.find(name);
     return flag == parsed.flags.end() ? !parsed.values.find(name)->second.empty() : flag->second;

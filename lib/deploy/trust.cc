@@ -26,6 +26,7 @@ struct Place {
   std::optional<ssh::ShownKey> shown{};
   HostKeyView view{};
   std::optional<Error> error{};
+  double seconds = 0;
 };
 
 plan::KeyName name_of(std::string_view key, std::string place = {}) {
@@ -118,9 +119,8 @@ class Trust {
     } else {
       place.error = std::move(shown).error();
     }
-    if (own)
-      run_.emit()(
-          event::StepFinished{name, Phase::connect, "look at its key", run_.emit().seconds() - start, place.error});
+    place.seconds = run_.emit().seconds() - start;
+    if (own) run_.emit()(event::StepFinished{name, Phase::connect, "look at its key", place.seconds, place.error});
   }
 
   // All hosts that can be looked at by now, and one question about them.
@@ -200,7 +200,9 @@ class Trust {
 
   Reading conclude() {
     std::vector<HostKeyView> views;
+    OpenedHosts looked_at;
     for (Place& place : places_) {
+      if (!place.stop.jump) looked_at.seconds.push_back(place.seconds);  // in the order of the request
       if (place.shown) views.push_back(place.view);
       if (!place.error) continue;
       errors_.push_back(
@@ -210,8 +212,8 @@ class Trust {
     std::string text = plan::host_keys_text(views);
     std::string json = views.empty() ? std::string() : plan::host_keys_json(views);
     const bool stopped = with_.stop.stop_requested();
-    if (!errors_.empty() || stopped) return {run_.end_early(errors_), std::move(text), std::move(json)};
-    return {run_.end_well({}, event::HostEnd::unchanged), std::move(text), std::move(json)};
+    if (!errors_.empty() || stopped) return {run_.end_early(errors_, looked_at), std::move(text), std::move(json)};
+    return {run_.end_well(looked_at, event::HostEnd::unchanged), std::move(text), std::move(json)};
   }
 
   const Request& request_;

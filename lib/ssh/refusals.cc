@@ -50,8 +50,8 @@ Error Refusals::error(const Target& target) const {
   const double seconds = std::chrono::duration<double>(Deadline::Clock::now() - first_).count();
   const std::string tries = count_ == 1 ? "1 try" : fmt::format("{} tries in {:.0f} s", count_, seconds);
   return Error(ErrorCode::connect, fmt::format("{} closes connections before the login ({}): {}", place_of(target), tries, why_),
-               "raise MaxStartups in the host's sshd_config, or lower 'parallel' under 'ssh' in the recipe; or the host refuses this "
-               "machine: " +
+               "raise MaxStartups in the host's sshd_config, or lower 'parallel' under 'ssh' in the recipe; or this port is no SSH "
+               "server's, or the host refuses this machine: " +
                    ssh_command(target))
       .on(target.name);
 }

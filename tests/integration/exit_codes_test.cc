@@ -275,6 +275,7 @@ TEST_CASE("exit code 2: the command line, the recipe and a missing answer, told 
   world.write("wrong.yml", "keep_relases: 3\n" + world.read("site/deploy.yml"));
   for (const Wrong& wrong : {Wrong{{"production", "--output", "json", "--frobnicate"}, "usage", ""},
                              Wrong{{"--output=json"}, "usage", ""},
+                             Wrong{{"run", "production", "--group", "--output", "json", "--", "true"}, "usage", ""},
                              Wrong{{"rollback", "produktion", "--output", "json"}, "usage", "rollback"},
                              Wrong{{"production", "--output", "json", "--recipe", "wrong.yml"}, "recipe", "deploy", "wrong.yml"},
                              Wrong{{"production", "--output", "json", "--set", "keep_releases=no"}, "usage", "deploy"},
