@@ -32,7 +32,7 @@ kk_take() {
   }
   [ "$kk_l_token" = "$2" ] || kk_fail "'$1' is another one by now, of $kk_l_by ($kk_l_what): look whose it is, and say it again"
   # Who holds the lock ends what a recipe has at work, and frees it then, for which there are fifteen seconds.
-  if [ -O "$1" ] && [ "$kk_l_pid" != "$kk_shell" ] && kk_holder_is_here && kill -USR1 "$kk_l_pid" 2>/dev/null; then
+  if [ -O "$1" ] 2>/dev/null && [ "$kk_l_pid" != "$kk_shell" ] && kk_holder_is_here && kill -USR1 "$kk_l_pid" 2>/dev/null; then
     kk_i=0
     while kk_read_lock "$1" && [ "$kk_l_token" = "$2" ] && [ "$kk_i" -lt 150 ]; do
       sleep 0.1 2>/dev/null || {

@@ -1,9 +1,9 @@
 # shellcheck shell=sh
 # The step's process group, kk_leader's, as its control shell ends it.
 
-# The whole group; without setsid only the step's shell.
+# The whole group; without setsid only the step's shell. posh has no kill of its own, and the system's may take a number behind a dash for a signal.
 kk_group() {
-  if [ -n "$kk_setsid" ]; then kill "$1" "-$kk_leader" 2>/dev/null; else kill "$1" "$kk_leader" 2>/dev/null; fi
+  if [ -n "$kk_setsid" ]; then kill "$1" ${POSH_VERSION:+--} "-$kk_leader" 2>/dev/null; else kill "$1" "$kk_leader" 2>/dev/null; fi
 }
 
 kk_alive() {

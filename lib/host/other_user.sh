@@ -53,7 +53,7 @@ kk_wait() {
 }
 
 kk_signal() {
-  if [ -n "$kk_setsid" ]; then kill "$1" "-$kk_command"; else kill "$1" "$kk_command"; fi
+  if [ -n "$kk_setsid" ]; then kill "$1" ${POSH_VERSION:+--} "-$kk_command"; else kill "$1" "$kk_command"; fi
 }
 
 # Before the step's own shell is killed, which would leave nobody who could do it here (kk_killer).

@@ -321,6 +321,7 @@ TEST_CASE("A lock that is taken away ends what a recipe has at work") {
   client.control->begin(90, "exec " + never.command() + "\n");
   REQUIRE(eventually([&] { return !processes_with(never.path()).empty(); }));
   SECTION("at once, where whoever takes it can tell") {
+    if (shell.name == "posh") return;  // it can't: it has no `test -O`
     Control other(shell, disk);
     const auto from = std::chrono::steady_clock::now();
     CHECK(other.run(host::thaw(disk.layout(), "", "aa.0")).status == 0);
