@@ -7,6 +7,7 @@
 
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/never.h"
 #include "support/process.h"
 #include "tmux.h"
 
@@ -154,10 +155,11 @@ TEST_CASE("^Z leaves the terminal as it was, fg draws anew below, and in the bac
 }
 
 TEST_CASE("the second ^C leaves what was last known on the screen, and the cursor") {
+  const test::Never never;
   World world({.hosts = 2, .own_servers = true});
   const std::vector<test::Relay*> lines{&world.relay(0), &world.relay(1)};
   world.write_app("1");
-  world.write_recipe("tasks: {stubborn: 'while :; do sleep 1; done'}\nhooks: {build: stubborn}\n");
+  world.write_recipe("tasks: {stubborn: '" + never.command() + "'}\nhooks: {build: stubborn}\n");
   install(world);
   const Tmux screen({80, 24}, shell, world.site());
   REQUIRE(screen.shows("$"));
