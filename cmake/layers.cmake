@@ -14,4 +14,8 @@ function(kirikae_layer name)
   add_library(kirikae_${name} STATIC ${sources} ${ARG_SOURCES})
   target_include_directories(kirikae_${name} PUBLIC ${view})
   target_link_libraries(kirikae_${name} PUBLIC ${uses} PRIVATE kirikae_flags ${ARG_PRIVATE_LIBS})
+  kirikae_unity(kirikae_${name})
+  if(ARG_SOURCES)
+    set_source_files_properties(${ARG_SOURCES} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)  # generated
+  endif()
 endfunction()

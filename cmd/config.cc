@@ -29,7 +29,7 @@ std::expected<void, Errors> select_hosts(const Options& options, recipe::Recipe&
   return {};
 }
 
-std::string to_text(const std::vector<ssh::SettingLine>& lines) {
+std::string settings_text(const std::vector<ssh::SettingLine>& lines) {
   std::size_t width = 0;
   for (const auto& line : lines) width = std::max(width, line.name.size() + line.value.size());
   width = std::min<std::size_t>(width, 40);
@@ -63,7 +63,7 @@ Ended show_ssh(const Call& call) {
     if (!usual) return std::unexpected(Errors{Error(usual.error()).on(request->hosts[i].name)});
     auto lines = ssh::explain(*settings[i], *usual, wanted[i], config->overrides());
     lines.insert(lines.begin(), transport_line(request->hosts[i], *settings[i]));
-    text += request->hosts[i].name + ":\n" + to_text(lines);
+    text += request->hosts[i].name + ":\n" + settings_text(lines);
     for (const std::string& warning : settings[i]->warnings) text += "  # warning: " + warning + '\n';
     if (carrier(request->hosts[i].transport) != ssh::Carrier::libssh2) continue;
     for (const auto& beyond : settings[i]->beyond) text += fmt::format("  # {}: {}\n", beyond.needed ? "error" : "warning", beyond.text);
@@ -76,18 +76,10 @@ Ended show_ssh(const Call& call) {
 
 Ended run_config(const Call& call) {
   if (call.options.ssh) return show_ssh(call);
-  auto recipe = load_stage(call.options);
-  if (!recipe) return std::unexpected(std::move(recipe).error());
-  Errors open;  // it would be printed with holes
-  for (const auto& prompt : recipe->prompts) {
-    if (prompt.answered || prompt.secret || prompt.fallback) continue;
-    open.emplace_back(ErrorCode::usage, fmt::format("'{}' has no value before it is asked for", prompt.name),
-                      fmt::format("--set {}=… gives one", prompt.name));
-    open.back().span = prompt.span;
-  }
-  if (!open.empty()) return std::unexpected(std::move(open));
-  if (auto done = select_hosts(call.options, *recipe); !done) return std::unexpected(std::move(done).error());
-  if (const auto failed = show_text(recipe::to_yaml(*recipe))) return std::unexpected(Errors{*failed});
+  auto answered = load_answered(call.options, call.stop);
+  if (!answered) return std::unexpected(std::move(answered).error());
+  if (auto done = select_hosts(call.options, answered->recipe); !done) return std::unexpected(std::move(done).error());
+  if (const auto failed = show_text(recipe::to_yaml(answered->recipe))) return std::unexpected(Errors{*failed});
   return event::Report{};
 }
 

@@ -19,13 +19,17 @@ namespace kirikae::cmd {
 namespace {
 
 Error unknown_stage(const Options& options, const RecipeFile& file, const std::vector<std::string>& stages) {
+  const auto verbs = verb_names();
   auto known = stages;
-  for (std::string& verb : verb_names()) known.push_back(std::move(verb));
+  known.insert(known.end(), verbs.begin(), verbs.end());
+  const bool is_verb = std::ranges::find(verbs, options.stage) != verbs.end();
   const auto near = nearest_name(options.stage, known);
-  std::string hint = near ? fmt::format("did you mean '{}'? ", *near) : "";
+  std::string hint = is_verb ? fmt::format("'{}' is a verb, of which a call has one; ", options.stage)
+                     : near  ? fmt::format("did you mean '{}'? ", *near)
+                             : "";
   hint += fmt::format("stages: {}", fmt::join(stages, ", "));
   if (options.verb == Verb::deploy || options.verb == Verb::plan)
-    hint += fmt::format("; verbs: {}", fmt::join(verb_names(), ", "));
+    hint += fmt::format("; verbs: {}", fmt::join(verbs, ", "));
   return {ErrorCode::usage, fmt::format("no stage '{}' in '{}'", options.stage, file.path), hint};
 }
 
@@ -143,7 +147,8 @@ std::expected<StageHosts, Errors> selected_hosts(const recipe::Recipe& recipe, c
   return StageHosts{*std::move(all), *std::move(selected)};
 }
 
-std::expected<deploy::Request, Errors> load_request(const Options& options, const std::stop_token& stop, const WrongRecipe& wrong) {
+std::expected<AnsweredRecipe, Errors> load_answered(const Options& options, const std::stop_token& stop,
+                                                    const WrongRecipe& wrong) {
   const auto file = open_recipe(options);
   if (!file) return std::unexpected(Errors{file.error()});
   recipe::Surroundings surroundings = recipe_surroundings();
@@ -159,7 +164,14 @@ std::expected<deploy::Request, Errors> load_request(const Options& options, cons
     recipe = load_from(*file, options, surroundings);
     if (!recipe) return std::unexpected(std::move(recipe).error());
   }
-  auto hosts = selected_hosts(*recipe, options);
+  return AnsweredRecipe{*std::move(recipe), std::move(answers->secrets)};
+}
+
+std::expected<deploy::Request, Errors> load_request(const Options& options, const std::stop_token& stop,
+                                                    const WrongRecipe& wrong) {
+  auto answered = load_answered(options, stop, wrong);
+  if (!answered) return std::unexpected(std::move(answered).error());
+  auto hosts = selected_hosts(answered->recipe, options);
   if (!hosts) return std::unexpected(std::move(hosts).error());
 
   deploy::Request request;
@@ -167,11 +179,11 @@ std::expected<deploy::Request, Errors> load_request(const Options& options, cons
     const bool in = std::ranges::any_of(hosts->selected, [&](const auto& other) { return other.name == host.name; });
     if (!in) request.other_hosts.push_back(host);
   }
-  request.command = command_of(options, *recipe);
+  request.command = command_of(options, answered->recipe);
   request.same_hosts = repeated("hosts", options.hosts) + repeated("roles", options.roles) + repeated("exclude", options.exclude);
   request.same_revision = repeated("revision", {options.revision}) + repeated("branch", {options.branch}) + repeated("tag", {options.tag});
-  request.recipe = *std::move(recipe);
-  request.secret_answers = std::move(answers->secrets);
+  request.recipe = std::move(answered->recipe);
+  request.secret_answers = std::move(answered->secrets);
   request.hosts = std::move(hosts->selected);
   if (auto chosen = choose_revision(options, request.recipe.source); !chosen) return std::unexpected(Errors{std::move(chosen).error()});
   if (!request.recipe.source.git) request.revision = options.revision;

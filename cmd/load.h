@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "core/error.h"
+#include "core/secret.h"
 #include "deploy/deploy.h"
 #include "inventory/inventory.h"
 #include "options.h"
@@ -36,17 +37,25 @@ std::map<std::string, std::string> application_names(const RecipeFile& file, con
 // The recipe of the stage that the command line names. Errors (usage): no such stage, with the nearest.
 std::expected<recipe::Recipe, Errors> load_stage(const Options& options);
 
+// What a verb can't do with a recipe; none: nothing.
+using WrongRecipe = std::function<std::optional<Error>(const recipe::Recipe&)>;
+
+struct AnsweredRecipe {
+  recipe::Recipe recipe;
+  std::map<std::string, Secret> secrets;  // answers to secret prompts
+};
+// Where the verb needs the answers to the recipe's prompts, they are asked for, once `wrong` has seen the recipe without them. The file is
+// read once: it may be a pipe.
+std::expected<AnsweredRecipe, Errors> load_answered(const Options& options, const std::stop_token& stop,
+                                                    const WrongRecipe& wrong = {});
+
 struct StageHosts {
   std::vector<inventory::Host> all, selected;  // in recipe order
 };
 // By the command line's filters. Errors: as inventory::expand and inventory::select.
 std::expected<StageHosts, Errors> selected_hosts(const recipe::Recipe& recipe, const Options& options);
 
-// What a verb can't do with a recipe; none: nothing.
-using WrongRecipe = std::function<std::optional<Error>(const recipe::Recipe&)>;
-
-// The recipe with its hosts, filtered; where the verb needs the answers to the recipe's prompts, they are asked for, once `wrong` has
-// seen the recipe without them. The file is read once: it may be a pipe.
+// That recipe with its hosts, filtered.
 std::expected<deploy::Request, Errors> load_request(const Options& options, const std::stop_token& stop, const WrongRecipe& wrong = {});
 
 }  // namespace kirikae::cmd

@@ -4,6 +4,7 @@
 #include <malloc.h>
 #include <unistd.h>
 
+#include <csignal>
 #include <cstdlib>
 #include <exception>
 
@@ -91,24 +92,32 @@ std::string_view name_of(Verb verb) {
   return {};
 }
 
-void say_bug(const char* what) {
+// What nobody has caught: a bug, or this machine has nothing more to give.
+std::string text_of(const std::exception& error) {
+  if (dynamic_cast<const std::bad_alloc*>(&error) != nullptr) return "out of memory: look at what else runs here, and for a limit (ulimit -v)";
+  const auto* system = dynamic_cast<const std::system_error*>(&error);
+  if (system != nullptr && system->code() == std::errc::resource_unavailable_try_again) {
+    return "can't start another thread here: look at what else runs, and for a limit (ulimit -u)";
+  }
+  return fmt::format("this is a bug of deploy: {}", error.what());
+}
+
+void say_uncaught(const std::string& what) {
   ui::restore_terminal();
-  ui::write_all(
-      STDERR_FILENO,
-      fmt::format("error: this is a bug of deploy: {}\n  'deploy status STAGE' shows where the hosts stand\n", what));
+  ui::write_all(STDERR_FILENO, fmt::format("error: {}\n  'deploy status STAGE' shows where the hosts stand\n", what));
 }
 
 // An exception that left a thread: no way back, but the terminal is put right and the exit code is the promised one.
 [[noreturn]] void terminated() {
-  const char* what = "std::terminate was called";
+  std::string what = "this is a bug of deploy: std::terminate was called";
   try {
     if (const auto current = std::current_exception()) std::rethrow_exception(current);
   } catch (const std::exception& error) {
-    what = error.what();
+    what = text_of(error);
   } catch (...) {
-    what = "an unknown exception";
+    what = "this is a bug of deploy: an unknown exception";
   }
-  say_bug(what);
+  say_uncaught(what);
   ::_exit(event::exit_code(event::Outcome::bug));
 }
 
@@ -146,6 +155,8 @@ int run(int argc, char** argv) {
 int main(int argc, char** argv) {
   kirikae::cmd::keep_standard_streams_apart();
   std::set_terminate(kirikae::cmd::terminated);
+  // Who starts us may ignore it, and the system would then keep to itself how the programs end that we start.
+  std::signal(SIGCHLD, SIG_DFL);
 #ifdef M_ARENA_MAX
   // glibc gives threads heaps of their own, which keep what was freed. There is a thread for each host, and none is short of a lock: with
   // one heap a deploy to 200 hosts takes 92 MiB instead of 140, in the same time (docs/performance.md).
@@ -157,9 +168,9 @@ int main(int argc, char** argv) {
     return kirikae::cmd::run(argc, argv);
   } catch (const std::exception& error) {
     using kirikae::Error, kirikae::ErrorCode, kirikae::event::Outcome;
-    const Error bug(ErrorCode::internal, error.what());
-    if (kirikae::cmd::wants_json(argc, argv)) kirikae::cmd::show_json_end({}, {bug}, Outcome::bug);
-    kirikae::cmd::say_bug(error.what());
+    const std::string what = kirikae::cmd::text_of(error);
+    if (kirikae::cmd::wants_json(argc, argv)) kirikae::cmd::show_json_end({}, {Error(ErrorCode::internal, what)}, Outcome::bug);
+    kirikae::cmd::say_uncaught(what);
     return kirikae::event::exit_code(Outcome::bug);
   }
 }

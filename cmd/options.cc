@@ -260,7 +260,7 @@ Result<void> take_lines(const Parsed& parsed, std::optional<int>& into) {
   return {};
 }
 
-bool given(const Parsed& parsed, const OptionRow& row) {
+bool is_given(const Parsed& parsed, const OptionRow& row) {
   const std::string name(long_name(row));
   if (row.value.empty()) return parsed.flags.find(name)->second;
   return !parsed.values.find(name)->second.empty();
@@ -269,7 +269,7 @@ bool given(const Parsed& parsed, const OptionRow& row) {
 // An option that would be parsed and then do nothing is an error.
 Result<void> refuse_misplaced(const Parsed& parsed, Verb verb) {
   for (const OptionRow& row : option_rows()) {
-    if (!given(parsed, row) || row.verbs.empty()) continue;
+    if (!is_given(parsed, row) || row.verbs.empty()) continue;
     if (std::ranges::find(row.verbs, verb) != row.verbs.end()) continue;
     std::vector<std::string_view> fitting;
     for (const VerbRow& verb_row : verb_rows()) {

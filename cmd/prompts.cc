@@ -47,12 +47,23 @@ std::set<std::string_view> keys_for(Verb verb) {
   return keys;
 }
 
-bool has_to_ask(const recipe::Recipe& recipe, Verb verb) {
-  return std::ranges::any_of(keys_for(verb), [&](std::string_view key) { return recipe.waiting.keys.contains(std::string(key)); });
+// Whether more than the answers themselves would be missing where the whole recipe is printed.
+bool has_holes(const recipe::Recipe& recipe) {
+  const auto is_prompt = [&](const std::string& var) {
+    return std::ranges::find(recipe.prompts, var, &recipe::Prompt::name) != recipe.prompts.end();
+  };
+  return std::ranges::any_of(recipe.waiting.keys, [](const std::string& key) { return key != "vars"; }) ||
+         !std::ranges::all_of(recipe.waiting.vars, is_prompt);
+}
+
+bool has_to_ask(const recipe::Recipe& recipe, const Options& options) {
+  if (options.verb == Verb::config && !options.ssh) return has_holes(recipe);
+  return std::ranges::any_of(keys_for(options.verb),
+                             [&](std::string_view key) { return recipe.waiting.keys.contains(std::string(key)); });
 }
 
 // What --set says, of a prompt whose answer is no var.
-std::optional<std::string> given(const Options& options, const std::string& name) {
+std::optional<std::string> given_value(const Options& options, const std::string& name) {
   std::optional<std::string> value;
   for (const std::string& word : options.sets) {
     for (const std::string& start : {name + '=', "vars." + name + '='}) {
@@ -102,11 +113,11 @@ Result<Secret> ask(const recipe::Prompt& prompt, std::optional<Secret> fallback,
   }
 }
 
+// Where nobody can be asked, there is a default.
 Result<Secret> answer_to(const recipe::Prompt& prompt, const recipe::Recipe& recipe, bool can_ask, const std::stop_token& stop) {
   TRY_ASSIGN(auto fallback, fallback_of(prompt, recipe, stop));
   if (can_ask) return ask(prompt, std::move(fallback), stop);
-  if (fallback) return *std::move(fallback);
-  return std::unexpected(no_answer(prompt, fmt::format("'{}' is asked, and nobody can be asked here", prompt.question)));
+  return *std::move(fallback);
 }
 
 std::string fault_of(std::string_view answer) {
@@ -134,13 +145,20 @@ void take_secrets_out(Errors& errors, const recipe::Recipe& recipe, const Answer
 std::expected<Answers, Errors> answers_to(const recipe::Recipe& recipe, const Options& options, const std::stop_token& stop) {
   const Need need = need_of(options);
   Answers answers;
+  if (need == Need::none && !has_to_ask(recipe, options)) return answers;
   Errors errors;
   const bool can_ask = ui::can_ask();
+  const auto is_needed = [&](const recipe::Prompt& prompt) { return !prompt.secret || need == Need::all; };
+  // Before a default's command is run in vain.
   for (const recipe::Prompt& prompt : recipe.prompts) {
-    if (need == Need::none && !has_to_ask(recipe, options.verb)) break;
-    if (prompt.secret && need != Need::all) continue;
+    if (can_ask || !is_needed(prompt) || prompt.answered || prompt.fallback || !prompt.fallback_command.empty()) continue;
+    errors.push_back(no_answer(prompt, fmt::format("'{}' is asked, and nobody can be asked here", prompt.question)));
+  }
+  if (!errors.empty()) return std::unexpected(std::move(errors));
+  for (const recipe::Prompt& prompt : recipe.prompts) {
+    if (!is_needed(prompt)) continue;
     if (prompt.answered) {
-      if (prompt.secret) answers.secrets.emplace(prompt.name, Secret(given(options, prompt.name).value_or("")));
+      if (prompt.secret) answers.secrets.emplace(prompt.name, Secret(given_value(options, prompt.name).value_or("")));
       continue;
     }
     auto answer = answer_to(prompt, recipe, can_ask, stop);

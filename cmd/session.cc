@@ -17,6 +17,7 @@
 #include "ssh/ssh_connector.h"
 #include "ui/ask.h"
 #include "ui/sanitize.h"
+#include "ui/terminal.h"
 
 namespace kirikae::cmd {
 namespace {
@@ -131,6 +132,10 @@ auto with_surroundings(const Call& call, bool reading, deploy::Request request, 
   settings.trust_command = fmt::format("{} trust {}", request.command, shell_word(request.recipe.stage));
   const auto connector = ssh::make_connector(std::move(settings));
   add_remarks_on_jump_hosts(request, *config, *connector, call.stop);
+  if (call.stop.stop_requested()) {
+    return std::unexpected(
+        Errors{Error(ErrorCode::cancelled, "stopped before anything was connected; nothing was done")});
+  }
   const auto now = [] { return static_cast<std::int64_t>(std::time(nullptr)); };
   const auto confirm = [&](const std::string& what, const std::string& question) {
     const auto pause = display.pause();
@@ -158,7 +163,12 @@ Ended change_hosts(const Call& call, const Change& change, const WrongRecipe& wr
     return std::unexpected(Errors{std::move(confirmed).error()});
   }
   if (auto fetched = fetch(call, *request); !fetched) return std::unexpected(std::move(fetched).error());
-  return with_surroundings(call, false, *std::move(request), change);
+  auto ended = with_surroundings(call, false, *std::move(request), change);
+  // What was done stands.
+  if (const auto unseen = output_failure()) {
+    ui::write_all(STDERR_FILENO, fmt::format("warning: {}: 'deploy report' shows the run\n", unseen->message));
+  }
+  return ended;
 }
 
 Ended visit_hosts(const Call& call, const Change& visit) {
@@ -176,7 +186,7 @@ Ended visit_hosts(const Call& call, const Change& visit) {
 
 namespace {
 
-Ended read_hosts(const Call& call, const Read& read, bool ask) {
+Ended reading_of(const Call& call, const Read& read, bool ask) {
   auto request = load_request(call.options, call.stop);
   if (!request) return std::unexpected(std::move(request).error());
   if (auto confirmed = ask ? confirm(call, *request) : Result<void>(); !confirmed) {
@@ -195,8 +205,8 @@ Ended read_hosts(const Call& call, const Read& read, bool ask) {
 
 }  // namespace
 
-Ended read_hosts(const Call& call, const Read& read) { return read_hosts(call, read, false); }
+Ended read_hosts(const Call& call, const Read& read) { return reading_of(call, read, false); }
 
-Ended confirm_and_read(const Call& call, const Read& read) { return read_hosts(call, read, true); }
+Ended confirm_and_read(const Call& call, const Read& read) { return reading_of(call, read, true); }
 
 }  // namespace kirikae::cmd

@@ -44,7 +44,7 @@ void strip(std::string_view text, std::string& bare, Keeps keeps) {
   }
 }
 
-std::string_view trimmed(std::string_view text) {
+std::string_view without_outer_blanks(std::string_view text) {
   while (!text.empty() && is_blank(static_cast<unsigned char>(text.front()))) text.remove_prefix(1);
   while (!text.empty() && is_blank(static_cast<unsigned char>(text.back()))) text.remove_suffix(1);
   return text;
@@ -128,7 +128,7 @@ void Redactor::add_text(std::string_view text) {
   tries_[plain].add(all.text);
   tries_[decoded].add(bare.text);
   tries_[decoded].add(form.text);
-  for (const std::string_view each : {text, trimmed(text)}) {  // a shell takes a last newline off
+  for (const std::string_view each : {text, without_outer_blanks(text)}) {  // a shell takes a last newline off
     for (const std::size_t before : {0U, 1U, 2U}) {
       Wiped digits(each.size() * 4 / 3 + 4);
       base64_digits(each, before, digits.text);

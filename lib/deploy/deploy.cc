@@ -144,6 +144,7 @@ Reading plan_deploy(const Request& request, const Surroundings& with) {
   Run run(request, with, "plan");
   if (auto nowhere = plan::once_nowhere(request.recipe, request.hosts, plan::in_deploys); !nowhere.empty()) return reading(run.end_early(nowhere));
   Brought brought = bring(request, with);
+  if (!brought.source) brought.source = std::unexpected(not_made_yet(request, std::move(brought.source).error()));
   run.tell(take_what_may_be_mended(request.recipe, brought.in_the_way));
   if (auto errors = brought.errors(); !errors.empty()) return reading(run.end_early(errors));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
@@ -152,9 +153,12 @@ Reading plan_deploy(const Request& request, const Surroundings& with) {
   if (opened.any_error()) return reading(run.end_early(opened.all_errors(), opened));
   const plan::DeployInput input = input_of(request, with, source->listing, *std::move(brought.templates), opened,
                                            source_files(request.recipe, source->listing, opened, with, group));
-  const auto plan = plan::build_deploy(input);
+  auto plan = plan::build_deploy(input);
   const auto problems = problems_of(opened, plan::preflight_deploy(input), plan, nullptr);
   if (!plan) return reading(run.end_early(problems, opened));
+  const auto first = run.before_connect_rounds();
+  if (!first) return reading(run.end_early({first.error()}, opened));
+  plan->rounds.insert(plan->rounds.begin(), first->begin(), first->end());
   run.tell(source->taken.remarks);
   run.tell(plan::remarks_before_deploy(input));
   run.tell(plan::lock_remarks(input.hosts, "deploy", unlock_command(request)));

@@ -20,8 +20,8 @@ using release::Tree;
 using release::TreeEntry;
 
 // Some 300,000 files.
-constexpr std::size_t longest_answer = std::size_t{64} << 20;
-constexpr std::size_t most_kept = std::size_t{512} << 20;  // of different trees
+constexpr std::size_t longest_tree = std::size_t{64} << 20;
+constexpr std::size_t most_of_trees = std::size_t{512} << 20;  // of different trees
 
 Tree tree_of(transfer::Listing source) {
   Tree tree;
@@ -36,7 +36,7 @@ Tree tree_of(transfer::Listing source) {
   return tree;
 }
 
-std::string digest_of(const std::string& live, const Tree& tree) {
+std::string tree_digest(const std::string& live, const Tree& tree) {
   Sha256 sum;
   const auto add = [&](const std::string& text) {
     sum.update(std::to_string(text.size()) + ':');
@@ -55,11 +55,11 @@ std::string digest_of(const std::string& live, const Tree& tree) {
 class LiveTrees {
  public:
   Result<void> add(std::size_t host, const std::string& live, Tree tree) {
-    const std::string digest = digest_of(live, tree);
+    const std::string digest = tree_digest(live, tree);
     const std::lock_guard lock(mutex_);
-    if (!groups_.contains(digest) && (kept_ += size_of(tree)) > most_kept) {
+    if (!groups_.contains(digest) && (kept_ += size_of(tree)) > most_of_trees) {
       return std::unexpected(Error(ErrorCode::local,
-                                   fmt::format("the live releases differ so much that their lists take more than {}", size_text(most_kept)),
+                                   fmt::format("the live releases differ so much that their lists take more than {}", size_text(most_of_trees)),
                                    "compare fewer hosts at a time, with --hosts"));
     }
     Group& group = groups_[digest];
@@ -120,7 +120,7 @@ Reading diff(const Request& request, bool exit_code, const Surroundings& with) {
   const auto taken = take_source(request, with);
   if (!taken) return {run.end_early({taken.error()}), {}};
   auto listed = transfer::list_source(taken->source, with.cache_folder, with.stop);
-  if (!listed) return {run.end_early({listed.error()}), {}};
+  if (!listed) return {run.end_early({not_made_yet(request, listed.error())}), {}};
   const Tree source = plan::comparable(request.recipe, tree_of(*std::move(listed)));
   runner::TaskGroup group(request.hosts.size(), request.recipe.ssh.parallel);
   OpenedHosts opened = open_hosts(request, with, group, run.emit(), std::nullopt);
@@ -128,7 +128,7 @@ Reading diff(const Request& request, bool exit_code, const Surroundings& with) {
   run.tell(taken->remarks);
   LiveTrees trees;
   const auto question = [&](const plan::HostFacts& host) { return host::tree(layout, release::standing_release(host.facts), host.facts); };
-  ask_all(opened, run, with, group, question, 600s, longest_answer, [&](std::size_t i, const std::string& answer) -> Result<void> {
+  ask_all(opened, run, with, group, question, 600s, longest_tree, [&](std::size_t i, const std::string& answer) -> Result<void> {
     TRY_ASSIGN(Tree tree, release::parse_tree(answer));
     return trees.add(i, release::standing_release(opened.hosts[i].facts), plan::comparable(request.recipe, std::move(tree)));
   });

@@ -17,8 +17,8 @@ namespace {
 
 using namespace std::chrono_literals;
 
-constexpr auto patience = 60s;
-constexpr std::size_t longest_answer = 64 * 1024;
+constexpr auto freeze_patience = 60s;
+constexpr std::size_t longest_freeze_answer = 64 * 1024;
 
 // On every host, with a line in its audit where `logged` says so.
 std::vector<Error> on_all(OpenedHosts& opened, const Run& run, const Surroundings& with, runner::TaskGroup& group,
@@ -30,7 +30,7 @@ std::vector<Error> on_all(OpenedHosts& opened, const Run& run, const Surrounding
     host::Command own = command(host.facts);
     return logged(host.facts) ? host::joined(own.name, {own, log}) : own;
   };
-  ask_all(opened, run, with, group, both, patience, longest_answer, take);
+  ask_all(opened, run, with, group, both, freeze_patience, longest_freeze_answer, take);
   return opened.all_errors();
 }
 
@@ -64,7 +64,7 @@ std::vector<Error> take_back(const OpenedHosts& opened, const Run& run, const Re
     if (error && error->code != ErrorCode::locked) error.reset();
   }
   const auto thaw = [&](const plan::HostFacts&) { return host::thaw(layout, token, {}); };
-  ask_all(asked, run, without_stop, group, thaw, patience, longest_answer, no_answer);
+  ask_all(asked, run, without_stop, group, thaw, freeze_patience, longest_freeze_answer, no_answer);
   OpenedHosts logged = opened;
   std::vector<Error> errors;
   for (std::size_t i = 0; i < asked.errors.size(); ++i) {
@@ -78,7 +78,7 @@ std::vector<Error> take_back(const OpenedHosts& opened, const Run& run, const Re
   }
   const auto entry = plan::json_line(entry_for(request, with, "unlock", "not all hosts could be frozen"));
   const auto log = [&](const plan::HostFacts&) { return host::log(layout, entry, {}); };
-  ask_all(logged, run, without_stop, group, log, patience, longest_answer, no_answer);
+  ask_all(logged, run, without_stop, group, log, freeze_patience, longest_freeze_answer, no_answer);
   return errors;
 }
 

@@ -88,7 +88,7 @@ void ask_facts(Opening& opening, std::size_t i, runner::Station& station) {
   const std::int64_t asked = opening.with.unix_now();
   auto ended = station.transport->exec(command, hear, {Deadline::in(60s), opening.with.stop});
   if (!ended) return opening.fail(i, std::move(ended).error());
-  if (!ended->ok()) return opening.fail(i, Error(ErrorCode::remote, "reading the host's state failed: " + complaint));
+  if (!ended->ok()) return opening.fail(i, unreadable_state(*ended, complaint));
   take_facts(opening, i, answer, asked);
 }
 
@@ -110,7 +110,7 @@ void lock_and_ask(Opening& opening, const LockWish& wish, std::size_t i, runner:
   }
 }
 
-void unlock(Opening& opening, const LockWish& wish, const Indexes& hosts) {
+void unlock_hosts(Opening& opening, const LockWish& wish, const Indexes& hosts) {
   opening.group.run(hosts, [&](std::size_t i, runner::Station& station) {
     if (station.lost || !opening.opened.hosts[i].facts.locked) return;
     const auto command = host::unlock(release::Layout(opening.request.recipe.deploy_to), token_of(wish, i));
@@ -133,7 +133,7 @@ bool lock_once(Opening& opening, const LockWish& wish, const Indexes& order) {
   opening.group.run({order.front()}, lock);
   if (!refused() && !opening.opened.any_error()) opening.group.run(Indexes(order.begin() + 1, order.end()), lock);
   if (!refused()) return true;
-  unlock(opening, wish, order);
+  unlock_hosts(opening, wish, order);
   return false;
 }
 

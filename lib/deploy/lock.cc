@@ -46,7 +46,13 @@ Result<LockTry> try_lock(const Request& request, const LockWish& wish, std::size
     TRY_ASSIGN(auto refusal, release::parse_lock_refusal(answer));
     return LockTry{std::move(refusal), {}};
   }
-  return std::unexpected(Error(ErrorCode::remote, "reading the host's state failed: " + complaint));
+  return std::unexpected(unreadable_state(ended, complaint));
+}
+
+Error unreadable_state(const ssh::Exit& ended, const std::string& complaint) {
+  if (!complaint.empty()) return {ErrorCode::remote, "reading the host's state failed: " + complaint};
+  return {ErrorCode::remote, fmt::format("reading the host's state {}, and nothing was said", ended.text()),
+          "look at what the account's login shell and its rc files do for a command: ssh HOST true"};
 }
 
 std::string no_lock_text(const Request& request) {

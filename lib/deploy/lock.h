@@ -25,6 +25,9 @@ std::string token_of(const LockWish& wish, std::size_t index);
 // What a host is asked about itself.
 host::Command facts_of(const recipe::Recipe& recipe);
 
+// Where it gives no answer.
+Error unreadable_state(const ssh::Exit& ended, const std::string& complaint);
+
 struct LockTry {
   std::optional<release::LockRefusal> refusal;  // none: it is ours, or it can't be made there
   std::string facts;                            // the answer, for release::parse_facts

@@ -51,9 +51,9 @@ struct Question {
 };
 
 // Each host at most one, and only such as are there.
-void ask(const std::vector<Question>& questions, const OpenedHosts& opened, const Surroundings& with,
-         runner::TaskGroup& group, const std::function<host::Command(const std::string& release)>& command,
-         const std::function<void(const Question& question, const std::string& answer)>& hear) {
+void ask_questions(const std::vector<Question>& questions, const OpenedHosts& opened, const Surroundings& with,
+                   runner::TaskGroup& group, const std::function<host::Command(const std::string& release)>& command,
+                   const std::function<void(const Question& question, const std::string& answer)>& hear) {
   std::map<std::size_t, const Question*> by_host;
   for (const Question& question : questions) {
     if (!opened.errors[question.host]) by_host.try_emplace(question.host, &question);
@@ -97,7 +97,7 @@ std::vector<Question> live_releases(const OpenedHosts& opened,
 // The live releases' lists that are not known.
 void ask_for_lists(const OpenedHosts& opened, const release::Layout& layout, const Surroundings& with,
                    runner::TaskGroup& group, const Lists& lists, std::map<std::string, Manifest>& known) {
-  ask(
+  ask_questions(
       live_releases(opened, [&](const std::string& digest) { return !known.contains(digest); }), opened, with, group,
       [&](const std::string& id) { return host::manifest(layout, id); },
       [&](const Question& question, const std::string& answer) {
@@ -134,7 +134,7 @@ void add_chunks(const OpenedHosts& opened, const release::Layout& layout, const 
     const auto known = files.known.find(digest);
     return known != files.known.end() && !std::ranges::all_of(sizes_of_large(*known->second), is_known);
   };
-  ask(
+  ask_questions(
       live_releases(opened, lacks), opened, with, group,
       [&](const std::string& id) { return host::chunks(layout, id); },
       [&](const Question& question, const std::string& answer) {

@@ -43,7 +43,7 @@ class PackedPayloads : public runner::Payloads {
 
   const recipe::Source& source_;
   const std::shared_ptr<const transfer::QuickSums> quick_;
-  const std::string rest_;
+  const std::shared_ptr<const transfer::Unlisted> rest_;
   const transfer::FolderModes late_folders_;
   const plan::SourceFiles& files_;
   const Surroundings& with_;

@@ -7,6 +7,7 @@
 
 #include "core/digest.h"
 #include "core/fold.h"
+#include "core/redactor.h"
 #include "plan/log_line.h"
 #include "plan/prune.h"
 #include "plan/tasks.h"
@@ -28,6 +29,31 @@ std::string_view left_text(std::string_view verb) {
   return verb == "prune" || verb == "task" || verb == "lock" || verb == "unlock" ? "alone" : "";
 }
 
+// Masked wherever they are shown, which nobody would understand.
+std::vector<plan::Remark> remarks_on_secrets(const Request& request) {
+  std::vector<plan::Remark> remarks;
+  if (!request.secrets) return remarks;
+  const auto look = [&](const std::string& secret, const Secret& value) {
+    Redactor one;
+    one.add(value.reveal());
+    const auto say_where = [&](const char* what, const std::string& text) {
+      if (one.redact(text) == text) return false;
+      remarks.push_back(
+          {"", fmt::format(
+                   "the value of the secret '{}' is in {}, where '{}' stands for it from now on: give it another value",
+                   secret, what, Redactor::mask)});
+      return true;
+    };
+    say_where("the application's name", request.recipe.application);
+    say_where("the stage's name", request.recipe.stage);
+    say_where("deploy_to", request.recipe.deploy_to);
+    std::ranges::any_of(request.hosts, [&](const auto& host) { return say_where("a host's name", host.name); });
+  };
+  for (const auto& [name, value] : request.secrets->values()) look(name, value);
+  for (const auto& [name, value] : request.secrets->kept()) look(name, value);
+  return remarks;
+}
+
 }  // namespace
 
 Run::Run(const Request& request, const Surroundings& with, std::string verb)
@@ -39,6 +65,7 @@ Run::Run(const Request& request, const Surroundings& with, std::string verb)
     emit_(event::Warning{"", fmt::format("not selected, and left {}: {}", left, fold_names(names_of(request.other_hosts)))});
   }
   tell(request.remarks);
+  tell(remarks_on_secrets(request));
 }
 
 void Run::tell(const std::vector<plan::Remark>& remarks) const {
@@ -49,10 +76,14 @@ void Run::tell(const std::vector<plan::Remark>& remarks) const {
 
 LockWish Run::lock() const { return {token_, verb_ + ' ' + request_.recipe.stage, request_.despite_freeze, verb_ == "rollback"}; }
 
-Result<void> Run::before_connect() {
+Result<std::vector<plan::Round>> Run::before_connect_rounds() const {
   const release::Layout layout(request_.recipe.deploy_to);
   const plan::TaskScene scene{request_.recipe, layout, verb_, {}, {}};
-  TRY_ASSIGN(const auto rounds, plan::hook_rounds(scene, recipe::HookPoint::before_connect, event::Phase::connect));
+  return plan::hook_rounds(scene, recipe::HookPoint::before_connect, event::Phase::connect);
+}
+
+Result<void> Run::before_connect() {
+  TRY_ASSIGN(const auto rounds, before_connect_rounds());
   for (const auto& round : rounds) {
     TRY(runner::exec_local(*round.local, round.phase, {{}, request_.revision}, emit_, with_.stop));
   }

@@ -27,6 +27,7 @@ class Run {
   // What the run wants the hosts' lock for.
   [[nodiscard]] LockWish lock() const;
   // `before_connect`: tasks of this machine, before any host is connected.
+  [[nodiscard]] Result<std::vector<plan::Round>> before_connect_rounds() const;
   Result<void> before_connect();
   // Carries out a plan and everything that follows from its end.
   event::Report carry_out(const plan::Plan& plan, const OpenedHosts& opened, runner::TaskGroup& group, runner::Payloads* payloads);

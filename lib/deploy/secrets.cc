@@ -17,10 +17,10 @@ namespace {
 
 using recipe::SecretSource;
 
-constexpr std::size_t longest = std::size_t{16} << 10U;      // of one secret
+constexpr std::size_t longest_secret = std::size_t{16} << 10U;  // of one
 constexpr std::size_t longest_sum = std::size_t{64} << 10U;  // they share the environment of a command with its text
 constexpr std::size_t most_words = 500;                      // bytes of what a command says on its standard error
-constexpr std::chrono::minutes patience{2};
+constexpr std::chrono::minutes command_patience{2};
 
 // Text with room from the start, so that growing leaves no copies of it behind.
 std::string roomy(std::size_t room) {
@@ -34,15 +34,15 @@ Secret without_last_newline(std::string text) {
   return Secret(std::move(text));
 }
 
-Result<Secret> content_of(const std::string& path) {
+Result<Secret> read_secret(const std::string& path) {
   const auto failed = [&](int number) {
     return std::unexpected(
         Error(ErrorCode::usage, fmt::format("can't read '{}': {}", path, std::generic_category().message(number))));
   };
   const Fd file(::open(path.c_str(), O_RDONLY | O_CLOEXEC | O_NONBLOCK));
   if (!file.valid()) return failed(errno);
-  std::string text = roomy(longest + 2);
-  text.resize(longest + 2);
+  std::string text = roomy(longest_secret + 2);
+  text.resize(longest_secret + 2);
   std::size_t size = 0;
   while (size < text.size()) {
     const auto got = ::read(file.get(), text.data() + size, text.size() - size);
@@ -57,8 +57,8 @@ Result<Secret> content_of(const std::string& path) {
 
 Result<Secret> value_of(const SecretSource& source, const recipe::Recipe& recipe, const LookUp& environment,
                         std::stop_token stop) {
-  if (!source.file.empty()) return content_of(source.file);
-  if (!source.command.empty()) return output_of(source.command, recipe.folder, longest + 1, std::move(stop));
+  if (!source.file.empty()) return read_secret(source.file);
+  if (!source.command.empty()) return output_of(source.command, recipe.folder, longest_secret + 1, std::move(stop));
   auto value = environment(source.env);
   if (value) return Secret(*std::move(value));
   return std::unexpected(Error(ErrorCode::usage, fmt::format("the environment variable '{}' is not set", source.env)));
@@ -68,7 +68,7 @@ Result<Secret> value_of(const SecretSource& source, const recipe::Recipe& recipe
 std::string fault_of(std::string_view value) {
   if (value.empty()) return "it is empty";
   if (value.find('\0') != std::string_view::npos) return "it has a NUL byte in it, which no variable can hold";
-  if (value.size() > longest) return fmt::format("it is longer than {} KiB", longest / 1024);
+  if (value.size() > longest_secret) return fmt::format("it is longer than {} KiB", longest_secret / 1024);
   if (!Redactor::can_mask(value)) {
     return fmt::format("it has fewer than {} characters, and would be masked where it isn't meant", Redactor::least);
   }
@@ -86,7 +86,7 @@ Result<Secret> output_of(const std::string& command, const std::string& folder, 
   std::string output = roomy(most + 1), words;
   SubprocessCall call;
   call.folder = folder;
-  call.deadline = Deadline::in(patience);
+  call.deadline = Deadline::in(command_patience);
   std::stop_source enough;  // or the run's own stop
   const std::stop_callback told(stop, [&] { enough.request_stop(); });
   call.stop = enough.get_token();

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 
+#include "core/shell_quote.h"
 #include "transfer/spool.h"
 
 namespace kirikae::deploy {
@@ -59,6 +60,18 @@ std::vector<Error> in_the_way(const recipe::Recipe& recipe, const BegunSource& s
 }
 
 bool may_be_made(const recipe::Recipe& recipe) { return recipe.hooks.contains(recipe::HookPoint::before_connect); }
+
+Error not_made_yet(const Request& request, Error error) {
+  if (!may_be_made(request.recipe) || error.code != ErrorCode::recipe) return error;
+  std::string advice;
+  for (const std::string& task : request.recipe.hooks.at(recipe::HookPoint::before_connect)) {
+    advice += fmt::format("{}{} task {} {}", advice.empty() ? "" : " && ", request.command, request.recipe.stage,
+                          shell_word(task));
+  }
+  if (!error.hint.empty()) error.hint += "; ";
+  error.hint += "a before_connect task may make it, which only a deploy runs; to have it now: " + advice;
+  return error;
+}
 
 std::vector<plan::Remark> take_what_may_be_mended(const recipe::Recipe& recipe, std::vector<Error>& in_the_way) {
   std::vector<plan::Remark> remarks;

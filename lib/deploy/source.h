@@ -46,6 +46,8 @@ std::vector<Error> in_the_way(const recipe::Recipe& recipe, const BegunSource& s
 
 // Whether tasks of this machine may make the source first; a check and a plan don't run them.
 bool may_be_made(const recipe::Recipe& recipe);
+// What a verb that needs the source, and runs none of these tasks, says where it isn't there.
+Error not_made_yet(const Request& request, Error error);
 // Takes out what is no problem then, since they may mend it.
 std::vector<plan::Remark> take_what_may_be_mended(const recipe::Recipe& recipe, std::vector<Error>& in_the_way);
 

@@ -16,7 +16,7 @@ using namespace std::chrono_literals;
 
 constexpr std::size_t longest_line = 8001;  // of a log, as hosts send it (lib/host/log.sh)
 constexpr std::size_t longest_log = std::size_t{32} << 20;  // bytes of one host, whatever --lines says
-constexpr std::size_t most_kept = std::size_t{128} << 20;   // of all hosts
+constexpr std::size_t most_of_logs = std::size_t{128} << 20;  // of all hosts
 
 // Lines of every host's log, as `command` has them: so many at most.
 std::vector<plan::HostLog> read_logs(OpenedHosts& opened, const Run& run, const Surroundings& with, runner::TaskGroup& group,
@@ -26,8 +26,8 @@ std::vector<plan::HostLog> read_logs(OpenedHosts& opened, const Run& run, const 
   ask_all(
       opened, run, with, group, [&](const plan::HostFacts&) { return command; }, 60s, std::min(static_cast<std::size_t>(lines) * longest_line, longest_log),
       [&](std::size_t i, const std::string& answer) -> Result<void> {
-        if ((kept += answer.size()) > most_kept) {
-          return std::unexpected(Error(ErrorCode::local, fmt::format("the logs of all hosts are longer than {}", size_text(most_kept)),
+        if ((kept += answer.size()) > most_of_logs) {
+          return std::unexpected(Error(ErrorCode::local, fmt::format("the logs of all hosts are longer than {}", size_text(most_of_logs)),
                                        "ask for fewer --lines, or fewer --hosts"));
         }
         logs[i] = plan::read_log(opened.hosts[i].host.name, answer);

@@ -11,9 +11,9 @@
 namespace kirikae::deploy {
 namespace {
 
-constexpr std::size_t longest = std::size_t{1} << 20U;
+constexpr std::size_t longest_template = std::size_t{1} << 20U;
 
-Result<std::string> content_of(const recipe::Template& spec) {
+Result<std::string> read_template(const recipe::Template& spec) {
   const auto failed = [&](const std::string& why) {
     Error error(ErrorCode::recipe, fmt::format("can't read the template '{}': {}", spec.from, why));
     error.span = spec.span;
@@ -24,11 +24,11 @@ Result<std::string> content_of(const recipe::Template& spec) {
   errno = 0;
   std::ifstream file(spec.from, std::ios::binary);
   if (!file) return failed(std::generic_category().message(errno));
-  std::string text(longest + 1, '\0');
+  std::string text(longest_template + 1, '\0');
   file.read(text.data(), static_cast<std::streamsize>(text.size()));
   if (file.bad()) return failed(std::generic_category().message(errno));
   text.resize(static_cast<std::size_t>(file.gcount()));
-  if (text.size() > longest) return failed("it is larger than 1 MiB");
+  if (text.size() > longest_template) return failed("it is larger than 1 MiB");
   return text;
 }
 
@@ -57,7 +57,7 @@ std::expected<std::vector<plan::TemplateFile>, std::vector<Error>> read_template
   std::vector<plan::TemplateFile> files;
   std::vector<Error> errors;
   for (const recipe::Template& spec : request.recipe.templates) {
-    auto text = content_of(spec);
+    auto text = read_template(spec);
     auto parsed = text ? MustacheTemplate::parse(*std::move(text), shown_path(request.recipe, spec.from))
                        : Result<MustacheTemplate>(std::unexpected(std::move(text).error()));
     if (!parsed) {

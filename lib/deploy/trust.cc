@@ -29,12 +29,12 @@ struct Place {
   double seconds = 0;
 };
 
-plan::KeyName name_of(std::string_view key, std::string place = {}) {
+plan::KeyName key_name(std::string_view key, std::string place = {}) {
   return {ssh::short_key_type(key), ssh::fingerprint(key), std::move(place)};
 }
 
 HostKeyView view_of(const Place& place) {
-  HostKeyView view{place.stop.target.name, place.stop.jump, KeyState::known, name_of(place.shown->key)};
+  HostKeyView view{place.stop.target.name, place.stop.jump, KeyState::known, key_name(place.shown->key)};
   view.certificate = place.shown->judged.certificate;
   switch (place.shown->judged.standing) {
     case ssh::Standing::known:
@@ -52,7 +52,7 @@ HostKeyView view_of(const Place& place) {
       break;
   }
   for (const auto& other : place.shown->judged.others) {
-    view.others.push_back(name_of(other.key, fmt::format("{}:{}", other.file, other.line)));
+    view.others.push_back(key_name(other.key, fmt::format("{}:{}", other.file, other.line)));
   }
   return view;
 }

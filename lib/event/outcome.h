@@ -34,7 +34,7 @@ enum class HostEnd {
   already,      // it ran the wanted release before (rollback)
   switched_then_failed,  // `current` was switched, a later step failed
   undone,       // switched, then taken back
-  unknown,      // the connection was lost when it might have been switched
+  unknown,      // the connection was lost when it might have been switched, or what it runs is not ours to tell
 };
 std::string_view name_of(HostEnd end);
 

@@ -25,6 +25,9 @@ kk_is_id() {
   return 1
 }
 
+# Whatever it is: a link that leads nowhere, too.
+kk_is_there() { [ -e "$1" ] || [ -L "$1" ]; }
+
 # A private folder, kk_t, that nobody else can have guessed.
 kk_temporary() {
   for kk_d in "${TMPDIR:-/tmp}" /dev/shm /var/tmp "${HOME:-/}"; do
@@ -129,7 +132,7 @@ kk_put_record() {
 # Writes the record of kk_release anew, with state $1; $2: a path whose file system has to be on disk before.
 kk_write_record() {
   kk_file="$kk_own/tmp/state.$kk_release.$$"
-  [ ! -e "$kk_file" ] && [ ! -L "$kk_file" ] || rm -f "$kk_file"
+  ! kk_is_there "$kk_file" || rm -f "$kk_file"
   kk_put_record "$1" "$kk_file" && kk_sync_record "${2-}" && mv -f "$kk_file" "$kk_states/$kk_release" && return
   rm -f "$kk_file"
   echo "can't record release '$kk_release' as $1 in '$kk_states': check its owner and the room on the disk" >&2

@@ -79,8 +79,8 @@ kk_control() {
         ;;
       'r o '*) kk_out=${kk_event#r o } && kk_cut ;;
       'r e '*) kk_err=${kk_event#r e } && kk_cut ;;
-      'd o') kk_out=- && kk_settle ;;
-      'd e') kk_err=- && kk_settle ;;
+      'd o') kk_out=- && kk_drained ;;
+      'd e') kk_err=- && kk_drained ;;
       f) kk_not_started ;;
       'x '*) kk_end "${kk_event#x }" ;;
       "w $kk_generation "*)
@@ -114,7 +114,7 @@ kk_end() {
 
 kk_idle() {
   kk_id='' kk_working='' kk_leader='' kk_kill='' kk_out='' kk_err='' kk_ended='' kk_ticks=0 kk_cutting='' kk_timer=''
-  kk_given='' kk_again='' kk_env='' kk_failed=''
+  kk_given='' kk_again='' kk_env='' kk_failed='' kk_missed=0
   [ "$kk_taken" != y ] || kk_unlock
 }
 
@@ -132,6 +132,7 @@ kk_client() {
       if kk_may_tell; then
         kk_tell "pong ${1#ping }"
         kk_keep_pulse
+        kk_look_after
       fi
       ;;
     'cancel '*) [ "${1#cancel }" != "$kk_id" ] || kk_end_step ;;
@@ -309,7 +310,13 @@ kk_timer() {
 # was ended. Or it has ended, and a relay still waits. Idle: somebody left behind holds the pipe. Busy: the client is slow.
 kk_tick() {
   if [ -z "$kk_ended" ]; then
-    case $kk_kill in wanted | 'done') ;; *) return 0 ;; esac
+    case $kk_kill in
+      wanted | 'done') ;;
+      *)
+        [ "$kk_missed" = 0 ] || kk_look_after
+        return 0
+        ;;
+    esac
     kk_ticks=$((kk_ticks + 1))
     if [ "$kk_ticks" -lt 10 ]; then
       kk_timer

@@ -31,7 +31,7 @@ kk_facts_all() {
       made)
         if [ -d "$kk_shared/$1" ]; then
           :
-        elif [ -e "$kk_shared/$1" ] || [ -L "$kk_shared/$1" ]; then
+        elif kk_is_there "$kk_shared/$1"; then
           kk_payload_problem "$(kk_no_directory "$kk_shared/$1")"
         else
           kk_facts_shared "$1"
@@ -149,7 +149,7 @@ kk_facts_shared() {
   while :; do
     kk_d=${kk_d%/*}
     [ "${#kk_d}" -ge "${#kk_shared}" ] || return 0
-    if [ -e "$kk_d" ] || [ -L "$kk_d" ]; then break; fi
+    ! kk_is_there "$kk_d" || break
   done
   [ ! -d "$kk_d" ] || [ ! -w "$kk_d" ] || [ ! -x "$kk_d" ] || return 0
   # What shared/ itself is, is said below.
@@ -170,7 +170,7 @@ kk_facts_room() {
     [ -w "$kk_a" ] && [ -x "$kk_a" ] || kk_problem "can't make '$kk_root', since '$kk_a' is not writable$(kk_facts_remedy "$kk_a" || kk_install)"
   else
     for kk_d in "$kk_root" "$kk_releases" "$kk_shared" "$kk_own" "$kk_states" "$kk_own/manifests" "$kk_own/tmp"; do
-      if [ ! -e "$kk_d" ] && [ ! -L "$kk_d" ]; then continue; fi
+      kk_is_there "$kk_d" || continue
       kk_v=problem
       case $kk_d in "$kk_releases" | "$kk_shared" | "$kk_own/manifests") kk_v=payload_problem ;; esac
       if [ ! -d "$kk_d" ]; then
@@ -180,7 +180,7 @@ kk_facts_room() {
       fi
     done
     for kk_d in "$kk_own/log.jsonl" "$kk_root/revisions.log"; do
-      if [ ! -e "$kk_d" ] && [ ! -L "$kk_d" ]; then continue; fi
+      kk_is_there "$kk_d" || continue
       if [ ! -f "$kk_d" ] || [ ! -w "$kk_d" ]; then
         kk_problem "'$kk_d' can't be appended to by '$(id -un)'$(kk_facts_remedy "$kk_d" || echo ': give it to that user'), or move it away"
       fi
@@ -280,7 +280,7 @@ kk_facts_tools() {
   # Not tried out: that would flush a busy host's disks.
   case $kk_system:$(sync --help 2>&1 </dev/null) in Linux:*" -f"* | Linux:*"[-df]"*) echo sync_fs=yes ;; esac
   kk_temporary || {
-    kk_problem "can't make a temporary folder: make room in '${TMPDIR:-/tmp}'"
+    kk_problem "can't make a temporary folder in '${TMPDIR:-/tmp}', /dev/shm, /var/tmp or the home folder: make room there"
     return
   }
   # A link to a folder, that folder being its own, and another one to be renamed over it.

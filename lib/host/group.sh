@@ -1,5 +1,5 @@
 # shellcheck shell=sh
-# The step's process group, kk_leader's, as its control shell ends it.
+# The step's process group, kk_leader's, as its control shell ends it, and finds that it has ended.
 
 # The whole group; without setsid only the step's shell. posh has no kill of its own, and the system's may take a number behind a dash for a signal.
 kk_group() {
@@ -59,4 +59,36 @@ kk_killer() {
     done
     echo k >&6
   ) >/dev/null 2>&1 &
+}
+
+# Who tells a step's status (kk_lead) tells it before it lets go of the relays. Both are at their end without that: it was killed, or they were.
+kk_drained() {
+  kk_settle
+  case $kk_out$kk_err$kk_ended$kk_kill$kk_failed in --) kk_look_after ;; esac
+}
+
+# With each ping, since somebody whom the step has left behind may hold the relays; and each second where they are at their end. Three times,
+# since a status may be on its way.
+kk_look_after() {
+  [ -n "$kk_id" ] && [ -z "$kk_working$kk_ended$kk_kill$kk_failed" ] || return 0
+  if kk_leads; then
+    kk_missed=0
+    return
+  fi
+  kk_missed=$((kk_missed + 1))
+  if [ "$kk_missed" -lt 3 ]; then
+    case $kk_out$kk_err$kk_ours in --) kk_timer ;; esac
+    return
+  fi
+  kk_group -KILL
+  kk_tell 'the process that waits for this step was killed: how it has ended is not known'
+  kk_end 137
+}
+
+# Whether the step's shell lives, or may not have said yet that it does.
+kk_leads() {
+  if [ -z "$kk_leader" ]; then
+    case $kk_out$kk_err$kk_ours in --) return 1 ;; *) return 0 ;; esac
+  fi
+  if [ -r "/proc/$$/stat" ]; then kk_runs "/proc/$kk_leader/stat"; else kill -0 "$kk_leader" 2>/dev/null; fi
 }

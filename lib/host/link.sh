@@ -105,7 +105,7 @@ kk_link_seed() {
   kk_d=${kk_d%/*}
   kk_sweep_dead "$kk_d" seed
   [ ! -d "$kk_shared/$2" ] || return 0
-  if [ -e "$kk_shared/$2" ] || [ -L "$kk_shared/$2" ]; then kk_fail "$(kk_no_directory "$kk_shared/$2")"; fi
+  ! kk_is_there "$kk_shared/$2" || kk_fail "$(kk_no_directory "$kk_shared/$2")"
   case $2 in */*) mkdir -p "$kk_shared/${2%/*}" || kk_fail "can't make '$kk_shared/${2%/*}'" ;; esac
   if [ -d "$kk_rel/$2" ] && [ ! -L "$kk_rel/$2" ]; then
     kk_t=$(mktemp -d "$kk_d/.kirikae-seed.XXXXXXXX") || kk_fail "can't write to '$kk_d'"
@@ -132,7 +132,7 @@ kk_link_make() {
 }
 
 kk_remove() {
-  if [ -e "$1" ] || [ -L "$1" ]; then rm -rf "$1"; fi
+  ! kk_is_there "$1" || rm -rf "$1"
 }
 
 # kk_way: from the folder $1 to $2, both real and absolute.
@@ -155,9 +155,9 @@ kk_relative() {
 kk_link_copy() {
   ! kk_inside "$@" || return 0
   [ "$1" = copied ] && [ -n "$kk_previous" ] || return 0
-  if [ -e "$kk_rel/$2" ] || [ -L "$kk_rel/$2" ]; then return 0; fi
+  ! kk_is_there "$kk_rel/$2" || return 0
   kk_p="$kk_releases/$kk_previous/$2"
-  if [ ! -e "$kk_p" ] && [ ! -L "$kk_p" ]; then return 0; fi
+  kk_is_there "$kk_p" || return 0
   case $2 in */*) mkdir -p "$kk_rel/${2%/*}" || kk_fail "can't make '$kk_rel/${2%/*}'" ;; esac
   kk_copy "$kk_p" "$kk_rel/$2" ||
     kk_fail "can't copy '$2' from release '$kk_previous': check its owner and the room on the disk"

@@ -20,7 +20,7 @@ kk_prepare() {
   [ -z "$kk_application" ] || [ -s "$kk_own/application" ] ||
     (umask 022 && printf '%s\n' "$kk_application" >"$kk_own/application") 2>/dev/null || :
   kk_sweep
-  if [ -e "$kk_releases/$kk_release" ] || [ -L "$kk_releases/$kk_release" ]; then
+  if kk_is_there "$kk_releases/$kk_release"; then
     kk_fail "release '$kk_release' is already in '$kk_releases': deploy again under a new one"
   fi
   # The record first: a folder without one would pass for another tool's. Half of it is one of an unfinished release, too.

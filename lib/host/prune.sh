@@ -4,9 +4,13 @@
 # Arguments: release ids.
 kk_prune() {
   kk_find_live
+  # kk_v: what is mounted, a line each; kk_t: releases/ as it is written there.
+  kk_v=$kk_nl$(cut -d' ' -f5 /proc/self/mountinfo 2>/dev/null) || :
+  kk_t=$kk_nl$(cd -P "$kk_releases" && pwd | sed 's/\\/&134/g; s/ /\\040/g')/ || :
   kk_failed=0
   for kk_p in "$kk_releases"/.pruned-*; do
-    if [ -d "$kk_p" ] && [ ! -L "$kk_p" ]; then kk_delete "$kk_p" || kk_failed=1; fi
+    [ -d "$kk_p" ] && [ ! -L "$kk_p" ] || continue
+    kk_delete "$kk_p" || kk_failed=1
   done
   for kk_release; do
     if kk_prune_one; then echo "removed=$kk_release"; else kk_failed=1; fi
@@ -19,26 +23,26 @@ kk_prune() {
 kk_forget() {
   for kk_d in "$kk_states"/* "$kk_own/manifests"/*; do
     kk_i=${kk_d##*/}
-    kk_is_id "$kk_i" && [ ! -e "$kk_releases/$kk_i" ] && [ ! -L "$kk_releases/$kk_i" ] || continue
+    kk_is_id "$kk_i" && ! kk_is_there "$kk_releases/$kk_i" || continue
     rm -rf "$kk_d"
   done
 }
 
 kk_prune_one() {
-  kk_is_id "$kk_release" || {
-    echo "'$kk_release' is no release: not removed" >&2
-    return 1
-  }
-  [ "$kk_live" != "$kk_release" ] || {
-    echo "release '$kk_release' is live: not removed" >&2
-    return 1
-  }
-  kk_d="$kk_releases/$kk_release"
-  if [ -L "$kk_d" ]; then
-    echo "release '$kk_release' is a symbolic link: not removed" >&2
-    return 1
+  kk_d="$kk_releases/$kk_release" kk_i=
+  if ! kk_is_id "$kk_release"; then
+    kk_i='no release'
+  elif [ "$kk_live" = "$kk_release" ]; then
+    kk_i=live
+  elif [ -L "$kk_d" ]; then
+    kk_i='a link'
   fi
+  [ -z "$kk_i" ] || {
+    echo "'$kk_release' is $kk_i: not removed" >&2
+    return 1
+  }
   kk_p="$kk_releases/.pruned-$kk_release"
+  kk_is_free "$kk_d" || return
   if [ -e "$kk_d" ]; then
     # Whole, and before the release: a list is never of a release that isn't there.
     kk_l="$kk_own/manifests/$kk_release"
@@ -54,11 +58,19 @@ kk_prune_one() {
   [ ! -d "$kk_p" ] || kk_delete "$kk_p"
 }
 
+# Nothing is mounted in it, which would be emptied.
+kk_is_free() {
+  case $kk_v in *"$kk_t${1##*/}/"*) ;; *) return 0 ;; esac
+  echo "can't remove '$1': unmount what is in it" >&2
+  return 1
+}
+
 # A payload may bring directories that even their owner can't write to.
 kk_delete() {
+  kk_is_free "$1" || return
   rm -rf "$1" 2>/dev/null && return
   find "$1" -type d -exec chmod u+rwx {} + 2>/dev/null
   rm -rf "$1" && return
-  echo "can't remove all of '$1': remove it as the owner of what is left" >&2
+  echo "can't remove all of '$1': remove it as its owner" >&2
   return 1
 }

@@ -17,6 +17,8 @@ kk_publish() {
   [ "$kk_live" != "$kk_release" ] || return 0
   kk_current_expected
   kk_sweep_links
+  # In another tool's tree nobody has made it yet.
+  mkdir -p "$kk_states" || exit 1
   # What an older note says of it is lost with that note.
   if [ -n "$kk_condemned" ]; then
     kk_next=$kk_release kk_release=$kk_condemned kk_to=bad
@@ -36,7 +38,7 @@ kk_publish() {
 kk_begin_rollback() {
   kk_file="$kk_own/rollback"
   # What an earlier one has left stays until there is something better. Half of a note is none.
-  if [ -e "$kk_file" ] || [ -L "$kk_file" ]; then kk_file="$kk_own/tmp/rollback.$$"; fi
+  ! kk_is_there "$kk_file" || kk_file="$kk_own/tmp/rollback.$$"
   printf '%s %s\n' "$kk_leaves" "$kk_release" >"$kk_file" &&
     { [ "$kk_file" = "$kk_own/rollback" ] || mv -f "$kk_file" "$kk_own/rollback"; } && return
   rm -f "$kk_file"
@@ -49,7 +51,7 @@ kk_end_rollback() {
 
 # `current` becomes a link to kk_wanted: a link under a name that nobody can guess, renamed over it, and read back.
 kk_replace() {
-  kk_l="$kk_root/.current-${kk_release:-00000000000000}-$$-${kk_token:-$(kk_nonsense)}"
+  kk_l="$kk_root/.current-${kk_release:-00000000000000}-$$-${kk_token:-$(mktemp -u XXXXXXXXXXXX)}"
   ln -s "$kk_wanted" "$kk_l" ||
     kk_fail "can't make a link in '$kk_root'; 'current' is unchanged: check its owner and the room on the disk"
   kk_old=$kk_target kk_was=$kk_live
@@ -98,11 +100,6 @@ kk_current_expected() {
 
 kk_what() {
   case $kk_kind in none) echo none ;; *) printf "'%s'" "$kk_target" ;; esac
-}
-
-# Not to be guessed, not to be met again.
-kk_nonsense() {
-  mktemp -u XXXXXXXXXXXX 2>/dev/null || dd if=/dev/urandom bs=8 count=1 2>/dev/null | od -An -tx1 | tr -d ' \n'
 }
 
 # Links that dead runs have left. /proc tells more than kill(2): of processes of other users, and that one which nobody has taken note of

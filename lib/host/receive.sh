@@ -57,7 +57,7 @@ kk_enter() {
 kk_empty() {
   for kk_d in * .*; do
     case $kk_d in . | ..) continue ;; esac
-    if [ -e "$kk_d" ] || [ -L "$kk_d" ]; then return 1; fi
+    ! kk_is_there "$kk_d" || return 1
   done
 }
 

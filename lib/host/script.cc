@@ -19,11 +19,14 @@ namespace {
 
 // Whatever reads ahead would take the first steps for its own; `sh -s` does. `dd` reads exactly so many bytes in one go where it
 // knows `fullblock` (GNU, busybox), and elsewhere fails before it has read any; then byte by byte.
+// What it says is written here in two parts: rc files may show the whole line (set -x), which says nothing then.
+// Where nobody has given it a standard error, what goes there is shown to nobody.
 constexpr std::string_view read_script =
     R"(kk_r() { IFS= read -r n; dd bs="$n" count=1 iflag=fullblock 2>/dev/null || dd bs=1 count="$n" 2>/dev/null; }; )"
+    R"(true >&2 || exec 2>/dev/null; )"
     R"(K=$(kk_r | gzip -dc 2>/dev/null) || K=; )"
-    R"(case $K in "") echo; echo kirikae-plain; )"
-    R"(while IFS= read -r n; do case $n in kirikae-plain) break ;; esac; done; K=$(kk_r || echo echo there is no dd) ;; esac; )"
+    R"(case $K in "") echo; echo kirikae"-plain"; )"
+    R"(while IFS= read -r n; do case $n in kirikae"-plain") break ;; esac; done; K=$(kk_r || echo echo there is no dd) ;; esac; )"
     R"(eval "$K"; kk_serve)";
 
 std::string embedded(std::initializer_list<std::string_view> names) {
@@ -99,9 +102,10 @@ std::string start_line() { return "exec /bin/sh -c '" + std::string(read_script)
 
 // What comes is read as it is, and shown to nobody. A signal is for the step.
 std::string terminal_line() {
-  return fmt::format("exec /bin/sh -c 'stty raw -echo || exit; trap : HUP INT TERM; echo {}; exec 2>/dev/null; n=$(dd bs=1 count={}); "
+  constexpr std::size_t half = 7;  // in two parts, as above
+  return fmt::format("exec /bin/sh -c 'stty raw -echo || exit; trap : HUP INT TERM; echo {}\"{}\"; exec 2>/dev/null; n=$(dd bs=1 count={}); "
                      "K=$(dd bs=$n count=1 iflag=fullblock || dd bs=1 count=$n); eval \"$K\"; kk_serve_at_terminal'",
-                     terminal_ready, terminal_head);
+                     terminal_ready.substr(0, half), terminal_ready.substr(half), terminal_head);
 }
 
 std::string at_terminal(std::string_view script, std::string_view nonce, std::uint64_t id, std::string_view text) {

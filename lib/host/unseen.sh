@@ -23,7 +23,7 @@ EOF
 # The same of all of it. kk_a: deploy_to, or the nearest name above it that is there for all that can be seen.
 kk_is_unseen() {
   kk_a=$kk_root
-  while [ ! -e "$kk_a" ] && [ ! -L "$kk_a" ]; do
+  until kk_is_there "$kk_a"; do
     kk_a=${kk_a%/*}
     [ -n "$kk_a" ] || kk_a=/
   done

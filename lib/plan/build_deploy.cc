@@ -18,7 +18,7 @@ host::ReleaseInfo info_of(const Plan& plan, const PlannedHost& host, const std::
 }
 
 // What the host says, with the record that the deploy gives to what a rollback that has died there had left.
-release::Facts judged(release::Facts facts) {
+release::Facts judged_facts(release::Facts facts) {
   const std::string condemned = release::condemned_release(facts);
   for (auto& release : facts.releases) {
     if (release.id == condemned) release.state = release::State::bad;
@@ -40,14 +40,14 @@ std::string rollback_target_after(const release::Facts& facts) {
 std::string common_target_after(const Plan& plan) {
   std::vector<release::Facts> after;
   for (const auto& host : plan.hosts) {
-    after.push_back(judged(host.facts));
+    after.push_back(judged_facts(host.facts));
     after.back().live = plan.release;
     after.back().unsettled.clear();
   }
   return release::previous_release(after).value_or("");
 }
 
-Step settle(const DeployInput& input, const Plan& plan, const PlannedHost& host) {
+Step settle_deploy(const DeployInput& input, const Plan& plan, const PlannedHost& host) {
   return Settle{{{plan.release, release::State::good}},
                 {input.now, plan.action, plan.application, plan.stage, plan.release, host.facts.live, plan.revision,
                  input.operator_name, "good"}};
@@ -84,7 +84,7 @@ Result<void> add_preparing(const DeployInput& input, Plan& plan) {
   scene.place = TaskScene::Place::release;
   TRY(hooks(HookPoint::after_upload, Phase::upload));
   TRY(hooks(HookPoint::before_link, Phase::link));
-  const auto stage = stage_names(input.stage_hosts);
+  const auto stage = stage_names(recipe, input.stage_hosts);
   plan.rounds.push_back(on_changing_hosts(Phase::link, plan, [&](const PlannedHost& host) {
     std::vector<Step> steps = template_steps(input, scene, host, stage, true);
     steps.push_back(Link{info_of(plan, host, input.operator_name), recipe.shared.directories, recipe.shared.files, recipe.copied});
@@ -110,13 +110,13 @@ Result<void> add_publishing(const DeployInput& input, Plan& plan) {
   }));
   TRY(add_hooks(plan.rounds, scene, HookPoint::after_publish, Phase::publish));
   plan.rounds.push_back(on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) {
-    return std::vector<Step>{settle(input, plan, host)};
+    return std::vector<Step>{settle_deploy(input, plan, host)};
   }));
   TRY(add_hooks(plan.rounds, scene, HookPoint::before_prune, Phase::prune));
   Round prune{Phase::prune, std::nullopt, {}};
   const std::string common = common_target_after(plan);
   for (std::size_t i = 0; i < plan.hosts.size(); ++i) {
-    const release::Facts facts = judged(plan.hosts[i].facts);
+    const release::Facts facts = judged_facts(plan.hosts[i].facts);
     auto ids = release::to_prune(facts, plan.release, rollback_target_after(facts), input.recipe.keep_releases);
     std::erase(ids, common);
     if (!ids.empty() || facts.half_pruned) prune.hosts.push_back({i, {Prune{std::move(ids), facts.half_pruned}}});

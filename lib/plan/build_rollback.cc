@@ -23,7 +23,7 @@ std::string condemned_by(const Plan& plan, const release::Facts& facts) {
 }
 
 // The release that a host leaves behind is bad, unless the target is newer: then nothing is condemned.
-Step settle(const RollbackInput& input, const Plan& plan, const PlannedHost& host) {
+Step settle_rollback(const RollbackInput& input, const Plan& plan, const PlannedHost& host) {
   Settle settle;
   settle.marks.emplace_back(plan.release, release::State::good);
   const std::string& left = left_by(plan, host.facts);
@@ -44,7 +44,7 @@ Result<void> add_rounds(const RollbackInput& input, Plan& plan) {
   }));
   TRY(hooks(HookPoint::after_publish));
   plan.rounds.push_back(on_changing_hosts(Phase::publish, plan, [&](const PlannedHost& host) {
-    return std::vector<Step>{settle(input, plan, host)};
+    return std::vector<Step>{settle_rollback(input, plan, host)};
   }));
   return hooks(HookPoint::after_rollback);
 }

@@ -10,7 +10,7 @@ using event::Phase;
 
 // The new release has failed. A rollback's target and what it left are again what they were; a release that had no record keeps
 // the one that the rollback may have given it. What an earlier rollback that has died has left is bad: going back to its target ends it.
-Step settle(const Plan& plan, const release::Facts& facts, std::int64_t now, const std::string& operator_name) {
+Step settle_undo(const Plan& plan, const release::Facts& facts, std::int64_t now, const std::string& operator_name) {
   Settle settle;
   if (plan.action == "deploy") settle.marks.emplace_back(plan.release, release::State::failed);
   const std::string condemned = release::condemned_release(facts);
@@ -41,7 +41,7 @@ Result<std::vector<Round>> build_undo(const recipe::Recipe& recipe, const Plan& 
   scene.place = TaskScene::Place::before;
   TRY(add_hooks(rounds, scene, recipe::HookPoint::after_publish, Phase::undo));
   rounds.push_back(on_changing_hosts(Phase::undo, plan, [&](const PlannedHost& host) {
-    return std::vector<Step>{settle(plan, host.facts, now, operator_name)};
+    return std::vector<Step>{settle_undo(plan, host.facts, now, operator_name)};
   }));
   return rounds;
 }

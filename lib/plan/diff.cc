@@ -32,7 +32,7 @@ std::vector<std::string> left_alone(const recipe::Recipe& recipe) {
 }
 
 // A name as it is shown: one line, whatever bytes it has.
-std::string shown(std::string_view name) {
+std::string on_one_line(std::string_view name) {
   std::string text;
   for (const char c : name) {
     const auto byte = static_cast<unsigned char>(c);
@@ -55,7 +55,7 @@ Change change_of(const std::string& path, const TreeEntry& live, const TreeEntry
   if (live.kind != next.kind) {
     differs("kind", fmt::format("{} -> {}", kind_text(live.kind), kind_text(next.kind)));
   } else if (live.kind == Kind::link) {
-    if (live.content != next.content) differs("link", fmt::format("link {} -> {}", shown(live.content), shown(next.content)));
+    if (live.content != next.content) differs("link", fmt::format("link {} -> {}", on_one_line(live.content), on_one_line(next.content)));
   } else {
     if (live.content != next.content) differs("content", "content");
     if (live.mode != next.mode) differs("mode", fmt::format("mode {:o} -> {:o}", live.mode, next.mode));
@@ -121,7 +121,7 @@ bool has_build_tasks(const recipe::Recipe& recipe) {
 }
 
 std::string line_of(const Change& change) {
-  std::string line = fmt::format("{} {}", change.sign, shown(change.path));
+  std::string line = fmt::format("{} {}", change.sign, on_one_line(change.path));
   if (change.sign == '?') return line + ": can't be read there";
   if (change.sign == '~') return line + ": " + change.details;
   if (change.files) line += fmt::format("/ ({} file{})", *change.files, *change.files == 1 ? "" : "s");
@@ -137,7 +137,7 @@ std::string commits_text(const Commits& commits) {
   text += counted(commits.ahead);
   if (commits.behind != 0) text += fmt::format(", and {} of what is live left out", counted(commits.behind));
   text += '\n';
-  for (const auto& [sha, subject] : commits.listed) text += fmt::format("    {} {}\n", short_revision(sha), shown(subject));
+  for (const auto& [sha, subject] : commits.listed) text += fmt::format("    {} {}\n", short_revision(sha), on_one_line(subject));
   if (commits.ahead > commits.listed.size()) text += fmt::format("    ... and {} more\n", commits.ahead - commits.listed.size());
   return text;
 }

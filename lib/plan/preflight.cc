@@ -171,6 +171,13 @@ std::vector<Error> preflight_deploy(const DeployInput& input) {
                                                    layout.current()),
                                  "move it away first; its content is not touched by us"));
     }
+    if (std::ranges::find(facts.releases, release::last_release_id, &release::ReleaseOnHost::id) !=
+        facts.releases.end()) {
+      problems.push_back(on_host(host,
+                                 fmt::format("'{}' is no release's time, and no release can come after it",
+                                             layout.release(std::string(release::last_release_id))),
+                                 "move it away"));
+    }
     if (!facts.missing_files.empty()) {
       problems.push_back(on_host(
           host, fmt::format("shared {} missing: {}", facts.missing_files.size() == 1 ? "file is" : "files are",

@@ -44,7 +44,7 @@ std::vector<Remark> removals(const Plan& plan) {
   return each;
 }
 
-std::string text_of(const Plan& plan, std::string_view what) {
+std::string text_with(const Plan& plan, std::string_view what) {
   std::string text;
   for (const auto& [ids, hosts] : folded(removals(plan))) text += fmt::format("{}: {} {}\n", fold_names(hosts), what, ids);
   return text.empty() ? "there is nothing to remove\n" : text;
@@ -66,6 +66,7 @@ Result<Plan> build_prune(const PruneInput& input) {
   if (prune.hosts.empty()) return plan;
   TaskScene scene{input.recipe, plan.layout, plan.action, {}, plan.hosts};
   scene.place = TaskScene::Place::before;
+  for (const HostSteps& work : prune.hosts) scene.only.push_back(work.host);
   TRY(add_hooks(plan.rounds, scene, HookPoint::before_prune, Phase::prune));
   plan.rounds.push_back(std::move(prune));
   TRY(add_hooks(plan.rounds, scene, HookPoint::after_prune, Phase::prune));
@@ -86,8 +87,8 @@ std::string failed_prune_line(const Plan& plan, const PlannedHost& host) {
   return {};
 }
 
-std::string prune_text(const Plan& plan) { return text_of(plan, "would remove"); }
+std::string prune_text(const Plan& plan) { return text_with(plan, "would remove"); }
 
-std::string pruned_text(const Plan& plan) { return text_of(plan, "removed"); }
+std::string pruned_text(const Plan& plan) { return text_with(plan, "removed"); }
 
 }  // namespace kirikae::plan

@@ -106,8 +106,12 @@ void find(const HostStatus& host, const Scene& scene, Findings& findings) {
   }
   if (facts.half_pruned) note(fmt::format("an earlier prune could not remove all: the next deploy, or '{}', tries again", scene.prune));
   if (const auto entry = switch_to(host.log, facts.live); entry && !facts.live.empty() && entry->detail == tasks_missing) {
-    note(fmt::format("taken back to {}, and {}: unless they were run since (see the audit), what serves may be the release that was left", facts.live,
-                     tasks_missing));
+    const bool since = !host.log.entries.empty() && host.log.entries.back().action == "task";
+    const std::string text = fmt::format(
+        "taken back to {}, and {}: unless they were run since (see the audit), what serves may be the release that was "
+        "left",
+        facts.live, tasks_missing);
+    since ? note(text) : problem(text);
   }
   if (facts.lock) {
     // What it is busy with is nobody's fault.

@@ -97,7 +97,7 @@ Error nowhere_to_run(const recipe::Task& task, const std::string& hook) {
 }
 
 template <class TakesPart>
-std::vector<std::size_t> hosts_of(const recipe::Task& task, const std::vector<PlannedHost>& hosts, TakesPart takes_part) {
+std::vector<std::size_t> hosts_taking_part(const recipe::Task& task, const std::vector<PlannedHost>& hosts, TakesPart takes_part) {
   std::vector<std::size_t> matching;
   for (std::size_t i = 0; i < hosts.size(); ++i) {
     if (hosts[i].host.has_any_role(task.roles) && takes_part(hosts[i])) matching.push_back(i);
@@ -110,7 +110,7 @@ std::vector<std::size_t> hosts_of(const recipe::Task& task, const std::vector<Pl
 }  // namespace
 
 std::vector<std::size_t> hosts_of(const recipe::Task& task, const std::vector<PlannedHost>& hosts) {
-  return hosts_of(task, hosts, [](const PlannedHost&) { return true; });
+  return hosts_taking_part(task, hosts, [](const PlannedHost&) { return true; });
 }
 
 Result<std::vector<Round>> hook_rounds(const TaskScene& scene, recipe::HookPoint point, event::Phase phase) {
@@ -167,10 +167,12 @@ std::optional<Round> task_round(const TaskScene& scene, const recipe::Task& task
     return round;
   }
   const auto takes_part = [&](const PlannedHost& host) {
+    const auto index = static_cast<std::size_t>(&host - scene.hosts.data());
+    if (!scene.only.empty() && !std::ranges::binary_search(scene.only, index)) return false;
     const bool ran_something = !host.facts.live.empty() || !release::link_before(host.facts).empty();
     return !host.already && (scene.place != TaskScene::Place::before || ran_something);
   };
-  for (const std::size_t i : hosts_of(task, scene.hosts, takes_part)) {
+  for (const std::size_t i : hosts_taking_part(task, scene.hosts, takes_part)) {
     const PlannedHost& host = scene.hosts[i];
     RunTask step{task.name, task.run, folder_of(scene, task, host), environment_of(scene, &host), task.timeout,
                  task.become, task.become_password.empty() ? scene.recipe.become_password : task.become_password, task.pty};

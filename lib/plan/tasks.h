@@ -21,6 +21,7 @@ struct TaskScene {
   // `before`: in the release that each host ran before, which is RELEASE then; where `current` was a link to something else, in
   // that, or at home where it isn't there; hosts without `current` are left out.
   enum class Place { release, live_or_home, before } place = Place::release;
+  std::vector<std::size_t> only{};  // indexes in `hosts`, rising: no other host runs any; empty: all may
 };
 
 // One round for each task of the hook point, in the recipe's order: every host has finished a task before the next one begins.

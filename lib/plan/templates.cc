@@ -5,10 +5,10 @@
 #include <algorithm>
 #include <set>
 
+#include "core/letters.h"
 #include "core/shell_quote.h"
 #include "core/suggestion.h"
 #include "plan/tasks.h"
-#include "recipe/text.h"
 
 namespace kirikae::plan {
 namespace {
@@ -96,7 +96,7 @@ class Check {
     if (in_hosts && std::find(host_fields.begin(), host_fields.end(), tag.name) != host_fields.end()) return;
     if (std::find(known_.begin(), known_.end(), tag.name) != known_.end()) return;
     auto near = nearest_name(tag.name, known_);
-    if (!near) near = nearest_name(recipe::upper(tag.name), known_);  // as names of commands are
+    if (!near) near = nearest_name(upper(tag.name), known_);  // as names of commands are
     Error error(ErrorCode::recipe, fmt::format("nothing is named '{}'", tag.name),
                 near ? fmt::format("did you mean '{}'?", *near) : "set it under 'vars'");
     error.span = tag.span;
@@ -112,12 +112,19 @@ class Check {
 
 }  // namespace
 
-std::shared_ptr<const MustacheValue> stage_names(const std::vector<inventory::Host>& stage_hosts) {
+std::shared_ptr<const MustacheValue> stage_names(const recipe::Recipe& recipe,
+                                                 const std::vector<inventory::Host>& stage_hosts) {
   std::vector<MustacheValue> hosts;
   std::map<std::string, std::vector<MustacheValue>> by_role;
+  for (const auto& role : recipe.roles) by_role[role];
+  for (const auto& host : stage_hosts) {
+    for (const auto& role : host.roles) by_role[role];
+  }
   for (const auto& host : stage_hosts) {
     hosts.push_back(host_names(host));
-    for (const auto& role : host.roles) by_role[role].push_back(hosts.back());
+    for (auto& [role, list] : by_role) {
+      if (host.has_any_role({role})) list.push_back(hosts.back());
+    }
   }
   std::map<std::string, MustacheValue> roles;
   for (auto& [role, list] : by_role) roles.emplace(role, MustacheValue::of_list(std::move(list)));
@@ -129,8 +136,11 @@ MustacheValue template_names(std::map<std::string, std::string> environment, con
                              const MustacheValue& stage, const SecretSet* secrets) {
   MustacheValue names = stage;
   std::map<std::string, MustacheValue> has;
-  for (const auto& [role, unused] : stage.names.at("roles").names) {
-    has.emplace(role, MustacheValue::of_flag(std::find(own_roles.begin(), own_roles.end(), role) != own_roles.end()));
+  for (const auto& [role, list] : stage.names.at("roles").names) {
+    // Where no host has roles, each is on every list.
+    const bool each = own_roles.empty() && list.items.size() == stage.names.at("hosts").items.size();
+    has.emplace(role,
+                MustacheValue::of_flag(each || std::find(own_roles.begin(), own_roles.end(), role) != own_roles.end()));
   }
   names.names.emplace("has", MustacheValue::of_map(std::move(has)));
   for (auto& [name, value] : environment) names.names.emplace(name, MustacheValue::of(std::move(value)));
@@ -165,7 +175,7 @@ std::vector<Error> check_templates(const recipe::Recipe& recipe, const std::vect
   const release::Layout layout(recipe.deploy_to);
   const std::vector<PlannedHost> none;
   const TaskScene scene{recipe, layout, "deploy", {}, none};
-  const auto stage = stage_names(stage_hosts);
+  const auto stage = stage_names(recipe, stage_hosts);
   std::vector<MustacheValue> names;
   for (const auto& host : hosts) {
     const PlannedHost planned{host, {}};

@@ -20,8 +20,10 @@ struct TemplateFile {
   std::shared_ptr<const MustacheTemplate> text;
 };
 
-// `hosts` and `roles.NAME`: what templates know of the stage, whichever of its hosts are selected.
-std::shared_ptr<const MustacheValue> stage_names(const std::vector<inventory::Host>& stage_hosts);
+// `hosts` and `roles.NAME`: what templates know of the stage, whichever of its hosts are selected. There are the roles of all stages; where no host of
+// this one has any, each has all, as with tasks.
+std::shared_ptr<const MustacheValue> stage_names(const recipe::Recipe& recipe,
+                                                 const std::vector<inventory::Host>& stage_hosts);
 
 // All names on one host. `environment` as its commands have it; `secrets` may be null.
 MustacheValue template_names(std::map<std::string, std::string> environment, const std::vector<std::string>& roles,

@@ -5,6 +5,7 @@
 #include <map>
 #include <unordered_map>
 
+#include "core/letters.h"
 #include "recipe/ipv6.h"
 #include "recipe/rules.h"
 #include "recipe/text.h"
@@ -14,7 +15,6 @@ namespace {
 
 constexpr std::size_t most_hosts = 10'000;  // of one entry
 constexpr std::size_t most_hosts_of_stage = 100'000;
-constexpr std::string_view digits = "0123456789";
 constexpr std::string_view name_letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-._";
 
 std::unexpected<Error> wrong(std::string message, std::string hint = {}) {

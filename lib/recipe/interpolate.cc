@@ -6,6 +6,7 @@
 #include <optional>
 #include <span>
 
+#include "core/letters.h"
 #include "core/suggestion.h"
 #include "recipe/schema.h"
 #include "recipe/text.h"

@@ -78,7 +78,9 @@ class Loader {
     check_required(document_.root);
     validate_all();
     for (Stage& stage : stages_) {
-      if (stage.name == wanted_) return std::move(stage.recipe);
+      if (stage.name != wanted_) continue;
+      stage.recipe.roles = std::move(roles_);
+      return std::move(stage.recipe);
     }
     return std::nullopt;
   }
@@ -162,12 +164,11 @@ class Loader {
   }
 
   void validate_all() {
-    std::set<std::string> roles;
     for (const Stage& stage : stages_) {
-      for (const HostEntry& host : stage.recipe.hosts) roles.insert(host.roles.begin(), host.roles.end());
+      for (const HostEntry& host : stage.recipe.hosts) roles_.insert(host.roles.begin(), host.roles.end());
     }
     for (const Stage& stage : stages_) {
-      validate(stage.recipe, stage.tree, {roles, !surroundings_.home.empty()}, problems_);
+      validate(stage.recipe, stage.tree, {roles_, !surroundings_.home.empty()}, problems_);
     }
   }
 
@@ -178,7 +179,7 @@ class Loader {
   const Surroundings& surroundings_;
   Problems& problems_;
   std::vector<Stage> stages_;
-  std::set<std::string> host_vars_;
+  std::set<std::string> host_vars_, roles_;
   const Names mentioned_ = mentioned_names(document_.root);
 };
 

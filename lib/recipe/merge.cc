@@ -38,7 +38,7 @@ void remove_nulls(Node& node) {
   for (Node& item : node.items) remove_nulls(item);
 }
 
-Node scalar(std::string text, Place place) {
+Node scalar_node(std::string text, Place place) {
   Node node;
   node.kind = Kind::scalar;
   node.text = std::move(text);
@@ -48,13 +48,13 @@ Node scalar(std::string text, Place place) {
 }
 
 Node value_for(const Key& key, const std::string& text, Place place) {
-  if (key.type != Type::texts) return scalar(text, place);
+  if (key.type != Type::texts) return scalar_node(text, place);
   Node list;
   list.kind = Kind::list;
   list.place = place;
   for (std::size_t from = 0; !text.empty() && from <= text.size();) {
     const auto comma = std::min(text.find(',', from), text.size());
-    list.items.push_back(scalar(text.substr(from, comma - from), place));
+    list.items.push_back(scalar_node(text.substr(from, comma - from), place));
     from = comma + 1;
   }
   return list;
@@ -154,7 +154,7 @@ class Setter {
     if (key->type == Type::section && !key->shorthand.empty()) {
       map = &child(*map, path.back());
       if (map->kind != Kind::map) *map = empty_map();
-      child(*map, std::string(key->shorthand)) = scalar(value, place_);
+      child(*map, std::string(key->shorthand)) = scalar_node(value, place_);
     } else if (key->type == Type::section || key->type == Type::named) {
       note(fmt::format("'{}' is a map and can't be set as a whole", path.back()), "name one of its keys, with a dot");
     } else {

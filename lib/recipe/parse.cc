@@ -3,8 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "core/letters.h"
 #include "recipe/schema.h"
-#include "recipe/text.h"
 
 namespace kirikae::recipe {
 namespace {

@@ -131,6 +131,7 @@ struct Recipe {
   std::string file;    // path of the recipe, as it was found
   std::string folder;  // absolute; relative local paths start here
   std::string stage;
+  std::set<std::string> roles;  // that a host of any stage has
   std::string application;
   std::string deploy_to;  // absolute, normalised, on the hosts
   int keep_releases = 5;

@@ -50,7 +50,8 @@ inline constexpr Key hook_keys[] = {
      .example = "after_publish: [restart]"},
     {.name = "before_prune",
      .type = Type::texts,
-     .summary = "Before old releases are removed. What fails there is a warning, and nothing is removed on that host.",
+     .summary = "Before old releases are removed. In a deploy what fails there is a warning, and nothing is removed on that host; 'deploy prune' "
+                "fails, and nothing is removed anywhere.",
      .example = "before_prune: [archive_logs]"},
     {.name = "after_prune",
      .type = Type::texts,

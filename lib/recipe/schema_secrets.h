@@ -88,7 +88,8 @@ inline constexpr Key template_keys[] = {
     {.name = "shared",
      .type = Type::flag,
      .fallback = "false",
-     .summary = "'to' is in <deploy_to>/shared instead. The live release sees it at once, and nothing takes it back.",
+     .summary = "'to' is in <deploy_to>/shared instead, from where `shared` links it. The live release sees it at "
+                "once, and nothing takes it back.",
      .example = "shared: true"},
 };
 inline constexpr Key template_key[] = {

@@ -35,18 +35,6 @@ std::size_t invalid_utf8(std::string_view text) {
   return i;
 }
 
-std::string lower(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c;
-  return result;
-}
-
-std::string upper(std::string_view text) {
-  std::string result(text);
-  for (char& c : result) c = c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  return result;
-}
-
 std::string in_quotes(std::string_view value) {
   constexpr std::size_t longest = 60;
   std::string shown = "'";

@@ -2,10 +2,10 @@
 
 #include <algorithm>
 
+#include "core/letters.h"
 #include "recipe/load.h"
 #include "recipe/rules.h"
 #include "recipe/schema.h"
-#include "recipe/text.h"
 
 namespace kirikae::recipe {
 namespace {
@@ -42,7 +42,7 @@ std::string double_quoted(std::string_view text) {
   return result + '"';
 }
 
-std::string scalar(std::string_view text) { return is_plain(text) ? std::string(text) : double_quoted(text); }
+std::string scalar_text(std::string_view text) { return is_plain(text) ? std::string(text) : double_quoted(text); }
 
 // For values in which ${…} would be replaced once more.
 std::string value(std::string_view text) {
@@ -51,7 +51,7 @@ std::string value(std::string_view text) {
     if (text.substr(i).starts_with("${")) escaped += '$';
     escaped += text[i];
   }
-  return scalar(escaped);
+  return scalar_text(escaped);
 }
 
 std::string list(const std::vector<std::string>& items) {
@@ -84,7 +84,7 @@ class Writer {
   void named(std::string_view key, const std::map<std::string, std::string>& values) {
     if (values.empty()) return;
     open(key);
-    for (const auto& [name, text] : values) line(scalar(name), value(text));
+    for (const auto& [name, text] : values) line(scalar_text(name), value(text));
     close();
   }
   // Shell text: several lines as a literal block where YAML gives them back unchanged.
@@ -94,7 +94,7 @@ class Writer {
                      std::any_of(text.begin(), text.end(), [](char c) {
                        return (static_cast<unsigned char>(c) < 0x20 && c != '\n') || c == 0x7f;
                      });
-    if (!several || odd) return line(key, scalar(text));
+    if (!several || odd) return line(key, scalar_text(text));
     line(key, text.ends_with('\n') ? "|" : "|-");
     while (!text.empty()) {
       const auto end = text.find('\n');
@@ -139,8 +139,8 @@ void write_secrets(Writer& out, const std::map<std::string, SecretSource>& secre
   if (secrets.empty()) return;
   out.open("secrets");
   for (const auto& [name, source] : secrets) {
-    out.open(scalar(name));
-    if (!source.env.empty()) out.line("env", scalar(source.env));
+    out.open(scalar_text(name));
+    if (!source.env.empty()) out.line("env", scalar_text(source.env));
     if (!source.file.empty()) out.line("file", value(source.file));
     if (!source.command.empty()) out.command("command", source.command);
     out.close();
@@ -155,7 +155,7 @@ void write_prompts(Writer& out, const Recipe& recipe) {
   out.open("prompts");
   for (const auto& prompt : recipe.prompts) {
     if (prompt.answered) continue;
-    out.open(scalar(prompt.name));
+    out.open(scalar_text(prompt.name));
     out.line("question", value(prompt.question));
     if (prompt.fallback) out.line("default", value(*prompt.fallback));
     if (!prompt.fallback_command.empty()) {
@@ -184,14 +184,14 @@ void write_templates(Writer& out, const std::vector<Template>& templates) {
 }
 
 void write_task(Writer& out, const Task& task) {
-  out.open(scalar(task.name));
+  out.open(scalar_text(task.name));
   out.command("run", task.run);
   out.lists("roles", task.roles);
   if (task.once) out.line("once", "true");
   if (task.local) out.line("local", "true");
   if (task.timeout) out.line("timeout", duration(*task.timeout));
   if (!task.become.empty()) out.line("become", value(task.become));
-  if (!task.become_password.empty()) out.line("become_password", scalar(task.become_password));
+  if (!task.become_password.empty()) out.line("become_password", scalar_text(task.become_password));
   if (task.pty) out.line("pty", "true");
   if (!task.dir.empty()) out.line("dir", value(task.dir));
   out.close();
@@ -217,7 +217,7 @@ void write_ssh(Writer& out, const Ssh& ssh) {
   if (ssh.accept_new) out.line("known_hosts", *ssh.accept_new ? "accept-new" : "strict");
   out.lists("known_hosts_file", ssh.known_hosts);
   out.lists("identity", ssh.identities);
-  if (!ssh.password.empty()) out.line("password", scalar(ssh.password));
+  if (!ssh.password.empty()) out.line("password", scalar_text(ssh.password));
   if (ssh.connect_timeout) out.line("connect_timeout", duration(*ssh.connect_timeout));
   if (ssh.keepalive) out.line("keepalive", duration(*ssh.keepalive));
   if (ssh.forward_agent) out.line("forward_agent", *ssh.forward_agent ? "true" : "false");
@@ -229,12 +229,12 @@ void write_ssh(Writer& out, const Ssh& ssh) {
 
 std::string to_yaml(const Recipe& recipe) {
   Writer out;
-  out.line("application", scalar(recipe.application));
+  out.line("application", scalar_text(recipe.application));
   out.line("deploy_to", value(recipe.deploy_to));
   out.line("keep_releases", std::to_string(recipe.keep_releases));
   if (recipe.limit_rate != 0) out.line("limit_rate", std::to_string(recipe.limit_rate));
   if (!recipe.user.empty()) out.line("user", value(recipe.user));
-  if (!recipe.become_password.empty()) out.line("become_password", scalar(recipe.become_password));
+  if (!recipe.become_password.empty()) out.line("become_password", scalar_text(recipe.become_password));
   out.line("confirm", recipe.confirm ? "true" : "false");
   auto vars = recipe.vars;
   for (const auto& prompt : recipe.prompts) {
@@ -272,7 +272,7 @@ std::string to_yaml(const Recipe& recipe) {
   }
   write_ssh(out, recipe.ssh);
   out.open("stages");
-  out.open(scalar(recipe.stage));
+  out.open(scalar_text(recipe.stage));
   out.open("hosts");
   for (const auto& host : recipe.hosts) write_host(out, host);
   return out.take();

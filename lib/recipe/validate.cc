@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <map>
 #include <unordered_map>
 
 #include "core/suggestion.h"
@@ -199,17 +200,35 @@ class Validator {
     }
   }
 
+  // Files of shared/: each is made once, and is no folder.
   void shared_templates() {
     const Node* templates = tree_.find("templates");
     if (templates == nullptr) return;
-    std::set<std::string> paths;
+    std::map<std::string, const Node*> made;
     for (const Node& item : templates->items) {
       const Node* in_shared = item.find("shared");
       const Node* to = item.find("to");
       if (in_shared == nullptr || in_shared->text != "true" || to == nullptr) continue;
-      if (paths.insert(normalised(to->text)).second) continue;
+      if (made.emplace(normalised(to->text), to).second) continue;
       note(to->place, fmt::format("{} is made by two templates", in_quotes(to->text)), "keep one of the two");
     }
+    const Node* shared = tree_.find("shared");
+    std::vector<std::string> folders;
+    for (const Node* item : items_of(child(shared, "directories"))) folders.push_back(normalised(item->text));
+    for (const Node* item : items_of(child(shared, "files"))) folders.push_back(parent_of(normalised(item->text)));
+    for (const auto& [path, to] : made) folders.push_back(parent_of(path));
+    for (const auto& [path, to] : made) {
+      const auto is_folder = [&, &path = path](const std::string& folder) {
+        return folder == path || folder.starts_with(path + '/');
+      };
+      if (std::ranges::none_of(folders, is_folder)) continue;
+      note(to->place, fmt::format("{} is a folder of shared/, and can't be a template's result", in_quotes(to->text)), "name a file");
+    }
+  }
+
+  static std::string parent_of(const std::string& path) {
+    const auto slash = path.rfind('/');
+    return slash == std::string::npos ? std::string() : path.substr(0, slash);
   }
 
   void homes() {

@@ -310,7 +310,7 @@ bool refuse_bytes(const Document& document, Problems& problems) {
 }
 
 // Its wording differs between versions of yaml-cpp where it names something; ours does not.
-std::string message_of(const YAML::Exception& error) {
+std::string message_text(const YAML::Exception& error) {
   if (error.msg.starts_with("the referenced anchor is not defined")) return "an alias of an anchor that is not there";
   return "not valid YAML: " + error.msg;
 }
@@ -347,7 +347,7 @@ void read_events(std::string_view text, Document& document, Problems& problems) 
   } catch (const YAML::Exception& error) {
     const Span span = span_of(document, {error.mark.line + 1, error.mark.column + 1, 1, -1});
     const Place place{span.line, span.column, 1, -1};
-    problems.push_back({place, message_of(error), hint_for(document, place, error.msg)});
+    problems.push_back({place, message_text(error), hint_for(document, place, error.msg)});
     document.usable = false;
   }
   document.root = Node();

@@ -13,7 +13,7 @@ namespace {
 // A piece costs the host a process, and so does what is sent between two pieces.
 constexpr std::uint64_t least_piece = 16 * 1024;
 
-Error not_ours() { return {ErrorCode::lost, "the host's list of a file's chunks makes no sense"}; }
+Error no_chunks() { return {ErrorCode::lost, "the host's list of a file's chunks makes no sense"}; }
 
 template <class Number>
 bool read_hex(std::string_view text, Number& number) {
@@ -22,7 +22,7 @@ bool read_hex(std::string_view text, Number& number) {
 }
 
 // Takes the text up to `end` from the front of `text`, and `end` itself; all of it where there is none.
-std::string_view take(std::string_view& text, char end) {
+std::string_view take_up_to(std::string_view& text, char end) {
   const auto at = text.find(end);
   const auto front = text.substr(0, at);
   text.remove_prefix(at == std::string_view::npos ? text.size() : at + 1);
@@ -32,9 +32,9 @@ std::string_view take(std::string_view& text, char end) {
 std::optional<Chunks> parse_line(std::string_view line) {
   Chunks chunks;
   while (!line.empty()) {
-    std::string_view word = take(line, ' ');
+    std::string_view word = take_up_to(line, ' ');
     Chunk chunk;
-    if (!read_hex(take(word, ':'), chunk.size) || chunk.size == 0 || word.size() != 16 || !read_hex(word, chunk.sum))
+    if (!read_hex(take_up_to(word, ':'), chunk.size) || chunk.size == 0 || word.size() != 16 || !read_hex(word, chunk.sum))
       return std::nullopt;
     chunks.push_back(chunk);
   }
@@ -72,11 +72,11 @@ std::string chunks_line(std::string_view sha256, const Chunks& chunks) {
 Result<ChunkLists> parse_chunks(std::string_view text) {
   ChunkLists lists;
   while (!text.empty()) {
-    if (text.find('\n') == std::string_view::npos) return std::unexpected(not_ours());
-    std::string_view line = take(text, '\n');
-    const std::string_view sha256 = take(line, '\t');
+    if (text.find('\n') == std::string_view::npos) return std::unexpected(no_chunks());
+    std::string_view line = take_up_to(text, '\n');
+    const std::string_view sha256 = take_up_to(line, '\t');
     auto chunks = parse_line(line);
-    if (!is_sha256(sha256) || !chunks || chunks->empty()) return std::unexpected(not_ours());
+    if (!is_sha256(sha256) || !chunks || chunks->empty()) return std::unexpected(no_chunks());
     lists[std::string(sha256)] = std::make_shared<const Chunks>(*std::move(chunks));
   }
   return lists;

@@ -12,7 +12,7 @@ namespace {
 
 constexpr std::size_t longest_value = 4096;
 
-Error not_ours(std::string_view why) {
+Error no_facts(std::string_view why) {
   return Error(ErrorCode::lost, fmt::format("the host's answer about its state makes no sense: {}", why),
                "run again with -v; a host program may print into it");
 }
@@ -34,10 +34,10 @@ std::string_view without_torn_end(std::string_view text) {
 }
 
 template <class Number>
-Result<void> read_number(std::string_view key, std::string_view text, Number& number) {
+Result<void> read_value(std::string_view key, std::string_view text, Number& number) {
   const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
   if (error != std::errc() || end != text.data() + text.size()) {
-    return std::unexpected(not_ours(fmt::format("'{}' has no number", key)));
+    return std::unexpected(no_facts(fmt::format("'{}' has no number", key)));
   }
   return {};
 }
@@ -53,7 +53,7 @@ Result<std::string> read_encoded_name(std::string_view text) {
     const auto digits = text.substr(i + 1, 2);
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), byte, 16);
     if (digits.size() != 2 || error != std::errc() || end != digits.data() + 2 || byte == 0) {
-      return std::unexpected(not_ours("a file's name is not encoded as we do it"));
+      return std::unexpected(no_facts("a file's name is not encoded as we do it"));
     }
     name += static_cast<char>(byte);
     i += 2;
@@ -66,12 +66,12 @@ Result<ReleaseOnHost> read_release(std::string_view text) {
   const auto blank = text.find(' ');
   const auto id = text.substr(0, blank);
   const auto state = blank == std::string_view::npos ? std::string_view() : text.substr(blank + 1);
-  if (!is_release_id(id)) return std::unexpected(not_ours("a release has no release id"));
+  if (!is_release_id(id)) return std::unexpected(no_facts("a release has no release id"));
   ReleaseOnHost release;
   release.id = id;
   release.state = state_from(state);
   if (!release.state && state != "-")
-    return std::unexpected(not_ours(fmt::format("release '{}' has an unknown state", id)));
+    return std::unexpected(no_facts(fmt::format("release '{}' has an unknown state", id)));
   return release;
 }
 
@@ -94,7 +94,7 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
     return {};
   }
   if (key == "live") {
-    if (!is_release_id(value)) return std::unexpected(not_ours("the live release has no release id"));
+    if (!is_release_id(value)) return std::unexpected(no_facts("the live release has no release id"));
     facts.live = value;
   } else if (key == "release") {
     TRY_ASSIGN(auto release, read_release(value));
@@ -102,11 +102,11 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
   } else if (key == "half_pruned") {
     facts.half_pruned = value == "yes";
   } else if (key == "revision" || key == "by") {
-    if (facts.releases.empty()) return std::unexpected(not_ours(fmt::format("'{}' belongs to no release", key)));
+    if (facts.releases.empty()) return std::unexpected(no_facts(fmt::format("'{}' belongs to no release", key)));
     auto& release = facts.releases.back();
     (key == "by" ? release.deployed_by : release.revision) = without_torn_end(value);
   } else if (key == "manifest") {
-    if (facts.releases.empty()) return std::unexpected(not_ours("'manifest' belongs to no release"));
+    if (facts.releases.empty()) return std::unexpected(no_facts("'manifest' belongs to no release"));
     // One that is torn is none.
     if (is_sha256(value)) facts.releases.back().manifest = value;
   } else if (key == "missing") {
@@ -123,7 +123,7 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
   } else if (key == "gone") {
     facts.gone_target = value;
   } else if (key == "unsettled") {
-    if (value != "none" && !is_release_id(value)) return std::unexpected(not_ours("what a rollback left has no release id"));
+    if (value != "none" && !is_release_id(value)) return std::unexpected(no_facts("what a rollback left has no release id"));
     facts.unsettled = value;
   } else if (key == "problem") {
     facts.problems.emplace_back(without_torn_end(value));
@@ -134,7 +134,7 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
     facts.payload_problems.emplace_back(without_torn_end(value));
   } else if (key == "env") {
     const auto equals = value.find('=');
-    if (equals == std::string_view::npos) return std::unexpected(not_ours("a variable has no value"));
+    if (equals == std::string_view::npos) return std::unexpected(no_facts("a variable has no value"));
     facts.environment.emplace(value.substr(0, equals), without_torn_end(value.substr(equals + 1)));
   } else if (key == "umask") {
     facts.umask = value.substr(0, 8);
@@ -163,15 +163,15 @@ Result<void> read_line(std::string_view key, std::string_view value, Facts& fact
   } else if (key == "sync_fs") {
     facts.sync_file_system = value == "yes";
   } else if (key == "clock") {
-    TRY(read_number(key, value, facts.clock));
+    TRY(read_value(key, value, facts.clock));
   } else if (key == "free_kilobytes") {
-    TRY(read_number(key, value, facts.free_kilobytes));
+    TRY(read_value(key, value, facts.free_kilobytes));
   } else if (key == "free_inodes") {
-    TRY(read_number(key, value, facts.free_inodes));
+    TRY(read_value(key, value, facts.free_inodes));
   } else if (key == "root_kilobytes") {
-    TRY(read_number(key, value, facts.root_kilobytes));
+    TRY(read_value(key, value, facts.root_kilobytes));
   } else if (key == "root_inodes") {
-    TRY(read_number(key, value, facts.root_inodes));
+    TRY(read_value(key, value, facts.root_inodes));
   }
   return {};
 }
@@ -185,19 +185,19 @@ Result<Facts> parse_facts(std::string_view output) {
   bool has_clock = false;
   while (!output.empty()) {
     const auto newline = output.find('\n');
-    if (newline == std::string_view::npos) return std::unexpected(not_ours("its last line is cut off"));
+    if (newline == std::string_view::npos) return std::unexpected(no_facts("its last line is cut off"));
     const auto line = output.substr(0, newline);
     output.remove_prefix(newline + 1);
     const auto equals = line.find('=');
     if (ended || equals == std::string_view::npos || equals == 0)
-      return std::unexpected(not_ours("a line is no 'key=value'"));
-    if (line.size() > longest_value + equals) return std::unexpected(not_ours("a line is too long"));
-    if (!is_plain(line)) return std::unexpected(not_ours("it has control characters"));
+      return std::unexpected(no_facts("a line is no 'key=value'"));
+    if (line.size() > longest_value + equals) return std::unexpected(no_facts("a line is too long"));
+    if (!is_plain(line)) return std::unexpected(no_facts("it has control characters"));
     const auto key = line.substr(0, equals);
     const auto value = line.substr(equals + 1);
     if (key == "facts") {
       ended = value == "end";
-      if (begun != ended) return std::unexpected(not_ours("it begins or ends twice"));
+      if (begun != ended) return std::unexpected(no_facts("it begins or ends twice"));
       begun = true;
       continue;
     }
@@ -205,17 +205,17 @@ Result<Facts> parse_facts(std::string_view output) {
       facts.locked = value == "yes";
       continue;
     }
-    if (!begun) return std::unexpected(not_ours("it doesn't begin as ours"));
+    if (!begun) return std::unexpected(no_facts("it doesn't begin as ours"));
     has_clock = has_clock || key == "clock";
     TRY(read_line(key, value, facts));
   }
-  if (!ended) return std::unexpected(not_ours("it is not complete"));
-  if (!has_clock) return std::unexpected(not_ours("it has no clock"));
+  if (!ended) return std::unexpected(no_facts("it is not complete"));
+  if (!has_clock) return std::unexpected(no_facts("it has no clock"));
   const auto by_id = [](const ReleaseOnHost& a, const ReleaseOnHost& b) { return a.id < b.id; };
   std::sort(facts.releases.begin(), facts.releases.end(), by_id);
   const auto same_id = [](const ReleaseOnHost& a, const ReleaseOnHost& b) { return a.id == b.id; };
   if (std::adjacent_find(facts.releases.begin(), facts.releases.end(), same_id) != facts.releases.end()) {
-    return std::unexpected(not_ours("a release is there twice"));
+    return std::unexpected(no_facts("a release is there twice"));
   }
   return facts;
 }
@@ -240,7 +240,7 @@ Result<LockRefusal> parse_lock_refusal(std::string_view output) {
     output.remove_prefix(std::min(newline + 1, output.size()));
     const auto equals = line.find('=');
     if (equals == std::string_view::npos || line.size() > longest_value || !is_plain(line)) {
-      return std::unexpected(not_ours("what it says of its lock is no 'key=value'"));
+      return std::unexpected(no_facts("what it says of its lock is no 'key=value'"));
     }
     const auto key = line.substr(0, equals);
     const auto value = line.substr(equals + 1);

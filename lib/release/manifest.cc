@@ -16,7 +16,7 @@ namespace {
 // A move costs the host a process or two, so for less than this it isn't worth it.
 constexpr std::uint64_t least_moved = 16 * 1024;
 
-Error not_ours(std::string_view why) {
+Error no_manifest(std::string_view why) {
   return {ErrorCode::lost, fmt::format("the host's list of a release's files makes no sense: {}", why)};
 }
 
@@ -155,22 +155,22 @@ Result<Manifest> parse_manifest(std::string_view text) {
   Manifest manifest;
   while (!text.empty()) {
     const auto newline = text.find('\n');
-    if (newline == std::string_view::npos) return std::unexpected(not_ours("its last line is not complete"));
+    if (newline == std::string_view::npos) return std::unexpected(no_manifest("its last line is not complete"));
     std::string_view line = text.substr(0, newline);
     text.remove_prefix(newline + 1);
     const auto tab = line.find('\t');
     const auto blank = line.find(' ', std::min(tab, line.size()));
     const auto second = line.find('\t', std::min(blank, line.size()));
-    if (second == std::string_view::npos || !line.starts_with("./")) return std::unexpected(not_ours("a line has too few parts"));
+    if (second == std::string_view::npos || !line.starts_with("./")) return std::unexpected(no_manifest("a line has too few parts"));
     const auto path = line.substr(2, tab - 2);
     FileSpec file;
     file.sha256 = line.substr(second + 1);
     if (!can_be_listed(path) || !is_inner_path(path) || !is_sha256(file.sha256) ||
         !read_number(line.substr(tab + 1, blank - tab - 1), file.mode, 8) || file.mode > 0777 ||
         !read_number(line.substr(blank + 1, second - blank - 1), file.size, 10)) {
-      return std::unexpected(not_ours("a line is none of ours"));
+      return std::unexpected(no_manifest("a line is none of ours"));
     }
-    if (!manifest.empty() && manifest.rbegin()->first >= path) return std::unexpected(not_ours("it is not in order"));
+    if (!manifest.empty() && manifest.rbegin()->first >= path) return std::unexpected(no_manifest("it is not in order"));
     manifest.emplace_hint(manifest.end(), path, std::move(file));
   }
   return manifest;

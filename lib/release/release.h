@@ -14,6 +14,7 @@ namespace kirikae::release {
 
 // A release's name: UTC, 14 digits (YYYYMMDDHHMMSS). Sorts by age as text.
 bool is_release_id(std::string_view text);
+inline constexpr std::string_view last_release_id = "99999999999999";  // none comes after it
 std::string release_id_at(std::int64_t unix_seconds);
 // max(now, newest + 1 s), so that a slow clock can't sort a new release before the live one. `newest` may be empty.
 std::string next_release_id(std::int64_t now_unix_seconds, std::string_view newest);

@@ -42,7 +42,7 @@ std::string what_each_has(const std::vector<Facts>& hosts) {
     known->second.push_back(host.host);
   }
   if (groups.size() == 1)
-    return fmt::format("{} has {}", hosts.size() == 1 ? "it" : "every host", groups.front().first);
+    return fmt::format("{} has {}", hosts.size() == 1 ? "the host" : "every host", groups.front().first);
   std::vector<std::string> parts;
   for (const auto& [has, names] : groups) {
     parts.push_back(fmt::format("{} {} {}", fold_names(names), names.size() == 1 ? "has" : "have", has));
@@ -72,8 +72,9 @@ std::string newest_release(const std::vector<Facts>& hosts) {
 Result<std::string> previous_release(const std::vector<Facts>& hosts) {
   const auto live = newest_live(hosts);
   if (live.empty()) {
+    const bool any = std::any_of(hosts.begin(), hosts.end(), [](const auto& host) { return !host.releases.empty(); });
     return std::unexpected(no_target("no release is live, so there is none to go back to",
-                                     "name the release to switch to with --to", hosts));
+                                     any ? "name the release to switch to with --to" : "deploy a release first", hosts));
   }
   const bool died = std::any_of(hosts.begin(), hosts.end(), [&](const auto& host) { return host.live == live && !host.unsettled.empty(); });
   if (died && std::all_of(hosts.begin(), hosts.end(), [&](const auto& host) { return is_good(host, live); })) return live;

@@ -13,13 +13,13 @@ namespace {
 
 using Kind = TreeEntry::Kind;
 
-Error not_ours(std::string_view why) {
+Error no_tree(std::string_view why) {
   return Error(ErrorCode::lost, fmt::format("the host's list of its release makes no sense: {}", why),
                "run again with -v; a host program may print into it, or change the release");
 }
 
 // The part of `text` before `end`, taken off with it; nullopt where there is none.
-std::optional<std::string_view> take(std::string_view& text, char end) {
+std::optional<std::string_view> take_before(std::string_view& text, char end) {
   const auto at = text.find(end);
   if (at == std::string_view::npos) return std::nullopt;
   const auto part = text.substr(0, at);
@@ -59,7 +59,7 @@ struct Record {
 };
 
 std::optional<Record> take_head(std::string_view& text) {
-  const auto line = take(text, '\n');
+  const auto line = take_before(text, '\n');
   if (!line) return std::nullopt;
   const auto blank = line->find(' ');
   if (blank == std::string_view::npos) return std::nullopt;
@@ -73,31 +73,31 @@ std::optional<Record> take_head(std::string_view& text) {
 Result<void> take_record(const Record& record, std::string_view& text, Tree& tree) {
   const bool files = record.word == "files", directories = record.word == "dirs", link = record.word == "link";
   if (!files && !directories && !link && record.word != "other" && record.word != "unreadable") {
-    return std::unexpected(not_ours("a record is unknown"));
+    return std::unexpected(no_tree("a record is unknown"));
   }
-  if (record.count > text.size()) return std::unexpected(not_ours("a record is longer than the whole"));
+  if (record.count > text.size()) return std::unexpected(no_tree("a record is longer than the whole"));
   std::vector<TreeEntry*> entries;
   for (std::size_t i = 0; i < record.count; ++i) {
-    auto name = take(text, '\0');
-    if (!name || (*name != "." && !name->starts_with("./"))) return std::unexpected(not_ours("a name is not below the release"));
+    auto name = take_before(text, '\0');
+    if (!name || (*name != "." && !name->starts_with("./"))) return std::unexpected(no_tree("a name is not below the release"));
     name->remove_prefix(name->size() < 2 ? 1 : 2);
     const auto [at, is_new] = tree.try_emplace(std::string(*name));
-    if (!is_new) return std::unexpected(not_ours("a name is there twice"));
+    if (!is_new) return std::unexpected(no_tree("a name is there twice"));
     at->second.kind = files ? Kind::file : directories ? Kind::directory : link ? Kind::link : record.word == "other" ? Kind::other : Kind::unreadable;
     entries.push_back(&at->second);
     if (!link) continue;
-    const auto target = take(text, '\0');
-    if (!target) return std::unexpected(not_ours("a link has no text"));
+    const auto target = take_before(text, '\0');
+    if (!target) return std::unexpected(no_tree("a link has no text"));
     at->second.content = *target;
   }
   for (std::size_t i = 0; (files || directories) && i < entries.size(); ++i) {
-    const auto mode = read_mode(take(text, '\n').value_or(std::string_view()));
-    if (!mode) return std::unexpected(not_ours("a file has no mode"));
+    const auto mode = read_mode(take_before(text, '\n').value_or(std::string_view()));
+    if (!mode) return std::unexpected(no_tree("a file has no mode"));
     entries[i]->mode = *mode;
   }
   for (std::size_t i = 0; files && i < entries.size(); ++i) {
-    auto sum = read_sum(take(text, '\n').value_or(std::string_view()));
-    if (!sum) return std::unexpected(not_ours("a file has no sum"));
+    auto sum = read_sum(take_before(text, '\n').value_or(std::string_view()));
+    if (!sum) return std::unexpected(no_tree("a file has no sum"));
     entries[i]->content = *std::move(sum);
   }
   return {};
@@ -109,11 +109,11 @@ Result<Tree> parse_tree(std::string_view output) {
   Tree tree;
   for (;;) {
     const auto record = take_head(output);
-    if (!record) return std::unexpected(not_ours("it is not complete"));
+    if (!record) return std::unexpected(no_tree("it is not complete"));
     if (record->word == "end") break;
     TRY(take_record(*record, output, tree));
   }
-  if (!output.empty()) return std::unexpected(not_ours("it goes on after its end"));
+  if (!output.empty()) return std::unexpected(no_tree("it goes on after its end"));
   tree.erase("");
   return tree;
 }

@@ -31,7 +31,7 @@ HostEnd end_of(const plan::PlannedHost& host, const HostRun& run, bool went_well
 Outcome outcome_of(const plan::Plan& plan, const RunState& state) {
   if (!state.failed() && !state.interrupted) return Outcome::done;
   const bool settled = state.all_settled(plan);
-  bool back = true;  // every host that was switched, and all that belongs to it
+  bool back = state.undone_badly.empty();  // every host that was switched, and all that belongs to it
   for (const HostRun& run : state.hosts) {
     const bool switched = run.switched != HostRun::Switched::no;
     if (switched && run.undone != HostRun::Undone::yes) back = false;
@@ -67,6 +67,10 @@ std::vector<std::string> advice_for_tasks(const plan::Plan& plan, const RunState
       all.push_back(work.host);
     }
   }
+  if (!state.undone_badly.empty()) {
+    all.resize(plan.hosts.size());
+    std::iota(all.begin(), all.end(), std::size_t{0});
+  }
   std::vector<std::string> advice;
   if (is_frozen(plan, all)) {
     advice.push_back(fmt::format("{} unlock {}{}  # they are frozen: tasks are refused until then", call.command, plan.stage, call.hosts));
@@ -74,6 +78,11 @@ std::vector<std::string> advice_for_tasks(const plan::Plan& plan, const RunState
   for (const std::string& name : names) {
     advice.push_back(fmt::format("{} task {} {} --hosts {}  # 'current' is back there; this task has not run to its end", call.command,
                                  plan.stage, shell_word(name), names_of(plan, where[name])));
+  }
+  for (const std::string& name : state.undone_badly) {
+    advice.push_back(
+        fmt::format("{} task {} {}{}  # once 'current' is back everywhere; this task of this machine has not run to its end",
+                    call.command, plan.stage, shell_word(name), call.hosts));
   }
   return advice;
 }

@@ -68,8 +68,12 @@ void RsyncSend::hear(std::string_view bytes, const std::function<void(std::strin
 
 RsyncSend::End RsyncSend::end(int status) {
   const auto ended = bridge_->finish(status == host::base_changed ? 0 : status);
-  if (!ended) return {false, "rsync on this machine did not end, and was killed\n"};
-  End end{ended->status == 0, {}};
+  if (!ended) return {false, false, "rsync on this machine did not end, and was killed\n"};
+  // 24: some were gone. 23: some weren't sent; one that the list names, and that isn't there, among them (rsync(1), EXIT VALUES).
+  End end{ended->status == 0,
+          ended->status == 24 ||
+              (ended->status == 23 && ended->words.find("No such file or directory") != std::string::npos),
+          {}};
   for (std::string_view words = ended->words; !words.empty();) {
     const auto line = words.substr(0, words.find('\n'));
     words.remove_prefix(std::min(line.size() + 1, words.size()));

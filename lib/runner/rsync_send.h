@@ -30,6 +30,7 @@ class RsyncSend {
   // The step has ended on the host, with `status`; then rsync ends here. `words`: what it said, a line each.
   struct End {
     bool well = false;
+    bool vanished = false;  // a file that was listed wasn't there any more
     std::string words;
   };
   End end(int status);

@@ -224,10 +224,16 @@ Result<plan::Step> Runner::another_payload(std::size_t index, const plan::Unpack
                        : fmt::format("what rsync took for the same by time and size is not the same: {}: it compares contents now", shown));
     return payloads_->again(index, before, changed);
   }
-  warn(name, nothing ? fmt::format("release {} can't be built upon, since too much of it has changed: everything is sent", before.rebuild->base)
-                     : fmt::format("{} file{} of release {} {} changed since it was deployed, and {} sent again: {}", changed.size(),
-                                   changed.size() == 1 ? "" : "s", before.rebuild->base, changed.size() == 1 ? "has" : "have",
-                                   changed.size() == 1 ? "is" : "are", shown));
+  const std::string& base = before.rebuild->base;
+  if (nothing) {
+    warn(name,
+         fmt::format("release {} can't be built upon, since too much of it has changed: everything is sent", base));
+  } else if (changed.size() == 1) {
+    warn(name, fmt::format("1 file of release {} is no longer as it was sent, and is sent again: {}", base, shown));
+  } else {
+    warn(name, fmt::format("{} files of release {} are no longer as they were sent, and are sent again: {}",
+                           changed.size(), base, shown));
+  }
   TRY_ASSIGN(auto other, payloads_->again(index, before, changed));
   return other;
 }

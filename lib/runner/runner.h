@@ -24,6 +24,7 @@ namespace kirikae::runner {
 struct RunState {
   std::vector<HostRun> hosts;  // as in Plan::hosts
   std::vector<Error> errors;   // of this machine: a local task, packing
+  std::vector<std::string> undone_badly{};  // local tasks of the way back that have failed
   bool interrupted = false;
 
   [[nodiscard]] bool failed() const;

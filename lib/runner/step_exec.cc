@@ -129,8 +129,10 @@ Error ended_badly(const std::string& name, const std::string& how, const std::st
 
 // It was sent as it is, whatever the host has, and came to something else.
 Error changed_meanwhile(const std::string& name, const std::vector<std::string>& paths) {
-  return {ErrorCode::local, fmt::format("{}: changed after it was listed: {}", name, fmt::join(std::span(paths).first(std::min(paths.size(), kept_lines)), ", ")),
-          "let the build finish before you deploy, or exclude what is always written to"};
+  return {ErrorCode::local,
+          fmt::format("{}: changed after it was listed: {}", name,
+                      fmt::join(std::span(paths).first(std::min(paths.size(), kept_lines)), ", ")),
+          transfer::wait_for_the_build};
 }
 
 // lib/host/lock.sh. A task may end with the same status by itself.
@@ -229,7 +231,8 @@ class RowRun {
     const bool failed_here = !here.well && (ended.ok() || (ended.status == host::base_changed && !unread_there));
     if (!failed_here) return ended;
     listener_->end();
-    return std::unexpected(Error(ErrorCode::local, "it failed:\n  " + listener_->last_words()));
+    return std::unexpected(Error(ErrorCode::local, "it failed:\n  " + listener_->last_words(),
+                                 here.vanished ? transfer::wait_for_the_build : ""));
   }
 
   std::function<void(std::uint64_t)> reporter() {
@@ -394,7 +397,9 @@ Result<void> exec_local(const plan::LocalTask& task, event::Phase phase, const p
   listener.end();
   Result<void> result;
   if (!ended) {
-    result = std::unexpected(std::move(ended).error().with_context(name + " (on this machine)"));
+    Error error = std::move(ended).error();
+    if (error.code == ErrorCode::timeout && task.timeout) error.message = fmt::format("it took longer than {} s; it was ended here", task.timeout->count());
+    result = std::unexpected(std::move(error).with_context(name + " (on this machine)"));
   } else if (ended->status != 0) {
     const std::string how = ended->signal == 0 ? fmt::format("ended with status {}", ended->status) : fmt::format("was ended by signal {}", ended->signal);
     result = std::unexpected(ended_badly(name + " (on this machine)", how, listener.last_words()));

@@ -49,7 +49,10 @@ void Runner::undo_round(const plan::Round& round, const Reconnect& reconnect) {
   if (round.local) {
     enter(round.phase, round);
     auto done = exec_local(limited(*round.local), round.phase, values_, emit_, {});
-    if (!done) warn("", to_text(done.error()));
+    if (!done) {
+      state_.undone_badly.push_back(round.local->task);
+      state_.errors.push_back(std::move(done).error().with_context("undo"));
+    }
     return;
   }
   plan::Round needed{round.phase, std::nullopt, {}};
@@ -70,7 +73,8 @@ void Runner::undo_round(const plan::Round& round, const Reconnect& reconnect) {
     const plan::Step& step = work->steps.front();
     HostRun& run = state_.hosts[index];
     plan::Step bounded = limited(step);
-    if (auto* const settle = std::get_if<plan::Settle>(&bounded); settle != nullptr && run.undone == Undone::link_only) {
+    auto* const settle = std::get_if<plan::Settle>(&bounded);
+    if (settle != nullptr && (run.undone == Undone::link_only || !state_.undone_badly.empty())) {
       settle->entry.detail = plan::tasks_missing;
       // A rollback that had died there before still has its tasks to do.
       if (!plan_.hosts[index].facts.unsettled.empty()) settle->ends_rollback = false;

@@ -26,7 +26,7 @@ constexpr char sign_response = 14;
 constexpr char extension = 27;
 constexpr std::uint32_t flag_rsa_sha2_256 = 2;
 constexpr std::uint32_t flag_rsa_sha2_512 = 4;
-constexpr std::size_t answer_limit = 256U << 10U;  // ssh-agent's own limit for a message
+constexpr std::size_t agent_answer_limit = 256U << 10U;  // ssh-agent's own limit for a message
 
 Error no_agent(const std::string& socket_path, const std::string& why) {
   return Error(ErrorCode::local, fmt::format("no ssh-agent at '{}': {}", socket_path, why));
@@ -141,7 +141,7 @@ Result<std::string> Agent::ask(const std::vector<std::string>& messages, const W
     TRY(connection.send(message));
     TRY_ASSIGN(const std::string head, connection.receive(4));
     const auto size = WireReader(head).number().value_or(0);
-    if (size == 0 || size > answer_limit) return std::unexpected(nonsense());
+    if (size == 0 || size > agent_answer_limit) return std::unexpected(nonsense());
     TRY_ASSIGN(answer, connection.receive(size));
   }
   return answer;

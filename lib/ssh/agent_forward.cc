@@ -21,10 +21,10 @@ namespace {
 
 // At the same time. A host could fill our memory with more: each may have a window of libssh2's size.
 constexpr std::size_t connections_limit = 32;
-constexpr std::size_t answer_limit = 1024;  // to a binding
+constexpr std::size_t binding_answer_limit = 1024;  // to a binding
 
 // Whatever a host has done so that its session's id isn't known here, it is none that keys were added for.
-Result<AgentBinding> nobody() {
+Result<AgentBinding> nobodys_binding() {
   AgentBinding binding{{}, {}, sha256_bytes(random_hex(32))};
   TRY_ASSIGN(const PrivateKey key, make_ed25519(sha256_bytes(random_hex(32))));
   TRY_ASSIGN(const std::string signature, key.sign(binding.session_id, "ssh-ed25519"));
@@ -61,7 +61,7 @@ struct AgentForward::Connection {
   // False: there is no use for it.
   bool bind() {
     const AgentBinding& known = session_.agent_binding();
-    const auto binding = known.is_whole() ? known : nobody();
+    const auto binding = known.is_whole() ? known : nobodys_binding();
     if (!binding) return false;
     const std::string message = binding->message(true);
     return ::send(fd_.get(), message.data(), message.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(message.size());
@@ -81,8 +81,8 @@ struct AgentForward::Connection {
       const std::size_t head = 4;
       const std::size_t size = answer_.size() < head ? head : head + WireReader(answer_).number().value_or(0);
       if (answer_.size() >= head && answer_.size() == size) return become_tunnel();
-      std::array<char, answer_limit> buffer{};
-      const ssize_t n = size > answer_limit ? 0 : ::recv(fd_.get(), buffer.data(), size - answer_.size(), 0);
+      std::array<char, binding_answer_limit> buffer{};
+      const ssize_t n = size > binding_answer_limit ? 0 : ::recv(fd_.get(), buffer.data(), size - answer_.size(), 0);
       if (n < 0 && (errno == EAGAIN || errno == EINTR)) return;
       over_ = n <= 0;
       if (over_) return;

@@ -22,7 +22,7 @@ namespace {
 constexpr std::size_t longest_text = 4096;
 constexpr char question_mark = 'q', notice_mark = 'n';
 
-std::optional<sockaddr_un> address_of(const std::string& path) {
+std::optional<sockaddr_un> desk_address(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   if (path.size() >= sizeof address.sun_path) return std::nullopt;
@@ -57,7 +57,7 @@ void say(int fd, std::string_view text) {
 
 Result<AskpassDesk> AskpassDesk::open(const std::string& path) {
   Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
-  const auto address = address_of(path);
+  const auto address = desk_address(path);
   if (!socket.valid() || !address || ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0 ||
       ::listen(socket.get(), 4) != 0) {
     return std::unexpected(Error(ErrorCode::local, "no socket for ssh's questions at '" + path + "': " + system_cause(errno)));
@@ -84,7 +84,7 @@ void AskpassDesk::serve(const Answers& answers) const {
 
 Secret ask_at_desk(const std::string& path, const std::string& question, bool notice) {
   const Fd socket(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0));
-  const auto address = address_of(path);
+  const auto address = desk_address(path);
   if (!socket.valid() || !address || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&*address), sizeof *address) != 0) return {};
   const std::string mark = notice ? std::string(1, notice_mark) : fmt::format("{}{} ", question_mark, ::getppid());
   say(socket.get(), mark + question.substr(0, longest_text - mark.size()));

@@ -6,10 +6,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
+#include <filesystem>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "ssh/interactive_login.h"
@@ -23,7 +25,7 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr int max_tries = 6;         // OpenSSH's MaxAuthTries: the host hangs up after as many
+constexpr int max_tries = 64;        // most hosts hang up long before (OpenSSH's MaxAuthTries is 6)
 constexpr int signature_wanted = 1;  // no code of libssh2's
 
 // What passes between libssh2's sign callback and us. The callback only says what it wants, and the signature is made
@@ -269,7 +271,7 @@ class Login {
     // Too many keys make a host hang up. With a key that it knows, or while somebody was typing, it had another reason.
     if (tries_ == 0 || was_signed || waited_) {
       return std::unexpected(
-          Error(ErrorCode::lost, fmt::format("the host hung up while '{}' logged in", target_.user)));
+          Error(ErrorCode::lost, fmt::format("the host hung up while '{}' logged in", target_.user), "see what ssh says: " + ssh_command(target_)));
     }
     note(key, "the host hung up, as it does after too many keys");
     host_is_gone_ = true;
@@ -300,8 +302,14 @@ class Login {
     return joined("; ", interactive_.barred(), "; ") + joined("; the host accepts: ", interactive_.methods(), ", ");
   }
 
-  // For what libssh2 has no means for.
+  // For what libssh2 has no means for, and where ssh gets in without any.
   [[nodiscard]] std::string with_ssh_instead(std::string hint) const {
+    std::error_code ignored;
+    if (std::filesystem::is_socket(host_.control_path, ignored)) {
+      hint +=
+          fmt::format("; it may use the connection that it has open at '{}' (ControlPath), which this program doesn't",
+                      host_.control_path);
+    }
     for (const char* method : {"gssapi-with-mic", "hostbased"}) {
       if (interactive_.takes(method)) return hint + fmt::format("; for {}, {}", method, openssh_advice);
     }
@@ -325,12 +333,21 @@ class Login {
   }
 
   Error no_keys() {
-    const std::string trouble = keys_.agent_trouble(host_.agent_socket);
-    return Error(ErrorCode::auth,
-                 fmt::format("there is no key to log in with: {}, and no key file was found{}",
-                             trouble.empty() ? "the ssh-agent has none or is not running" : trouble,
-                             what_it_takes()),
-                 with_ssh_instead("make one and take it to the host: ssh-keygen -t ed25519 && ssh-copy-id" + ssh_command(target_).substr(3)));
+    std::string trouble = keys_.agent_trouble(host_.agent_socket);
+    const bool only_named = trouble.empty() && host_.identities_only && keys_.agent_has_any(host_.agent_socket);
+    if (trouble.empty())
+      trouble = only_named ? "the ssh-agent's are left out (IdentitiesOnly of ssh_config)"
+                           : "the ssh-agent has none or is not running";
+    std::string text =
+        fmt::format("there is no key to log in with: {}, and no key file was found{}", trouble, what_it_takes());
+    if (only_named) {
+      return Error(ErrorCode::auth, std::move(text),
+                   with_ssh_instead("name one in ssh_config (IdentityFile) or in the recipe (ssh: identity): of a key "
+                                    "of the agent, the .pub file is enough"));
+    }
+    return Error(ErrorCode::auth, std::move(text),
+                 with_ssh_instead("make one and take it to the host: ssh-keygen -t ed25519 && ssh-copy-id" +
+                                  ssh_command(target_).substr(3)));
   }
 
   KeyRing& keys_;

@@ -28,10 +28,9 @@ using std::chrono::seconds;
 
 constexpr seconds call_limit{30};  // for a program to call its remote shell
 constexpr seconds end_limit{20};   // for it to end after the command has
-constexpr milliseconds exit_poll{20};  // where the kernel has no pidfd
-constexpr std::size_t piece = 65536;
-constexpr std::size_t ahead = 4 * piece;  // of the host
-constexpr std::size_t longest_words = 4096;
+constexpr std::size_t bridge_piece = 65536;
+constexpr std::size_t ahead = 4 * bridge_piece;  // of the host
+constexpr std::size_t longest_complaint = 4096;
 constexpr std::size_t longest_command = 65536;
 // rsync reads while it writes, so hardly anything ever waits for it.
 constexpr std::size_t most_unread = std::size_t{64} << 20;
@@ -39,7 +38,7 @@ constexpr std::size_t most_unread = std::size_t{64} << 20;
 // A message comes whole, or not at all.
 Fd message_socket() { return Fd(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0)); }
 
-sockaddr_un address_of(const std::string& path) {
+sockaddr_un door_address(const std::string& path) {
   sockaddr_un address{};
   address.sun_family = AF_UNIX;
   path.copy(address.sun_path, sizeof address.sun_path - 1);
@@ -48,7 +47,7 @@ sockaddr_un address_of(const std::string& path) {
 
 Fd open_door(const std::string& path) {
   Fd socket = message_socket();
-  const auto address = address_of(path);
+  const auto address = door_address(path);
   if (!socket.valid() || ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0 ||
       ::listen(socket.get(), 1) != 0) {
     return {};
@@ -62,7 +61,7 @@ struct Beside {
   alignas(cmsghdr) std::array<char, CMSG_SPACE(size)> bytes{};
 };
 
-msghdr message_of(iovec& where, Beside& beside) {
+msghdr message_with(iovec& where, Beside& beside) {
   msghdr message{};
   message.msg_iov = &where;
   message.msg_iovlen = 1;
@@ -79,8 +78,8 @@ bool is_ours(const Fd& caller) {
 
 // The last of it, from the beginning of a line on.
 void keep_last(std::string& words) {
-  if (words.size() <= longest_words) return;
-  words.erase(0, words.size() - longest_words);
+  if (words.size() <= longest_complaint) return;
+  words.erase(0, words.size() - longest_complaint);
   words.erase(0, words.find('\n') + 1);
 }
 
@@ -190,7 +189,7 @@ bool Bridge::let_in(const Fd& door) {
   std::string text(longest_command, '\0');
   Beside beside;
   iovec where{text.data(), text.size()};
-  msghdr message = message_of(where, beside);
+  msghdr message = message_with(where, beside);
   const ssize_t size = ::recvmsg(caller.get(), &message, MSG_CMSG_CLOEXEC);
   const cmsghdr* fds = size > 0 ? CMSG_FIRSTHDR(&message) : nullptr;
   if (fds == nullptr || fds->cmsg_type != SCM_RIGHTS || fds->cmsg_len != CMSG_LEN(Beside::size) || (message.msg_flags & MSG_TRUNC) != 0) return false;
@@ -273,7 +272,7 @@ void Bridge::say_status() {
 }
 
 void Bridge::read_program() {
-  std::array<char, piece> buffer;
+  std::array<char, bridge_piece> buffer;
   const ssize_t n = ::read(from_program_.get(), buffer.data(), buffer.size());
   if (n < 0 && (errno == EINTR || errno == EAGAIN)) return;
   if (n <= 0) {
@@ -308,14 +307,14 @@ void Bridge::read_errors() {
 int carry_over(const std::string& path, const std::vector<std::string>& words) {
   constexpr int gone = 255;  // as ssh says it
   const Fd socket = message_socket();
-  const auto address = address_of(path);
+  const auto address = door_address(path);
   if (words.size() < 2 || !socket.valid() || ::connect(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0) return gone;
   std::string text;
   for (std::size_t i = 1; i < words.size(); ++i) text += words[i] + '\0';  // the first is the host
   const std::array<int, 2> streams{STDIN_FILENO, STDOUT_FILENO};
   Beside beside;
   iovec where{text.data(), text.size()};
-  msghdr message = message_of(where, beside);
+  msghdr message = message_with(where, beside);
   cmsghdr* const fds = CMSG_FIRSTHDR(&message);
   fds->cmsg_level = SOL_SOCKET;
   fds->cmsg_type = SCM_RIGHTS;

@@ -37,7 +37,7 @@ std::optional<std::uint64_t> long_number(WireReader& reader) {
 }
 
 // Text that C programs read, too: what is behind a NUL would be there for some and not for others.
-std::optional<std::string> text(WireReader& reader) {
+std::optional<std::string> text_field(WireReader& reader) {
   const auto bytes = reader.string();
   if (!bytes || bytes->find('\0') != std::string_view::npos) return std::nullopt;
   return std::string(*bytes);
@@ -55,10 +55,10 @@ std::optional<std::string> key_inside(WireReader& reader, const Kind& kind) {
   return key;
 }
 
-std::optional<std::vector<std::string>> names_of(std::string_view list) {
+std::optional<std::vector<std::string>> principals_in(std::string_view list) {
   std::vector<std::string> names;
   for (WireReader reader(list); !reader.rest().empty();) {
-    auto name = text(reader);
+    auto name = text_field(reader);
     if (!name || names.size() == most_principals) return std::nullopt;
     names.push_back(*std::move(name));
   }
@@ -69,7 +69,7 @@ std::optional<std::vector<std::string>> names_of(std::string_view list) {
 std::optional<std::vector<std::string>> option_names_of(std::string_view list) {
   std::vector<std::string> names;
   for (WireReader reader(list); !reader.rest().empty();) {
-    auto name = text(reader);
+    auto name = text_field(reader);
     if (!name || !reader.string()) return std::nullopt;
     names.push_back(*std::move(name));
   }
@@ -80,7 +80,7 @@ std::optional<std::vector<std::string>> option_names_of(std::string_view list) {
 bool read_claims(WireReader& reader, Certificate& certificate) {
   const auto serial = long_number(reader);
   const auto purpose = reader.number();
-  auto id = text(reader);
+  auto id = text_field(reader);
   const auto principals = reader.string();
   const auto from = long_number(reader);
   const auto to = long_number(reader);
@@ -91,7 +91,7 @@ bool read_claims(WireReader& reader, Certificate& certificate) {
       !extensions || !reserved) {
     return false;
   }
-  auto names = names_of(*principals);
+  auto names = principals_in(*principals);
   auto options = option_names_of(*critical);
   if (!names || !options || !option_names_of(*extensions)) return false;
   certificate.serial = *serial;

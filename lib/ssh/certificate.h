@@ -1,6 +1,7 @@
 // Certificate: what an authority has signed about a key, in the format of OpenSSH's PROTOCOL.certkeys. Read, and not judged.
 #pragma once
 
+#include <cstddef>
 #include <cstdint>
 #include <optional>
 #include <string>
@@ -8,6 +9,8 @@
 #include <vector>
 
 namespace kirikae::ssh {
+
+inline constexpr std::size_t certificate_name_limit = 100;  // bytes that are shown of what it names
 
 struct Certificate {
   std::string blob;      // the whole of it

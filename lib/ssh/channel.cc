@@ -15,8 +15,8 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr unsigned window = 8u * 1024 * 1024;  // what the host may send before we have read it
-constexpr unsigned packet = 32768;
+constexpr unsigned session_window = 8u * 1024 * 1024;  // what the host may send before we have read it
+constexpr unsigned session_packet = 32768;
 constexpr int columns = 80, rows = 24;  // of a terminal
 constexpr std::size_t longest_name = 40;  // of a signal, as the host has it
 
@@ -82,7 +82,7 @@ int ChannelOpening::step() {
   if (session_->lost()) return LIBSSH2_ERROR_SOCKET_DISCONNECT;
   if (raw_ == nullptr) {
     use_channel_early(session_->raw(), session_->is_openssh() && !terminal_);
-    raw_ = ::libssh2_channel_open_ex(session_->raw(), "session", 7, window, packet, nullptr, 0);
+    raw_ = ::libssh2_channel_open_ex(session_->raw(), "session", 7, session_window, session_packet, nullptr, 0);
     use_channel_early(session_->raw(), false);
     if (raw_ == nullptr) return ::libssh2_session_last_errno(session_->raw());
   }

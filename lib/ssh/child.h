@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <chrono>
 #include <map>
 #include <optional>
 #include <string>
@@ -19,6 +20,9 @@ struct Ends {
 // A stream socket, and a pipe that is read here. Invalid: no descriptor is left, errno says why.
 Ends socket_pair();
 Ends pipe_to_us();
+
+// From one look for a Child's end to the next, where it has no exit_fd().
+inline constexpr std::chrono::milliseconds exit_poll{20};
 
 struct ChildCall {
   std::vector<std::string> argv;  // argv[0] is looked up in PATH

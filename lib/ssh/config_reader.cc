@@ -6,23 +6,18 @@
 #include <algorithm>
 #include <utility>
 
+#include "core/letters.h"
 #include "ssh/known_hosts.h"
 
 namespace kirikae::ssh {
 namespace {
 
-constexpr std::string_view blanks = " \t\r\f";
-
-std::string lower(std::string_view text) {
-  std::string result(text);
-  std::ranges::transform(result, result.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; });
-  return result;
-}
+constexpr std::string_view config_blanks = " \t\r\f";
 
 std::string_view trimmed(std::string_view text) {
-  const auto first = text.find_first_not_of(blanks);
+  const auto first = text.find_first_not_of(config_blanks);
   if (first == std::string_view::npos) return {};
-  return text.substr(first, text.find_last_not_of(blanks) - first + 1);
+  return text.substr(first, text.find_last_not_of(config_blanks) - first + 1);
 }
 
 // As ssh splits them: quotes of both kinds may stand within a word, a backslash has a meaning in front of quotes, of another one and, outside of
@@ -33,7 +28,7 @@ std::vector<std::string> words_of(std::string_view text) {
     std::string& word = words.emplace_back();
     char quote = '\0';
     std::size_t i = 0;
-    for (; i < text.size() && (quote != '\0' || !blanks.contains(text[i])); ++i) {
+    for (; i < text.size() && (quote != '\0' || !config_blanks.contains(text[i])); ++i) {
       const char c = text[i];
       const char next = i + 1 < text.size() ? text[i + 1] : '\0';
       if (c == '\\' && (next == '\'' || next == '"' || next == '\\' || (next == ' ' && quote == '\0'))) {

@@ -143,7 +143,7 @@ Result<std::unique_ptr<Session>> SshConnector::open(const Way& way, const Wait& 
   if (!host.proxy_command.empty()) {
     TRY_ASSIGN(auto proxy, ProxyCommand::start(host.proxy_command, target));
     auto opened = session(std::move(proxy.socket));
-    opened->explain_end([command = proxy.command] { return command->why(); });
+    opened->explain_end([command = proxy.command] { return command->why(); }, true);
     return opened;
   }
   TRY_ASSIGN(auto socket, connect_socket(target, host, {wait.deadline.tightened(Deadline::in(host.connect_timeout)), wait.stop}));
@@ -232,7 +232,10 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
                                    "see what ssh says: " + ssh_command(target))
                                  .on(target.name));
     }
-    if (last.code == ErrorCode::lost) return Try::hung_up;
+    if (last.code == ErrorCode::lost) {
+      if (const std::string said = session->said_at_login(); !said.empty()) last.message += ": it said '" + said + "'";
+      return Try::hung_up;
+    }
     return std::unexpected(last);
   }
   if (early && signatures > 1) return Try::too_early;

@@ -12,7 +12,7 @@ namespace kirikae::ssh {
 namespace {
 
 // Digits and nothing else; at most `limit`.
-bool number(std::string_view digits, std::uint64_t limit, std::uint64_t& value) {
+bool read_number(std::string_view digits, std::uint64_t limit, std::uint64_t& value) {
   if (digits.empty() || digits.front() < '0' || digits.front() > '9') return false;
   const auto [end, failed] = std::from_chars(digits.data(), digits.data() + digits.size(), value);
   return failed == std::errc() && end == digits.data() + digits.size() && value <= limit;
@@ -34,7 +34,7 @@ Result<Frame> parse_frame(std::string_view words) {
   }
   constexpr auto any = std::numeric_limits<std::uint64_t>::max();
   Frame frame;
-  if (parts.size() < 2 || !number(parts[1], any, frame.number)) return bad_frame(words);
+  if (parts.size() < 2 || !read_number(parts[1], any, frame.number)) return bad_frame(words);
   const auto word = parts[0];
   if (parts.size() == 2) {
     if (word == "hello") {
@@ -51,7 +51,7 @@ Result<Frame> parse_frame(std::string_view words) {
     return frame;
   }
   std::uint64_t status = 0;
-  if (parts.size() != 3 || word != "end" || !number(parts[2], 255, status)) return bad_frame(words);
+  if (parts.size() != 3 || word != "end" || !read_number(parts[2], 255, status)) return bad_frame(words);
   frame.word = Frame::Word::end;
   frame.status = static_cast<int>(status);
   return frame;

@@ -14,19 +14,17 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr std::size_t name_limit = 100;
-
-std::string shown(std::string_view key) { return printable(key_type(key), name_limit) + " " + fingerprint(key); }
+std::string authority_text(std::string_view key) { return printable(key_type(key), certificate_name_limit) + " " + fingerprint(key); }
 
 std::string sign_anew(std::string_view name) {
   return fmt::format("have the authority sign the host's key: ssh-keygen -s CA -I ID -h -n {} KEY.pub",
                      shell_word(name));
 }
 
-std::string names_of(const Certificate& certificate) {
+std::string principals_text(const Certificate& certificate) {
   std::string text;
   for (const std::string& name : certificate.principals)
-    text += fmt::format("{}'{}'", text.empty() ? "" : ", ", printable(name, name_limit));
+    text += fmt::format("{}'{}'", text.empty() ? "" : ", ", printable(name, certificate_name_limit));
   return text;
 }
 
@@ -67,7 +65,7 @@ CertificateTrouble HostCertificate::signature_trouble(std::string_view signature
   const bool allowed = signatures.empty() || matches_patterns(signatures, algorithm, Letters::as_written);
   if (!safely_signed_) {
     return {fmt::format("is signed by '{}' with '{}', which is not taken here",
-                        printable(key_type(certificate_.authority), name_limit), printable(algorithm, name_limit)),
+                        printable(key_type(certificate_.authority), certificate_name_limit), printable(algorithm, certificate_name_limit)),
             "have it signed by a key of type ed25519, ecdsa, or rsa with SHA-2: ssh-keygen -s CA -t rsa-sha2-512 …"};
   }
   if (!allowed) {
@@ -83,20 +81,20 @@ CertificateTrouble HostCertificate::trouble(std::string_view name, std::uint64_t
   if (auto time = time_trouble(certificate_, name, now); time.any()) return time;
   if (certificate_.principals.empty()) return {"names no host", sign_anew(name)};
   if (std::ranges::find(certificate_.principals, name) == certificate_.principals.end()) {
-    return {fmt::format("is for {} and not for '{}'", names_of(certificate_), name),
+    return {fmt::format("is for {} and not for '{}'", principals_text(certificate_), name),
             "name the host as the certificate does (in the recipe, or by HostKeyAlias in ssh_config), or " +
                 sign_anew(name)};
   }
   if (!certificate_.critical_options.empty()) {
     return {fmt::format("has the critical option '{}', which hosts have none of",
-                        printable(certificate_.critical_options.front(), name_limit)),
+                        printable(certificate_.critical_options.front(), certificate_name_limit)),
             sign_anew(name)};
   }
   return signature_trouble(signatures);
 }
 
 std::string HostCertificate::label() const {
-  return fmt::format("'{}', signed by {}", printable(certificate_.id, name_limit), shown(certificate_.authority));
+  return fmt::format("'{}', signed by {}", printable(certificate_.id, certificate_name_limit), authority_text(certificate_.authority));
 }
 
 }  // namespace kirikae::ssh

@@ -13,6 +13,7 @@
 #include "core/shell_quote.h"
 #include "ssh/host_certificate.h"
 #include "ssh/known_hosts.h"
+#include "ssh/known_hosts_file.h"
 #include "ssh/libssh2_patches.h"
 #include "ssh/local_file.h"
 #include "ssh/wire.h"
@@ -20,7 +21,6 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr std::size_t file_limit = 64U << 20U;
 constexpr int default_port = 22;
 constexpr std::array certificate_algorithms{
     "ssh-ed25519-cert-v01@openssh.com",         "ecdsa-sha2-nistp256-cert-v01@openssh.com", "ecdsa-sha2-nistp384-cert-v01@openssh.com",
@@ -114,6 +114,7 @@ struct HostKeys::State {
   // The line that has the authority of a certificate.
   const Entry* authority_line(const std::string& host, int port, std::string_view key, KnownHostsLine::Marker marker) const;
   Error refusal(const std::string& host, int port, const Judged& judged) const;
+  [[nodiscard]] bool keeps_none() const;
   std::string adding(const std::string& host, int port, std::string_view key) const;
   std::string removing(const std::string& host, int port, std::string_view key, const std::vector<const Entry*>& old) const;
   std::string passed_over() const;
@@ -144,7 +145,7 @@ HostKeys HostKeys::load(const std::vector<std::string>& files, std::string trust
   state->files = files;
   state->trust_command = std::move(trust_command);
   for (std::size_t i = 0; i < files.size(); ++i) {
-    const auto file = read_local_file(files[i], file_limit);
+    const auto file = read_local_file(files[i], known_hosts_limit);
     if (!file) {
       state->warnings.push_back(file.error().message);
       continue;
@@ -173,7 +174,11 @@ std::vector<std::string> HostKeys::key_types(const std::string& host, int port) 
   if (vouched && libssh2_is_patched) types.assign(certificate_algorithms.begin(), certificate_algorithms.end());
   for (const std::size_t index : lines) {
     const KnownHostsLine& line = state_->entries[index].line;
-    if (line.marker != KnownHostsLine::Marker::none) continue;
+    const bool revoked = std::ranges::any_of(lines, [&](std::size_t other) {
+      const KnownHostsLine& it = state_->entries[other].line;
+      return it.marker == KnownHostsLine::Marker::revoked && it.key == line.key;
+    });
+    if (line.marker != KnownHostsLine::Marker::none || revoked) continue;
     if (std::string type = key_type(line.key); type == "ssh-rsa") {
       add("rsa-sha2-512");
       add("rsa-sha2-256");
@@ -300,6 +305,9 @@ Error HostKeys::State::revoked(const std::string& host, int port, const Judged& 
           "the host needs a new key; until it has one, anybody who holds the revoked key can pretend to be this host"};
 }
 
+// The first file takes no key (UserKnownHostsFile /dev/null, say).
+bool HostKeys::State::keeps_none() const { return !files.empty() && !KnownHostsFile::may_open(files.front()); }
+
 // What to run once the fingerprint has been compared.
 std::string HostKeys::State::adding(const std::string& host, int port, std::string_view key) const {
   if (!trust_command.empty()) return trust_command;
@@ -352,8 +360,10 @@ Error HostKeys::State::unknown(const std::string& host, int port, const Judged& 
       ErrorCode::host_key, text + passed_over(),
       fmt::format(
           "compare the fingerprint with the one that `ssh-keygen -lf /etc/ssh/ssh_host_{}_key.pub` prints on the "
-          "host; if they are the same, run: {}",
-          short_key_type(judged.key), adding(host, port, judged.key)));
+          "host; if they are the same, {}run: {}",
+          short_key_type(judged.key),
+          keeps_none() ? "name a file for it under 'ssh' in the recipe (known_hosts_file: PATH), then " : "",
+          adding(host, port, judged.key)));
 }
 
 Error HostKeys::State::uncertified(const std::string& host, int port, const Judged& judged) const {

@@ -68,6 +68,8 @@ struct HostSettings {
   std::chrono::seconds keepalive{15};
   int keepalive_count = 3;  // so many without an answer, and the host counts as gone; 0: never
 
+  std::string control_path;  // of a connection that ssh itself may have open, and would use instead; empty: none
+
   // What may be agreed on, comma separated; empty: whatever this program has.
   std::string kex, host_key_algorithms, ciphers, macs;
   std::string ca_signature_algorithms;  // what host certificates may be signed with, likewise

@@ -41,7 +41,7 @@ std::vector<std::string> lines_of(std::string_view text) {
   return lines;
 }
 
-std::vector<std::string> split(std::string_view list) {
+std::vector<std::string> printable_items(std::string_view list) {
   std::vector<std::string> items;
   while (!list.empty()) {
     const auto comma = list.find(',');
@@ -194,7 +194,7 @@ Result<InteractiveLogin::Answer> InteractiveLogin::ask_for_methods() {
         Error(ErrorCode::timeout, fmt::format("the host did not answer while '{}' logged in", target_.user)));
   }
   if (list != nullptr) {
-    methods_ = split(list);
+    methods_ = printable_items(list);
     asked_ = true;
     return Answer::refused;
   }

@@ -13,7 +13,7 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr int tries_limit = 8;
+constexpr int line_tries_limit = 8;
 
 std::string key_of(const std::vector<Hop>& jumps) {
   std::string key;
@@ -138,7 +138,7 @@ Result<Passage> JumpHosts::connect(const std::vector<Hop>& jumps, const Target& 
             .on(target.name));
   }
   bool alone = false;
-  for (int tries = 0; tries < tries_limit; ++tries) {
+  for (int tries = 0; tries < line_tries_limit; ++tries) {
     std::vector<std::shared_ptr<JumpLine>> old;
     auto line = state_->line_to(jumps, key, alone, old);
     if (!line) return std::unexpected(std::move(line).error().with_context("jump host '" + hop + "'").on(target.name));

@@ -17,8 +17,8 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr unsigned window = 1024 * 1024;  // what a host may send before we have read it
-constexpr unsigned packet = 32'768;
+constexpr unsigned tunnel_window = 1024 * 1024;  // what a host may send before we have read it
+constexpr unsigned tunnel_packet = 32'768;
 
 // RFC 4254, section 7.2.
 std::string direct_tcpip(const Target& target) {
@@ -55,7 +55,7 @@ void JumpLine::Round::look() {
 
 int JumpLine::Round::ask() {
   if (message.empty()) message = direct_tcpip(next->target);
-  LIBSSH2_CHANNEL* channel = ::libssh2_channel_open_ex(session.raw(), "direct-tcpip", 12, window, packet, message.data(),
+  LIBSSH2_CHANNEL* channel = ::libssh2_channel_open_ex(session.raw(), "direct-tcpip", 12, tunnel_window, tunnel_packet, message.data(),
                                                        static_cast<unsigned>(message.size()));
   const int code = channel != nullptr ? 0 : ::libssh2_session_last_errno(session.raw());
   if (code != LIBSSH2_ERROR_EAGAIN) message.clear();
@@ -89,7 +89,7 @@ Result<Passage> JumpLine::Round::carry(const Target& target, LIBSSH2_CHANNEL* op
 
 bool JumpLine::Round::step() {
   pulled = std::any_of(carried.begin(), carried.end(), [](const Carried& one) { return one.tunnel->pull(); });
-  session.allow(carried.size() * 4 * window);
+  session.allow(carried.size() * 4 * tunnel_window);
   if (carried.empty()) return false;
   bool more = false;
   // Another one first in each round: the first finds the most room.

@@ -19,7 +19,7 @@ constexpr unsigned char ssh_msg_newkeys = 21;
 constexpr unsigned char ssh_msg_kex_reply = 31;
 constexpr unsigned char ssh_msg_kex_gex_reply = 33;
 
-std::vector<std::string_view> split(std::string_view list) {
+std::vector<std::string_view> names_in(std::string_view list) {
   std::vector<std::string_view> names;
   while (!list.empty()) {
     const auto comma = std::min(list.find(','), list.size());
@@ -30,8 +30,8 @@ std::vector<std::string_view> split(std::string_view list) {
 }
 
 bool share_any(std::string_view a, std::string_view b) {
-  const auto theirs = split(b);
-  return std::ranges::any_of(split(a), [&](auto name) { return std::ranges::find(theirs, name) != theirs.end(); });
+  const auto theirs = names_in(b);
+  return std::ranges::any_of(names_in(a), [&](auto name) { return std::ranges::find(theirs, name) != theirs.end(); });
 }
 
 bool brings_own_mac(std::string_view cipher) {
@@ -63,7 +63,7 @@ Algorithms offered_algorithms(const std::vector<std::string>& host_key_types) {
 
 std::string kex_that_begins_alike(std::string_view kex) {
   std::vector<std::string_view> alike;
-  for (const auto name : split(kex)) {
+  for (const auto name : names_in(kex)) {
     if (name != "curve25519-sha256" && name != "curve25519-sha256@libssh.org") break;
     alike.push_back(name);
   }
@@ -79,9 +79,9 @@ Result<Algorithms> restricted(Algorithms offer, const HostSettings& host) {
   for (const Kind& kind : {Kind{"KexAlgorithms", host.kex, offer.kex}, {"HostKeyAlgorithms", host.host_key_algorithms, offer.host_key},
                            {"Ciphers", host.ciphers, offer.cipher}, {"MACs", host.macs, offer.mac}}) {
     if (kind.allowed.empty()) continue;
-    const auto allowed = split(kind.allowed);
+    const auto allowed = names_in(kind.allowed);
     std::vector<std::string_view> left;
-    std::ranges::copy_if(split(kind.ours), std::back_inserter(left),
+    std::ranges::copy_if(names_in(kind.ours), std::back_inserter(left),
                          [&](auto name) { return std::ranges::find(allowed, name) != allowed.end(); });
     if (left.empty()) {
       return std::unexpected(Error(ErrorCode::connect,
@@ -167,8 +167,8 @@ std::string KexinitSniffer::missing(const Algorithms& ours) const {
   for (const auto& [name, offered, list] : kinds) {
     if (share_any(offered, lists_[list])) continue;
     if (list >= 4) {  // not negotiated where the cipher brings its own
-      const auto theirs = split(lists_[list - 2]);
-      const auto mine = split(ours.cipher);
+      const auto theirs = names_in(lists_[list - 2]);
+      const auto mine = names_in(ours.cipher);
       const auto chosen =
           std::ranges::find_if(mine, [&](auto c) { return std::ranges::find(theirs, c) != theirs.end(); });
       if (chosen != mine.end() && brings_own_mac(*chosen)) continue;

@@ -19,12 +19,10 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr std::size_t file_limit = 1U << 20U;
-
 constexpr std::string_view begin_openssh = "-----BEGIN OPENSSH PRIVATE KEY-----";
 constexpr std::string_view end_openssh = "-----END OPENSSH PRIVATE KEY-----";
 
-Error unusable(const std::string& path, const std::string& why, std::string hint = {}) {
+Error unusable_key(const std::string& path, const std::string& why, std::string hint = {}) {
   return Error(ErrorCode::local, fmt::format("can't use '{}': {}", path, why), std::move(hint));
 }
 
@@ -40,7 +38,7 @@ std::string public_key_line(std::string_view text) {
 }
 
 Result<std::string> neighbour_blob(const std::string& path) {
-  TRY_ASSIGN(const auto file, read_local_file(path + ".pub", file_limit));
+  TRY_ASSIGN(const auto file, read_local_file(path + ".pub", key_file_limit));
   return file ? public_key_line(file->bytes) : std::string();
 }
 
@@ -76,7 +74,7 @@ bool lacks_cipher(unsigned long code) {
 
 Result<std::optional<KeyFile>> KeyFile::read(const std::string& path) {
   KeyFile key(path);
-  TRY_ASSIGN(auto file, read_local_file(path, file_limit));
+  TRY_ASSIGN(auto file, read_local_file(path, key_file_limit));
   if (!file) {
     TRY_ASSIGN(key.blob_, neighbour_blob(path));
     if (key.blob_.empty()) return std::nullopt;
@@ -88,16 +86,16 @@ Result<std::optional<KeyFile>> KeyFile::read(const std::string& path) {
   key.bytes_ = Secret(std::move(file->bytes));
   const std::string_view text = key.bytes_.reveal();
   if (file->owner == ::getuid() && (file->mode & 077U) != 0) {
-    key.exposed_ = unusable(path, fmt::format("others can read this private key (mode {:04o})", file->mode & 07777U), "chmod 600 " + shell_word(path));
+    key.exposed_ = unusable_key(path, fmt::format("others can read this private key (mode {:04o})", file->mode & 07777U), "chmod 600 " + shell_word(path));
   }
   if (text.starts_with("PuTTY-User-Key-File")) {
-    return std::unexpected(unusable(path, "it is in PuTTY's format",
-                                    fmt::format("puttygen {0} -O private-openssh -o {0}.openssh", shell_word(path))));
+    return std::unexpected(unusable_key(path, "it is in PuTTY's format",
+                                        fmt::format("puttygen {0} -O private-openssh -o {0}.openssh", shell_word(path))));
   }
   if (text.find(begin_openssh) != std::string_view::npos) {
     key.container_ = decode_container(text);
     const auto parsed = parse_openssh_key(key.container_.reveal());
-    if (!parsed) return std::unexpected(unusable(path, "the file is damaged"));
+    if (!parsed) return std::unexpected(unusable_key(path, "the file is damaged"));
     key.blob_ = parsed->public_blob;
     key.hardware_ = key_type(key.blob_).starts_with("sk-");
     key.encrypted_ = parsed->cipher != "none" && !key.hardware_;
@@ -105,7 +103,7 @@ Result<std::optional<KeyFile>> KeyFile::read(const std::string& path) {
     return key;
   }
   if (text.find("-----BEGIN ") == std::string_view::npos || text.find("PRIVATE KEY-----") == std::string_view::npos) {
-    return std::unexpected(unusable(path, "it holds no private key"));
+    return std::unexpected(unusable_key(path, "it holds no private key"));
   }
   key.encrypted_ = text.find("ENCRYPTED") != std::string_view::npos;
   if (!key.encrypted_ && !key.exposed_) {
@@ -123,7 +121,7 @@ Result<PrivateKey> KeyFile::open(std::string_view passphrase) const {
   if (opened || opened.error().code == ErrorCode::auth) return opened;
   const Error& error = opened.error();
   return std::unexpected(
-      unusable(path_, error.message, error.hint.empty() ? std::string() : error.hint + shell_word(path_)));
+      unusable_key(path_, error.message, error.hint.empty() ? std::string() : error.hint + shell_word(path_)));
 }
 
 Result<PrivateKey> KeyFile::open_pem(std::string_view passphrase) const {

@@ -71,6 +71,7 @@ struct KeyRing::AgentKeys {
 
   // Those that are in `files` too, and the others; none of the latter where the host's settings want only the former.
   [[nodiscard]] std::pair<std::vector<Key>, std::vector<Key>> keys(const HostSettings& host, const std::vector<Key>& files) const {
+    const auto now = static_cast<std::uint64_t>(std::time(nullptr));
     std::pair<std::vector<Key>, std::vector<Key>> all;
     for (const Agent::Identity& identity : identities) {
       const bool named = std::ranges::any_of(files, [&](const Key& file) { return file.blob_ == identity.blob; });
@@ -79,6 +80,8 @@ struct KeyRing::AgentKeys {
       key.label_ = fmt::format("agent: {} {} '{}'", short_key_type(identity.blob), fingerprint(identity.blob), identity.comment);
       key.blob_ = identity.blob;
       key.agent_ = &agent;
+      if (const auto certificate = parse_certificate(identity.blob))
+        key.unusable_ = UserCertificate{*certificate, identity.comment}.trouble(now);
       (named ? all.first : all.second).push_back(std::move(key));
     }
     return all;
@@ -225,6 +228,12 @@ std::string KeyRing::agent_trouble(const std::string& socket) {
   const std::scoped_lock lock(loading_);
   const auto known = agents_.find(socket);
   return known == agents_.end() ? std::string() : known->second->trouble;
+}
+
+bool KeyRing::agent_has_any(const std::string& socket) {
+  const std::scoped_lock lock(loading_);
+  const auto known = agents_.find(socket);
+  return known != agents_.end() && !known->second->identities.empty();
 }
 
 Result<std::string> KeyRing::public_blob(const Key& key, const Wait& wait) {

@@ -54,6 +54,7 @@ class KeyRing {
   Result<std::vector<Key>> keys(const HostSettings& host, const Wait& wait);
   // What is wrong with an agent; empty: nothing, or there is none.
   std::string agent_trouble(const std::string& socket);
+  bool agent_has_any(const std::string& socket);  // keys, whether or not the host's settings leave them out
 
   // Asks for the passphrase where the public key can't be told without. Errors: auth (the file stays locked),
   // cancelled, timeout.

@@ -3,19 +3,17 @@
 #include <algorithm>
 
 #include "core/digest.h"
+#include "core/letters.h"
 #include "ssh/wire.h"
 
 namespace kirikae::ssh {
 namespace {
 
-constexpr std::string_view blanks = " \t";
-
-// ASCII only: names on disk and on the command line must not depend on the locale.
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
+constexpr std::string_view list_blanks = " \t";
 
 std::string_view take_word(std::string_view& rest) {
-  rest.remove_prefix(std::min(rest.find_first_not_of(blanks), rest.size()));
-  const auto word = rest.substr(0, rest.find_first_of(blanks));
+  rest.remove_prefix(std::min(rest.find_first_not_of(list_blanks), rest.size()));
+  const auto word = rest.substr(0, rest.find_first_of(list_blanks));
   rest.remove_prefix(word.size());
   return word;
 }
@@ -65,7 +63,7 @@ KnownHosts parse_known_hosts(std::string_view text) {
     std::string_view line = text.substr(0, text.find('\n'));
     text.remove_prefix(std::min(line.size() + 1, text.size()));
     if (line.ends_with('\r')) line.remove_suffix(1);
-    const auto start = line.find_first_not_of(blanks);
+    const auto start = line.find_first_not_of(list_blanks);
     if (start == std::string_view::npos || line[start] == '#') continue;
 
     KnownHostsLine parsed;
@@ -82,8 +80,7 @@ KnownHosts parse_known_hosts(std::string_view text) {
 bool names_one_host(const KnownHostsLine& line) { return line.patterns.find_first_of("*?!,") == std::string::npos; }
 
 std::string listed_name(std::string_view host, int port) {
-  std::string name(host);
-  std::ranges::transform(name, name.begin(), lower);
+  const std::string name = lower(host);
   return port == 22 ? name : "[" + name + "]:" + std::to_string(port);
 }
 

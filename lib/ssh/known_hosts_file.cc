@@ -21,11 +21,15 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr std::size_t file_limit = 64U << 20U;
 constexpr std::chrono::milliseconds pause{5};
 
 Error cannot_write(const std::string& path, const std::string& why) {
   return Error(ErrorCode::local, fmt::format("can't write '{}': {}", path, why));
+}
+Error no_file(const std::string& path) {
+  Error error = cannot_write(path, "it is not a regular file");
+  error.hint = "name a file for new keys under 'ssh' in the recipe (known_hosts_file: PATH)";
+  return error;
 }
 Error failed(const std::string& path) { return cannot_write(path, std::generic_category().message(errno)); }
 
@@ -51,7 +55,7 @@ Result<Fd> open_or_make(const std::string& path) {
   if (!fd.valid()) return std::unexpected(failed(path));
   struct stat status {};
   if (::fstat(fd.get(), &status) != 0) return std::unexpected(failed(path));
-  if (!S_ISREG(status.st_mode)) return std::unexpected(cannot_write(path, "it is not a regular file"));
+  if (!S_ISREG(status.st_mode)) return std::unexpected(no_file(path));
   return fd;
 }
 
@@ -108,7 +112,7 @@ Result<KnownHostsFile> KnownHostsFile::open(const std::string& path, Deadline de
     }
     const std::string real = resolved(path);
     if (!is_at(fd, real)) continue;
-    TRY_ASSIGN(const auto file, read_local_file(real, file_limit));
+    TRY_ASSIGN(const auto file, read_local_file(real, known_hosts_limit));
     if (!file) continue;
     return KnownHostsFile(real, std::move(fd), file->bytes);
   }
@@ -116,7 +120,7 @@ Result<KnownHostsFile> KnownHostsFile::open(const std::string& path, Deadline de
 
 Result<void> KnownHostsFile::may_open(const std::string& path) {
   struct stat status {};
-  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) return std::unexpected(cannot_write(path, "it is not a regular file"));
+  if (::stat(path.c_str(), &status) == 0 && !S_ISREG(status.st_mode)) return std::unexpected(no_file(path));
   if (::access(path.c_str(), R_OK | W_OK) == 0) return {};
   std::string place = path;
   for (int missing = 0; errno == ENOENT && missing < 2; ++missing) {  // the file, and its folder

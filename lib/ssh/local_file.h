@@ -11,6 +11,10 @@
 
 namespace kirikae::ssh {
 
+// Bytes: what is larger is none.
+inline constexpr std::size_t key_file_limit = 1U << 20U;  // a certificate, too
+inline constexpr std::size_t known_hosts_limit = 64U << 20U;
+
 struct LocalFile {
   std::string bytes;
   mode_t mode = 0;

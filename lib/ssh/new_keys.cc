@@ -23,10 +23,13 @@ std::mutex& writing() {
 }
 
 Error not_kept(const std::string& host, std::string_view key, Error why) {
-  return Error(ErrorCode::host_key,
-               fmt::format("host key of '{}' is not known ({} {}), and can't be kept: {}", host, key_type(key),
-                           fingerprint(key), why.message),
-               "make that file writable, or name another one first under 'ssh' in the recipe (known_hosts_file: PATH)");
+  return Error(
+      ErrorCode::host_key,
+      fmt::format("host key of '{}' is not known ({} {}), and can't be kept: {}", host, key_type(key), fingerprint(key),
+                  why.message),
+      !why.hint.empty()
+          ? why.hint
+          : "make that file writable, or name another one first under 'ssh' in the recipe (known_hosts_file: PATH)");
 }
 
 Result<std::string> first_of(const std::vector<std::string>& files, bool has_place) {

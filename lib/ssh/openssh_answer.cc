@@ -1,6 +1,7 @@
 #include "ssh/openssh_answer.h"
 
 #include <fmt/format.h>
+#include <pwd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -8,30 +9,25 @@
 #include <functional>
 #include <optional>
 
+#include "core/letters.h"
+
 namespace kirikae::ssh {
 namespace {
 
 const std::vector<std::string> no_values;
 
-char lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; }
-
-std::string lower(std::string text) {
-  std::ranges::transform(text, text.begin(), [](char c) { return lower(c); });
-  return text;
-}
-
 Error misconfigured(std::string message, std::string hint = {}) {
   return {ErrorCode::connect, "ssh_config: " + std::move(message), std::move(hint)};
 }
 
-std::optional<int> number(std::string_view text) {
+std::optional<int> number_in(std::string_view text) {
   int value = 0;
   const auto [end, code] = std::from_chars(text.data(), text.data() + text.size(), value);
   if (code != std::errc() || end != text.data() + text.size() || value < 0) return std::nullopt;
   return value;
 }
 
-std::vector<std::string> split(std::string_view text, char separator) {
+std::vector<std::string> parts_of(std::string_view text, char separator) {
   std::vector<std::string> parts;
   while (!text.empty()) {
     const auto part = text.substr(0, text.find(separator));
@@ -43,13 +39,29 @@ std::vector<std::string> split(std::string_view text, char separator) {
 
 bool is_at_home(std::string_view path) { return path == "~" || path.starts_with("~/"); }
 
-std::string expand_home(std::string path, const LocalUser& self) { return is_at_home(path) ? path.replace(0, 1, self.home) : path; }
+// Of another account, as the user database has it; empty: there is none of that name.
+std::string home_of(const std::string& account) {
+  std::vector<char> buffer(16384);
+  struct passwd entry {};
+  struct passwd* found = nullptr;
+  ::getpwnam_r(account.c_str(), &entry, buffer.data(), buffer.size(), &found);
+  return found == nullptr ? std::string() : found->pw_dir;
+}
+
+// Also `~NAME`, which `ssh -G` leaves as it is in some directives.
+std::string expand_home(std::string path, const LocalUser& self) {
+  if (is_at_home(path)) return path.replace(0, 1, self.home);
+  if (!path.starts_with('~')) return path;
+  const std::size_t name = std::min(path.find('/'), path.size());
+  const std::string home = home_of(path.substr(1, name - 1));
+  return home.empty() ? path : path.replace(0, name, home);
+}
 
 // Several paths stand behind one another without quotes, all of them absolute: a piece that is not belongs to the one before. Files of the
 // system keep their `~`, as do all in front of OpenSSH 8.4.
 std::vector<std::string> paths(std::string_view text, const LocalUser& self) {
   std::vector<std::string> all;
-  for (std::string& piece : split(text, ' ')) {
+  for (std::string& piece : parts_of(text, ' ')) {
     if (piece == "none") continue;
     if (piece.starts_with('/') || is_at_home(piece) || all.empty()) {
       all.push_back(expand_home(std::move(piece), self));
@@ -134,6 +146,12 @@ void host_key_settings(const OpenSshAnswer& answer, const LocalUser& self, HostS
     settings.warnings.push_back(
         "StrictHostKeyChecking no is taken for accept-new: a host whose key has changed is refused all the same");
   }
+  const std::string address = answer.value("hostname");
+  if (answer.is_on("nohostauthenticationforlocalhost") &&
+      (address == "localhost" || address == "::1" || address.starts_with("127."))) {
+    settings.warnings.push_back(
+        "NoHostAuthenticationForLocalhost is not followed: this machine's own key has to be known, too");
+  }
   if (const std::string file = answer.value("revokedhostkeys"); !file.empty()) {
     settings.beyond.push_back({"RevokedHostKeys", fmt::format("the revoked keys in '{}' can't be looked at here (RevokedHostKeys)", file),
                                "write them to known_hosts as @revoked lines", true});
@@ -170,10 +188,10 @@ Result<void> user_key_settings(const OpenSshAnswer& answer, const OpenSshAnswer&
 LoginRules login_rules(const OpenSshAnswer& answer) {
   LoginRules rules;
   for (const LoginMethod& method : login_methods) {
-    if (answer.is_off(lower(std::string(method.directive)))) rules.off.emplace_back(method.name);
+    if (answer.is_off(lower(method.directive))) rules.off.emplace_back(method.name);
   }
   // Also "none", which is a list without any that we have.
-  if (const auto& lists = answer.values("preferredauthentications"); !lists.empty()) rules.preferred = split(lists.front(), ',');
+  if (const auto& lists = answer.values("preferredauthentications"); !lists.empty()) rules.preferred = parts_of(lists.front(), ',');
   rules.batch = answer.is_on("batchmode");
   return rules;
 }
@@ -208,7 +226,7 @@ OpenSshAnswer::OpenSshAnswer(std::string_view text) {
     text.remove_prefix(std::min(line.size() + 1, text.size()));
     const auto space = line.find(' ');
     if (space == std::string_view::npos || space == 0) continue;
-    values_[lower(std::string(line.substr(0, space)))].emplace_back(line.substr(space + 1));
+    values_[lower(line.substr(0, space))].emplace_back(line.substr(space + 1));
   }
 }
 
@@ -243,7 +261,7 @@ Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswe
   HostSettings settings;
   settings.address = answer.value("hostname");
   settings.user = answer.value("user");
-  const auto port = number(answer.value("port"));
+  const auto port = number_in(answer.value("port"));
   if (settings.address.empty() || settings.user.empty() || !port) {
     return std::unexpected(misconfigured(fmt::format("ssh -G says no address, user or port of '{}'", name)));
   }
@@ -252,26 +270,27 @@ Result<HostSettings> to_settings(const OpenSshAnswer& answer, const OpenSshAnswe
   host_key_settings(answer, self, settings);
   TRY(user_key_settings(answer, defaults, name, self, settings));
   settings.login = login_rules(answer);
-  if (const auto seconds = number(answer.value("connecttimeout")); seconds && *seconds > 0) {
+  if (const auto seconds = number_in(answer.value("connecttimeout")); seconds && *seconds > 0) {
     settings.connect_timeout = std::chrono::seconds(*seconds);
   }
   // Debian's ssh says 300 of its own where BatchMode is on: too long for a run that waits for all hosts.
   const int implied = settings.login.batch ? 300 : 0;
-  if (const auto seconds = number(answer.value("serveraliveinterval")); seconds && *seconds > 0 && *seconds != implied) {
+  if (const auto seconds = number_in(answer.value("serveraliveinterval")); seconds && *seconds > 0 && *seconds != implied) {
     settings.keepalive = std::chrono::seconds(*seconds);
-    settings.keepalive_count = number(answer.value("serveralivecountmax")).value_or(3);
+    settings.keepalive_count = number_in(answer.value("serveralivecountmax")).value_or(3);
   }
+  if (const std::string path = answer.value("controlpath"); path != "none") settings.control_path = path;
   const auto named = [&](std::string_view directive) {
     const std::string list = answer.value(directive);
     return list == defaults.value(directive) ? std::string() : list;
   };
   settings.session_is_set = !answer.value("stdinnull").empty();
   for (const std::string& patterns : answer.values("sendenv")) {
-    for (std::string& pattern : split(patterns, ' ')) settings.sent_environment.push_back(std::move(pattern));
+    for (std::string& pattern : parts_of(patterns, ' ')) settings.sent_environment.push_back(std::move(pattern));
   }
   settings.key_algorithms = named("pubkeyacceptedalgorithms");
   if (answer.value("requiredrsasize") != defaults.value("requiredrsasize")) {
-    settings.least_rsa_bits = number(answer.value("requiredrsasize")).value_or(0);
+    settings.least_rsa_bits = number_in(answer.value("requiredrsasize")).value_or(0);
   }
   settings.kex = named("kexalgorithms");
   settings.host_key_algorithms = named("hostkeyalgorithms");
@@ -296,7 +315,7 @@ Result<std::vector<Hop>> parse_jumps(std::string_view text) {
     const auto colon = bracketed ? word.find(':', word.find(']')) : word.find(':');
     // More than one colon without brackets: an IPv6 address, which has no port then.
     if (colon != std::string_view::npos && (bracketed || word.find(':', colon + 1) == std::string_view::npos)) {
-      const auto port = number(word.substr(colon + 1));
+      const auto port = number_in(word.substr(colon + 1));
       if (!port || *port < 1 || *port > 65535) {
         return std::unexpected(misconfigured(fmt::format("'{}' of ProxyJump has no proper port", word)));
       }

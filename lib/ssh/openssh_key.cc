@@ -11,6 +11,7 @@
 
 #include "core/secret.h"
 #include "ssh/bcrypt_kdf.h"
+#include "ssh/openssl_bytes.h"
 #include "ssh/wire.h"
 
 namespace kirikae::ssh {
@@ -38,11 +39,8 @@ constexpr std::array<Cipher, 10> ciphers{{
 constexpr std::uint32_t rounds_limit = 10000;  // a minute; more is an attack or a mistake
 constexpr std::size_t tag_size = 16;
 
-Error broken() { return Error(ErrorCode::local, "the file is damaged"); }
+Error damaged() { return Error(ErrorCode::local, "the file is damaged"); }
 Error wrong_passphrase() { return Error(ErrorCode::auth, "wrong passphrase"); }
-
-unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
-const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
 
 // nullopt: the tag says that the passphrase is wrong.
 std::optional<Secret> decipher(const Cipher& cipher, const OpensshKey& key, std::string_view key_and_iv) {
@@ -120,7 +118,7 @@ Result<Secret> decrypt(const OpensshKey& key, std::string_view passphrase) {
   const bool tag_fits = key.tag.size() == (cipher->authenticates ? tag_size : 0);
   if (!salt || salt->empty() || !rounds || *rounds == 0 || *rounds > rounds_limit || !tag_fits ||
       key.secret.size() % cipher->block != 0) {
-    return std::unexpected(broken());
+    return std::unexpected(damaged());
   }
   if (passphrase.empty()) return std::unexpected(wrong_passphrase());
   const auto size = cipher->name == chacha ? 64
@@ -136,21 +134,21 @@ Result<PrivateKey> parse_fields(std::string_view type, WireReader fields) {
   if (type == "ssh-ed25519") {
     const auto known = fields.string();
     const auto seed_and_known = fields.string();
-    if (!known || !seed_and_known || seed_and_known->size() != 64) return std::unexpected(broken());
+    if (!known || !seed_and_known || seed_and_known->size() != 64) return std::unexpected(damaged());
     return make_ed25519(seed_and_known->substr(0, 32));
   }
   if (type.starts_with("ecdsa-sha2-")) {
     const auto curve = fields.string();
     const auto point = fields.string();
     const auto scalar = fields.string();
-    if (!curve || !point || !scalar) return std::unexpected(broken());
+    if (!curve || !point || !scalar) return std::unexpected(damaged());
     return make_ecdsa(*curve, *point, *scalar);
   }
   if (type == "ssh-rsa") {
     std::array<std::string_view, 6> numbers;  // n, e, d, 1/q mod p, p, q
     for (auto& number : numbers) {
       const auto field = fields.string();
-      if (!field) return std::unexpected(broken());
+      if (!field) return std::unexpected(damaged());
       number = *field;
     }
     return make_rsa({.modulus = numbers[0],
@@ -191,11 +189,11 @@ Result<PrivateKey> open_openssh_key(const OpensshKey& key, std::string_view pass
   const auto type = reader.string();
   // The two are a random number, twice: any other passphrase leaves them different.
   if (!check || !check_again || *check != *check_again) {
-    return std::unexpected(key.cipher == "none" ? broken() : wrong_passphrase());
+    return std::unexpected(key.cipher == "none" ? damaged() : wrong_passphrase());
   }
-  if (!type) return std::unexpected(broken());
+  if (!type) return std::unexpected(damaged());
   auto opened = parse_fields(*type, reader);
-  if (opened && opened->public_blob() != key.public_blob) return std::unexpected(broken());
+  if (opened && opened->public_blob() != key.public_blob) return std::unexpected(damaged());
   return opened;
 }
 

@@ -25,11 +25,9 @@ namespace {
 using std::chrono::milliseconds;
 
 constexpr int no_status = 255;  // ssh itself has failed; of the command nothing is known
-constexpr milliseconds until_term{300}, until_kill{300};
-constexpr milliseconds exit_poll{20};  // where the kernel has no pidfd
-constexpr std::size_t longest_words = 300;
+constexpr milliseconds master_until_term{300}, master_until_kill{300};
 // Of a stream in a round: whoever floods us must not keep all the rest waiting. More than a socket holds, so that the last look misses nothing.
-constexpr std::size_t round_limit = 262'144;
+constexpr std::size_t link_round_limit = 262'144;
 
 // False: it still runs.
 bool ends_within(Child& child, milliseconds time) {
@@ -119,7 +117,7 @@ class OpensshLink::Shell final : public ShellChannel {
   long remote_process_ = 0;
   bool wants_room_ = false;
   struct {
-    std::size_t out = round_limit, errors = round_limit;
+    std::size_t out = link_round_limit, errors = link_round_limit;
   } left_;  // to be read in this round
 };
 
@@ -226,7 +224,7 @@ void OpensshLink::note_end_of_master() {
   // The last words are an exception: they are said on standard error.
   const auto line = errors_.rfind("Connection ");
   if (words.empty() && line != std::string::npos && (line == 0 || errors_[line - 1] == '\n')) {
-    words = printable(std::string_view(errors_).substr(line), longest_words);
+    words = printable(std::string_view(errors_).substr(line), longest_openssh_words);
   }
   fail(!words.empty() ? "ssh says '" + words + "'" : *end < 0 ? fmt::format("ssh was ended by signal {}", -*end) : "ssh ended");
 }
@@ -234,7 +232,7 @@ void OpensshLink::note_end_of_master() {
 void OpensshLink::note_errors(std::string_view bytes) {
   errors_reader_.feed(bytes);
   errors_ += bytes;
-  if (errors_.size() > longest_words) errors_.erase(0, errors_.size() - longest_words);
+  if (errors_.size() > longest_openssh_words) errors_.erase(0, errors_.size() - longest_openssh_words);
 }
 
 void OpensshLink::fail(const std::string& why) {
@@ -258,8 +256,8 @@ void OpensshLink::shut_down() {
   fail("it was closed");
   leaving_.clear();
   first_.reset();
-  if (!ends_within(master_, until_term)) master_.signal(SIGTERM);
-  if (!ends_within(master_, until_kill)) master_.signal(SIGKILL);
+  if (!ends_within(master_, master_until_term)) master_.signal(SIGTERM);
+  if (!ends_within(master_, master_until_kill)) master_.signal(SIGKILL);
 }
 
 std::string OpensshLink::identity() const {

@@ -9,7 +9,6 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr std::size_t longest_words = 300;
 constexpr std::size_t longest_line = 4096;
 
 bool has(std::string_view line, std::string_view words) { return line.find(words) != std::string_view::npos; }
@@ -61,12 +60,12 @@ void OpensshLogReader::read(std::string_view line) {
     }
     return;
   }
-  if (line.starts_with("Warning: Permanently added ")) log_.new_key = printable(line.substr(9), longest_words);
+  if (line.starts_with("Warning: Permanently added ")) log_.new_key = printable(line.substr(9), longest_openssh_words);
   if (line.starts_with("sign_and_send_pubkey: signing failed")) log_.signing_failed = true;
-  if (line.starts_with("Failed to add the host")) log_.not_kept = printable(line, longest_words);
+  if (line.starts_with("Failed to add the host")) log_.not_kept = printable(line, longest_openssh_words);
   if (settled_ || is_idle(line)) return;
   const auto means = meaning(line);
-  log_.complaint = printable(line, longest_words);
+  log_.complaint = printable(line, longest_openssh_words);
   log_.code = means.value_or(ErrorCode::connect);
   settled_ = means.has_value();
 }

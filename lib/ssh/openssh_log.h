@@ -2,12 +2,15 @@
 // of the general kind and says what ssh said. Pure.
 #pragma once
 
+#include <cstddef>
 #include <string>
 #include <string_view>
 
 #include "core/error.h"
 
 namespace kirikae::ssh {
+
+inline constexpr std::size_t longest_openssh_words = 300;  // bytes that are shown of what it says
 
 struct OpensshLog {
   bool greeted = false;    // the host has said that it speaks SSH

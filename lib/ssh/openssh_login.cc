@@ -19,10 +19,10 @@ namespace kirikae::ssh {
 namespace {
 
 // Over the time to connect, which ssh itself watches: for key exchange, login and shell, and for jump hosts.
-constexpr std::chrono::seconds login_limit{60};
+constexpr std::chrono::seconds openssh_login_limit{60};
 constexpr std::size_t longest_notice = 200;
 
-Error failure(const Target& target, const OpensshLog& log, const std::string& noise, const std::string& trust_command) {
+Error login_failure(const Target& target, const OpensshLog& log, const std::string& noise, const std::string& trust_command) {
   // What a jump host's ssh or a proxy command has said is on standard error; what it means is there, too.
   const OpensshLog said = log.greeted || noise.empty() ? log : read_openssh_log(noise);
   const OpensshLog& cause = said.complaint.empty() ? log : said;
@@ -50,7 +50,11 @@ bool was_closed(const OpensshLog& log) {
 // banner, its ssh's own words can't be told from that.
 bool takes_no_logins(const OpensshLog& log, const std::string& noise, const std::vector<OpensshStop>& stops) {
   if (log.greeted || !was_closed(log) || !stops.front().settings.proxy_command.empty()) return false;
-  return stops.size() == 1 || read_openssh_log(noise).complaint.empty() || noise.find("_exchange_identification: ") != std::string::npos;
+  if (stops.size() == 1) return true;
+  // Each ssh of a chain says that it was closed; the one that knows why says so before.
+  const OpensshLog said = read_openssh_log(noise);
+  return said.complaint.empty() ||
+         (said.code == ErrorCode::connect && noise.find("_exchange_identification: ") != std::string::npos);
 }
 
 // Where no ssh_config is read, the settings are all that there is.
@@ -187,7 +191,7 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, std::vect
   tell("connecting with ssh");
   TRY_ASSIGN(auto started, OpensshLink::start({target, std::move(folder), std::move(call), fmt::format("{} {}", target.address, target.port), beside}));
   OpensshLink& link = *started;
-  const auto limit = [&] { return wait.deadline.tightened(Deadline::in(host.connect_timeout + login_limit)); };
+  const auto limit = [&] { return wait.deadline.tightened(Deadline::in(host.connect_timeout + openssh_login_limit)); };
   Wait waiting{limit(), wait.stop};
   OpensshQuestions::Login questions(questions_, wait.stop);
   Typed passwords(*this, target);
@@ -227,7 +231,7 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, std::vect
   if (!greeting) {
     const std::string& noise = carried.shell.noise();
     if (takes_no_logins(log, noise, stops)) return Ended{std::nullopt, Error(ErrorCode::connect, log.complaint).on(target.name)};
-    Error error = given.judge(failure(target, log, noise, settings_.trust_command).on(target.name));
+    Error error = given.judge(login_failure(target, log, noise, settings_.trust_command).on(target.name));
     error = with_reason(std::move(error), homeless);
     if (log.greeted && was_closed(log)) return Ended{std::nullopt, std::move(error), true};
     return std::unexpected(std::move(error));

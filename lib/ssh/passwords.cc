@@ -2,9 +2,9 @@
 
 #include <fmt/core.h>
 
-#include <algorithm>
 #include <utility>
 
+#include "core/letters.h"
 #include "ssh/socket.h"
 
 namespace kirikae::ssh {
@@ -12,13 +12,12 @@ namespace {
 
 constexpr int questions_limit = 3;
 
-Error nobody(std::string why) { return Error(ErrorCode::auth, std::move(why)); }
+Error no_password(std::string why) { return Error(ErrorCode::auth, std::move(why)); }
 
 }  // namespace
 
 Wanted wanted_by(std::string_view question) {
-  std::string words(question);
-  std::ranges::transform(words, words.begin(), [](char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c - 'A' + 'a') : c; });
+  std::string words = lower(question);
   // The system's ssh says whose question it is, by names that may have any words.
   if (const auto end = words.find(") "); words.starts_with('(') && words.substr(0, end).find('@') != std::string::npos) words.erase(0, end + 2);
   if (const auto of = words.find("'s password"); of != std::string::npos) words.erase(0, of);
@@ -57,11 +56,11 @@ Result<Passwords::Password> Passwords::password(const Target& target, const Pass
   if (given_.find) {
     if (auto given = given_.find(target)) {
       if (refused) refuse_given(target);
-      if (std::string why = given_up(target); !why.empty()) return std::unexpected(nobody(std::move(why)));
+      if (std::string why = given_up(target); !why.empty()) return std::unexpected(no_password(std::move(why)));
       return std::make_shared<const Secret>(*std::move(given));
     }
   }
-  if (!ask_) return std::unexpected(nobody("none is given, and no terminal to ask for it"));
+  if (!ask_) return std::unexpected(no_password("none is given, and no terminal to ask for it"));
   std::unique_lock lock(mutex_);
   TRY(wait_for_turn(lock, target, wait));
   Account& account = accounts_[account_key(target)];  // maps keep their elements where they are
@@ -70,26 +69,26 @@ Result<Passwords::Password> Passwords::password(const Target& target, const Pass
   if (account.given_up.empty() && account.questions == questions_limit) {
     account.given_up = fmt::format("wrong {} times", questions_limit);
   }
-  if (!account.given_up.empty()) return std::unexpected(nobody(account.given_up));
+  if (!account.given_up.empty()) return std::unexpected(no_password(account.given_up));
   ++account.questions;
   auto typed = ask(lock, fmt::format("{}password of '{}'", refused ? "wrong password; " : "", account_name(target)));
   if (!typed) {
     if (!wait.stop.stop_requested()) account.given_up = "none was given";
     return std::unexpected(wait.stop.stop_requested() ? Error(ErrorCode::cancelled, "cancelled")
-                                                      : nobody(account.given_up));
+                                                      : no_password(account.given_up));
   }
   account.typed = std::make_shared<const Secret>(*std::move(typed));
   return account.typed;
 }
 
 Result<Secret> Passwords::answer(const Target& target, const std::string& question, const Wait& wait) {
-  if (!ask_) return std::unexpected(nobody(fmt::format("the host asks {}, and there is no terminal", question)));
+  if (!ask_) return std::unexpected(no_password(fmt::format("the host asks {}, and there is no terminal", question)));
   std::unique_lock lock(mutex_);
   TRY(wait_for_turn(lock, target, wait));
   auto answer = ask(lock, fmt::format("'{}' asks {}", account_name(target), question));
   if (answer) return answer;
   return std::unexpected(wait.stop.stop_requested() ? Error(ErrorCode::cancelled, "cancelled")
-                                                    : nobody(fmt::format("no answer to {}", question)));
+                                                    : no_password(fmt::format("no answer to {}", question)));
 }
 
 Result<void> Passwords::wait_for_turn(std::unique_lock<std::mutex>& lock, const Target& target, const Wait& wait) {
@@ -108,7 +107,7 @@ Result<Secret> Passwords::ask(std::unique_lock<std::mutex>& lock, const std::str
   lock.lock();
   asking_ = false;
   answered_.notify_all();
-  if (answer.empty()) return std::unexpected(nobody("no answer"));
+  if (answer.empty()) return std::unexpected(no_password("no answer"));
   return answer;
 }
 

@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "ssh/key_builder.h"
+#include "ssh/openssl_bytes.h"
 #include "ssh/wire.h"
 
 namespace kirikae::ssh {
@@ -18,16 +19,13 @@ namespace {
 
 using DigestContext = std::unique_ptr<EVP_MD_CTX, decltype(&EVP_MD_CTX_free)>;
 
-const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
-unsigned char* bytes_of(std::string& text) { return reinterpret_cast<unsigned char*>(text.data()); }
-
 // OpenSSL's queue of errors is not ours to leave full.
-Error broken(std::string text) {
+Error key_error(std::string text) {
   ERR_clear_error();
   return Error(ErrorCode::local, std::move(text));
 }
 
-std::string bytes_of(const BIGNUM* number) {
+std::string magnitude_of(const BIGNUM* number) {
   std::string bytes(static_cast<std::size_t>(BN_num_bytes(number)), '\0');
   BN_bn2bin(number, bytes_of(bytes));
   return bytes;
@@ -37,7 +35,7 @@ std::optional<std::string> number_param(const EVP_PKEY* key, const char* name) {
   BIGNUM* raw = nullptr;
   if (EVP_PKEY_get_bn_param(key, name, &raw) != 1) return std::nullopt;
   const Number number(raw, BN_clear_free);
-  return bytes_of(number.get());
+  return magnitude_of(number.get());
 }
 
 std::optional<std::string> rsa_blob(const EVP_PKEY* key) {
@@ -97,7 +95,7 @@ std::optional<std::string> blob_of(const EVP_PKEY* key) {
 }
 
 Result<PrivateKey> made(std::shared_ptr<EVP_PKEY> key) {
-  if (key == nullptr) return std::unexpected(broken("its numbers are no key"));
+  if (key == nullptr) return std::unexpected(key_error("its numbers are no key"));
   return PrivateKey::from(std::move(key));
 }
 
@@ -108,8 +106,8 @@ std::optional<std::string> ecdsa_signature(const std::string& der) {
       d2i_ECDSA_SIG(nullptr, &at, static_cast<long>(der.size())), ECDSA_SIG_free);
   if (parsed == nullptr) return std::nullopt;
   std::string signature;
-  append_mpint(signature, bytes_of(ECDSA_SIG_get0_r(parsed.get())));
-  append_mpint(signature, bytes_of(ECDSA_SIG_get0_s(parsed.get())));
+  append_mpint(signature, magnitude_of(ECDSA_SIG_get0_r(parsed.get())));
+  append_mpint(signature, magnitude_of(ECDSA_SIG_get0_s(parsed.get())));
   return signature;
 }
 
@@ -117,7 +115,7 @@ std::optional<std::string> ecdsa_signature(const std::string& der) {
 
 Result<PrivateKey> PrivateKey::from(std::shared_ptr<EVP_PKEY> key) {
   auto blob = blob_of(key.get());
-  if (!blob) return std::unexpected(broken("it is neither an ed25519, an ecdsa nor an rsa key"));
+  if (!blob) return std::unexpected(key_error("it is neither an ed25519, an ecdsa nor an rsa key"));
   return PrivateKey(std::move(key), *std::move(blob));
 }
 
@@ -137,16 +135,16 @@ Result<std::string> PrivateKey::sign(std::string_view data, std::string_view alg
   std::size_t size = 0;
   if (context == nullptr || EVP_DigestSignInit(context.get(), nullptr, digest, nullptr, key_.get()) != 1 ||
       EVP_DigestSign(context.get(), nullptr, &size, bytes_of(data), data.size()) != 1) {
-    return std::unexpected(broken("the key can't sign"));
+    return std::unexpected(key_error("the key can't sign"));
   }
   std::string signature(size, '\0');
   if (EVP_DigestSign(context.get(), bytes_of(signature), &size, bytes_of(data), data.size()) != 1) {
-    return std::unexpected(broken("the key can't sign"));
+    return std::unexpected(key_error("the key can't sign"));
   }
   signature.resize(size);
   if (!type.starts_with("ecdsa-")) return signature;
   auto numbers = ecdsa_signature(signature);
-  if (!numbers) return std::unexpected(broken("the key can't sign"));
+  if (!numbers) return std::unexpected(key_error("the key can't sign"));
   return *std::move(numbers);
 }
 
@@ -179,7 +177,7 @@ Result<PrivateKey> make_rsa(const RsaFields& fields) {
       BN_mod(secret_p.get(), secret.get(), less.get(), context.get()) != 1 ||
       BN_sub(less.get(), q.get(), BN_value_one()) != 1 ||
       BN_mod(secret_q.get(), secret.get(), less.get(), context.get()) != 1) {
-    return std::unexpected(broken("its numbers are no key"));
+    return std::unexpected(key_error("its numbers are no key"));
   }
   KeyBuilder builder;
   builder.add(OSSL_PKEY_PARAM_RSA_N, modulus);

@@ -24,7 +24,6 @@ using std::chrono::milliseconds;
 constexpr std::size_t said_limit = 4096;
 constexpr milliseconds end_patience{500};  // for why()
 constexpr milliseconds until_term{300}, until_kill{1000};
-constexpr milliseconds exit_poll{20};  // where the kernel has no pidfd
 
 std::string_view last_line(std::string_view text) {
   while (!text.empty() && (text.back() == '\n' || text.back() == '\r' || text.back() == ' ')) text.remove_suffix(1);

@@ -14,6 +14,7 @@
 
 #include "core/digest.h"
 #include "ssh/key_builder.h"
+#include "ssh/openssl_bytes.h"
 #include "ssh/wire.h"
 
 namespace kirikae::ssh {
@@ -30,10 +31,8 @@ constexpr std::string_view sk_ecdsa = "sk-ecdsa-sha2-nistp256@openssh.com";
 // What a browser makes of such a key's signature, and ssh takes of an authority only where CASignatureAlgorithms names it.
 constexpr std::string_view webauthn = "webauthn-sk-ecdsa-sha2-nistp256@openssh.com";
 
-const unsigned char* bytes_of(std::string_view text) { return reinterpret_cast<const unsigned char*>(text.data()); }
-
 // A number that isn't negative.
-std::optional<Number> number(WireReader& reader) {
+std::optional<Number> take_number(WireReader& reader) {
   const auto bytes = reader.string();
   if (!bytes || bytes->size() > most_rsa_bits / 8 + 1 ||
       (!bytes->empty() && (static_cast<unsigned char>(bytes->front()) & 0x80U) != 0)) {
@@ -60,8 +59,8 @@ Key ecdsa_key(const Curve& curve, WireReader fields) {
 }
 
 Key rsa_key(WireReader fields) {
-  const auto exponent = number(fields);
-  const auto modulus = exponent ? number(fields) : std::nullopt;
+  const auto exponent = take_number(fields);
+  const auto modulus = exponent ? take_number(fields) : std::nullopt;
   if (!modulus || !fields.rest().empty()) return nullptr;
   KeyBuilder builder;
   builder.add(OSSL_PKEY_PARAM_RSA_N, *modulus);
@@ -72,8 +71,8 @@ Key rsa_key(WireReader fields) {
 // SSH has the two numbers; OpenSSL wants DER.
 std::optional<std::string> der_of(std::string_view bytes) {
   WireReader reader(bytes);
-  auto r = number(reader);
-  auto s = r ? number(reader) : std::nullopt;
+  auto r = take_number(reader);
+  auto s = r ? take_number(reader) : std::nullopt;
   const std::unique_ptr<ECDSA_SIG, decltype(&ECDSA_SIG_free)> signature(ECDSA_SIG_new(), ECDSA_SIG_free);
   if (signature == nullptr) throw std::bad_alloc();
   if (!s || !reader.rest().empty() || ECDSA_SIG_set0(signature.get(), r->get(), s->get()) != 1) return std::nullopt;

@@ -17,7 +17,7 @@ namespace {
 using std::chrono::milliseconds;
 
 // Both have to be passed.
-constexpr int tries_limit = 8;
+constexpr int refusals_limit = 8;
 constexpr std::chrono::seconds refusing_limit{30};
 constexpr milliseconds first_pause{100};
 constexpr milliseconds longest_pause{5000};
@@ -36,7 +36,7 @@ void Refusals::add(const std::string& reason) {
   why_ = reason;
 }
 
-bool Refusals::are_enough() const { return count_ >= tries_limit && Deadline::Clock::now() - first_ >= refusing_limit; }
+bool Refusals::are_enough() const { return count_ >= refusals_limit && Deadline::Clock::now() - first_ >= refusing_limit; }
 
 bool Refusals::pause(const Wait& wait) const {
   Waker stopped;

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 #include <libssh2.h>
+#include <linux/tcp.h>
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <poll.h>
 #include <sys/socket.h>
 
@@ -21,6 +21,7 @@
 #include "ssh/libssh2_patches.h"
 #include "ssh/printable.h"
 #include "ssh/round_trip.h"
+#include "ssh/session_errors.h"
 #include "ssh/socket.h"
 #include "ssh/stop_wakes.h"
 #include "ssh/wire.h"
@@ -46,8 +47,6 @@ void start_libssh2() {
   static const int started = ::libssh2_init(0);
   static_cast<void>(started);
 }
-
-double seconds(milliseconds time) { return std::chrono::duration<double>(time).count(); }
 
 }  // namespace
 
@@ -142,6 +141,22 @@ int Session::send_only(const std::function<int()>& f) {
   return code;
 }
 
+std::string Session::said_at_login() {
+  constexpr int most = 16;
+  // libssh2 gives out one of what it has kept to each question about the methods, which is not sent here.
+  std::string said;
+  for (int i = 0; i < most; ++i) {
+    send_only([this] {
+      ::libssh2_userauth_list(session_, target_.user.c_str(), static_cast<unsigned int>(target_.user.size()));
+      return 0;
+    });
+    char* text = nullptr;
+    if (::libssh2_userauth_banner(session_, &text) != 0 || text == nullptr || said == text) break;
+    said = text;
+  }
+  return printable(said, 160);
+}
+
 Result<Session::Handshake> Session::handshake(const Algorithms& offered, const Wait& wait, bool early) {
   offered_ = offered;
   const std::string certain = early && libssh2_is_patched ? kex_that_begins_alike(offered.kex) : std::string();
@@ -183,44 +198,22 @@ Result<Session::Handshake> Session::handshake(const Algorithms& offered, const W
     if (lacks_it) return Handshake::too_early;
     offered_ = offered;
   }
-  if (closed && !may_be_tried_again_ && (sniffer_->banner().empty() || sniffer_->banner().starts_with("SSH-2.0"))) {
+  if (closed && !may_be_tried_again_ && !answers_as_web_server(*sniffer_) &&
+      (sniffer_->banner().empty() || sniffer_->banner().starts_with("SSH-2.0"))) {
     const std::string said = printable(sniffer_->before(), 120);
     if (!said.empty()) goodbye_ = "it said '" + said + "'";
     fail(code);
     return Handshake::refused;
   }
-  return std::unexpected(handshake_error(code, after).on(target_.name));
-}
-
-Error Session::handshake_error(int code, milliseconds after) const {
-  const std::string place = place_of(target_);
-  const std::string try_it = ssh_command(target_);
   if (says_too_much_) {
-    return Error(ErrorCode::connect, fmt::format("no SSH session with {}: {}", place, too_much), "check the host's address and port: " + try_it);
+    return std::unexpected(Error(ErrorCode::connect,
+                                 fmt::format("no SSH session with {}: {}", place_of(target_), too_much),
+                                 "check the host's address and port: " + ssh_command(target_))
+                               .on(target_.name));
   }
-  if (code == LIBSSH2_ERROR_TIMEOUT) {
-    const std::string step = sniffer_->banner().empty() ? "it accepted the connection but did not greet as an SSH server does"
-                             : sniffer_->complete()     ? "the key exchange did not end"
-                                                        : "it greeted as an SSH server does, and then said nothing";
-    return Error(
-        ErrorCode::timeout, fmt::format("no SSH session with {} in {:.1f} s: {}", place, seconds(after), step),
-        fmt::format("check that an SSH server listens there and that the machine is not overloaded: {}", try_it));
-  }
-  if (const auto missing = sniffer_->missing(offered_); !missing.empty()) {
-    return Error(ErrorCode::connect, fmt::format("{} shares no algorithm with this program for {}", place, missing),
-                 "allow one of the latter in the host's sshd_config");
-  }
-  if (!sniffer_->banner().empty() && !sniffer_->banner().starts_with("SSH-2.0") &&
-      !sniffer_->banner().starts_with("SSH-1.99")) {
-    return Error(ErrorCode::connect,
-                 fmt::format("{} speaks no SSH 2: it greets with '{}'", place, printable(sniffer_->banner(), 80)),
-                 "check the host's address and port: " + try_it);
-  }
-  const std::string said = sniffer_->banner().empty() ? printable(sniffer_->before(), 80) : std::string();
-  return Error(ErrorCode::connect,
-               fmt::format("no SSH session with {}: {}{}", place, libssh2_text(session_, code),
-                           said.empty() ? "" : ", it said '" + said + "'"),
-               "check that an SSH server listens there: " + try_it);
+  const bool timed_out = code == LIBSSH2_ERROR_TIMEOUT;
+  return std::unexpected(handshake_error({target_, *sniffer_, offered_, timed_out, after, libssh2_text(session_, code),
+                                          timed_out && by_command_ ? std::optional(why_it_ended_()) : std::nullopt}));
 }
 
 std::string Session::host_key() const {
@@ -361,7 +354,7 @@ Deadline Session::next_probe() const {
 void Session::look_after_silence() {
   if (!watched_ || !next_probe().passed()) return;
   if (silences_ > 0 && unanswered_ > 0 && unanswered_ + 1 >= silences_) {
-    fail(fmt::format("no sign of life for {:.0f} s", seconds(silence())));
+    fail(fmt::format("no sign of life for {:.0f} s", std::chrono::duration<double>(silence()).count()));
     return;
   }
   ++unanswered_;

@@ -66,11 +66,19 @@ class Session final : public Link {
   std::unique_ptr<ShellOpening> open_shell() override;
   std::unique_ptr<ShellOpening> open_terminal() override;
 
+  // The last that the host said to whoever logs in (PAM's refusal of an account, say), for an error text; empty: nothing. Of a session whose
+  // login has failed, and that nothing else is wanted of.
+  std::string said_at_login();
+
   // From now on silence means something (see the constructor); for when the host has let us in.
   void watch_for_silence();
 
-  // For a socket that is the near end of something else: asked why that has ended, once it has. Empty: it doesn't know.
-  void explain_end(std::function<std::string()> why) { why_it_ended_ = std::move(why); }
+  // For a socket that is the near end of something else: asked why that has ended, once it has, or why nothing comes through. Empty: it
+  // doesn't know. `command`: that is a program, which alone knows whether a host was reached.
+  void explain_end(std::function<std::string()> why, bool command = false) {
+    why_it_ended_ = std::move(why);
+    by_command_ = command;
+  }
 
   // From now on the host may use the agent at this socket; otherwise its channels to one are refused. It has to be asked for on a channel
   // (ChannelOpening), too.
@@ -131,7 +139,6 @@ class Session final : public Link {
   void free_retired();
   void note_answer(std::optional<Deadline::Clock::time_point>& asked);
   [[nodiscard]] Deadline next_probe() const;
-  [[nodiscard]] Error handshake_error(int code, std::chrono::milliseconds after) const;
 
   Fd socket_;
   const Target target_;
@@ -162,6 +169,7 @@ class Session final : public Link {
   std::string goodbye_;  // what the host said when it disconnected
   std::string broke_;    // how the socket failed
   std::function<std::string()> why_it_ended_;
+  bool by_command_ = false;
 
   Algorithms offered_;
   bool may_be_tried_again_ = false;

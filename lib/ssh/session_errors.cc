@@ -15,7 +15,56 @@ std::string duration_text(Deadline::Clock::duration time) {
   return value < 10 ? fmt::format("{:.1f} s", value) : fmt::format("{:.0f} s", value);
 }
 
+std::string step_of(const KexinitSniffer& heard) {
+  if (heard.banner().empty()) return "it accepted the connection but did not greet as an SSH server does";
+  return heard.complete() ? "the key exchange did not end" : "it greeted as an SSH server does, and then said nothing";
+}
+
+// In time.
+Error silence_error(const HandshakeFailure& failure, const std::string& place, const std::string& try_it) {
+  const auto within =
+      fmt::format("no SSH session with {} in {:.1f} s: ", place, std::chrono::duration<double>(failure.after).count());
+  if (!failure.by_command || !failure.heard.banner().empty()) {
+    return Error(ErrorCode::timeout, within + step_of(failure.heard),
+                 "check that an SSH server listens there and that the machine is not overloaded: " + try_it);
+  }
+  const std::string& why = *failure.by_command;
+  return Error(
+      ErrorCode::timeout,
+      within + "its proxy command runs, but no SSH server has greeted through it" + (why.empty() ? "" : "; " + why),
+      "check that the proxy command reaches the host: " + try_it);
+}
+
 }  // namespace
+
+bool answers_as_web_server(const KexinitSniffer& heard) {
+  return heard.banner().empty() && (heard.before().starts_with("HTTP/") || heard.before().starts_with("\x15\x03"));
+}
+
+Error handshake_error(const HandshakeFailure& failure) {
+  const auto& [target, heard, offered, timed_out, after, why, by_command] = failure;
+  const std::string place = place_of(target), try_it = ssh_command(target);
+  const auto error = [&](std::string text, std::string hint) {
+    return Error(ErrorCode::connect, std::move(text), std::move(hint)).on(target.name);
+  };
+  if (timed_out) return silence_error(failure, place, try_it).on(target.name);
+  if (const auto missing = heard.missing(offered); !missing.empty()) {
+    return error(fmt::format("{} shares no algorithm with this program for {}", place, missing),
+                 "allow one of the latter in the host's sshd_config");
+  }
+  if (answers_as_web_server(heard)) {
+    return error(fmt::format("{} speaks no SSH: it answers as a web server does", place),
+                 "check the host's address and port: " + try_it);
+  }
+  const std::string& banner = heard.banner();
+  if (!banner.empty() && !banner.starts_with("SSH-2.0") && !banner.starts_with("SSH-1.99")) {
+    return error(fmt::format("{} speaks no SSH 2: it greets with '{}'", place, printable(banner, 80)),
+                 "check the host's address and port: " + try_it);
+  }
+  const std::string said = banner.empty() ? printable(heard.before(), 80) : std::string();
+  return error(fmt::format("no SSH session with {}: {}{}", place, why, said.empty() ? "" : ", it said '" + said + "'"),
+               "check that an SSH server listens there: " + try_it);
+}
 
 Error said_of_host(const Link& link, ErrorCode code, std::string text, std::string hint) {
   return Error(code, std::move(text), std::move(hint)).on(link.target().name);

@@ -18,7 +18,7 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr std::chrono::seconds answer_limit{30};  // a Match block may run a command
+constexpr std::chrono::seconds config_answer_limit{30};  // a Match block may run a command
 constexpr std::size_t longest_config = 1U << 20U;
 constexpr std::size_t workers = 4;                // ssh -G takes some milliseconds of a processor, and hardly ever waits
 
@@ -130,7 +130,7 @@ Result<SshConfig::Answer> SshConfig::ask_ssh(const std::string& file, const Want
   if (wanted.port != 0) question.insert(question.end(), {"-p", std::to_string(wanted.port)});
   if (!wanted.user.empty()) question.insert(question.end(), {"-l", wanted.user});
   question.insert(question.end(), {"--", wanted.name});
-  call.deadline = wait.deadline.tightened(Deadline::in(answer_limit));
+  call.deadline = wait.deadline.tightened(Deadline::in(config_answer_limit));
   call.stop = wait.stop;
   std::string said, complained;
   call.on_output = [&](bool is_error, std::string_view bytes) { (is_error ? complained : said) += bytes; };

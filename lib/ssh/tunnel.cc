@@ -11,8 +11,8 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr std::size_t piece = 32'700;              // what libssh2 sends in one packet
-constexpr std::size_t turn = 4 * piece;            // after so much it is others' turn
+constexpr std::size_t tunnel_piece = 32'700;       // what libssh2 sends in one packet
+constexpr std::size_t turn = 4 * tunnel_piece;     // after so much it is others' turn
 constexpr std::size_t kept_capacity = 128 * 1024;  // a buffer that grew beyond is given back
 
 }  // namespace
@@ -52,7 +52,7 @@ bool Tunnel::send_up() {
 }
 
 bool Tunnel::carry_up() {
-  std::array<char, piece> buffer;
+  std::array<char, tunnel_piece> buffer;
   for (std::size_t carried = 0; carried < turn;) {
     if (up_.empty()) {
       if (up_ended_) {
@@ -108,7 +108,7 @@ void Tunnel::carry_down() {
     }
   }
   // All of it: each read allows the host a whole window more, however much is still unread.
-  std::array<char, 2 * piece> buffer;
+  std::array<char, 2 * tunnel_piece> buffer;
   while (channel_.unread() > 0) {
     const auto n = channel_.read(Stream::out, buffer);
     if (n == 0) break;

@@ -14,11 +14,9 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr std::size_t file_limit = 1U << 20U;
-constexpr std::size_t name_limit = 100;
 constexpr std::uint64_t for_ever = std::numeric_limits<std::uint64_t>::max();
 
-Error unusable(const std::string& path, std::string_view why) {
+Error unusable_certificate(const std::string& path, std::string_view why) {
   return Error(ErrorCode::local, fmt::format("can't use the certificate '{}': {}", path, why),
                "see what it is: ssh-keygen -L -f " + shell_word(path));
 }
@@ -26,7 +24,7 @@ Error unusable(const std::string& path, std::string_view why) {
 }  // namespace
 
 Result<std::optional<UserCertificate>> read_certificate(const std::string& path) {
-  TRY_ASSIGN(const auto file, read_local_file(path, file_limit));
+  TRY_ASSIGN(const auto file, read_local_file(path, key_file_limit));
   if (!file) return std::nullopt;
   std::string_view line = file->bytes;
   line = line.substr(0, line.find_first_of("\r\n"));
@@ -35,7 +33,7 @@ Result<std::optional<UserCertificate>> read_certificate(const std::string& path)
   encoded = encoded.substr(0, encoded.find(' '));
   std::string blob;
   auto certificate = from_base64(encoded, blob) ? parse_certificate(blob) : std::nullopt;
-  if (!certificate || certificate->type != line.substr(0, space)) return std::unexpected(unusable(path, "it holds no certificate"));
+  if (!certificate || certificate->type != line.substr(0, space)) return std::unexpected(unusable_certificate(path, "it holds no certificate"));
   return UserCertificate{*std::move(certificate), path};
 }
 
@@ -48,8 +46,8 @@ std::string UserCertificate::trouble(std::uint64_t now) const {
 
 std::string UserCertificate::label() const {
   std::string names;
-  for (const std::string& name : principals) names.append(names.empty() ? "" : ", ").append(printable(name, name_limit));
-  return fmt::format("{} ('{}' for {}{})", path, printable(id, name_limit), names.empty() ? "nobody" : names,
+  for (const std::string& name : principals) names.append(names.empty() ? "" : ", ").append(printable(name, certificate_name_limit));
+  return fmt::format("{} ('{}' for {}{})", path, printable(id, certificate_name_limit), names.empty() ? "nobody" : names,
                      valid_to == for_ever ? "" : fmt::format(", until {}", date_of(valid_to)));
 }
 

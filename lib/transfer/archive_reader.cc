@@ -29,7 +29,7 @@
 namespace kirikae::transfer {
 namespace {
 
-constexpr std::size_t piece = 131'072;
+constexpr std::size_t archive_piece = 131'072;
 
 Error file_error(const std::string& path, std::string_view what, int number) {
   return {ErrorCode::local,
@@ -88,7 +88,7 @@ class ArchiveFile {
 
   [[nodiscard]] Result<std::string> sha256(const std::stop_token& stop) const {
     Sha256 digest;
-    std::vector<char> buffer(piece);
+    std::vector<char> buffer(archive_piece);
     for (std::uint64_t at = 0;;) {
       if (stop.stop_requested()) return std::unexpected(cancelled_error());
       TRY_ASSIGN(const std::size_t got, read(at, buffer.data(), buffer.size()));
@@ -122,7 +122,7 @@ class ArchiveFile {
 class Reader : public Content {
  public:
   Reader(const ArchiveFile& file, const std::stop_token& stop)
-      : file_(file), stop_(stop), input_(archive_read_new(), &archive_read_free), buffer_(piece),
+      : file_(file), stop_(stop), input_(archive_read_new(), &archive_read_free), buffer_(archive_piece),
         unclaimed_(most_unpacked_bytes(file.size())) {}
 
   // Whether names are a tar's. One that says in which encoding they are has blocks that say what they are, too.

@@ -25,7 +25,7 @@ namespace kirikae::transfer {
 namespace {
 
 // The archive's sha256; empty for a directory.
-Result<std::string> walk(const recipe::Source& source, const std::stop_token& stop, const Visit& visit) {
+Result<std::string> walk_source(const recipe::Source& source, const std::stop_token& stop, const Visit& visit) {
   if (source.archive) return walk_archive(*source.archive, stop, visit);
   if (!source.directory)
     return std::unexpected(Error(ErrorCode::internal, "a source that is neither directory nor archive"));
@@ -35,7 +35,7 @@ Result<std::string> walk(const recipe::Source& source, const std::stop_token& st
 
 Result<SourceSummary> measure(const recipe::Source& source, const std::stop_token& stop, const std::function<void(const Entry&)>& see) {
   SourceSummary summary;
-  TRY_ASSIGN(summary.revision, walk(source, stop, [&](const Entry& entry, Content& content) -> Result<void> {
+  TRY_ASSIGN(summary.revision, walk_source(source, stop, [&](const Entry& entry, Content& content) -> Result<void> {
                if (see) see(entry);
                if (entry.kind == Entry::Kind::directory) return {};
                TRY(content.open());
@@ -62,7 +62,7 @@ Result<std::uint64_t> least_room(const recipe::Source& source, Encoding encoding
       if (!part.delta->reused.contains(path)) bytes += file.size + header;
     }
   } else {
-    TRY(walk(source, stop, [&](const Entry& entry, Content&) -> Result<void> {
+    TRY(walk_source(source, stop, [&](const Entry& entry, Content&) -> Result<void> {
       bytes += entry.size + header;
       return {};
     }));
@@ -86,8 +86,25 @@ class TextContent : public Content {
 };
 
 Error changed_after_listing(const std::string& what) {
-  return {ErrorCode::local, what + " changed after it was listed",
-          "let the build finish before you deploy, or exclude what is always written to"};
+  return {ErrorCode::local, what + " changed after it was listed", wait_for_the_build};
+}
+
+// The first name that isn't in both alike; none: they are the same.
+std::optional<std::string> difference(const Unlisted& a, const Unlisted& b) {
+  auto one = a.begin(), other = b.begin();
+  for (; one != a.end() && other != b.end() && *one == *other; ++one) ++other;
+  if (one == a.end() && other == b.end()) return std::nullopt;
+  if (one == a.end()) return other->first;
+  return other == b.end() ? one->first : std::min(one->first, other->first);
+}
+
+// A listed file of a directory that isn't there any more; "the source", if it is back.
+std::string vanished(const std::string& directory, const release::Manifest& manifest) {
+  struct stat status {};
+  for (const auto& [path, file] : manifest) {
+    if (::lstat((directory + '/' + path).c_str(), &status) != 0) return shown(path);
+  }
+  return "the source";
 }
 
 // A file that has to be what it was when it was listed, since hosts are told of that.
@@ -193,7 +210,7 @@ Result<void> add_listed(TarWriter& writer, const Part& part, const Entry& entry,
 Result<void> fill(TarWriter writer, const recipe::Source& source, const Part& part, const std::stop_token& stop) {
   if (part.delta) TRY(say(writer, part, stop));
   std::size_t seen = 0;  // of the listed files
-  Sha256 rest;
+  Unlisted rest;
   const auto visit = [&](const Entry& entry, Content& content) -> Result<void> {
     if (const auto late = part.late_folders.find(entry.path); late != part.late_folders.end() && entry.mode != late->second) {
       Entry folder = entry;
@@ -205,8 +222,8 @@ Result<void> fill(TarWriter writer, const recipe::Source& source, const Part& pa
     if (is_listed && entry.kind != Entry::Kind::file) return std::unexpected(changed_after_listing(shown(entry.path)));
     if (is_listed) {
       ++seen;
-    } else {
-      add_to_sum(rest, entry, entry.target);
+    } else if (part.manifest && source.directory) {
+      rest.emplace(entry.path, sum_of(entry));
     }
     if (!is_sent(part, entry)) return {};
     if (entry.kind != Entry::Kind::file || !part.manifest) return writer.add(entry, content, stop);
@@ -215,11 +232,16 @@ Result<void> fill(TarWriter writer, const recipe::Source& source, const Part& pa
     if (source.directory && can_be_listed(entry)) return std::unexpected(changed_after_listing(shown(entry.path)));
     return writer.add(entry, content, stop);
   };
-  TRY_ASSIGN(const std::string archive, walk(source, stop, visit));
-  if (part.manifest && (source.archive ? archive : rest.hex()) != part.rest) {
-    return std::unexpected(changed_after_listing(source.archive ? "archive " + shown(source.archive->path) : "a folder or a link of the source"));
+  TRY_ASSIGN(const std::string archive, walk_source(source, stop, visit));
+  if (source.archive) rest.emplace(source.archive->path, archive);
+  if (part.manifest) {
+    if (const auto other = difference(rest, *part.rest))
+      return std::unexpected(
+          changed_after_listing(source.archive ? "archive " + shown(source.archive->path) : shown(*other)));
+    if (seen != part.manifest->size())
+      return std::unexpected(
+          changed_after_listing(source.directory ? vanished(source.directory->path, *part.manifest) : "the source"));
   }
-  if (part.manifest && seen != part.manifest->size()) return std::unexpected(changed_after_listing("the source"));
   if (stop.stop_requested()) return std::unexpected(cancelled_error());
   return writer.finish();
 }

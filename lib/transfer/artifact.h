@@ -65,8 +65,7 @@ struct Part {
   std::shared_ptr<const release::Manifest> manifest{};  // what the source's files were when they were listed
   bool whole = false;  // there is no release that the rest comes from
   std::shared_ptr<const QuickSums> quick{};  // null: none are known
-  // What else the source was then: of an archive its sha256, of a directory the sum of its entries that aren't in the manifest (add_to_sum()).
-  std::string rest{};
+  std::shared_ptr<const Unlisted> rest{};    // what else the source was then; there, where a manifest is
   FolderModes late_folders{};
 };
 

@@ -5,7 +5,7 @@
 namespace kirikae::transfer {
 namespace {
 
-constexpr std::size_t most_files = 2000;
+constexpr std::size_t most_lists = 2000;
 
 }  // namespace
 
@@ -21,6 +21,6 @@ void ChunkCache::keep(const std::string& sha256, const release::Chunks& chunks) 
   write_cache_file(folder_, sha256, release::chunks_line(sha256, chunks));
 }
 
-void ChunkCache::prune() const { keep_newest(folder_, most_files); }
+void ChunkCache::prune() const { keep_newest(folder_, most_lists); }
 
 }  // namespace kirikae::transfer

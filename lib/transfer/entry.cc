@@ -20,6 +20,12 @@ void add_to_sum(Sha256& sum, const Entry& entry, std::string_view content) {
   sum.update(content);
 }
 
+std::string sum_of(const Entry& entry) {
+  Sha256 sum;
+  add_to_sum(sum, entry, entry.target);
+  return sum.hex();
+}
+
 std::string shown(std::string_view name) {
   std::string text = "'";
   for (const char c : name) {

@@ -53,9 +53,19 @@ bool can_be_listed(const Entry& entry);
 
 // Adds what a release has of an entry. `content`: of a file its SHA-256, else the target.
 void add_to_sum(Sha256& sum, const Entry& entry, std::string_view content);
+// The sum of an entry that is no file of a manifest: its bytes don't count.
+std::string sum_of(const Entry& entry);
+
+// What else a source has than the files of its manifest, by path, with the sum of each (sum_of()): a directory's folders, links and files that
+// can't be listed. Of an archive: its own path and sha256.
+using Unlisted = std::map<std::string, std::string>;
 
 // A name as an error shows it: in single quotes, bytes that a line or a terminal can't carry as \n, \x1b …
 std::string shown(std::string_view name);
+
+// The hint where a source's files change or vanish between two looks at them.
+inline constexpr const char* wait_for_the_build =
+    "let the build finish before you deploy, or exclude what is always written to";
 
 Error cancelled_error();
 

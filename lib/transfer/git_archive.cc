@@ -28,7 +28,7 @@ constexpr std::uint64_t longest_pointer = 1024;  // by git-lfs' specification
 constexpr const char* leave_out = "remove it from the repository, or leave it out by `export-ignore` in .gitattributes";
 
 // As walk_archive(), with errors that don't name a file which nobody knows, and advice for a repository.
-Result<void> walk(const Spool& tar, const std::stop_token& stop, const Visit& visit) {
+Result<void> walk_tar(const Spool& tar, const std::stop_token& stop, const Visit& visit) {
   std::optional<Error> own;
   const auto walked = walk_archive({tar.path(), {}}, stop, [&](const Entry& entry, Content& content) {
     auto visited = visit(entry, content);
@@ -72,7 +72,7 @@ class Gathering {
     if (submodules.empty()) return {};
     // What .gitattributes leaves out is no folder there.
     std::set<std::string, std::less<>> folders;
-    TRY(walk(*tar, repository.git.stop(), [&](const Entry& entry, Content&) -> Result<void> {
+    TRY(walk_tar(*tar, repository.git.stop(), [&](const Entry& entry, Content&) -> Result<void> {
       if (entry.kind == Entry::Kind::directory) folders.insert(entry.path);
       return {};
     }));
@@ -101,7 +101,7 @@ Result<std::shared_ptr<Spool>> joined(const std::vector<std::shared_ptr<Spool>>&
   TRY_ASSIGN(auto one, Spool::open(cache_folder, 0));
   TRY_ASSIGN(TarWriter writer, TarWriter::open(*one, Encoding::none));
   for (const auto& tar : tars) {
-    TRY(walk(*tar, stop, [&](const Entry& entry, Content& content) { return writer.add(entry, content, stop); }));
+    TRY(walk_tar(*tar, stop, [&](const Entry& entry, Content& content) { return writer.add(entry, content, stop); }));
   }
   TRY(writer.finish());
   one->finish();
@@ -135,7 +135,7 @@ Result<GitArchive> looked_through(std::shared_ptr<Spool> tar, const std::stop_to
   GitArchive archive;
   std::vector<std::string> pointers;
   std::size_t pointer_count = 0;
-  TRY(walk(*tar, stop, [&](const Entry& entry, Content& content) -> Result<void> {
+  TRY(walk_tar(*tar, stop, [&](const Entry& entry, Content& content) -> Result<void> {
     if (entry.kind == Entry::Kind::directory) return {};
     ++archive.files;
     archive.bytes += entry.size;

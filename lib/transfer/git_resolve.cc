@@ -26,7 +26,7 @@ Result<std::string> branch(const GitRepository& repository, const std::string& n
   return commit_of(repository.git, "refs/remotes/origin/" + name);
 }
 
-Result<std::vector<std::string>> names_in(const Git& git, Kind kind) {
+Result<std::vector<std::string>> refs_in(const Git& git, Kind kind) {
   std::vector<std::string> words = {"for-each-ref", "--count=10000", "--format=%(refname)"};
   if (kind != Kind::tag) words.emplace_back("refs/heads/");
   if (kind != Kind::branch) words.emplace_back("refs/tags/");
@@ -54,7 +54,7 @@ Result<std::string> head(const GitRepository& repository) {
 
 Result<std::string> unknown(const GitRepository& repository, const recipe::GitSource& source) {
   const std::string_view what = source.kind == Kind::branch ? "branch" : source.kind == Kind::tag ? "tag" : "branch, tag or commit";
-  TRY_ASSIGN(const auto known, names_in(repository.git, source.kind));
+  TRY_ASSIGN(const auto known, refs_in(repository.git, source.kind));
   TRY_ASSIGN(const bool shallow, is_shallow(repository.git));
   std::string hint;
   if (const auto near = nearest_name(source.revision, known)) {

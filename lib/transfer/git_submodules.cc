@@ -152,8 +152,10 @@ Result<GitRepository> repository_of(const Submodule& submodule, const GitReposit
       TRY_ASSIGN(there, has_commit(own.git, submodule.sha));
     }
     if (there) return own;
-    return std::unexpected(without(shown_path, fmt::format("its commit {} is not in {}", short_name(submodule.sha), shown(git_dir)),
-                                   "`git submodule update --init --recursive` brings it, with that commit checked out; " + leave_out));
+    // A bare repository has no submodules of its own.
+    const std::string bring = parent.folder.empty() ? "name a clone that `git clone --recurse-submodules` has made instead; "
+                                                    : "`git submodule update --init --recursive` brings it, with that commit checked out; ";
+    return std::unexpected(without(shown_path, fmt::format("its commit {} is not in {}", short_name(submodule.sha), shown(git_dir)), bring + leave_out));
   }
   const std::string url = resolved_url(parent.url, submodule.url);
   if (!recipe::is_remote(url)) {

@@ -223,7 +223,7 @@ Result<Listing> BegunListing::finish() {
   listing.summary.revision = std::move(state_->revision);
   release::Manifest manifest;
   QuickSums quick_sums;
-  Sha256 rest;
+  Unlisted rest;
   for (const auto& [entry, sha256, linked, chunks, quick] : listing.entries) {
     if (chunks) listing.chunks.emplace(sha256, chunks);
     if (quick) quick_sums.emplace(sha256, *quick);
@@ -233,11 +233,12 @@ Result<Listing> BegunListing::finish() {
     }
     if (!linked && can_be_listed(entry)) {
       manifest.emplace_hint(manifest.end(), entry.path, release::FileSpec{entry.mode, entry.size, sha256});
-    } else {
-      add_to_sum(rest, entry, entry.target);
+    } else if (state_->source.directory) {
+      rest.emplace(entry.path, sum_of(entry));
     }
   }
-  listing.rest = state_->source.archive ? listing.summary.revision : rest.hex();
+  if (state_->source.archive) rest.emplace(state_->source.archive->path, listing.summary.revision);
+  listing.rest = std::make_shared<const Unlisted>(std::move(rest));
   if (listing.summary.revision.empty()) listing.summary.revision = sum_of_list(listing.entries);
   listing.manifest = std::make_shared<const release::Manifest>(std::move(manifest));
   listing.quick = std::make_shared<const QuickSums>(std::move(quick_sums));

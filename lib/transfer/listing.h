@@ -30,7 +30,7 @@ struct Listing {
   std::shared_ptr<const release::Manifest> manifest;
   release::ChunkLists chunks;  // of its large files
   std::shared_ptr<const QuickSums> quick;  // as far as entries have one
-  std::string rest;  // see Part
+  std::shared_ptr<const Unlisted> rest;    // what is not in the manifest
   FolderModes late_folders{};
 };
 

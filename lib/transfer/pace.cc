@@ -8,7 +8,7 @@ namespace {
 // A portion is sent while the next blocks are compressed. Where it is gone before twice as many are, to send a block takes less than the
 // compressor's time for two, and it pays to go on: neither the line nor the compressor is idle. Elsewhere the portion was a loss.
 constexpr std::size_t first_portion = 1;
-constexpr std::size_t largest_portion = 16;
+constexpr std::size_t most_pieces = 16;
 constexpr std::size_t longest_patience = 1024;
 
 }  // namespace
@@ -21,7 +21,7 @@ bool Pace::compress_next(bool dry) {
     return false;
   }
   if (dry && compressed_ > 0 && (trying_ || compressed_ >= patience_)) {
-    if (trying_ && compressed_ == 1) portion_ = std::min(2 * portion_, largest_portion);
+    if (trying_ && compressed_ == 1) portion_ = std::min(2 * portion_, most_pieces);
     trying_ = true;
     compressed_ = 0;
     to_store_ = portion_ - 1;

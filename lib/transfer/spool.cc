@@ -20,7 +20,7 @@ namespace {
 
 std::string reason(int number) { return std::generic_category().message(number); }
 
-constexpr const char* cache_hint = "set XDG_CACHE_HOME to a folder with room";
+constexpr const char* cache_hint = "set XDG_CACHE_HOME to a folder that you can write to, with room";
 
 Error folder_error(const std::string& folder, std::string_view what, int number) {
   return {ErrorCode::local, fmt::format("cache folder {} {}: {}", shown(folder), what, reason(number)), cache_hint};

@@ -12,7 +12,7 @@ namespace kirikae::transfer {
 namespace {
 
 constexpr std::string_view heading = "kirikae sums 1\n";
-constexpr std::size_t most_files = 64;
+constexpr std::size_t most_sums = 64;
 constexpr std::int64_t settled = 2;  // seconds; the coarsest file systems count by two
 
 std::string stamp_of(const struct stat& info) {
@@ -65,7 +65,7 @@ void SumCache::save() const {
     text += sum.sha256 + ' ' + sum.stamp + '\n';
   }
   write_cache_file(folder_, name_, text);
-  keep_newest(folder_, most_files);
+  keep_newest(folder_, most_sums);
 }
 
 }  // namespace kirikae::transfer

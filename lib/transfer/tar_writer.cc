@@ -17,7 +17,7 @@
 namespace kirikae::transfer {
 namespace {
 
-constexpr std::size_t piece = 131'072;
+constexpr std::size_t tar_piece = 131'072;
 constexpr int block = 64 * 1024;
 constexpr std::int64_t latest = (std::int64_t{1} << 33) - 1;  // what the header's 11 octal digits hold
 
@@ -28,7 +28,7 @@ struct EntryDeleter {
 }  // namespace
 
 struct TarWriter::State {
-  explicit State(Compressor to) : compressor(std::move(to)), output(archive_write_new()), entry(archive_entry_new()), buffer(piece) {}
+  explicit State(Compressor to) : compressor(std::move(to)), output(archive_write_new()), entry(archive_entry_new()), buffer(tar_piece) {}
   State(const State&) = delete;
   State& operator=(const State&) = delete;
   State(State&&) = delete;

@@ -32,14 +32,13 @@ Error tree_error(const std::string& path, std::string_view what, int number, std
 Error entry_error(const std::string& path, int number) {
   if (number == ENOENT) {
     return {ErrorCode::local, fmt::format("{} vanished while the source was being read", shown(path)),
-            "let the build finish before you deploy"};
+            wait_for_the_build};
   }
   return tree_error(path, "can't be read", number, number == EACCES || number == EPERM ? exclude_hint : "");
 }
 
 Error changed_error(const std::string& path) {
-  return {ErrorCode::local, fmt::format("{} changed while it was being read", shown(path)),
-          "let the build finish before you deploy, or exclude what is always written to"};
+  return {ErrorCode::local, fmt::format("{} changed while it was being read", shown(path)), wait_for_the_build};
 }
 
 const char* kind_name(mode_t mode) {

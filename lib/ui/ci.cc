@@ -19,7 +19,7 @@ std::string deaf_line(std::string_view line) {
 }
 
 // The runner's own escapes, in the data of a command.
-std::string escaped(std::string_view text) {
+std::string escaped_data(std::string_view text) {
   std::string data;
   for (const char c : text) {
     switch (c) {
@@ -49,14 +49,14 @@ std::string without_commands(Ci ci, std::string_view text) {
 std::string annotation(Ci ci, std::string_view severity, std::string_view text) {
   if (ci != Ci::github) return {};
   // The runner looks for its older commands in the whole line.
-  return fmt::format("::{}::{}\n", severity, escaped(without_commands(ci, text)));
+  return fmt::format("::{}::{}\n", severity, escaped_data(without_commands(ci, text)));
 }
 
 std::string CiGroups::begin(std::string_view title) {
   if (ci_ == Ci::none) return fmt::format("{}\n", title);
   open_ = true;
   ++count_;
-  if (ci_ == Ci::github) return fmt::format("::group::{}\n", escaped(without_commands(ci_, title)));
+  if (ci_ == Ci::github) return fmt::format("::group::{}\n", escaped_data(without_commands(ci_, title)));
   return fmt::format("\x1b[0Ksection_start:{}:deploy_{}[collapsed=true]\r\x1b[0K{}\n", unix_now_(), count_, title);
 }
 

@@ -9,7 +9,7 @@ namespace {
 
 // Control characters are no part of XML, and directions of writing no part of an honest report. The page may be printed into the log of
 // a CI job, where `::` and `##[` begin commands.
-std::string escaped(std::string_view text) {
+std::string escaped_text(std::string_view text) {
   std::string safe;
   char before = '\0';
   for (const char c : sanitize_text(text)) {
@@ -36,7 +36,7 @@ void Html::tag(std::string_view element, Attributes attributes, std::string_view
   for (const auto& [name, value] : attributes) {
     out_ += ' ';
     out_ += name;
-    out_ += "=\"" + escaped(value) + '"';
+    out_ += "=\"" + escaped_text(value) + '"';
   }
   out_ += end;
 }
@@ -54,7 +54,7 @@ Html& Html::close() {
 }
 
 Html& Html::text(std::string_view text) {
-  out_ += escaped(text);
+  out_ += escaped_text(text);
   return *this;
 }
 

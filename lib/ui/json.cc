@@ -143,7 +143,7 @@ Object object_of(const event::RunFinished& e) {
 
 // `##[` anywhere in a line is a command to some CI systems, and what hosts print must be none. It stands in strings only,
 // where the bracket may as well be written so.
-std::string without_commands(std::string line) {
+std::string without_markers(std::string line) {
   for (std::size_t at = 0; (at = line.find("##[", at)) != std::string::npos;) line.replace(at + 2, 1, "\\u005b");
   return line;
 }
@@ -175,7 +175,7 @@ void Json::write(const event::Event& event) {
   line["time"] = json_time(*start_ + last_);
   line["run"] = stamp_.run;
   line.update(own);
-  out_(without_commands(line.dump(-1, ' ', true, Object::error_handler_t::replace)) + '\n');
+  out_(without_markers(line.dump(-1, ' ', true, Object::error_handler_t::replace)) + '\n');
 }
 
 std::string new_run_id(double unix_now) {

@@ -25,7 +25,7 @@ std::string table_text(const std::vector<Column>& heads, const std::vector<std::
     used.push_back(i);
   }
   if (used.size() > 1 && columns > 0) {
-    constexpr std::size_t least = 16, wanted_last = 30;
+    constexpr std::size_t least = 16, wanted_last = 16;  // errors are told in full below the table
     std::size_t others = std::min(width[used.back()], wanted_last);
     for (const std::size_t i : used) others += i == used.front() ? 0 : i == used.back() ? 2 : width[i] + 2;
     std::size_t& first = width[used.front()];

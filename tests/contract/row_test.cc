@@ -18,9 +18,9 @@ namespace {
 const Command one{"one", "echo 1\n"}, two{"two", "printf 2; echo e2 >&2\n"}, reads{"reads", "cat\n"}, fails{"fails", "echo no; exit 3\n"},
     hangs{"hangs", "echo started; sleep 600\n"};
 
-class Subject {
+class RowSubject {
  public:
-  explicit Subject(bool payload = false) {
+  explicit RowSubject(bool payload = false) {
     const std::string kind = GENERATE("libssh2", "openssh", "fake");
     if (kind != "fake") {
       sshd_ = std::make_unique<SshdFixture>();
@@ -59,7 +59,7 @@ struct Heard {
 }  // namespace
 
 TEST_CASE("a row runs its steps one after the other and tells when each begins") {
-  Subject subject;
+  RowSubject subject;
   Heard heard;
   const auto ended = (*subject).exec_row({{one, two, one}, heard.marks()}, heard.listen(), within(20s));
   REQUIRE(ended);
@@ -72,7 +72,7 @@ TEST_CASE("a row runs its steps one after the other and tells when each begins")
 }
 
 TEST_CASE("a row ends with the first step that fails, and with its status") {
-  Subject subject;
+  RowSubject subject;
   Heard heard;
   const auto ended = (*subject).exec_row({{one, fails, two}, heard.marks()}, heard.listen(), within(20s));
   REQUIRE(ended);
@@ -82,7 +82,7 @@ TEST_CASE("a row ends with the first step that fails, and with its status") {
 
 TEST_CASE("a row's payload is for one of its steps; the others go before and behind it") {
   const bool early = GENERATE(false, true);
-  Subject subject(early);
+  RowSubject subject(early);
   Heard heard;
   Text payload("payload");
   std::uint64_t sent = 0;
@@ -100,7 +100,7 @@ TEST_CASE("a row's payload is for one of its steps; the others go before and beh
 }
 
 TEST_CASE("each step of a row can have a deadline of its own") {
-  Subject subject;
+  RowSubject subject;
   Heard heard;
   ssh::Wait wait = within(20s);
   const auto begun = [&](std::size_t) { wait.deadline = Deadline::in(100ms); };
@@ -112,7 +112,7 @@ TEST_CASE("each step of a row can have a deadline of its own") {
 }
 
 TEST_CASE("a row that takes too long is a timeout of the step that ran") {
-  Subject subject;
+  RowSubject subject;
   Heard heard;
   const auto ended = (*subject).exec_row({{one, hangs, two}, heard.marks()}, heard.listen(), within(1s));
   REQUIRE_FALSE(ended);

@@ -14,7 +14,7 @@ using Object = nlohmann::ordered_json;
 
 const std::string folder = KIRIKAE_SOURCE_DIR "/docs/";
 
-std::string read(const std::string& name) {
+std::string doc_text(const std::string& name) {
   std::ifstream file(folder + name, std::ios::binary);
   REQUIRE(file);
   return {std::istreambuf_iterator<char>(file), {}};
@@ -64,11 +64,11 @@ std::string reference(const Object& schema) {
 TEST_CASE("docs/events.md lists every event and field as the schema has it", "[docs]") {
   constexpr std::string_view mark =
       "<!-- Made from docs/events.schema.json: KIRIKAE_WRITE_DOCS=1 build/dev/tests/docs_tests writes the rest. -->\n";
-  const std::string document = read("events.md");
+  const std::string document = doc_text("events.md");
   const auto at = document.find(mark);
   REQUIRE(at != std::string::npos);
   const std::string written = document.substr(0, at + mark.size());
-  const std::string made = reference(Object::parse(read("events.schema.json")));
+  const std::string made = reference(Object::parse(doc_text("events.schema.json")));
   if (std::getenv("KIRIKAE_WRITE_DOCS") != nullptr) {
     std::ofstream(folder + "events.md", std::ios::binary) << written << made;
     return;
@@ -77,7 +77,7 @@ TEST_CASE("docs/events.md lists every event and field as the schema has it", "[d
 }
 
 TEST_CASE("the schema's list of event names is that of its events", "[docs]") {
-  const Object schema = Object::parse(read("events.schema.json"));
+  const Object schema = Object::parse(doc_text("events.schema.json"));
   Object names = Object::array();
   for (const Object& event : schema["oneOf"]) {
     names.push_back(target(event));

@@ -13,7 +13,7 @@ namespace {
 
 const std::filesystem::path root = KIRIKAE_SOURCE_DIR;
 
-std::string read(const std::filesystem::path& path) {
+std::string document_text(const std::filesystem::path& path) {
   std::ifstream file(path, std::ios::binary);
   INFO(path);
   REQUIRE(file);
@@ -67,7 +67,7 @@ TEST_CASE("docs/recipe.md lists every key as the table of keys has it", "[docs]"
   constexpr std::string_view mark =
       "<!-- Made from lib/recipe/schema.cc: KIRIKAE_WRITE_DOCS=1 build/dev/tests/docs_tests writes the rest. -->\n";
   const auto path = root / "docs/recipe.md";
-  const std::string document = read(path);
+  const std::string document = document_text(path);
   const auto at = document.find(mark);
   REQUIRE(at != std::string::npos);
   const std::string written = document.substr(0, at + mark.size());

@@ -122,7 +122,8 @@ TEST_CASE(
       "{build: wait}\n");
   world.host(1).write("shared/wait", "");
   Running running = world.start({"production"});
-  REQUIRE(eventually([&] { return world.host(1).exists("shared/pid"); }, std::chrono::seconds(60)));
+  REQUIRE(eventually([&] { return world.host(1).exists("shared/pid") && !world.host(1).read("shared/pid").empty(); },
+                     std::chrono::seconds(60)));
   relay.cut();
   const Ran ran = running.wait();
   INFO(ran);
@@ -160,13 +161,13 @@ struct LostSwitch {
                 0755);
     world.write_app("2");
   }
-  // Deploys; when the switch halts, the connection is cut and `then` happens.
-  Ran deploy(const std::function<void()>& then = [] {}) {
+  // Deploys; when the switch halts, `before` happens and the connection is cut.
+  Ran deploy(const std::function<void()>& before = [] {}) {
     Running running = world.start({"production"});
     REQUIRE(eventually([&] { return std::filesystem::exists(world / "halted") || running.has_ended(); },
                        std::chrono::seconds(60)));
+    before();
     relay->cut();
-    then();
     return running.wait();
   }
 
@@ -260,7 +261,8 @@ TEST_CASE("a server that dies under the session fails the deploy, and the next r
       "vars: {wait: \"yes\"}\ntasks: {wait: '[ $wait = yes ] || exit 0; echo $$ >\"$SHARED_PATH/pid\"; sleep "
       "300'}\nhooks: {build: wait}\n");
   Running running = world.start({"production"});
-  REQUIRE(eventually([&] { return world.host(0).exists("shared/pid"); }, std::chrono::seconds(60)));
+  REQUIRE(eventually([&] { return world.host(0).exists("shared/pid") && !world.host(0).read("shared/pid").empty(); },
+                     std::chrono::seconds(60)));
   world.sshd().kill_sessions();
   const Ran ran = running.wait();
   INFO(ran);

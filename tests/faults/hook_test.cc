@@ -59,7 +59,7 @@ std::vector<std::pair<Place, std::string>> with_moods(const std::string& one, co
 
 }  // namespace
 
-TEST_CASE("a hook that hangs is ended by its limit, wherever it runs, and the next run converges") {
+TEST_CASE("a hook that hangs is ended by its limit, wherever it runs, and the next run converges", "[slow]") {
   Rig rig(2);
   for (const auto& [command, at] : some_of(places(), 2)) {
     const std::string mood = at == "build" ? "deaf" : "hang";
@@ -71,7 +71,7 @@ TEST_CASE("a hook that hangs is ended by its limit, wherever it runs, and the ne
   rig.check_nothing_runs();
 }
 
-TEST_CASE("a hook that a signal kills, or that fails, fails the run, wherever it runs, and the next run converges") {
+TEST_CASE("a hook that a signal kills, or that fails, fails the run, wherever it runs, and the next run converges", "[slow]") {
   Rig rig(2);
   for (const auto& [place, mood] : with_moods("signal", "fail")) {
     const auto& [command, at] = place;
@@ -93,7 +93,7 @@ TEST_CASE("a hook that prints 100 MB before it fails is a failure like any other
   rig.check_nothing_runs();
 }
 
-TEST_CASE("a daemon that holds a hook's output open holds nothing up: not the deploy, not the way back, not the lock") {
+TEST_CASE("a daemon that holds a hook's output open holds nothing up: not the deploy, not the way back, not the lock", "[slow]") {
   Rig rig(2);
   for (const auto& [place, mood] : with_moods("daemon", "good-daemon")) {
     const auto& [command, at] = place;

@@ -26,7 +26,7 @@ void enter_with(const World& world, const std::string& on_second) {
 
 }  // namespace
 
-TEST_CASE("a host that can't take the whole payload fails the upload with its own words; nothing is switched") {
+TEST_CASE("a host that can't take the whole payload fails the upload with its own words; nothing is switched", "[slow]") {
   World world({.hosts = 2});
   world.write_app("1");
   REQUIRE(world.deploy({"production"}).status == 0);

@@ -20,7 +20,7 @@ bool gone(pid_t pid) {
 
 }  // namespace
 
-TEST_CASE("the program is killed in a hook of every phase: nothing of it runs on, and the next run converges") {
+TEST_CASE("the program is killed in a hook of every phase: nothing of it runs on, and the next run converges", "[slow]") {
   World world({.hosts = 2});
   const std::vector<std::string> points = {"after_connect",  "before_upload", "after_upload", "after_link", "build",
                                            "before_publish", "after_publish", "before_prune", "after_prune"};
@@ -34,7 +34,7 @@ TEST_CASE("the program is killed in a hook of every phase: nothing of it runs on
   int version = 0;
   world.write_app("0");
   REQUIRE(world.deploy({"production"}).status == 0);
-  for (const auto& point : some_of(points, 2)) {
+  for (const auto& point : some_of(points, 3)) {
     INFO("killed in " << point);
     world.write_app(std::to_string(++version));
     const std::string before = world.host(0).live();

@@ -183,7 +183,7 @@ TEST_CASE("the lock of before a host's restart holds nobody up, and whoever had 
   CHECK(world.broken_invariants().empty());
 }
 
-TEST_CASE("stopped clients and a cut network: the lock goes after a minute, and who wakes up late changes nothing") {
+TEST_CASE("stopped clients and a cut network: the lock goes after a minute, and who wakes up late changes nothing", "[slow]") {
   // Three at the same time, since it takes so long: stopped before its switch, stopped behind it, and with one host cut off.
   Waiting before("build"), behind("after_publish"), cut("build", true);
   before.running->signal(SIGSTOP);

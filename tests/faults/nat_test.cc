@@ -46,7 +46,7 @@ struct Quiet {
 
 }  // namespace
 
-TEST_CASE("requests for a sign of life keep a NAT from forgetting a host whose task is quiet for longer than it remembers") {
+TEST_CASE("requests for a sign of life keep a NAT from forgetting a host whose task is quiet for longer than it remembers", "[slow]") {
   Quiet quiet(GENERATE("libssh2", "openssh"));
   Running running = quiet.start("1s");
   quiet.relay->forget_idle(6s);

@@ -7,11 +7,7 @@
 namespace kirikae::golden {
 namespace {
 
-struct Shown {
-  std::string out, err;
-};
-
-Shown show(const Script& script, ui::LinesLook look) {
+Shown shown_by_lines(const Script& script, ui::LinesLook look) {
   Shown shown;
   ui::Lines lines(
       {[&](std::string_view text) { shown.out += text; }, [&](std::string_view text) { shown.err += text; }}, look);
@@ -38,13 +34,13 @@ Script three_hosts() {
 }
 
 TEST_CASE("what hosts print comes as lines with the host in front, on the stream that it was printed on") {
-  const Shown shown = show(three_hosts(), {});
+  const Shown shown = shown_by_lines(three_hosts(), {});
   CHECK(shown.out == "[web2] up 3 days\n[db1] up 1 day\n[web1] up 3 days\n");
   CHECK(shown.err == "[db1] no such file\n[web1] warning: slow\n");
 }
 
 TEST_CASE("grouped, hosts that printed the same share a block, in the recipe's order") {
-  const Shown shown = show(three_hosts(), {.grouped = true});
+  const Shown shown = shown_by_lines(three_hosts(), {.grouped = true});
   CHECK(shown.out == "== web[1,2] (2 hosts)\nup 3 days\n== db1\nup 1 day\n");
   CHECK(shown.err == "[web1] warning: slow\n== db1\nno such file\n");
 }
@@ -56,7 +52,7 @@ TEST_CASE("grouped, no host takes more than a megabyte of memory, and what is le
   for (int i = 0; i < 2000; ++i) script.output("web1", "run", line);
   script.output("web2", "run", "short");
   script.add(event::RunFinished{});
-  const Shown shown = show(script, {.grouped = true});
+  const Shown shown = shown_by_lines(script, {.grouped = true});
   CHECK(shown.out.size() < (1 << 20) + 200);
   CHECK(
       shown.out.find("\n(and more: a megabyte of each host is kept, 67.1 MB of all; without --group all is shown)\n== web2\nshort\n") !=
@@ -70,16 +66,16 @@ TEST_CASE("grouped, all hosts together take no more than their share, and each t
     for (int i = 0; i < 10; ++i) script.output(host, "run", host + std::string(1000, 'x'));
   }
   script.add(event::RunFinished{});
-  const Shown shown = show(script, {.grouped = true, .most_kept = 100'000});
+  const Shown shown = shown_by_lines(script, {.grouped = true, .most_kept = 100'000});
   CHECK(shown.out.size() < 110'000);
   const std::string note = "(and more: a megabyte of each host is kept, 100.0 kB of all; without --group all is shown)\n";
   CHECK(shown.out.find(std::string(1000, 'x') + "\n" + note + "== web[11-40].example.com (30 hosts)\n" + note) != std::string::npos);
 }
 
 TEST_CASE("quiet, only warnings are left of it; verbose, the steps as well") {
-  CHECK(show(three_hosts(), {.level = ui::Level::quiet}).out.empty());
-  CHECK(show(three_hosts(), {.level = ui::Level::quiet}).err == "[web1] warning: slow\n");
-  const Shown shown = show(three_hosts(), {.level = ui::Level::verbose});
+  CHECK(shown_by_lines(three_hosts(), {.level = ui::Level::quiet}).out.empty());
+  CHECK(shown_by_lines(three_hosts(), {.level = ui::Level::quiet}).err == "[web1] warning: slow\n");
+  const Shown shown = shown_by_lines(three_hosts(), {.level = ui::Level::verbose});
   CHECK(shown.out == "[web2] up 3 days\n[db1] up 1 day\n[web1] up 3 days\n");
   CHECK(shown.err.find("run shop on production: 3 hosts") == 0);
   CHECK(shown.err.find("[db1] run: failed in ") != std::string::npos);
@@ -91,7 +87,7 @@ TEST_CASE("grouped lines of hosts, which stand alone, are no commands to a CI sy
   script.output("web1", "run", "  ::add-mask::x").output("web1", "run", "plain ##[group]y");
   script.add(event::RunFinished{});
   const auto now = [] { return std::int64_t{0}; };
-  CHECK(show(script, {.grouped = true, .groups = ui::CiGroups(ui::Ci::github, now)}).out ==
+  CHECK(shown_by_lines(script, {.grouped = true, .groups = ui::CiGroups(ui::Ci::github, now)}).out ==
         "== web1\n  \\x3a:add-mask::x\nplain ##\\x5bgroup]y\n");
 }
 

@@ -11,11 +11,7 @@ using event::HostEnd;
 using event::Outcome;
 using ui::Level;
 
-struct Shown {
-  std::string out, err;
-};
-
-Shown show(const Script& script, const ui::PlainLook& look = {}) {
+Shown shown_by_plain(const Script& script, const ui::PlainLook& look = {}) {
   Shown shown;
   ui::Plain plain(
       {[&](std::string_view text) { shown.out += text; }, [&](std::string_view text) { shown.err += text; }}, look);
@@ -64,7 +60,7 @@ Script two_of_five_fail() {
 }
 
 TEST_CASE("a deploy to one host is told line by line, with a table at the end") {
-  const Shown shown = show(one_host());
+  const Shown shown = shown_by_plain(one_host());
   CHECK(shown.out == R"(deploy shop to production: 1 host (web.example.com)
 connect: 1 host
 [web.example.com] connect: done in 0.3 s
@@ -91,7 +87,7 @@ TEST_CASE("equal outcomes of five hosts are one line") {
   for (const auto& host : web(5)) end.hosts.push_back(host_report(host, HostEnd::switched, 0.5, 0));
   end.hosts[4].end = HostEnd::already;
   script.add(event::RunFinished{end});
-  CHECK(show(script).out == R"(rollback shop on production: 5 hosts (web[1-5].example.com)
+  CHECK(shown_by_plain(script).out == R"(rollback shop on production: 5 hosts (web[1-5].example.com)
 connect: 5 hosts
 [web[1-5].example.com] connect: done in 0.4 s
 publish: 5 hosts
@@ -108,7 +104,7 @@ rollback shop on production: done in 0.9 s, release 20261122013000
 }
 
 TEST_CASE("a failure that two of five hosts share is one line and nothing is said of the others") {
-  const Shown shown = show(two_of_five_fail());
+  const Shown shown = shown_by_plain(two_of_five_fail());
   CHECK(shown.out == R"(deploy shop to production: 5 hosts (web[1-5].example.com)
 connect: 5 hosts
 [web[1-5].example.com] connect: done in 0.4 s
@@ -146,20 +142,20 @@ what to do:
 }
 
 TEST_CASE("quiet output leaves warnings, failures and the end") {
-  const Shown shown = show(one_host(), {.level = Level::quiet});
+  const Shown shown = shown_by_plain(one_host(), {.level = Level::quiet});
   CHECK(shown.out == R"(
 host             state     release         seconds     sent
 web.example.com  switched  20261122013000     77.1  12.3 MB
 deploy shop to production: done in 1 min 17 s, release 20261122013000
 )");
   CHECK(shown.err == "[web.example.com] warning: release 20261101000000 could not be removed\n");
-  CHECK(show(two_of_five_fail(), {.level = Level::quiet})
+  CHECK(shown_by_plain(two_of_five_fail(), {.level = Level::quiet})
             .out.starts_with("[web[2,4].example.com] failed: unpack: no space left on '/srv/shop'\nupload: 2 hosts "
                              "failed in 1.2 s\n\nhost "));
 }
 
 TEST_CASE("verbose output adds every step and what each host is about") {
-  const std::string out = show(one_host(), {.level = Level::verbose}).out;
+  const std::string out = shown_by_plain(one_host(), {.level = Level::verbose}).out;
   CHECK(out.starts_with(R"(deploy shop to production: 1 host (web.example.com)
 connect: 1 host
 [web.example.com] authenticating
@@ -178,10 +174,10 @@ build: 1 host
 
 TEST_CASE("a verb that only reads shows warnings and no more, unless asked") {
   Script script = one_host();
-  CHECK(show(script, {.reading = true}).out.empty());
-  CHECK(show(script, {.reading = true}).err ==
+  CHECK(shown_by_plain(script, {.reading = true}).out.empty());
+  CHECK(shown_by_plain(script, {.reading = true}).err ==
         "[web.example.com] warning: release 20261101000000 could not be removed\n");
-  const std::string verbose = show(script, {.level = Level::verbose, .reading = true}).out;
+  const std::string verbose = shown_by_plain(script, {.level = Level::verbose, .reading = true}).out;
   CHECK(verbose.find("[web.example.com] authenticating\n") != std::string::npos);
   CHECK(verbose.find("switched") == std::string::npos);
 }
@@ -191,7 +187,7 @@ TEST_CASE("a local command's output is marked as of this machine") {
   script.start("deploy", web(2)).add(event::PhaseStarted{Phase::build, {}}).output("", "task bundle", "bundled");
   script.fail("", Phase::build, "task bundle", 0.1, {ErrorCode::local, "task 'bundle' ended with status 2"})
       .end(Phase::build, 0.2);
-  CHECK(show(script).out == R"(deploy shop to production: 2 hosts (web[1,2].example.com)
+  CHECK(shown_by_plain(script).out == R"(deploy shop to production: 2 hosts (web[1,2].example.com)
 build: on this machine
 [local] bundled
 [local] failed: task bundle: task 'bundle' ended with status 2
@@ -213,7 +209,7 @@ TEST_CASE("what a hostile host prints can't leave its line or touch the terminal
   end.hosts = {host_report("web1", HostEnd::unchanged, 1, 0)};
   end.hosts[0].error = Error(ErrorCode::remote, "said \x1b[2Jboo\nand more");
   script.add(event::Warning{"web1", "odd \x1b]0;x\a answer"}).add(event::RunFinished{end});
-  const Shown shown = show(script);
+  const Shown shown = shown_by_plain(script);
   CHECK(shown.out == R"(deploy shop to production: 1 host (web1)
 [web1] red
 [web1] done
@@ -260,7 +256,7 @@ TEST_CASE("the table in a log has no more of an error than tells which, and the 
 TEST_CASE("a task that no selected host runs begins without a list of hosts") {
   Script script;
   script.add(event::RunStarted{"task", "shop", "production", {}});
-  CHECK(show(script).out == "task shop on production\n");
+  CHECK(shown_by_plain(script).out == "task shop on production\n");
 }
 
 TEST_CASE("a run goes to a stage where it brings something, else it is on it") {

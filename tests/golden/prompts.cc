@@ -1,6 +1,5 @@
 // Questions of a recipe: at a terminal, and where nobody is there.
-#include "cli.h"
-#include "pty.h"
+#include "cli_at_terminal.h"
 #include "support/catch.h"
 #include "support/process.h"
 
@@ -16,10 +15,8 @@ void write_recipe(const Cli& deploy, const std::string& prompts) {
                           "hooks: {before_connect: note}\nstages: {production: {hosts: [127.0.0.1:1]}}\n");
 }
 
-Pty at_terminal(const Cli& deploy, std::vector<std::string> arguments) {
-  arguments.insert(arguments.begin(), KIRIKAE_DEPLOY);
-  return Pty::of_program(std::move(arguments), deploy.folder.path().string(),
-                         {{"TERM", "dumb"}, {"NO_COLOR", "1"}, {"HOME", deploy.folder.path().string()}, {"SSH_AUTH_SOCK", ""}});
+Pty at_dumb_terminal(const Cli& deploy, std::vector<std::string> arguments) {
+  return at_terminal(deploy, std::move(arguments), {{"TERM", "dumb"}, {"NO_COLOR", "1"}});
 }
 
 const std::string both =
@@ -31,7 +28,7 @@ const std::string both =
 TEST_CASE("a prompt is asked at the terminal, and return takes its default") {
   const Cli deploy;
   write_recipe(deploy, both);
-  Pty terminal = at_terminal(deploy, {"production"});
+  Pty terminal = at_dumb_terminal(deploy, {"production"});
   REQUIRE(terminal.says("Release version [v1]: "));
   terminal.type("\n");
   REQUIRE(terminal.says("PIN: "));
@@ -42,7 +39,7 @@ TEST_CASE("a prompt is asked at the terminal, and return takes its default") {
   CHECK(terminal.output().find("<v1> <***>") != std::string::npos);
   CHECK(terminal.output().find("1234567") == std::string::npos);
 
-  Pty other = at_terminal(deploy, {"production", "--set", "pin=7654321"});
+  Pty other = at_dumb_terminal(deploy, {"production", "--set", "pin=7654321"});
   REQUIRE(other.says("Release version [v1]: "));
   other.type("v2\n");
   CHECK(other.end() == 1);
@@ -53,14 +50,14 @@ TEST_CASE("a prompt is asked at the terminal, and return takes its default") {
 TEST_CASE("a prompt without a default is asked until it is answered, and ^C is exit code 130") {
   const Cli deploy;
   write_recipe(deploy, "prompts: {version: {question: Release version}}\n");
-  Pty terminal = at_terminal(deploy, {"production"});
+  Pty terminal = at_dumb_terminal(deploy, {"production"});
   REQUIRE(terminal.says("Release version: "));
   terminal.type("\n");
   REQUIRE(terminal.says("Release version: \r\nRelease version: "));
   terminal.type("v3\n");
   CHECK(terminal.end() == 1);
   CHECK(deploy.folder.read("got") == "<v3> <>\n");
-  Pty stopped = at_terminal(deploy, {"production"});
+  Pty stopped = at_dumb_terminal(deploy, {"production"});
   REQUIRE(stopped.says("Release version: "));
   stopped.type("\x03");
   CHECK(stopped.end() == 130);
@@ -70,7 +67,7 @@ TEST_CASE("^C at a question for a secret is exit code 130, too, and nothing else
   const Cli deploy;
   const std::string fallback = GENERATE(as<std::string>{}, "", ", default: {command: echo 7654321}");
   write_recipe(deploy, "prompts:\n  pin: {question: PIN, secret: true" + fallback + "}\n  word: {question: Password, secret: true}\n");
-  Pty terminal = at_terminal(deploy, {"production"});
+  Pty terminal = at_dumb_terminal(deploy, {"production"});
   REQUIRE(terminal.says("PIN: "));
   terminal.type("\x03");
   CHECK(terminal.end() == 130);
@@ -81,7 +78,7 @@ TEST_CASE("^C at a question for a secret is exit code 130, too, and nothing else
 TEST_CASE("what is typed at a question for a secret stays invisible, also after signals to stop and to go on") {
   const Cli deploy;
   write_recipe(deploy, "prompts: {pin: {question: PIN, secret: true}}\n");
-  Pty terminal = at_terminal(deploy, {"production"});
+  Pty terminal = at_dumb_terminal(deploy, {"production"});
   REQUIRE(terminal.says("PIN: "));
   REQUIRE(::kill(terminal.pid(), SIGTSTP) == 0);
   REQUIRE(test::eventually([&] { return !test::has_pending(terminal.pid(), SIGTSTP); }));  // or the next one would cancel it
@@ -132,6 +129,7 @@ TEST_CASE("verbs that run commands ask everything, those that tell what would be
     INFO(words[0]);
     CHECK(ran.status == 2);
     CHECK(ran.err.find("'PIN' is asked, and nobody can be asked here") != std::string::npos);
+    CHECK_FALSE(std::filesystem::exists(deploy.folder / "asked"));
   }
   for (const auto& words : {std::vector<std::string>{"plan", "production"}, {"production", "-n"}, {"rollback", "production", "-n"},
                             {"prune", "production", "-n"}}) {
@@ -151,10 +149,20 @@ TEST_CASE("verbs that run no commands ask nothing, but where a host's name waits
   CHECK(config.status == 0);
   CHECK(config.out.find("vars:\n  version: v9\n") != std::string::npos);
   const Ended open = deploy({"config", "production"});
-  CHECK(open.status == 2);
-  CHECK(open.err.find("'version' has no value before it is asked for") != std::string::npos);
-  CHECK(open.err.find("--set version=… gives one") != std::string::npos);
+  CHECK(open.status == 0);
+  CHECK(open.out.find("prompts:\n  version:\n") != std::string::npos);
   CHECK_FALSE(std::filesystem::exists(deploy.folder / "asked"));
+  write_recipe(deploy, both + "env: {V: '${version}'}\n");
+  const Ended filled = deploy({"config", "production"});
+  CHECK(filled.status == 0);
+  CHECK(std::filesystem::exists(deploy.folder / "asked"));
+  CHECK(filled.out.find("env:\n  V: v") != std::string::npos);
+  CHECK(filled.out.find("  version:\n") == std::string::npos);
+  write_recipe(deploy, "prompts: {version: {question: Version}}\nvars: {v: '-${version}'}\n");
+  const Ended hole = deploy({"config", "production"});
+  CHECK(hole.status == 2);
+  CHECK(hole.err.find("'Version' is asked, and nobody can be asked here") != std::string::npos);
+  std::filesystem::remove(deploy.folder / "asked");
   write_recipe(deploy, both + "user: '${version}'\n");
   CHECK(deploy({"releases", "production"}).status == 5);  // with the default; a secret answer makes no value
   CHECK(std::filesystem::exists(deploy.folder / "asked"));

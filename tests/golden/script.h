@@ -12,6 +12,11 @@ using event::Any;
 using event::Event;
 using event::Phase;
 
+// What a renderer has written.
+struct Shown {
+  std::string out, err;
+};
+
 // Events get a time one tenth of a second after the one before.
 class Script {
  public:

@@ -2,8 +2,7 @@
 #include <stop_token>
 #include <thread>
 
-#include "cli.h"
-#include "pty.h"
+#include "cli_at_terminal.h"
 #include "screen.h"
 #include "support/catch.h"
 #include "ui/ask.h"
@@ -11,15 +10,6 @@
 
 namespace kirikae::golden {
 namespace {
-
-// A shell would have set these for its own terminal.
-Pty at_terminal(const Cli& deploy, std::vector<std::string> arguments,
-                std::map<std::string, std::string> environment = {}) {
-  arguments.insert(arguments.begin(), KIRIKAE_DEPLOY);
-  environment.insert(
-      {{"TERM", "xterm"}, {"NO_COLOR", ""}, {"HOME", deploy.folder.path().string()}, {"SSH_AUTH_SOCK", ""}});
-  return Pty::of_program(std::move(arguments), deploy.folder.path().string(), environment);
-}
 
 TEST_CASE("a stage that wants to be confirmed asks at a terminal, and goes on by y and yes alone") {
   const Cli deploy;

@@ -7,6 +7,7 @@
 
 #include <fstream>
 #include <memory>
+#include <numeric>
 #include <vector>
 
 #include "host/sudo.h"
@@ -14,6 +15,7 @@
 #include "support/catch.h"
 #include "support/never.h"
 #include "support/process.h"
+#include "support/thorough.h"
 
 namespace kirikae::test {
 namespace {
@@ -25,17 +27,17 @@ const std::string on_sudos = "Defaults requiretty,use_pty\n";  // and at one tha
 const std::string on_none = "Defaults !requiretty,!use_pty\n";  // nobody insists on one
 
 // Each has one step.
-struct Site {
+struct TerminalSite {
   TempDir rules;
   Disk disk;
   TerminalChannel channel;
 
-  Site(const Shell& shell, const std::string& sudoers, const std::string& first_rule = {})
+  TerminalSite(const Shell& shell, const std::string& sudoers, const std::string& first_rule = {})
       : channel(shell, disk, nobodys_sudo(rules, sudoers, first_rule)) {}
 };
 
-host::Command as(const host::Become& become, const std::string& run, const std::map<std::string, std::string>& environment = {},
-                 const SecretSet* secrets = nullptr) {
+host::Command command_as(const host::Become& become, const std::string& run, const std::map<std::string, std::string>& environment = {},
+                         const SecretSet* secrets = nullptr) {
   return host::task_at_terminal_as(become, "t", run, "/", environment, secrets);
 }
 
@@ -59,7 +61,7 @@ TEST_CASE("A task as another user at a terminal has one on all its streams, and 
   SecretSet secrets;
   const std::string odd = "it's $HOME \\ \"q\"\n second; `id` %s\n" + std::string(70000, 'x') + "\n";  // more than a pipe takes
   secrets.add("KEY", Secret("top secret value"));
-  const auto ended = Site(shell, terminal + rules).channel.run(as(
+  const auto ended = TerminalSite(shell, terminal + rules).channel.run(command_as(
       {"daemon", sudo_password}, "test -t 0 && test -t 1 && test -t 2; : >/dev/tty; id -un; pwd; printf '%s' \"$ODD\"; echo \"$KEY $HOME $TERM\"; wc -c; cat; stty size; echo err >&2; exit 7",
       {{"ODD", odd}}, &secrets));
   INFO(ended);
@@ -73,8 +75,8 @@ TEST_CASE("A task as another user at a terminal says how it ended, by a signal a
   const std::string terminal = GENERATE(on_ours, on_sudos);
   INFO(shell << ", " << terminal);
   const auto ended = [&](const std::string& user, const std::string& run, const std::map<std::string, std::string>& environment = {}) {
-    Site site(shell, terminal + free_of_charge);
-    const auto end = site.channel.run(as({user}, run, environment));
+    TerminalSite site(shell, terminal + free_of_charge);
+    const auto end = site.channel.run(command_as({user}, run, environment));
     CHECK(fs::is_empty(site.disk.temporary()));
     return std::to_string(end.status) + " " + end.out;
   };
@@ -89,9 +91,9 @@ TEST_CASE("sudo at a terminal is told the password where it asks, and nobody els
   const auto shell = GENERATE(from_range(with_sudo(all_shells())));
   const std::string terminal = GENERATE(on_ours, on_sudos), rules = GENERATE(with_password, free_of_charge);
   INFO(shell << ", " << terminal << rules);
-  Site site(shell, terminal + rules);
+  TerminalSite site(shell, terminal + rules);
   const Never never;  // until the test writes
-  site.channel.begin(as({"root", sudo_password}, "echo here; read -r go <" + never.path() + "; env; tr '\\0' ' ' </proc/self/environ"));
+  site.channel.begin(command_as({"root", sudo_password}, "echo here; read -r go <" + never.path() + "; env; tr '\\0' ' ' </proc/self/environ"));
   REQUIRE(site.channel.says("here\n"));
   CHECK(processes_that_show(sudo_password_start).empty());
   std::ofstream(never.path()) << "go\n";
@@ -109,7 +111,7 @@ TEST_CASE("What keeps sudo from it at a terminal is said with what to do") {
   const std::string terminal = GENERATE(on_ours, on_sudos);
   INFO(shell << ", " << terminal);
   const auto said = [&](const std::string& rules, const host::Become& become) {
-    const auto ended = Site(shell, terminal + rules).channel.run(as(become, "echo no"));
+    const auto ended = TerminalSite(shell, terminal + rules).channel.run(command_as(become, "echo no"));
     CHECK(ended.status == 1);
     return ended.out;
   };
@@ -126,7 +128,7 @@ TEST_CASE("Without sudo, a task as another user at a terminal says what to insta
   for (const auto& shell : shells()) {
     if (shell.name != "busybox") continue;  // whose PATH has nothing else
     const Disk disk;
-    const auto ended = TerminalChannel(shell, disk).run(as({"root"}, "echo no"));
+    const auto ended = TerminalChannel(shell, disk).run(command_as({"root"}, "echo no"));
     CHECK(ended.status == 1);
     CHECK(ended.out == "there is no sudo on this host, which 'become' needs: install it, or log in as 'root'\n");
   }
@@ -136,23 +138,27 @@ TEST_CASE("A wrong password is said to sudo at a terminal once") {
   if (is_skipped_without_sudo()) return;
   const TempDir folder;  // where PAM counts
   const std::string count = folder.write("count", "#!/bin/sh\necho try >>" + (folder / "tries") + "\n", 0755);
-  Site site(with_sudo(shells()).front(), on_ours + with_password, "auth required pam_exec.so quiet seteuid " + count + "\n");
-  CHECK(site.channel.run(as({"root", "wrong\nsecond line"}, "echo no")).status == 1);
+  TerminalSite site(with_sudo(shells()).front(), on_ours + with_password, "auth required pam_exec.so quiet seteuid " + count + "\n");
+  CHECK(site.channel.run(command_as({"root", "wrong\nsecond line"}, "echo no")).status == 1);
   CHECK(folder.read("tries") == "try\ntry\n");  // the second ends without a word
 }
 
-TEST_CASE("A task as another user at a terminal that is told to end ends with all that it has started, whatever it does about signals") {
+TEST_CASE("A task as another user at a terminal that is told to end ends with all that it has started, whatever it does about signals", "[slow]") {
   if (is_skipped_without_sudo()) return;
-  const std::string terminal = GENERATE(on_ours, on_sudos), user = GENERATE("daemon", "root"), signals = GENERATE("", "trap '' TERM HUP INT\n");
-  const bool typed = GENERATE(true, false);
+  std::vector<int> cases(16);
+  std::iota(cases.begin(), cases.end(), 0);
+  const int which = GENERATE_COPY(from_range(some_of(cases, 5)));  // of each two both, in a usual run
+  const std::string terminal = which & 1 ? on_ours : on_sudos, user = which & 2 ? "daemon" : "root";
+  const std::string signals = which & 4 ? "" : "trap '' TERM HUP INT\n";
+  const bool typed = (which & 8) != 0;
   INFO(terminal << user << ' ' << signals << (typed ? "Ctrl-C" : "a signal that doesn't reach what runs as root"));
   const Never never;
   const auto left = [&] { return processes_with(never.path()); };
-  std::vector<std::unique_ptr<Site>> sites;  // all at once: it takes seconds
+  std::vector<std::unique_ptr<TerminalSite>> sites;  // all at once: it takes seconds
   for (const auto& shell : with_sudo(all_shells())) {
     INFO(shell);
-    TerminalChannel& channel = sites.emplace_back(std::make_unique<Site>(shell, terminal + free_of_charge))->channel;
-    channel.begin(as({user}, signals + never.command() + " & (" + never.command() + " & echo all; wait) & wait\n"));
+    TerminalChannel& channel = sites.emplace_back(std::make_unique<TerminalSite>(shell, terminal + free_of_charge))->channel;
+    channel.begin(command_as({user}, signals + never.command() + " & (" + never.command() + " & echo all; wait) & wait\n"));
     REQUIRE(channel.says("all\n"));
   }
   for (const auto& site : sites) {
@@ -170,7 +176,7 @@ TEST_CASE("A task as another user at a terminal ends although it leaves somebody
   const std::string terminal = GENERATE(on_ours, on_sudos);
   INFO(shell << ", " << terminal);
   const Never never;
-  const auto ended = Site(shell, terminal + free_of_charge).channel.run(as({"daemon"}, "setsid " + never.command() + " & echo out"));
+  const auto ended = TerminalSite(shell, terminal + free_of_charge).channel.run(command_as({"daemon"}, "setsid " + never.command() + " & echo out"));
   INFO(ended);
   CHECK(ended.status == 0);
   CHECK(ended.out == "out\n");

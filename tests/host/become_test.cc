@@ -15,13 +15,13 @@ namespace kirikae::test {
 
 namespace {
 
-struct Site {
+struct BecomeSite {
   TempDir rules;
   Disk disk;
   Shell shell;
   Control control;
 
-  Site(const Shell& with, const std::string& sudoers, const std::string& first_rule = {})
+  BecomeSite(const Shell& with, const std::string& sudoers, const std::string& first_rule = {})
       : shell(with), control(with, disk, "control", ":", nobodys_sudo(rules, sudoers, first_rule)) {}
 
   host::Command as(const host::Become& become, const std::string& run, const std::map<std::string, std::string>& environment = {},
@@ -38,7 +38,7 @@ TEST_CASE("A task as another user has its environment, its folder, an empty inpu
   if (is_skipped_without_sudo()) return;
   const auto shell = GENERATE(from_range(with_sudo(shells())));
   INFO(shell);
-  Site site(shell, free_of_charge);
+  BecomeSite site(shell, free_of_charge);
   SecretSet secrets;
   const std::string odd = "it's $HOME \\ \"q\"\n second; `id` %s\n";
   secrets.add("KEY", Secret("top secret value"));
@@ -60,7 +60,7 @@ TEST_CASE("sudo is told the password where it asks, and nobody else is") {
   const auto shell = GENERATE(from_range(with_sudo(shells())));
   INFO(shell);
   const std::string rules = GENERATE(with_password, free_of_charge);
-  Site site(shell, rules);
+  BecomeSite site(shell, rules);
   const std::string fifo = site.disk / "fifo";
   REQUIRE(mkfifo(fifo.c_str(), 0666) == 0);
   chmod(fifo.c_str(), 0666);
@@ -83,7 +83,7 @@ TEST_CASE("What keeps sudo from it is said with what to do") {
   const auto shell = GENERATE(from_range(with_sudo(shells())));
   INFO(shell);
   const auto said = [&](const std::string& rules, const host::Become& become) {
-    Site site(shell, rules);
+    BecomeSite site(shell, rules);
     const auto ended = site.control.run(site.as(become, "echo no"));
     CHECK(ended.status == 1);
     CHECK(ended.out.empty());
@@ -118,7 +118,7 @@ TEST_CASE("A wrong password is said to sudo once") {
   if (is_skipped_without_sudo()) return;
   const TempDir folder;  // where PAM counts
   const std::string count = folder.write("count", "#!/bin/sh\necho try >>" + (folder / "tries") + "\n", 0755);
-  Site site(with_sudo(shells()).front(), with_password, "auth required pam_exec.so quiet seteuid " + count + "\n");
+  BecomeSite site(with_sudo(shells()).front(), with_password, "auth required pam_exec.so quiet seteuid " + count + "\n");
   CHECK(site.control.run(site.as({"root", "wrong"}, "echo no")).status == 1);
   CHECK(folder.read("tries") == "try\ntry\n");  // the second ends without a word
 }
@@ -130,7 +130,7 @@ TEST_CASE("A task as another user that is told to end ends with all that it has 
   if (shell.name.ends_with("ksh")) return;
   const bool terminal = GENERATE(true, false);
   const std::string user = terminal ? "daemon" : "root";
-  Site site(shell, (terminal ? "Defaults use_pty\n" : "Defaults !use_pty\n") + free_of_charge);
+  BecomeSite site(shell, (terminal ? "Defaults use_pty\n" : "Defaults !use_pty\n") + free_of_charge);
   const Never never;
   const auto left = [&] { return processes_with(never.path()); };
   const std::string family = "echo $$; " + never.command() + " & (" + never.command() + " & echo all; wait) & wait\n";
@@ -168,7 +168,7 @@ TEST_CASE("A task as another user ends with its line where sudo can't be signall
   programs.write("sudo", "#!/bin/sh\nexec /usr/bin/setsid --wait /usr/bin/sudo \"$@\"\n", 0755);
   Shell other = shell;
   other.path = programs.path().string() + ":" + shell.path;
-  Site site(other, free_of_charge);
+  BecomeSite site(other, free_of_charge);
   const Never never;
   site.control.begin(1, site.as({"root"}, never.command() + " & echo all; wait"));
   REQUIRE(site.control.wait_for_output("all\n"));
@@ -182,7 +182,7 @@ TEST_CASE("A task as another user ends although it leaves somebody behind") {
   if (is_skipped_without_sudo()) return;
   const auto shell = GENERATE(from_range(with_sudo(shells())));
   INFO(shell);
-  Site site(shell, "Defaults !use_pty\n" + free_of_charge);
+  BecomeSite site(shell, "Defaults !use_pty\n" + free_of_charge);
   const Never never;
   const auto ended = site.control.run(site.as({"daemon"}, "setsid " + never.command() + " & echo out; echo err >&2"));
   INFO(ended);

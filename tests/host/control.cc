@@ -68,7 +68,7 @@ void add_zsh(std::vector<Shell>& list) {
   list.push_back({"zsh", folder / "sh", "/usr/local/bin:/usr/bin:/bin"});
 }
 
-std::vector<Shell> installed() {
+std::vector<Shell> installed_shells() {
   std::vector<Shell> list;
   for (const auto* name : {"dash", "bash", "ksh", "mksh"}) add_if_installed(list, name);
   const auto busybox = program_in_path("busybox");
@@ -123,7 +123,7 @@ std::ostream& operator<<(std::ostream& stream, const Ended& ended) {
   return stream << "status " << ended.status << "\nout: " << ended.out << "\nerr: " << ended.err;
 }
 
-std::vector<Shell> shells() { return chosen(installed()); }
+std::vector<Shell> shells() { return chosen(installed_shells()); }
 
 std::vector<Shell> shells_and(const std::string& name) {
   auto all = shells();
@@ -132,7 +132,7 @@ std::vector<Shell> shells_and(const std::string& name) {
 }
 
 std::vector<Shell> all_shells() {
-  auto all = installed();
+  auto all = installed_shells();
   add_if_installed(all, "posh");
   add_zsh(all);
   return chosen(all);

@@ -357,7 +357,7 @@ TEST_CASE("A step has an empty standard input, a process group of its own, and n
   CHECK(pids[0] == pids[2]);
 }
 
-TEST_CASE("A shell that was told nonsense at the start ends") {
+TEST_CASE("A shell that was told nonsense at the start ends", "[slow]") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   const Disk disk;

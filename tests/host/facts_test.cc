@@ -81,7 +81,8 @@ TEST_CASE("The audit is the end of the log, line by line, and no endless line is
   CHECK(ended.err == "can't read '" + site.disk.path(".kirikae/log.jsonl") + "': check its owner\n");
 }
 
-TEST_CASE("The last switches are found behind anything else that is logged") {
+TEST_CASE(
+    "The last switches are found behind anything else that is logged, and so is the last task that went well since") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   Site site(shell);
@@ -94,10 +95,12 @@ TEST_CASE("The last switches are found behind anything else that is logged") {
   for (int i = 0; i < 50; ++i) {
     log += line("task", "good") + line("deploy", "failed") + line("lock", "good", R"(\"action\":\"deploy\" \"result\":\"good\")");
   }
-  site.disk.write("srv/app/.kirikae/log.jsonl", log + line("task", "good"));
+  site.disk.write("srv/app/.kirikae/log.jsonl", log + line("task", "failed"));
   const auto ended = site.control.run(host::last_switches(site.layout(), 3));
   CHECK(ended.status == 0);
-  CHECK(ended.out == first + second + third);
+  CHECK(ended.out == first + second + third + line("task", "good"));
+  site.disk.write("srv/app/.kirikae/log.jsonl", log + third);
+  CHECK(site.control.run(host::last_switches(site.layout(), 1)).out == third);
 }
 
 TEST_CASE("Facts tell which tree it is: the same by another name and before it is made, and not that of another folder") {

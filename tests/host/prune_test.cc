@@ -21,7 +21,7 @@ TEST_CASE("Prune removes what it is told, but never the live release, and goes o
   const auto ended = site.control.run(host::prune(site.layout(), {id2, id1, "20200101000000", "../../tmp"}));
   CHECK(ended.status == 1);
   CHECK(ended.out == "removed=" + id1 + "\nremoved=20200101000000\n");
-  CHECK(ended.err == "release '" + id2 + "' is live: not removed\n'../../tmp' is no release: not removed\n");
+  CHECK(ended.err == "'" + id2 + "' is live: not removed\n'../../tmp' is no release: not removed\n");
   CHECK(site.disk.list("releases") == std::vector<std::string>{id2, id3});
   CHECK(site.disk.list(".kirikae/releases") == std::vector<std::string>{id2, id3});
   CHECK(site.disk.list(".kirikae/tmp").empty());
@@ -77,7 +77,7 @@ TEST_CASE("A release that is partly another user's is named, and the others are 
   CHECK(ended.status == 1);
   CHECK(ended.out == "removed=" + id2 + "\n");
   CHECK_THAT(ended.err, ContainsSubstring("can't remove all of '" + site.disk.path("releases/.pruned-" + id1) +
-                                "': remove it as the owner of what is left\n"));
+                                "': remove it as its owner\n"));
   CHECK(site.disk.list("releases") == std::vector<std::string>{".pruned-" + id1, id3});
   REQUIRE(site.facts().releases.size() == 1);
   // The rest goes with a later prune, once it can.

@@ -103,7 +103,7 @@ TEST_CASE("What a rollback leaves is noted before its switch, until somebody say
   CHECK_FALSE(one.site.disk.exists(".kirikae/rollback"));
 }
 
-TEST_CASE("What a rollback that has died had left is known as that at every moment of the next switch, wherever that is killed") {
+TEST_CASE("What a rollback that has died had left is known as that at every moment of the next switch, wherever that is killed", "[slow]") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   Site site(shell);

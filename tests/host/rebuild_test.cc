@@ -88,7 +88,7 @@ TEST_CASE("hard links are made by perl, and by cp where that fails") {
 }
 
 // Linking shared folders has put links in the base where the payload had folders: those files are nobody's release's.
-TEST_CASE("what lies behind a link of the base is never a hard link, but the same as before") {
+TEST_CASE("what lies behind a link of the base is never a hard link, but the same as before", "[slow]") {
   const auto shell = GENERATE(from_range(shells()));
   const std::string before = GENERATE("", "perl() { return 1; }\n");
   INFO(shell << ' ' << before);
@@ -193,7 +193,7 @@ TEST_CASE("what was changed on the host since it was deployed is told, and then 
   host.check(id2);
 }
 
-TEST_CASE("a file of the base that has become a pipe is told, and read by nobody") {
+TEST_CASE("a file of the base that has become a pipe is told, and read by nobody", "[slow]") {
   const auto shell = GENERATE(from_range(shells()));
   const bool link = GENERATE(false, true);
   const bool full = GENERATE(false, true);
@@ -286,7 +286,7 @@ TEST_CASE("what was changed in secret is found where all sums are compared, and 
   CHECK(ended.out.find("changed=./lib/jar\n") != std::string::npos);
 }
 
-TEST_CASE("what was moved has its listed mode, whatever the mode of the host's copy is by now") {
+TEST_CASE("what was moved has its listed mode, whatever the mode of the host's copy is by now", "[slow]") {
   const auto shell = GENERATE(from_range(shells()));
   const bool link = GENERATE(false, true);
   const auto mode = GENERATE(mode_t{0666}, mode_t{04755});

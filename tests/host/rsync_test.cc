@@ -16,9 +16,9 @@ namespace kirikae::test {
 namespace {
 
 using Catch::Matchers::ContainsSubstring;
-using Files = std::map<std::string, std::string>;
+using Texts = std::map<std::string, std::string>;
 
-release::Manifest manifest_of(const Files& files) {
+release::Manifest manifest_of_texts(const Texts& files) {
   release::Manifest manifest;
   for (const auto& [path, content] : files) manifest[path] = {0644, content.size(), to_hex(sha256_bytes(content))};
   return manifest;
@@ -28,10 +28,10 @@ struct ByRsync {
   explicit ByRsync(const Shell& shell) : site(shell) {}
 
   // The host's answer where `files` are listed, and `sent` is what comes.
-  Ended receive(const std::string& id, const Files& files, const Files& sent, host::Rsync how = {},
+  Ended receive(const std::string& id, const Texts& files, const Texts& sent, host::Rsync how = {},
                 const std::vector<std::string>& words = {"tar", "-xpf", "-"}) {
     if (!site.disk.exists("releases/" + id)) REQUIRE(site.control.run(host::prepare(site.layout(), Site::info(id))).status == 0);
-    const auto list = release::to_text(manifest_of(files));
+    const auto list = release::to_text(manifest_of_texts(files));
     how.manifest = to_hex(sha256_bytes(list));
     std::map<std::string, mode_t> modes;
     for (const auto& [path, content] : sent) {
@@ -39,16 +39,16 @@ struct ByRsync {
     }
     return send(site.shell, site.disk, host::rsync(site.layout(), id, site.facts(), how, list.size(), words), list + tar(sent, modes));
   }
-  Ended verify(const std::string& id, const Files& files) {
-    return site.control.run(host::verify(site.layout(), id, to_hex(sha256_bytes(release::to_text(manifest_of(files))))));
+  Ended verify(const std::string& id, const Texts& files) {
+    return site.control.run(host::verify(site.layout(), id, to_hex(sha256_bytes(release::to_text(manifest_of_texts(files))))));
   }
 
   Site site;
 };
 
-const Files one{{"a b", "one\n"}, {"it's $x \"y\" *", "two\n"}, {"-dash", ""}};
+const Texts plain_files{{"a b", "one\n"}, {"it's $x \"y\" *", "two\n"}, {"-dash", ""}};
 
-Files with(Files files, const std::string& path, const std::string& content) {
+Texts with(Texts files, const std::string& path, const std::string& content) {
   files[path] = content;
   return files;
 }
@@ -61,13 +61,13 @@ TEST_CASE("what comes by rsync is compared with the list, which is kept, and the
   ByRsync host(shell);
   // None is listed where there are but folders and links.
   const bool any = GENERATE(true, false);
-  const Files files = any ? one : Files();
-  const Files sent = any ? one : Files{{"empty/", ""}};
+  const Texts files = any ? plain_files : Texts();
+  const Texts sent = any ? plain_files : Texts{{"empty/", ""}};
   const auto ended = host.receive(id1, files, sent);
   INFO(ended);
   REQUIRE(ended.status == 0);
   CHECK(ended.out == std::string(host::rsync_begins) + "\n");
-  CHECK(host.site.disk.read(".kirikae/manifests/" + id1 + "/files") == release::to_text(manifest_of(files)));
+  CHECK(host.site.disk.read(".kirikae/manifests/" + id1 + "/files") == release::to_text(manifest_of_texts(files)));
   CHECK(host.site.disk.list(".kirikae/manifests/" + id1) == std::vector<std::string>{"files", "stats", "sum"});
   CHECK(strays(host.site.disk, id1).empty());
   CHECK(host.verify(id1, files).status == 0);
@@ -97,7 +97,7 @@ TEST_CASE("what is missing, or isn't what the list says, is named, and the relea
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   ByRsync host(shell);
-  Files sent = one;
+  Texts sent = plain_files;
   std::string changed = "changed=./a b\n";
   SECTION("missing") { sent.erase("a b"); }
   SECTION("of another size") { sent["a b"] = "longer\n"; }
@@ -107,11 +107,11 @@ TEST_CASE("what is missing, or isn't what the list says, is named, and the relea
     sent["a b"] = "ONE\n";
     changed = "changed=./-dash\nchanged=./a b\n";
   }
-  const auto ended = host.receive(id1, one, sent);
+  const auto ended = host.receive(id1, plain_files, sent);
   INFO(ended);
   CHECK(ended.status == host::base_changed);
   CHECK(ended.err == changed);
-  CHECK(host.verify(id1, one).status != 0);
+  CHECK(host.verify(id1, plain_files).status != 0);
   CHECK_FALSE(host.site.disk.exists(".kirikae/manifests/" + id1));
 }
 
@@ -119,12 +119,12 @@ TEST_CASE("of what is in the other release too, only what may have been changed 
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   ByRsync host(shell);
-  REQUIRE(host.receive(id1, one, one).status == 0);
+  REQUIRE(host.receive(id1, plain_files, plain_files).status == 0);
   const bool full = GENERATE(false, true);
   const bool noticed = GENERATE(false, true);
   // Size and time tell nothing, as of a file that somebody has changed in secret; or the time is another one.
   const std::string copy = "tar -xpf - && touch -r ../" + id1 + "/'a b' 'a b'";
-  const auto ended = host.receive(id2, one, with(one, "a b", "ONE\n"), {{}, id1, true, full},
+  const auto ended = host.receive(id2, plain_files, with(plain_files, "a b", "ONE\n"), {{}, id1, true, full},
                                   {"/bin/sh", "-c", noticed ? "tar -xpf - && touch -d '2001-01-01 00:00:00' 'a b'" : copy});
   INFO(ended);
   CHECK((ended.status == host::base_changed) == (full || noticed));
@@ -136,7 +136,7 @@ TEST_CASE("a list that finds no room on the disk is told as that at once, though
   INFO(shell);
   ByRsync host(shell);
   REQUIRE(host.site.control.run(host::prepare(host.site.layout(), Site::info(id1))).status == 0);
-  const auto list = release::to_text(manifest_of(one));
+  const auto list = release::to_text(manifest_of_texts(plain_files));
   const auto command = host::rsync(host.site.layout(), id1, host.site.facts(), {to_hex(sha256_bytes(list))}, list.size(), {"true"});
   Control channel(shell, host.site.disk, "data");
   channel.begin(1, "dd() { command dd \"$@\" of=/dev/full; }\n" + command.text);
@@ -151,7 +151,7 @@ TEST_CASE("what rsync has linked from behind a link of the other release, as in 
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   ByRsync host(shell);
-  const Files files{{"log/one\ntwo", "1\n"}, {"log/a", "2\n"}, {"pages/a", "3\n"}};
+  const Texts files{{"log/one\ntwo", "1\n"}, {"log/a", "2\n"}, {"pages/a", "3\n"}};
   REQUIRE(host.receive(id1, files, {{"log/", ""}, {"log/one\ntwo", "1\n"}, {"log/a", "2\n"}, {"pages/", ""}, {"pages/a", "3\n"}}).status != -1);
   const auto& disk = host.site.disk;
   fs::rename(disk.path("releases/" + id1 + "/log"), disk.path("shared/log"));
@@ -172,17 +172,17 @@ TEST_CASE("an rsync that fails, isn't there, or comes with half a list fails the
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   ByRsync host(shell);
-  auto ended = host.receive(id1, one, one, {}, {"/bin/sh", "-c", "exit 23"});
+  auto ended = host.receive(id1, plain_files, plain_files, {}, {"/bin/sh", "-c", "exit 23"});
   CHECK(ended.status == 1);
   CHECK_THAT(ended.err, ContainsSubstring("rsync ended with status 23 on the host"));
-  ended = host.receive(id1, one, one, {}, {"no-such-rsync"});
+  ended = host.receive(id1, plain_files, plain_files, {}, {"no-such-rsync"});
   CHECK(ended.status == 1);
   CHECK_THAT(ended.err, ContainsSubstring("rsync ended with status 127 on the host"));
   ended = send(host.site.shell, host.site.disk, host::rsync(host.site.layout(), id1, host.site.facts(), {std::string(64, '0')}, 1000, {"true"}), "half");
   CHECK(ended.status == 1);
   CHECK_THAT(ended.err, ContainsSubstring("has not arrived whole"));
   CHECK(ended.out.empty());
-  CHECK(host.verify(id1, one).status != 0);
+  CHECK(host.verify(id1, plain_files).status != 0);
 }
 
 }  // namespace kirikae::test

@@ -2,22 +2,12 @@
 
 #include <unistd.h>
 
-#include <fstream>
-#include <iterator>
-
 #include "support/catch.h"
+#include "support/file_text.h"
 #include "support/process.h"
 #include "support/skip.h"
 
 namespace kirikae::test {
-namespace {
-
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
-}  // namespace
 
 // Each process has its own: what another test shows of its password is none of ours.
 const std::string sudo_password_start = "Xq sudo's" + std::to_string(::getpid());
@@ -50,7 +40,7 @@ std::vector<std::string> processes_that_show(const std::string& text) {
     for (const char* file : {"cmdline", "environ"}) {
       const fs::path path = fs::path("/proc") / std::to_string(process.pid) / file;
       try {
-        if (text_of(path).find(text) != std::string::npos) found.push_back(path.string());
+        if (file_text(path).find(text) != std::string::npos) found.push_back(path.string());
       } catch (const std::ios_base::failure&) {  // it has ended
       }
     }

@@ -26,6 +26,14 @@ std::string first_in_path(const Disk& disk) {
   return "PATH=" + disk.temporary() + "/bin:$PATH";
 }
 
+// A line of a step at which it waits until open_gate().
+std::string gate(const Disk& disk) {
+  const std::string path = disk.temporary() + "/gate";
+  REQUIRE(run_program({"mkfifo", "-m", "666", path}).status == 0);
+  return "read -r line <" + path + "\n";
+}
+void open_gate(const Disk& disk) { disk.write("tmp/gate", "on\n"); }
+
 // A step that says more than all pipes to a client that doesn't read take.
 std::string too_much(const Never& never) { return "head -c 500000 /dev/zero\nexec " + never.command() + "\n"; }
 
@@ -56,7 +64,7 @@ TEST_CASE("A step that begins when its control shell has gone doesn't begin") {
   CHECK_FALSE(disk.exists("../../tmp/begun"));
 }
 
-TEST_CASE("Whichever process beside a control shell is killed in the midst of a step, both end once the client has gone") {
+TEST_CASE("Whichever process beside a control shell is killed in the midst of a step, both end once the client has gone", "[slow]") {
   // All at the same time, since ten seconds are waited for what would say that the step has ended.
   const Never never;
   const Disk disk;
@@ -88,6 +96,55 @@ TEST_CASE("Whichever process beside a control shell is killed in the midst of a 
     CHECK(eventually([&] { return !is_running(place.itself); }, std::chrono::seconds(60)));
     CHECK(eventually([&] { return !is_running(place.step); }));
   }
+  for (const pid_t pid : processes_with(never.path())) kill(pid, SIGKILL);  // of steps that were killed themselves
+}
+
+TEST_CASE(
+    "Where the process is killed that waits for a step, the step ends as killed once it is over, or with what it has "
+    "left behind") {
+  const auto shell = GENERATE(from_range(shells()));
+  const bool leaves = GENERATE(false, true);  // somebody who holds its output
+  INFO(shell << ", " << leaves);
+  const Never never;
+  const Disk disk;
+  Control control(shell, disk);
+  control.begin(1, "echo $PPID $$\necho all\n" + (leaves ? never.command() + " &\n" : "") + gate(disk));
+  REQUIRE(control.wait_for_output("all"));
+  std::istringstream numbers(control.out().substr(control.out().find("begin 1\n") + 8));
+  pid_t who_waits = -1, step = -1;
+  numbers >> who_waits >> step;
+  REQUIRE(kill(who_waits, SIGKILL) == 0);
+  REQUIRE(eventually([&] { return !is_running(who_waits); }));
+  open_gate(disk);
+  if (leaves) {
+    REQUIRE(eventually([&] { return !is_running(step); }));
+    for (const char* ping : {"ping 1\n", "ping 2\n", "ping 3\n", "ping 4\n"}) control.say(ping);
+  }
+  const Ended ended = control.end(1, std::chrono::seconds(60));
+  INFO(ended);
+  CHECK(ended.status == 137);
+  CHECK(ended.err == "the process that waits for this step was killed: how it has ended is not known\n");
+  for (const pid_t pid : processes_with(never.path())) kill(pid, SIGKILL);
+  CHECK(control.run("echo on").out == "on\n");
+}
+
+TEST_CASE("A step whose relays are killed goes on, and tells its status") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  Control control(shell, disk);
+  const pid_t itself = std::stoi(control.run("echo $kk_shell").out);
+  control.begin(2, "echo all\n" + gate(disk) + "exit 5\n");
+  REQUIRE(control.wait_for_output("all"));
+  int relays = 0;
+  for (const pid_t pid : with_descendants(itself)) {
+    if (run_program({"ps", "-o", "args=", "-p", std::to_string(pid)}).output == "cat\n") relays += kill(pid, SIGKILL) == 0;
+  }
+  CHECK(relays == 2);
+  control.say("ping 7\n");
+  REQUIRE(control.wait_for("pong 7"));
+  open_gate(disk);
+  CHECK(control.end(2).status == 5);
 }
 
 TEST_CASE("A control shell to which nobody listens any more ends, though its client is there") {

@@ -43,7 +43,7 @@ TEST_CASE("a task as another user has vars and secrets, is named by the plan, an
   CHECK_THAT(ran.out, ContainsSubstring("root in pages, blue, ***, none"));
 }
 
-TEST_CASE("a task as another user that takes too long is ended there with all that it has started") {
+TEST_CASE("a task as another user that takes too long is ended there with all that it has started", "[slow]") {
   if (lacks_sudo()) return;
   World world;
   world.write_app("1");
@@ -57,7 +57,7 @@ TEST_CASE("a task as another user that takes too long is ended there with all th
 }
 
 // As old Red Hat systems have it.
-TEST_CASE("where sudo insists on a terminal, a task as another user has one by pty, with its environment, and its secrets are masked") {
+TEST_CASE("where sudo insists on a terminal, a task as another user has one by pty, with its environment, and its secrets are masked", "[slow]") {
   if (is_skipped_without_mounts()) return;
   const std::string terminal = GENERATE("use_pty", "!use_pty"), transport = GENERATE("libssh2", "openssh");
   INFO(terminal << " by " << transport);
@@ -85,7 +85,7 @@ TEST_CASE("where sudo insists on a terminal, a task as another user has one by p
   CHECK_THAT(ran.out + ran.err, !ContainsSubstring("a-password-of-ours") && !ContainsSubstring("kk_"));
 }
 
-TEST_CASE("a task as another user at a terminal that takes too long, or loses its client, is ended there with all that it has started") {
+TEST_CASE("a task as another user at a terminal that takes too long, or loses its client, is ended there with all that it has started", "[slow]") {
   if (is_skipped_without_mounts()) return;
   const std::string transport = GENERATE("libssh2", "openssh"), terminal = transport == "libssh2" ? "use_pty" : "!use_pty";
   INFO(terminal << " by " << transport);

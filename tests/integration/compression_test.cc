@@ -18,7 +18,7 @@ namespace {
 constexpr std::size_t megabyte = 1'000'000;
 
 // As much text as noise.
-void write_source(const World& world, std::size_t each) {
+void write_text_and_noise(const World& world, std::size_t each) {
   Dice dice(each);
   std::string text;
   while (text.size() < each) text += "line " + std::to_string(dice.below(1'000'000)) + " of a text that shrinks well\n";
@@ -46,7 +46,7 @@ TEST_CASE("a release arrives whole by each way to compress it, and the run says 
   World world({.hosts = 2});
   const std::map<std::string, std::pair<std::size_t, std::size_t>> sizes{
       {"auto", {3 * megabyte, 5 * megabyte}}, {"zstd", {3 * megabyte, 5 * megabyte}}, {"gzip", {3 * megabyte, 5 * megabyte}}, {"none", {6 * megabyte, 7 * megabyte}}};
-  write_source(world, 3 * megabyte);
+  write_text_and_noise(world, 3 * megabyte);
   for (const auto& [compression, size] : sizes) {
     const Ran ran = world.deploy({"production", "--output", "json", "--set", "compression=" + compression, "--set", "transfer=tarball"});
     INFO(ran);
@@ -81,9 +81,9 @@ TEST_CASE("by itself a run stores what looks packed already, and asked for an en
   CHECK(bytes_by("gzip") < noise.size() - 7 * zeros);
 }
 
-TEST_CASE("a source of many blocks arrives whole, whatever of it is stored for a fast line") {
+TEST_CASE("a source of many blocks arrives whole, whatever of it is stored for a fast line", "[slow]") {
   World world({.hosts = 2});
-  write_source(world, 48 * megabyte);
+  write_text_and_noise(world, 48 * megabyte);
   const TempDir no_zstd;
   tools_without(no_zstd, "*zstd*");
   const std::string tools = GENERATE("both", "gzip");
@@ -96,7 +96,7 @@ TEST_CASE("a source of many blocks arrives whole, whatever of it is stored for a
 
 TEST_CASE("a host without what the recipe compresses with is named, and nothing is changed anywhere") {
   World world({.hosts = 2});
-  write_source(world, megabyte);
+  write_text_and_noise(world, megabyte);
   const TempDir neither;
   tools_without(neither, "*zstd*|gzip|gunzip|zcat|uncompress|pigz");
   give_second_host(world, neither);

@@ -73,7 +73,7 @@ TEST_CASE("a host that joins late, or was edited by hand, gets what it needs, an
   }
 }
 
-TEST_CASE("an edited file in whose name a secret is, and many edited copies of one content, are sent again") {
+TEST_CASE("an edited file in whose name a secret is, and many edited copies of one content, are sent again", "[slow]") {
   World world;
   world.write_app("1");
   for (const char* copy : {"a", "b", "c", "d", "e"}) world.write(std::string("app/copies/") + copy, noise(50'000, 9));

@@ -25,7 +25,7 @@ void give_shared_file(const World& world) {
   for (const auto& host : world.hosts()) host.write("shared/config/database.yml", "db of " + host.name() + "\n");
 }
 
-std::string only(const std::vector<std::string>& names) { return names.size() == 1 ? names.front() : "not one"; }
+std::string only_name(const std::vector<std::string>& names) { return names.size() == 1 ? names.front() : "not one"; }
 
 }  // namespace
 
@@ -37,7 +37,7 @@ TEST_CASE("the first deploy puts a complete release on three hosts and makes it 
   const Ran ran = world.deploy({"production"});
   INFO(ran);
   REQUIRE(ran.status == 0);
-  const std::string id = only(world.host(0).releases());
+  const std::string id = only_name(world.host(0).releases());
   REQUIRE_THAT(ran.out, ContainsSubstring("release " + id));
   for (const auto& host : world.hosts()) {
     INFO(host.name());

@@ -15,7 +15,7 @@ namespace {
 
 // The run as its JSON has it; checked: every line is valid, all lines are of one run, times rise, and the end agrees with
 // the exit code.
-Events told(const Ran& ran, const std::string& outcome) {
+Events checked_events(const Ran& ran, const std::string& outcome) {
   const Events events = validated_events(ran.out);
   double at = 0;
   for (const auto& event : events) {
@@ -63,7 +63,7 @@ TEST_CASE("exit code 0: a deploy, a rollback and verbs that read") {
   INFO(first);
   REQUIRE(first.status == 0);
   CHECK(first.err.empty());
-  const Events events = told(first, "done");
+  const Events events = checked_events(first, "done");
   CHECK(events.front()["event"] == "run_started");
   CHECK(events.front()["hosts"].size() == 2);
   CHECK(only(events, "release_chosen").at(0)["release"] == world.host(0).live());
@@ -82,7 +82,7 @@ TEST_CASE("exit code 0: a deploy, a rollback and verbs that read") {
   const Ran plan = world.deploy({"plan", "production", "--output", "json"});
   INFO(plan);
   REQUIRE(plan.status == 0);
-  const Events planned = told(plan, "done");
+  const Events planned = checked_events(plan, "done");
   const auto result = only(planned, "result").at(0);
   CHECK_THAT(result["text"].get<std::string>(), ContainsSubstring("nothing was changed"));
   CHECK(result["data"]["action"] == "deploy");
@@ -91,7 +91,7 @@ TEST_CASE("exit code 0: a deploy, a rollback and verbs that read") {
 
   const Ran releases = world.deploy({"releases", "production", "--output=json"});
   REQUIRE(releases.status == 0);
-  const auto data = only(told(releases, "done"), "result").at(0)["data"];
+  const auto data = only(checked_events(releases, "done"), "result").at(0)["data"];
   CHECK(data["hosts"][0]["host"] == "127.0.0.1");
   CHECK(data["hosts"][0]["live"] == second);
   CHECK(data["hosts"][0]["releases"][0]["id"] == second);
@@ -102,7 +102,7 @@ TEST_CASE("exit code 0: a deploy, a rollback and verbs that read") {
   const Ran back = world.deploy({"rollback", "production", "--output", "json"});
   INFO(back);
   REQUIRE(back.status == 0);
-  const Events rolled = told(back, "done");
+  const Events rolled = checked_events(back, "done");
   CHECK(rolled.front()["verb"] == "rollback");
   CHECK(rolled.back()["hosts"][0]["live_before"] == second);
   CHECK(rolled.back()["hosts"][0]["live_after"] == world.host(0).live());
@@ -122,7 +122,7 @@ TEST_CASE("what task, prune, lock, unlock and logs do, and what they end with, i
     const Ran ran = world.deploy(words);
     INFO(ran);
     REQUIRE(ran.status == status);
-    Events events = told(ran, outcome);
+    Events events = checked_events(ran, outcome);
     CHECK(only(events, "run_started").at(0)["verb"] == verb);
     CHECK(events.back()["verb"] == verb);
     CHECK(events.back()["hosts"].size() == 2);
@@ -244,7 +244,7 @@ TEST_CASE("exit codes 1, 3 and 6: failed before the switch, taken back, and not 
   const Ran failed = deploy_failing_at(world, "build");
   INFO(failed);
   REQUIRE(failed.status == 1);
-  const Events events = told(failed, "failed");
+  const Events events = checked_events(failed, "failed");
   CHECK(events.back()["hosts"][0]["end"] == "unchanged");
   CHECK(events.back()["hosts"][0]["error"]["code"] == "remote");
   const Events output = only(events, "output");
@@ -255,14 +255,14 @@ TEST_CASE("exit codes 1, 3 and 6: failed before the switch, taken back, and not 
   const Ran taken_back = deploy_failing_at(world, "restart");
   INFO(taken_back);
   REQUIRE(taken_back.status == 3);
-  const Events back = told(taken_back, "rolled_back");
+  const Events back = checked_events(taken_back, "rolled_back");
   CHECK(back.back()["hosts"][0]["end"] == "undone");
   CHECK(back.back()["hosts"][1]["live_after"] == first);
 
   const Ran partial = deploy_failing_at(world, "meddle");
   INFO(partial);
   REQUIRE(partial.status == 6);
-  CHECK(!told(partial, "partial").back()["advice"].empty());
+  CHECK(!checked_events(partial, "partial").back()["advice"].empty());
 }
 
 TEST_CASE("exit code 2: the command line, the recipe and a missing answer, told in one line of JSON") {
@@ -283,7 +283,7 @@ TEST_CASE("exit code 2: the command line, the recipe and a missing answer, told 
     const Ran ran = world.deploy(wrong.arguments);
     INFO(ran);
     REQUIRE(ran.status == 2);
-    const Events events = told(ran, "usage");
+    const Events events = checked_events(ran, "usage");
     REQUIRE(events.size() == 1);
     CHECK(events[0]["errors"].at(0)["code"] == wrong.code);
     CHECK(events[0]["errors"].at(0).value("file", "") == wrong.file);
@@ -305,13 +305,13 @@ TEST_CASE("exit codes 4 and 130: a host is locked by another run, which is then 
   const Ran locked = world.deploy({"production", "--output", "json"});
   INFO(locked);
   REQUIRE(locked.status == 4);
-  CHECK(told(locked, "locked").back()["hosts"][0]["error"]["code"] == "locked");
+  CHECK(checked_events(locked, "locked").back()["hosts"][0]["error"]["code"] == "locked");
 
   running.signal(SIGINT);
   const Ran stopped = running.wait();
   INFO(stopped);
   REQUIRE(stopped.status == 130);
-  const Events events = told(stopped, "interrupted");
+  const Events events = checked_events(stopped, "interrupted");
   CHECK_THAT(only(events, "warning").at(0)["text"].get<std::string>(), ContainsSubstring("stopping"));
   CHECK(events.back()["hosts"][0]["end"] == "unchanged");
 }
@@ -336,7 +336,7 @@ TEST_CASE("exit code 5: a host can't be reached, or refuses the key, or shows an
   const Ran ran = world.deploy({"production", "--output", "json"});
   INFO(ran);
   REQUIRE(ran.status == 5);
-  CHECK(told(ran, "unreachable").back()["hosts"][0]["error"]["code"] == code);
+  CHECK(checked_events(ran, "unreachable").back()["hosts"][0]["error"]["code"] == code);
   REQUIRE(world.host(0).untouched());
 }
 
@@ -354,13 +354,32 @@ TEST_CASE("exit code 70: what the program isn't made for") {
   INFO(ran);
   REQUIRE(ran.status == 70);
   CHECK_THAT(ran.err, ContainsSubstring("this is a bug of deploy"));
-  CHECK(told(ran, "bug").size() == 1);
+  CHECK(checked_events(ran, "bug").size() == 1);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("too little memory on this machine is told as that, wherever it ends") {
+  const World world;
+  bool told = false;
+  for (int kilobytes = 10'000; kilobytes < 90'000; kilobytes += 2'000) {
+    const Ran ran = world.type("ulimit -v " + std::to_string(kilobytes) + "; exec deploy config production");
+    INFO(kilobytes << " KB: " << ran);
+    CHECK_THAT(ran.err, !ContainsSubstring("bug"));
+    told = told || ran.err.find("error: out of memory") != std::string::npos;
+    if (ran.status == 0) break;
+  }
+  CHECK(told);
+}
+#endif
 
 TEST_CASE("JSON that can't be written is a failure of a verb that reads, and none of a deploy") {
   World world;
   world.write_app("1");
   const Ran deployed = world.type("deploy production --output json >/dev/full");
+  CHECK_THAT(
+      deployed.err,
+      ContainsSubstring(
+          "warning: standard output can't be written: No space left on device: 'deploy report' shows the run\n"));
   INFO(deployed);
   CHECK(deployed.status == 0);
   CHECK(world.host(0).version() == "1");

@@ -63,7 +63,7 @@ TEST_CASE("a check lists all problems of all hosts at once, those of unreachable
   REQUIRE(ran.err.empty());
 }
 
-TEST_CASE("tasks that a host can't take, or that no selected host would run, are told by checks and plans as by what they look ahead to") {
+TEST_CASE("tasks that a host can't take, or that no selected host would run, are told by checks and plans as by what they look ahead to", "[slow]") {
   World world({.hosts = 2});
   world.write_app("1");
   const auto recipe = [&](const std::string& text) {
@@ -330,7 +330,7 @@ TEST_CASE("the audit has a line for everything that was done, and who did it") {
   REQUIRE(std::count(last.begin(), last.end(), '\n') == 3);
 }
 
-TEST_CASE("a log that is too long to be read is told, and the other hosts' are shown") {
+TEST_CASE("a log that is too long to be read is told, and the other hosts' are shown", "[slow]") {
   World world({.hosts = 2});
   world.write_app("1");
   REQUIRE(world.deploy({"production"}).status == 0);

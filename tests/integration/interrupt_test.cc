@@ -222,6 +222,17 @@ TEST_CASE("a second signal stops at once, also where nobody reads what is printe
   REQUIRE(all_gone(hooks));
 }
 
+TEST_CASE("who starts the program may ignore the ends of children") {
+  World world;
+  world.write_app("1");
+  world.write_recipe("tasks: {here: {run: 'exit 3', local: true}}\nhooks: {after_prune: here}\n");
+  const Ran ran = world.type("env --ignore-signal=CHLD deploy production");
+  INFO(ran);
+  CHECK(ran.status == 0);
+  CHECK(world.host(0).version() == "1");
+  CHECK_THAT(ran.out + ran.err, ContainsSubstring("status 3"));  // as it ended, of which it is told
+}
+
 TEST_CASE("a local task that runs when the signal comes is ended with its children") {
   World world;
   world.write_app("1");

@@ -29,7 +29,7 @@ std::string hook(const std::string& point, const std::string& task = "told") {
   return "tasks: {told: 'echo told', here: {run: 'echo here', local: true}, fail: exit 3}\nhooks: {" + point + ": " + task + "}\n";
 }
 
-std::string told(const std::string& more) { return "tasks: {told: {run: 'echo told \"$x\"; pwd'" + more + "}}\nhooks: {build: told}\n"; }
+std::string telling(const std::string& more) { return "tasks: {told: {run: 'echo told \"$x\"; pwd'" + more + "}}\nhooks: {build: told}\n"; }
 
 std::string placed(const std::string& from, const std::string& to = "made", const std::string& more = {}) {
   return "templates: [{from: app/" + from + ", to: " + to + more + "}]\n";
@@ -44,21 +44,21 @@ std::vector<Probe> value_probes() {
       {.what = "keep_releases", .more = {"--set", "keep_releases=1"}, .before = 2},
       {.what = "limit_rate", .words = {"plan", "production"}, .more = {"--set", "limit_rate=5MB"}},
       {.what = "user", .more = {"--set", "user=nobody-that-exists"}},
-      {.what = "become_password", .without = told("") + "secrets: {x: {env: PROBE}}\n",
-       .with = told("") + "secrets: {x: {env: PROBE}}\nbecome_password: x\n"},
+      {.what = "become_password", .without = telling("") + "secrets: {x: {env: PROBE}}\n",
+       .with = telling("") + "secrets: {x: {env: PROBE}}\nbecome_password: x\n"},
       {.what = "confirm", .more = {"--set", "confirm=true"}},
-      {.what = "vars.*", .without = told(""), .more = {"--set", "vars.x=1"}},
-      {.what = "env.*", .without = told(""), .more = {"--set", "env.x=1"}},
-      {.what = "secrets.*.env", .without = told(""), .with = told("") + "secrets: {x: {env: PROBE}}\n"},
-      {.what = "secrets.*.file", .without = told(""), .with = told("") + "secrets: {x: {file: deploy.yml}}\n"},
-      {.what = "secrets.*.command", .without = told(""), .with = told("") + "secrets: {x: {command: echo long-enough}}\n"},
-      {.what = "prompts.*.question", .without = told("") + "prompts: {x: {question: One}}\n",
-       .with = told("") + "prompts: {x: {question: Other}}\n"},
-      {.what = "prompts.*.default.text", .without = told(""), .with = told("") + "prompts: {x: {question: One, default: y}}\n"},
-      {.what = "prompts.*.default.command", .without = told(""),
-       .with = told("") + "prompts: {x: {question: One, default: {command: echo y}}}\n"},
-      {.what = "prompts.*.secret", .without = told("") + "prompts: {x: {question: One}}\n",
-       .with = told("") + "prompts: {x: {question: One, secret: true}}\n", .words = {"production", "--set", "x=long-enough"}},
+      {.what = "vars.*", .without = telling(""), .more = {"--set", "vars.x=1"}},
+      {.what = "env.*", .without = telling(""), .more = {"--set", "env.x=1"}},
+      {.what = "secrets.*.env", .without = telling(""), .with = telling("") + "secrets: {x: {env: PROBE}}\n"},
+      {.what = "secrets.*.file", .without = telling(""), .with = telling("") + "secrets: {x: {file: deploy.yml}}\n"},
+      {.what = "secrets.*.command", .without = telling(""), .with = telling("") + "secrets: {x: {command: echo long-enough}}\n"},
+      {.what = "prompts.*.question", .without = telling("") + "prompts: {x: {question: One}}\n",
+       .with = telling("") + "prompts: {x: {question: Other}}\n"},
+      {.what = "prompts.*.default.text", .without = telling(""), .with = telling("") + "prompts: {x: {question: One, default: y}}\n"},
+      {.what = "prompts.*.default.command", .without = telling(""),
+       .with = telling("") + "prompts: {x: {question: One, default: {command: echo y}}}\n"},
+      {.what = "prompts.*.secret", .without = telling("") + "prompts: {x: {question: One}}\n",
+       .with = telling("") + "prompts: {x: {question: One, secret: true}}\n", .words = {"production", "--set", "x=long-enough"}},
       {.what = "templates.*.from", .without = placed("VERSION"), .with = placed("index.html")},
       {.what = "templates.*.to", .without = placed("VERSION"), .with = placed("VERSION", "other")},
       {.what = "templates.*.mode", .without = placed("VERSION"), .with = placed("VERSION", "made", ", mode: '0600'")},
@@ -80,30 +80,30 @@ std::vector<Probe> value_probes() {
        .with = "copied: [made]\ntasks: {make: 'echo once >>made'}\nhooks: {build: make}\n", .before = 1},
       {.what = "logs", .with = "logs: [VERSION]\n", .words = {"logs", "production"}, .before = 1},
       {.what = "stages.*.hosts.*.address", .hosts = "[127.0.0.1]"},
-      {.what = "stages.*.hosts.*.roles", .without = told(", roles: app"), .with = told(", roles: app"), .hosts = "[{address: 127.0.0.1, roles: app}, {address: 127.0.0.2, roles: db}]"},
-      {.what = "stages.*.hosts.*.primary", .without = told(", once: true"), .with = told(", once: true"),
+      {.what = "stages.*.hosts.*.roles", .without = telling(", roles: app"), .with = telling(", roles: app"), .hosts = "[{address: 127.0.0.1, roles: app}, {address: 127.0.0.2, roles: db}]"},
+      {.what = "stages.*.hosts.*.primary", .without = telling(", once: true"), .with = telling(", once: true"),
        .hosts = "[127.0.0.1, {address: 127.0.0.2, primary: true}]"},
       {.what = "stages.*.hosts.*.port", .hosts = "[{address: 127.0.0.1, port: 1}, 127.0.0.2]"},
       {.what = "stages.*.hosts.*.user", .hosts = "[{address: 127.0.0.1, user: nobody-that-exists}, 127.0.0.2]"},
       {.what = "stages.*.hosts.*.transport", .words = {"production", "--set", "ssh.known_hosts_file=new_hosts"},
        .hosts = "[{address: 127.0.0.1, transport: openssh}, 127.0.0.2]"},
-      {.what = "stages.*.hosts.*.vars.*", .without = told(""),        .hosts = "[{address: 127.0.0.1, vars: {x: 1}}, 127.0.0.2]"},
+      {.what = "stages.*.hosts.*.vars.*", .without = telling(""), .hosts = "[{address: 127.0.0.1, vars: {x: 1}}, 127.0.0.2]"},
   };
 }
 
 std::vector<Probe> task_probes() {
   return {
-      {.what = "tasks.*.run", .without = told(""), .with = "tasks: {told: echo else}\nhooks: {build: told}\n"},
-      {.what = "tasks.*.roles", .without = told(""), .with = told(", roles: app"), .hosts = "[{address: 127.0.0.1, roles: app}, {address: 127.0.0.2, roles: db}]"},
-      {.what = "tasks.*.once", .without = told(""), .with = told(", once: true")},
-      {.what = "tasks.*.local", .without = told(""), .with = told(", local: true")},
+      {.what = "tasks.*.run", .without = telling(""), .with = "tasks: {told: echo else}\nhooks: {build: told}\n"},
+      {.what = "tasks.*.roles", .without = telling(""), .with = telling(", roles: app"), .hosts = "[{address: 127.0.0.1, roles: app}, {address: 127.0.0.2, roles: db}]"},
+      {.what = "tasks.*.once", .without = telling(""), .with = telling(", once: true")},
+      {.what = "tasks.*.local", .without = telling(""), .with = telling(", local: true")},
       {.what = "tasks.*.timeout", .without = "tasks: {told: {run: sleep 3}}\nhooks: {build: told}\n",
        .with = "tasks: {told: {run: sleep 3, timeout: 1s}}\nhooks: {build: told}\n"},
       {.what = "tasks.*.become", .without = "tasks: {told: {run: id -un}}\nhooks: {build: told}\n",
        .with = "tasks: {told: {run: id -un, become: daemon}}\nhooks: {build: told}\n"},
       {.what = "tasks.*.pty", .without = "tasks: {told: {run: 'test -t 1 || echo no terminal'}}\nhooks: {build: told}\n",
        .with = "tasks: {told: {run: 'test -t 1 || echo no terminal', pty: true}}\nhooks: {build: told}\n"},
-      {.what = "tasks.*.dir", .without = told(""), .with = told(", dir: pages")},
+      {.what = "tasks.*.dir", .without = telling(""), .with = telling(", dir: pages")},
   };
 }
 
@@ -189,7 +189,7 @@ TEST_CASE("every key of the table of keys is tried out by a test of this file") 
   CHECK(keys == tried);
 }
 
-TEST_CASE("two runs of the same recipe on hosts of the same state look alike, so that a difference means something") {
+TEST_CASE("two runs of the same recipe on hosts of the same state look alike, so that a difference means something", "[slow]") {
   World world({.hosts = 2});
   world.write_app("1");
   CHECK(difference(world, {.what = "nothing", .without = hook("build"), .with = hook("build")}).empty());

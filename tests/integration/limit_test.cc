@@ -17,7 +17,7 @@ namespace {
 
 constexpr std::uint64_t size = 2'000'000;  // that no packer makes smaller
 
-void write_source(const World& world) {
+void write_noise(const World& world) {
   Dice dice(1);
   world.write_app("1");
   world.write("app/random", dice.bytes(size));
@@ -33,7 +33,7 @@ std::string newest_state(const FarmHost& host) {
 
 TEST_CASE("under a limit all hosts get the release, in no less time than it says") {
   World world({.hosts = 3});
-  write_source(world);
+  write_noise(world);
   const std::string option = GENERATE("", "4MB");
   world.write_recipe("limit_rate: " + std::string(option.empty() ? "4MB" : "1k") + "\n");
   std::vector<std::string> words{"production"};
@@ -46,9 +46,9 @@ TEST_CASE("under a limit all hosts get the release, in no less time than it says
 }
 
 // Its share is the others', and it is none the worse for it.
-TEST_CASE("under a limit a host that takes nothing any more keeps no other host from its release") {
+TEST_CASE("under a limit a host that takes nothing any more keeps no other host from its release", "[slow]") {
   World world({.hosts = 3});
-  write_source(world);
+  write_noise(world);
   Relay& relay = world.relay(2);
   world.write_recipe("limit_rate: 1MB\n");
   Running running = world.start({"production"});
@@ -64,9 +64,9 @@ TEST_CASE("under a limit a host that takes nothing any more keeps no other host 
   CHECK(world.broken_invariants().empty());
 }
 
-TEST_CASE("under a limit a host that is lost in its upload is the run's failure, and keeps nobody waiting") {
+TEST_CASE("under a limit a host that is lost in its upload is the run's failure, and keeps nobody waiting", "[slow]") {
   World world({.hosts = 3});
-  write_source(world);
+  write_noise(world);
   Relay& relay = world.relay(2);
   world.write_recipe("limit_rate: 1MB\n");
   relay.cut_after_up(200'000);

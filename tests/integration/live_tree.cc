@@ -11,7 +11,7 @@ namespace kirikae::test {
 namespace {
 
 // In the order of their bytes. A link's size is that of its target, so that no two links have the same line.
-std::vector<std::string> lines_of(const std::filesystem::path& folder) {
+std::vector<std::string> entries_of(const std::filesystem::path& folder) {
   const ProgramEnd end = run_program(
       {"/bin/sh", "-c",
        "cd \"$1\" && find . -mindepth 1 ! -path ./REVISION \\( -type f -printf 'file %m %s %Ts %P\\0' -o -type l -printf 'link %s %l %P\\0'"
@@ -32,8 +32,8 @@ std::vector<std::string> lines_of(const std::filesystem::path& folder) {
 }  // namespace
 
 std::string changed_on_the_way(const std::filesystem::path& source, const FarmHost& host) {
-  const auto wanted = lines_of(source);
-  const auto got = lines_of(host.tree() / "releases" / host.live());
+  const auto wanted = entries_of(source);
+  const auto got = entries_of(host.tree() / "releases" / host.live());
   REQUIRE_FALSE(wanted.empty());
   std::string text;
   const auto add = [&](const char* sign, const auto& from, const auto& without) {

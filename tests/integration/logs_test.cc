@@ -95,7 +95,7 @@ TEST_CASE("a host that is lost while its log is followed is told at once, and th
   CHECK_THAT(ended.err, ContainsSubstring("error: [127.0.0.2] not all of its log files could be shown"));
 }
 
-TEST_CASE("following ends where nobody reads it any more") {
+TEST_CASE("following ends where nobody reads it any more", "[slow]") {
   World world;
   world.write_app("1");
   world.write_recipe("logs: log/app.log\nshared: {directories: [log]}\n");

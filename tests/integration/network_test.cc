@@ -70,7 +70,7 @@ bool lacks_names() { return is_skipped(!can_replace_files(), "names of one's own
 
 }  // namespace
 
-TEST_CASE("a host 100 ms away is deployed to, again, and back") {
+TEST_CASE("a host 100 ms away is deployed to, again, and back", "[slow]") {
   World world;
   world.relay(0).delay(std::chrono::milliseconds(50));
   whole_life(world);
@@ -82,19 +82,19 @@ TEST_CASE("a host 300 ms away is deployed to, again, and back", "[slow]") {
   whole_life(world);
 }
 
-TEST_CASE("where every tenth of forty connections is refused, all hosts get the release", "[many]") {
-  World world({.hosts = 40, .own_servers = true});
+TEST_CASE("where every fifth of twenty connections is refused, all hosts get the release", "[many]") {
+  World world({.hosts = 20, .own_servers = true});
   std::vector<Relay*> relays;
-  for (std::size_t i = 0; i < 40; ++i) relays.push_back(&world.relay(i));
-  for (std::size_t i = 4; i < 40; i += 10) relays[i]->refuse(1);
+  for (std::size_t i = 0; i < 20; ++i) relays.push_back(&world.relay(i));
+  for (std::size_t i = 4; i < 20; i += 5) relays[i]->refuse(1);
   world.write_recipe();
   world.write_app("1");
   const Ran ran = world.deploy({"production"});
   INFO(ran);
   REQUIRE(ran.status == 0);
-  for (std::size_t i = 0; i < 40; ++i) {
+  for (std::size_t i = 0; i < 20; ++i) {
     CHECK(world.host(i).version() == "1");
-    CHECK(relays[i]->connections() == (i % 10 == 4 ? 2 : 1));
+    CHECK(relays[i]->connections() == (i % 5 == 4 ? 2 : 1));
   }
 }
 
@@ -136,7 +136,7 @@ TEST_CASE("a host that has an IPv6 address alone is deployed to, by address and 
   }
 }
 
-TEST_CASE("where each host's first connection breaks at another place of the login, all hosts get the release over the second one") {
+TEST_CASE("where each host's first connection breaks at another place of the login, all hosts get the release over the second one", "[slow]") {
   constexpr std::size_t hosts = 10;
   World world({.hosts = hosts, .sshd_config = readable_lengths});
   std::vector<Relay*> relays;
@@ -183,7 +183,7 @@ TEST_CASE("where each host's first connection breaks at another place of the log
   REQUIRE(world.broken_invariants().empty());
 }
 
-TEST_CASE("a host that greets and then says nothing is asked once more, told, and named after twice the time to connect") {
+TEST_CASE("a host that greets and then says nothing is asked once more, told, and named after twice the time to connect", "[slow]") {
   World world({.hosts = 2, .sshd_config = readable_lengths});
   Relay& relay = world.relay(1);
   world.write_recipe();

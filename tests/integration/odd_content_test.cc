@@ -63,7 +63,7 @@ void deploy_random_trees(unsigned long first, unsigned long count) {
 
 }  // namespace
 
-TEST_CASE("a few random trees of odd content come to GNU tar and to busybox tar bit for bit") {
+TEST_CASE("a few random trees of odd content come to GNU tar and to busybox tar bit for bit", "[slow]") {
   if (lacks_busybox()) return;
   deploy_random_trees(1, 5);
 }
@@ -76,7 +76,7 @@ TEST_CASE("trees at random: whatever is in a source, its release is the same bit
   deploy_random_trees(first, runs);
 }
 
-TEST_CASE("files that the hosts' user may not read come over each time, however they are sent and looked at") {
+TEST_CASE("files that the hosts' user may not read come over each time, however they are sent and looked at", "[slow]") {
   if (is_skipped_without_mounts()) return;
   const Account account;
   World world({.account = &account});

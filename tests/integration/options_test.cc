@@ -14,7 +14,7 @@ using namespace kirikae::test;
 
 namespace {
 
-const std::string told = "tasks: {told: 'echo told'}\nhooks: {build: told}\n";
+const std::string telling_task = "tasks: {told: 'echo told'}\nhooks: {build: told}\n";
 
 std::vector<Probe> probes() {
   return {
@@ -33,7 +33,7 @@ std::vector<Probe> probes() {
       {.what = "--timeout", .words = {"run", "production", "--timeout", "60s", "--", "sleep 3"},
        .instead = {"run", "production", "--timeout", "1s", "--", "sleep 3"}, .before = 1},
       {.what = "--yes", .without = "confirm: true\n", .more = {"--yes"}},
-      {.what = "--list", .without = told, .words = {"task", "production", "told"}, .more = {"--list"}, .before = 1},
+      {.what = "--list", .without = telling_task, .words = {"task", "production", "told"}, .more = {"--list"}, .before = 1},
       {.what = "--lines", .words = {"audit", "production"}, .more = {"--lines", "1"}, .before = 2},
       {.what = "--follow", .without = "logs: index.html\n", .words = {"logs", "production", "--no-follow"},
        .more = {"--follow"}, .before = 1},
@@ -89,7 +89,7 @@ TEST_CASE("every option makes a difference") {
   repo.git({"branch", "other"});
   repo.write("file", "2");
   repo.commit("Two");
-  for (const Probe& probe : some_of(probes(), 3)) {
+  for (const Probe& probe : some_of(probes(), 6)) {
     CAPTURE(probe.what);
     CHECK_FALSE(difference(world, probe).empty());
   }

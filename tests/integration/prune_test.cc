@@ -3,6 +3,7 @@
 
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/skip.h"
 #include "support/temp_dir.h"
 
 using namespace kirikae::test;
@@ -44,7 +45,41 @@ TEST_CASE("a prune removes what a deploy would remove, now, and never what serve
   REQUIRE(world.deploy({"prune", "production", "--keep", "0"}).status == 2);
 }
 
-TEST_CASE("what a prune could not remove goes with the next one, and the audit tells of both; so do releases that were never switched to") {
+TEST_CASE("an old release in which something is mounted is named and stays, with what is mounted there, until it is unmounted") {
+  if (is_skipped_without_mounts()) return;
+  const TempDir folder;
+  World world({.replaced = {{"/etc/issue", folder.write("issue", "of a server with mounts of its own\n")}}});
+  world.write_recipe("keep_releases: 1\nshared: {directories: [up]}\n");
+  world.write_app("1");
+  REQUIRE(world.deploy({"production"}).status == 0);
+  if (GENERATE(false, true)) {
+    const auto tree = world.host(0).tree();
+    fs::rename(tree / "releases", tree / "on a \\ disk");
+    fs::create_directory_symlink("on a \\ disk", tree / "releases");
+  }
+  const std::string first = world.host(0).live(), there = world.deploy_to() + "/releases/" + first + "/m";
+  const Ran mounted = world.deploy({"run", "production", "--",
+                                    "echo precious >\"$SHARED_PATH/up/file\"; mkdir m; mount --bind \"$SHARED_PATH/up\" '" + there + "'; ls m"});
+  INFO(mounted);
+  REQUIRE_THAT(mounted.out, ContainsSubstring("file"));
+  for (const char* version : {"2", "3"}) {
+    world.write_app(version);
+    const Ran ran = world.deploy({"production"});
+    INFO(ran);
+    REQUIRE(ran.status == 0);
+    if (*version == '3') CHECK_THAT(ran.err + ran.out, ContainsSubstring(": unmount what is in it"));
+  }
+  CHECK(world.host(0).read("shared/up/file") == "precious\n");
+  CHECK(world.host(0).exists("releases/" + first + "/VERSION"));
+  REQUIRE(world.deploy({"run", "production", "--", "umount '" + there + "'"}).status == 0);
+  const Ran ran = world.deploy({"prune", "production"});
+  INFO(ran);
+  CHECK(ran.status == 0);
+  CHECK_FALSE(world.host(0).exists("releases/" + first));
+  CHECK(world.host(0).read("shared/up/file") == "precious\n");
+}
+
+TEST_CASE("what a prune could not remove goes with the next one, and the audit tells of both; so do releases that were never switched to", "[slow]") {
   const TempDir shims;
   shims.write("rm", "#!/bin/sh\ncase $* in *.pruned-*) [ ! -e " + shims / "held" + " ] || { echo 'rm: held' >&2; exit 1; } ;; esac\nexec /bin/rm \"$@\"\n", 0755);
   World world({.path = shims.path().string() + ":/usr/bin:/bin"});

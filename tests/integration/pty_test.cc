@@ -62,13 +62,13 @@ TEST_CASE("a task with pty has the recipe's PATH, in which nothing of ours has t
   CHECK_THAT(ran.out, ContainsSubstring("PATH is /nowhere\n"));
 }
 
-TEST_CASE("a task with pty has a terminal by the system's ssh too, also where the host opens one channel for each connection") {
+TEST_CASE("a task with pty has a terminal by the system's ssh too, also where the host opens one channel for each connection", "[slow]") {
   const auto lines = GENERATE(values<std::vector<std::string>>({{}, {"MaxSessions 1"}}));
   World world({.sshd_config = lines});
   looks_around(world, "openssh");
 }
 
-TEST_CASE("a task with pty has a terminal whatever the login shell is") {
+TEST_CASE("a task with pty has a terminal whatever the login shell is", "[slow]") {
   for (const auto& shell : some_of(std::vector<std::string>{"bash", "zsh", "fish", "tcsh", "ksh", "mksh"}, 2)) {
     if (is_skipped(!installed(shell), shell + " is not installed")) continue;
     INFO(shell);
@@ -78,7 +78,7 @@ TEST_CASE("a task with pty has a terminal whatever the login shell is") {
 }
 
 // At a terminal bash's `read` takes more than a line, and each shell has its own idea of jobs.
-TEST_CASE("a task with pty has a terminal whatever /bin/sh is") {
+TEST_CASE("a task with pty has a terminal whatever /bin/sh is", "[slow]") {
   if (is_skipped_without_mounts()) return;
   for (const auto& shell : some_of(std::vector<std::string>{"bash", "ksh", "mksh", "posh"}, 2)) {
     if (is_skipped(!installed(shell), shell + " is not installed")) continue;
@@ -88,7 +88,7 @@ TEST_CASE("a task with pty has a terminal whatever /bin/sh is") {
   }
 }
 
-TEST_CASE("a task with pty has a terminal on dropbear, and on tinysshd, by a connection of its own") {
+TEST_CASE("a task with pty has a terminal on dropbear, and on tinysshd, by a connection of its own", "[slow]") {
   if (is_skipped(!can_replace_files(), "a server that looks for keys at home needs root and the right to mount")) return;
   for (const auto kind : {SmallServer::Kind::dropbear, SmallServer::Kind::tinysshd}) {
     if (is_skipped(!SmallServer::is_installed(kind), "the server's package is not installed")) continue;
@@ -125,7 +125,7 @@ TEST_CASE("a task with pty says how it ended") {
   CHECK_THAT(ran.out, ContainsSubstring("last words"));
 }
 
-TEST_CASE("a task with pty that takes too long, or loses its client, is ended there with all that it has started") {
+TEST_CASE("a task with pty that takes too long, or loses its client, is ended there with all that it has started", "[slow]") {
   for (const std::string transport : {"libssh2", "openssh"}) {
     INFO(transport);
     World world;

@@ -1,5 +1,4 @@
 // Runs that are kept, and the pages about them, with the built program.
-#include <sys/stat.h>
 
 #include <csignal>
 #include <fstream>
@@ -8,6 +7,7 @@
 #include "support/catch.h"
 #include "support/events.h"
 #include "support/farm.h"
+#include "support/file_mode.h"
 #include "support/process.h"
 
 using namespace kirikae::test;
@@ -24,12 +24,6 @@ std::vector<fs::path> kept(const World& world) {
   for (const auto& entry : fs::directory_iterator(runs_of(world))) files.push_back(entry.path());
   std::sort(files.begin(), files.end());
   return files;
-}
-
-mode_t mode_of(const fs::path& path) {
-  struct stat info {};
-  REQUIRE(::stat(path.c_str(), &info) == 0);
-  return info.st_mode & 0777;
 }
 
 // As a browser would read it, but strictly: it is XML, too.
@@ -82,7 +76,7 @@ TEST_CASE("a deploy and a rollback are kept, a verb that reads is not, and a rep
   CHECK(world.deploy({"report", "nowhere"}).status == 2);
 }
 
-TEST_CASE("prunes and tasks are kept for a report, too; plans, locks, commands and logs are not") {
+TEST_CASE("prunes and tasks are kept for a report, too; plans, locks, commands and logs are not", "[slow]") {
   World world({.hosts = 2});
   world.write_recipe("keep_releases: 3\nshared: {directories: [log]}\nlogs: [log/app.log]\ntasks: {greet: 'echo \"hello $HOST\"'}\n");
   world.write_app("1");

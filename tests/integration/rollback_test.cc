@@ -106,6 +106,24 @@ TEST_CASE("a bad release is no target, unless it is named, which clears the mark
   REQUIRE(world.host(0).state(ids[0]) == "good");  // going forward condemns nothing
 }
 
+TEST_CASE("another tool's tree is rolled back by name before anything of ours was deployed there") {
+  World world({.hosts = 2});
+  const std::string old = "20240101000000", live = "20240201000000";
+  for (const auto& host : world.hosts()) {
+    for (const auto& id : {old, live}) host.write("releases/" + id + "/VERSION", id);
+    std::filesystem::create_symlink("releases/" + live, host / "current");
+  }
+  world.write_recipe("tasks: {restart: 'true'}\nhooks: {after_publish: restart}\n");
+  const Ran ran = world.deploy({"rollback", "production", "--to", old});
+  INFO(ran);
+  REQUIRE(ran.status == 0);
+  for (const auto& host : world.hosts()) {
+    CHECK(host.live() == old);
+    CHECK(host.state(old) == "good");
+    CHECK(host.state(live) == "bad");
+  }
+}
+
 TEST_CASE("Option --to with a release that a host lacks is refused on all hosts") {
   World world({.hosts = 2});
   const auto ids = deploy_versions(world, 2);

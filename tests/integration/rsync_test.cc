@@ -73,7 +73,7 @@ TEST_CASE("rsync brings a release to all hosts, and the next one shares with it 
   }
 }
 
-TEST_CASE("with 'reuse: copy' rsync's releases have no file in common") {
+TEST_CASE("with 'reuse: copy' rsync's releases have no file in common", "[slow]") {
   World world;
   world.write_app("1");
   world.write_recipe(by_rsync + "reuse: copy\n");
@@ -86,7 +86,7 @@ TEST_CASE("with 'reuse: copy' rsync's releases have no file in common") {
   CHECK_FALSE(fs::equivalent(before / "pages/long.txt", live_release(world.host(0)) / "pages/long.txt"));
 }
 
-TEST_CASE("what only looks the same to rsync is noticed, and is right in the release") {
+TEST_CASE("what only looks the same to rsync is noticed, and is right in the release", "[slow]") {
   World world;
   world.write_app("1");
   world.write("app/one", "old\n");
@@ -151,7 +151,7 @@ TEST_CASE("what is excluded stays here, and rsync gets the rest as it is") {
   CHECK(world.host(0).version() == "1");
 }
 
-TEST_CASE("random trees of odd content come by rsync bit for bit, one after the other") {
+TEST_CASE("random trees of odd content come by rsync bit for bit, one after the other", "[slow]") {
   World world;
   world.write_recipe(by_rsync + "keep_releases: 1\n");
   for (const unsigned long seed : {1UL, 2UL, 3UL, 4UL, 5UL, 6UL, 7UL, 8UL}) {
@@ -167,7 +167,7 @@ TEST_CASE("random trees of odd content come by rsync bit for bit, one after the 
   }
 }
 
-TEST_CASE("rsync and the other ways build upon each other") {
+TEST_CASE("rsync and the other ways build upon each other", "[slow]") {
   World world;
   world.write_app("1");
   world.write_recipe();
@@ -253,7 +253,7 @@ TEST_CASE("a signal while rsync sends is exit 130: no rsync is left on either si
   deploy_well(world);
 }
 
-TEST_CASE("a program that is killed while rsync sends leaves no rsync, neither here nor there") {
+TEST_CASE("a program that is killed while rsync sends leaves no rsync, neither here nor there", "[slow]") {
   World world;
   const std::string before = deployed_and_slow(world);
   Running running = in_upload(world);
@@ -294,7 +294,7 @@ TEST_CASE("a host that is lost while rsync sends to it is the run's failure, and
   check_old_one_serves(world, before);
 }
 
-TEST_CASE("a file that vanishes or changes before rsync reads it is named, and nothing is switched") {
+TEST_CASE("a file that vanishes or changes before rsync reads it is named, and nothing is switched", "[slow]") {
   World world;
   world.write_app("1");
   world.write("app/one", "old\n");
@@ -307,6 +307,8 @@ TEST_CASE("a file that vanishes or changes before rsync reads it is named, and n
   INFO(ran);
   REQUIRE(ran.status == 1);
   CHECK_THAT(ran.err, what == "echo newer >one" ? ContainsSubstring("changed after it was listed: one") : ContainsSubstring("app/one\" failed: No such file"));
+  CHECK_THAT(ran.err,
+             ContainsSubstring("\n  let the build finish before you deploy, or exclude what is always written to\n"));
   check_old_one_serves(world, before);
 }
 

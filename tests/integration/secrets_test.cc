@@ -5,11 +5,11 @@
 #include <csignal>
 #include <filesystem>
 #include <fstream>
-#include <iterator>
 #include <set>
 
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/file_text.h"
 #include "support/process.h"
 #include "support/process_watch.h"
 
@@ -22,16 +22,6 @@ namespace {
 // No part of it stands in any file of ours. Each test's is its own: others run beside it, and all processes are looked at.
 const std::string own = std::to_string(::getpid());
 const std::string secret = "Zq" + own + "-correct/horse+staple 9x&Wk";
-
-// Empty also where the file's process ends while it is read.
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  try {
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  } catch (const std::ios_base::failure&) {
-    return {};
-  }
-}
 
 std::string filtered(const std::string& program, const std::string& input) {
   return run_program({"/bin/sh", "-c", "printf %s \"$1\" | " + program, "sh", input}).output;
@@ -64,7 +54,7 @@ std::vector<std::string> files_with_secret(const fs::path& folder) {
   std::vector<std::string> found;
   std::error_code ignored;
   for (const auto& entry : fs::recursive_directory_iterator(folder, ignored)) {
-    if (entry.is_regular_file(ignored) && !entry.is_symlink(ignored) && !found_in(text_of(entry.path())).empty()) {
+    if (entry.is_regular_file(ignored) && !entry.is_symlink(ignored) && !found_in(file_text(entry.path())).empty()) {
       found.push_back(entry.path().string());
     }
   }
@@ -129,6 +119,22 @@ TEST_CASE("a task that is too long with its secrets fails the run before anythin
   CHECK(world.deploy({"production"}).status == 0);
 }
 
+TEST_CASE("a secret whose value is in what a run shows anyway is masked there, too, and named") {
+  World world({.hosts = 2});
+  world.write_recipe("secrets: {STAGE_KEY: {env: STAGE_KEY}, HOST_KEY: {env: HOST_KEY}, OTHER: {env: OTHER}}\n");
+  world.environment = {"STAGE_KEY=production", "HOST_KEY=" + world.host(1).name(), "OTHER=" + secret};
+  const Ran ran = world.deploy({"run", "production", "--", "true"});
+  INFO(ran);
+  CHECK(ran.status == 0);
+  CHECK_THAT(
+      ran.out + ran.err,
+      ContainsSubstring("the value of the secret 'STAGE_KEY' is in the stage's name, where '***' stands for it"));
+  CHECK_THAT(ran.out + ran.err,
+             ContainsSubstring("the value of the secret 'HOST_KEY' is in a host's name, where '***' stands for it"));
+  CHECK_THAT(ran.out + ran.err, !ContainsSubstring("secret 'OTHER'"));
+  CHECK_THAT(ran.out + ran.err, !ContainsSubstring(world.host(1).name()));
+}
+
 TEST_CASE("a secret that can't be had ends the run before any host is connected to") {
   World world;
   world.write_app("1");
@@ -149,7 +155,7 @@ TEST_CASE("a secret that can't be had ends the run before any host is connected 
   CHECK_THAT(failed.err, ContainsSubstring("secret 'A': the command ended with status 9: locked"));
 }
 
-TEST_CASE("verbs that neither run commands nor show logs fetch no secrets") {
+TEST_CASE("verbs that neither run commands nor show logs fetch no secrets", "[slow]") {
   World world;
   world.write_app("1");
   world.write_recipe("secrets: {A: {command: 'echo fetched >>../fetched; echo long-enough'}}\ntasks: {t: 'true'}\n"
@@ -192,7 +198,7 @@ TEST_CASE("a command that somebody types has the secrets, too, and shows none") 
   CHECK(found_in(ran.err).empty());
 }
 
-TEST_CASE("tasks and prunings have the secrets, too, and what they print goes nowhere unmasked") {
+TEST_CASE("tasks and prunings have the secrets, too, and what they print goes nowhere unmasked", "[slow]") {
   World world({.hosts = 2});
   world.write_app("1");
   world.write_recipe(

@@ -55,10 +55,10 @@ void refused(const World& world, const std::string& words) {
 }  // namespace
 
 TEST_CASE("a host with dropbear is deployed to, again, and back") { whole_life_on(Kind::dropbear); }
-TEST_CASE("a host with tinysshd, which opens one channel for each connection, is deployed to, again, and back") {
+TEST_CASE("a host with tinysshd, which opens one channel for each connection, is deployed to, again, and back", "[slow]") {
   whole_life_on(Kind::tinysshd);
 }
-TEST_CASE("whatever login shell an account on dropbear has, it is deployed to") {
+TEST_CASE("whatever login shell an account on dropbear has, it is deployed to", "[slow]") {
   const std::string shell = GENERATE(from_range(
       some_of(std::vector<std::string>{"/bin/bash", "/usr/bin/zsh", "/usr/bin/fish", "/usr/bin/tcsh", "/bin/mksh"}, 2)));
   INFO(shell);
@@ -86,7 +86,7 @@ TEST_CASE("a host is deployed to, again, and back, however little its sshd allow
   whole_life(world);
 }
 
-TEST_CASE("a host that opens one channel for each connection is deployed to, again, and back, where ssh carries the run") {
+TEST_CASE("a host that opens one channel for each connection is deployed to, again, and back, where ssh carries the run", "[slow]") {
   World world({.sshd_config = {"MaxSessions 1"}});
   whole_life(world, "  transport: openssh\n");
 }
@@ -106,7 +106,7 @@ TEST_CASE("a host is deployed to, again, and back, with the algorithms of an Ope
   whole_life(world);
 }
 
-TEST_CASE("a host with a banner of 25 KB is deployed to") {
+TEST_CASE("a host with a banner of 25 KB is deployed to", "[slow]") {
   const TempDir folder;
   std::string text;
   for (int i = 0; i < 500; ++i) text += "Unauthorised access is prohibited; line " + std::to_string(i) + "\n";
@@ -114,7 +114,7 @@ TEST_CASE("a host with a banner of 25 KB is deployed to") {
   whole_life(world);
 }
 
-TEST_CASE("a host that runs a command of its own instead of ours is told so, with what it answered") {
+TEST_CASE("a host that runs a command of its own instead of ours is told so, with what it answered", "[slow]") {
   SECTION("a menu that says something and ends") {
     refused(World({.sshd_config = {"ForceCommand echo 'Only backups are taken here.'"}}), "'Only backups are taken here.'");
   }

@@ -23,11 +23,11 @@ void with_login_shell(const std::string& program, const std::string& words) {
 
 }  // namespace
 
-TEST_CASE("hosts with login shell bash are deployed to") { with_login_shell("bash", "/bin/bash"); }
-TEST_CASE("hosts with login shell dash are deployed to") { with_login_shell("dash", "/bin/dash"); }
-TEST_CASE("hosts with login shell busybox ash are deployed to") { with_login_shell("busybox", "busybox ash"); }
+TEST_CASE("hosts with login shell bash are deployed to", "[slow]") { with_login_shell("bash", "/bin/bash"); }
+TEST_CASE("hosts with login shell dash are deployed to", "[slow]") { with_login_shell("dash", "/bin/dash"); }
+TEST_CASE("hosts with login shell busybox ash are deployed to", "[slow]") { with_login_shell("busybox", "busybox ash"); }
 TEST_CASE("hosts with login shell zsh are deployed to") { with_login_shell("zsh", "zsh"); }
-TEST_CASE("hosts with login shell ksh are deployed to") { with_login_shell("ksh", "ksh"); }
+TEST_CASE("hosts with login shell ksh are deployed to", "[slow]") { with_login_shell("ksh", "ksh"); }
 TEST_CASE("hosts with login shell fish are deployed to") { with_login_shell("fish", "fish"); }
 TEST_CASE("hosts with login shell tcsh are deployed to") { with_login_shell("tcsh", "tcsh"); }
 
@@ -37,8 +37,19 @@ TEST_CASE("rc files that print, that wait for input and that fail disturb nothin
   // bash reads .bashrc where it thinks that sshd has started it.
   World world({.login_shell = "/bin/bash",
                .home = {{".bashrc", noise + "read -r -t 1 nothing </dev/null\n"}, {".profile", noise}}});
-  world.write("../enter", "#!/bin/bash\nsource ~/.bashrc\nexec /bin/bash \"$@\"\n", 0755);
+  // And that show what is run.
+  const std::string shown = GENERATE("", "echo \"audit: $*\"\nset -x\n");
+  world.write("../enter", "#!/bin/bash\nsource ~/.bashrc\n" + shown + "exec /bin/bash \"$@\"\n", 0755);
   whole_life(world);
+}
+
+TEST_CASE("a host whose rc files leave no standard error runs commands all the same, and shows what else they print") {
+  World world;
+  world.write("../enter", "#!/bin/bash\nexec 2>&-\nexec /bin/bash \"$@\"\n", 0755);
+  const Ran ran = world.deploy({"run", "production", "--", "echo hi; echo unseen >&2"});
+  INFO(ran);
+  CHECK(ran.status == 0);
+  CHECK_THAT(ran.out, ContainsSubstring("] hi\n"));
 }
 
 TEST_CASE("a host that has nothing but busybox is deployed to") {
@@ -49,7 +60,7 @@ TEST_CASE("a host that has nothing but busybox is deployed to") {
   whole_life(world);
 }
 
-TEST_CASE("where one host has no zstd, all get gzip; where one has neither, plain tar") {
+TEST_CASE("where one host has no zstd, all get gzip; where one has neither, plain tar", "[slow]") {
   if (!installed("zstd")) return;
   const TempDir no_zstd, neither;
   tools_without(no_zstd, "*zstd*");

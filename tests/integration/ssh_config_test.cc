@@ -1,12 +1,14 @@
 // Hosts by the names that ssh_config has for them, and the ways to them that it knows.
 #include <fmt/format.h>
 
+#include <csignal>
 #include <filesystem>
 #include <sstream>
 
 #include "integration/live_tree.h"
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/never.h"
 #include "support/process.h"
 
 using namespace kirikae::test;
@@ -36,7 +38,7 @@ int logins_on(const World& world, std::size_t index) {
 
 }  // namespace
 
-TEST_CASE("a host that ssh reaches by a name of ssh_config is deployed to by that name") {
+TEST_CASE("a host that ssh reaches by a name of ssh_config is deployed to by that name", "[slow]") {
   World world;
   world.write_app("1");
   world.write("ssh_config", block_of(world, 0));
@@ -54,6 +56,24 @@ TEST_CASE("a host that ssh reaches by a name of ssh_config is deployed to by tha
   INFO(run);
   REQUIRE_THAT(run.out, ContainsSubstring("1"));
   REQUIRE(world.deploy({"ssh", "production"}).status == 0);  // the system's ssh, with nothing to type
+}
+
+TEST_CASE("a stop while ssh is asked for its settings says that nothing was done") {
+  World world;
+  const Never never;
+  world.write_app("1");
+  world.write("ssh_config", "Match exec \"touch " + (world / "asked").string() + "; " + never.command() + "\"\n" +
+                                block_of(world, 0));
+  write_recipe(world, "[web1]");
+  Running running = world.start({"production"});
+  REQUIRE(eventually([&] { return std::filesystem::exists(world / "asked"); }, std::chrono::seconds(60)));
+  running.signal(SIGINT);
+  const Ran ran = running.wait();
+  INFO(ran);
+  CHECK(ran.status == 130);
+  CHECK_THAT(ran.out + ran.err, ContainsSubstring("stopped before anything was connected; nothing was done"));
+  CHECK_THAT(ran.out + ran.err, !ContainsSubstring("packing"));
+  CHECK(processes_with(never.path()).empty());
 }
 
 TEST_CASE("a host's RSA key that is shorter than ssh_config wants is refused before anybody logs in") {
@@ -143,7 +163,7 @@ TEST_CASE("what a jump host alone has in ssh_config that libssh2 doesn't follow 
   CHECK_THAT(ran.out + ran.err, !ContainsSubstring("KnownHostsCommand"));
 }
 
-TEST_CASE("a release goes by rsync to hosts behind a jump host, too, and the next one shares with it what is the same") {
+TEST_CASE("a release goes by rsync to hosts behind a jump host, too, and the next one shares with it what is the same", "[slow]") {
   World world({.hosts = 3, .own_servers = true});
   const std::string transport = GENERATE("libssh2", "openssh");
   world.write_app("1");

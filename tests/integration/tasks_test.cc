@@ -82,6 +82,15 @@ TEST_CASE("a before_connect task may make the source") {
 tasks: {make: {run: 'mkdir built && echo made >built/file', local: true}}
 hooks: {before_connect: make}
 )");
+  for (const char* verb : {"plan", "diff"}) {
+    const Ran looked = world.deploy({verb, "production"});
+    INFO(looked);
+    CHECK(looked.status == 2);
+    CHECK_THAT(looked.err, ContainsSubstring("a before_connect task may make it, which only a deploy runs; to have it now: deploy task production make\n"));
+  }
+  REQUIRE(world.deploy({"task", "production", "make"}).status == 0);
+  CHECK_THAT(world.deploy({"plan", "production"}).out, ContainsSubstring("run here       make (connect, on this machine, once)\n"));
+  std::filesystem::remove_all(world.site() / "built");
   const Ran ran = world.deploy({"production"});
   INFO(ran);
   REQUIRE(ran.status == 0);
@@ -129,7 +138,7 @@ TEST_CASE("every command of a task must succeed, not only the last") {
   REQUIRE(world.host(0).live().empty());
 }
 
-TEST_CASE("a task that prints 100 MB on both streams neither stalls nor grows the program") {
+TEST_CASE("a task that prints 100 MB on both streams neither stalls nor grows the program", "[slow]") {
   World world;
   world.write_app("1");
   world.write_recipe(R"(tasks:

@@ -1,23 +1,13 @@
 // Templates on real hosts.
-#include <sys/stat.h>
 
 #include <filesystem>
 
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/file_mode.h"
 
 using namespace kirikae::test;
 using Catch::Matchers::ContainsSubstring;
-
-namespace {
-
-mode_t mode_of(const std::filesystem::path& path) {
-  struct stat status {};
-  REQUIRE(::lstat(path.c_str(), &status) == 0);
-  return status.st_mode & 07777U;
-}
-
-}  // namespace
 
 TEST_CASE("a template is rendered for each host, before the build and before the shared files are linked") {
   World world({.hosts = 2});

@@ -127,7 +127,7 @@ TEST_CASE("the program is killed while ssh carries it: the step, the lock and ev
   REQUIRE(world.host(0).version() == "2");
 }
 
-TEST_CASE("the program is killed while ssh sends its payload: the release never becomes one, and no ssh stays") {
+TEST_CASE("the program is killed while ssh sends its payload: the release never becomes one, and no ssh stays", "[slow]") {
   World world;
   const std::string first = deployed_before(world);
   REQUIRE(run_program({"/bin/sh", "-c", "head -c 40000000 /dev/urandom >\"$1\"", "sh", (world.site() / "app/big").string()}).status == 0);

@@ -16,7 +16,7 @@ using Words = std::vector<std::string>;
 namespace {
 
 // Every host's lines, sorted, as they would have to stand in a known_hosts file.
-Words lines_of(const std::string& text) {
+Words known_hosts_lines(const std::string& text) {
   Words lines;
   for (std::string_view rest = text; !rest.empty();) {
     const auto end = std::min(rest.find('\n'), rest.size() - 1) + 1;
@@ -61,7 +61,7 @@ TEST_CASE("accept-new adds the keys of new hosts once, says so, and a second run
   const Ran first = world.deploy(with({"production"}, accept_new));
   INFO(first);
   REQUIRE(first.status == 0);
-  CHECK(lines_of(world.read("site/keys/fresh")) == lines_of(world.read("known_hosts")));
+  CHECK(known_hosts_lines(world.read("site/keys/fresh")) == known_hosts_lines(world.read("known_hosts")));
   const std::string shown = "added the host key of '" + world.host(1).name() + "' (ed25519 " +
                             fingerprint_of(key_pair("ed25519", "host")) + ") to ";
   CHECK_THAT(first.err, ContainsSubstring(shown + (world.site() / "keys/fresh").string()));
@@ -109,7 +109,7 @@ TEST_CASE("trust shows new keys at a terminal, writes them once somebody agrees,
     CHECK(end_of(terminal) == 0);
     CHECK_THAT(terminal.output(), ContainsSubstring("added to " + (world.site() / "keys/fresh").string()));
   }
-  CHECK(lines_of(world.read("site/keys/fresh")) == lines_of(world.read("known_hosts")));
+  CHECK(known_hosts_lines(world.read("site/keys/fresh")) == known_hosts_lines(world.read("known_hosts")));
   for (std::size_t i = 0; i < 3; ++i) CHECK_FALSE(login_was_tried(world.sshd(i)));
   const Ran again = world.deploy(with({"trust", "production"}, fresh));
   INFO(again);
@@ -129,13 +129,13 @@ TEST_CASE("trust without a terminal needs --yes, keeps to the hosts that are cho
   ran = world.deploy(with({"trust", "production", "--yes", "--hosts", "127.0.0.1*"}, fresh));
   INFO(ran);
   CHECK(ran.status == 0);
-  CHECK(lines_of(world.read("site/keys/fresh")).size() == 1);
+  CHECK(known_hosts_lines(world.read("site/keys/fresh")).size() == 1);
   world.sshd(2).stop();
   ran = world.deploy(with({"trust", "production", "--yes"}, fresh));
   INFO(ran);
   CHECK(ran.status == 5);
   CHECK_THAT(ran.err, ContainsSubstring("[127.0.0.3") && ContainsSubstring("refused"));
-  CHECK(lines_of(world.read("site/keys/fresh")).size() == 2);
+  CHECK(known_hosts_lines(world.read("site/keys/fresh")).size() == 2);
 }
 
 TEST_CASE("trust shows a changed key with the old one and its place, and replaces it only by --replace") {
@@ -163,7 +163,7 @@ TEST_CASE("trust shows a changed key with the old one and its place, and replace
   CHECK(hosts[1]["state"] == "known");
   CHECK(hosts[2]["state"] == "added");
   CHECK(hosts[2]["file"] == file);
-  CHECK(lines_of(world.read("site/keys/fresh")) == lines_of("# ours\n" + world.read("known_hosts")));
+  CHECK(known_hosts_lines(world.read("site/keys/fresh")) == known_hosts_lines("# ours\n" + world.read("known_hosts")));
   CHECK(world.deploy(with({"production"}, fresh)).status == 0);
 }
 

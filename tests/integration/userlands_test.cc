@@ -9,6 +9,7 @@
 #include "support/account.h"
 #include "support/catch.h"
 #include "support/farm.h"
+#include "support/file_mode.h"
 #include "support/process.h"
 #include "support/skip.h"
 #include "support/thorough.h"
@@ -71,24 +72,22 @@ bool lacks(const std::vector<std::string>& programs) {
   return false;
 }
 
-std::string mode_of(const fs::path& path) {
-  struct stat status {};
-  REQUIRE(::lstat(path.c_str(), &status) == 0);
-  return fmt::format("{:o}", status.st_mode & 07777U);
+std::string mode_text(const fs::path& path) {
+  return fmt::format("{:o}", mode_of(path));
 }
 
 // Whatever the umask is: what is in the live release, and its record.
 void check_modes_of_release(const FarmHost& host) {
   const auto release = host.tree() / "releases" / host.live();
-  CHECK(mode_of(release / "VERSION") == "644");
-  CHECK(mode_of(release / "bin/serve") == "755");
-  CHECK(mode_of(release / "pages") == "755");
-  CHECK(mode_of(host.tree() / ".kirikae/releases" / host.live()) == "644");
+  CHECK(mode_text(release / "VERSION") == "644");
+  CHECK(mode_text(release / "bin/serve") == "755");
+  CHECK(mode_text(release / "pages") == "755");
+  CHECK(mode_text(host.tree() / ".kirikae/releases" / host.live()) == "644");
 }
 
 }  // namespace
 
-TEST_CASE("a host whose whole file system is busybox, without a home, is deployed to, again, and back") {
+TEST_CASE("a host whose whole file system is busybox, without a home, is deployed to, again, and back", "[slow]") {
   if (lacks({"busybox"})) return;
   const Root root;
   fill_with_busybox(root);
@@ -98,7 +97,7 @@ TEST_CASE("a host whose whole file system is busybox, without a home, is deploye
   whole_life(world);
 }
 
-TEST_CASE("a host with mksh as /bin/sh and busybox's tools is deployed to, again, and back") {
+TEST_CASE("a host with mksh as /bin/sh and busybox's tools is deployed to, again, and back", "[slow]") {
   if (lacks({"busybox", "mksh"})) return;
   const Root root;
   root.add("mksh");
@@ -108,7 +107,7 @@ TEST_CASE("a host with mksh as /bin/sh and busybox's tools is deployed to, again
   whole_life(world);
 }
 
-TEST_CASE("a host with bash as /bin/sh, and functions that others have exported, is deployed to, again, and back") {
+TEST_CASE("a host with bash as /bin/sh, and functions that others have exported, is deployed to, again, and back", "[slow]") {
   if (lacks({"busybox", "bash"})) return;
   const Root root;
   root.add("bash");
@@ -119,7 +118,7 @@ TEST_CASE("a host with bash as /bin/sh, and functions that others have exported,
 }
 
 // Debian's toybox has no shell, no dd, and an mv that can't rename over a link to a folder.
-TEST_CASE("a host with toybox's tools, and a shell, dd and mv beside, is deployed to, again, and back") {
+TEST_CASE("a host with toybox's tools, and a shell, dd and mv beside, is deployed to, again, and back", "[slow]") {
   if (lacks({"toybox", "dash", "busybox"})) return;
   const Root root;
   for (const char* program : {"toybox", "dash", "busybox"}) root.add(program);
@@ -143,7 +142,7 @@ TEST_CASE("a host with toybox's tools, and a shell, dd and mv beside, is deploye
   SECTION("with toybox's mv") { refused("mv", 1, "'mv' can't replace a link here: install coreutils or perl"); }
 }
 
-TEST_CASE("a host whose account has no home, or one that nobody can write to, is deployed to, again, and back") {
+TEST_CASE("a host whose account has no home, or one that nobody can write to, is deployed to, again, and back", "[slow]") {
   const std::string home = GENERATE(from_range(some_of(std::vector<std::string>{"/no/such/folder", "/proc/self", ""}, 2)));
   INFO("HOME=" << home);
   World world({.sshd_config = {"SetEnv HOME=" + home}});
@@ -156,13 +155,13 @@ TEST_CASE("under a umask that keeps others out, what a release holds has its mod
   whole_life(world);
   const auto& host = world.host(0);
   check_modes_of_release(host);
-  CHECK(mode_of(host.tree() / "releases") == "700");
-  CHECK(mode_of(host.tree() / ".kirikae") == "700");
-  CHECK(mode_of(host.tree() / "releases" / host.live()) == "700");
+  CHECK(mode_text(host.tree() / "releases") == "700");
+  CHECK(mode_text(host.tree() / ".kirikae") == "700");
+  CHECK(mode_text(host.tree() / "releases" / host.live()) == "700");
 }
 
 // bash reads .bashrc where sshd has started it, as Debian builds it.
-TEST_CASE("a login shell whose rc file sets an odd umask leaves sane modes, for an ordinary user too") {
+TEST_CASE("a login shell whose rc file sets an odd umask leaves sane modes, for an ordinary user too", "[slow]") {
   if (is_skipped_without_mounts()) return;
   using Case = std::pair<std::string, std::string>;
   const auto [umask, folders] = GENERATE(from_range(some_of(std::vector<Case>{{"0777", "700"}, {"0000", "775"}, {"0722", "755"}}, 2)));
@@ -175,13 +174,13 @@ TEST_CASE("a login shell whose rc file sets an odd umask leaves sane modes, for 
   check_modes_of_release(host);
   for (const char* folder : {"releases", ".kirikae", ".kirikae/releases"}) {
     INFO(folder);
-    CHECK(mode_of(host.tree() / folder) == folders);
+    CHECK(mode_text(host.tree() / folder) == folders);
   }
-  CHECK(mode_of(host.tree() / "releases" / host.live()) == folders);
-  CHECK(mode_of(host.tree() / ".kirikae/tmp") == "700");
+  CHECK(mode_text(host.tree() / "releases" / host.live()) == folders);
+  CHECK(mode_text(host.tree() / ".kirikae/tmp") == "700");
 }
 
-TEST_CASE("an ordinary user whose home is somebody else's, or closed to it, is deployed to, again, and back") {
+TEST_CASE("an ordinary user whose home is somebody else's, or closed to it, is deployed to, again, and back", "[slow]") {
   if (is_skipped_without_mounts()) return;
   using Case = std::pair<mode_t, std::string>;
   const auto [mode, shell] =

@@ -139,7 +139,8 @@ TEST_CASE("a host whose files were changed is sent those again, and the others g
   const auto warnings = world.events.all<event::Warning>();
   REQUIRE(warnings.size() == 1);
   CHECK(warnings[0].host == "web1");
-  CHECK(warnings[0].text == "1 file of release " + world.live + " has changed since it was deployed, and is sent again: same");
+  CHECK(warnings[0].text ==
+        "1 file of release " + world.live + " is no longer as it was sent, and is sent again: same");
   // The sum that its host has to find is that of what it got.
   const auto sums = [&](std::size_t host) {
     std::string text;

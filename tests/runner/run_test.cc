@@ -182,6 +182,16 @@ TEST_CASE("a host that is lost while it has nothing to do is noticed before the 
   CHECK_FALSE(world.was_told(0, "publish"));
 }
 
+TEST_CASE("a local task that takes longer than its time is told with it") {
+  UsualWorld world(1);
+  world.hook(HookPoint::before_connect, "wait", true, "mkfifo never; read line <never");
+  world.request.recipe.tasks["wait"].timeout = std::chrono::seconds(1);
+  const auto report = world.deploy();
+  REQUIRE(report.errors.size() == 1);
+  CHECK(report.errors[0].code == ErrorCode::timeout);
+  CHECK(to_text(report.errors[0]) == "task wait (on this machine): it took longer than 1 s; it was ended here");
+}
+
 TEST_CASE("'failed' hooks run once on each host that the release was begun on, and here; their failures are warnings") {
   UsualWorld world(2);
   world.hook(HookPoint::failed, "save");

@@ -23,7 +23,7 @@ struct TaskWorld : RunWorld {
   recipe::Task task;
 };
 
-bool has(const FakeCall& call, const std::string& text) { return call.text.find(text) != std::string::npos; }
+bool call_has(const FakeCall& call, const std::string& text) { return call.text.find(text) != std::string::npos; }
 
 }  // namespace
 
@@ -36,15 +36,15 @@ TEST_CASE("a task is run under the lock, in the live release, and an audit line 
     CHECK(host->names() == std::vector<std::string>{"facts", "task mend", "log"});
     CHECK_FALSE(host->held().empty());
     const auto calls = host->calls();
-    CHECK(has(calls[0], "kk_what='task mend on production'\n"));
-    CHECK(has(calls[1], "kk_guard"));
-    CHECK(has(calls[1], "kk_folder='/srv/shop/releases/20261122000000/db'\nkk_run='bin/mend'\n"));
-    CHECK(has(calls[1], "export RELEASE='20261122000000'\n"));
-    CHECK(has(calls[1], "export PREVIOUS_RELEASE=''\n"));
-    CHECK(has(calls[1], "export DEPLOY_ACTION='task'\n"));
-    CHECK(has(calls[2], "kk_guard"));
-    CHECK(has(calls[2], R"("result":"good","detail":"mend"})"));
-    CHECK(has(calls[2], "kk_line=''\n"));
+    CHECK(call_has(calls[0], "kk_what='task mend on production'\n"));
+    CHECK(call_has(calls[1], "kk_guard"));
+    CHECK(call_has(calls[1], "kk_folder='/srv/shop/releases/20261122000000/db'\nkk_run='bin/mend'\n"));
+    CHECK(call_has(calls[1], "export RELEASE='20261122000000'\n"));
+    CHECK(call_has(calls[1], "export PREVIOUS_RELEASE=''\n"));
+    CHECK(call_has(calls[1], "export DEPLOY_ACTION='task'\n"));
+    CHECK(call_has(calls[2], "kk_guard"));
+    CHECK(call_has(calls[2], R"("result":"good","detail":"mend"})"));
+    CHECK(call_has(calls[2], "kk_line=''\n"));
   }
 }
 
@@ -59,8 +59,8 @@ TEST_CASE("a task that fails on one host ran on the others, is exit code 1, and 
   const auto report = world.run();
   CHECK(report.outcome == Outcome::failed);
   CHECK(event::exit_code(report) == 1);
-  CHECK(has(world.hosts[0]->calls()[2], R"("result":"failed","detail":"mend"})"));
-  CHECK(has(world.hosts[1]->calls()[2], R"("result":"good","detail":"mend"})"));
+  CHECK(call_has(world.hosts[0]->calls()[2], R"("result":"failed","detail":"mend"})"));
+  CHECK(call_has(world.hosts[1]->calls()[2], R"("result":"good","detail":"mend"})"));
 }
 
 TEST_CASE("only the hosts of a task's roles are asked and locked; 'once' is one of them") {
@@ -96,7 +96,7 @@ TEST_CASE("a task runs in what `current` points to where that is none of our rel
   TaskWorld world(1);
   world.hosts[0]->answer("facts", {.out = facts_text("", {}, "target=releases/7\n")});
   CHECK(world.run().outcome == Outcome::done);
-  CHECK(has(world.hosts[0]->calls()[1], "kk_folder='/srv/shop/current/db'\n"));
+  CHECK(call_has(world.hosts[0]->calls()[1], "kk_folder='/srv/shop/current/db'\n"));
   world.hosts[0]->answer("facts", {.out = facts_text("", {}, "target=releases/7\ncurrent=nowhere\n")});
   CHECK(world.run().outcome == Outcome::failed);
   CHECK(world.times_told(0, "task mend") == 1);
@@ -121,5 +121,5 @@ TEST_CASE("a stop ends a task, and what it came to is noted") {
   });
   CHECK(world.run().outcome == Outcome::interrupted);
   REQUIRE(world.hosts[0]->names() == std::vector<std::string>{"facts", "task mend", "log"});
-  CHECK(has(world.hosts[0]->calls()[2], R"("result":"failed")"));
+  CHECK(call_has(world.hosts[0]->calls()[2], R"("result":"failed")"));
 }

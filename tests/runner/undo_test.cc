@@ -351,6 +351,26 @@ TEST_CASE("a local task that fails when every host is settled ends the run, and 
   CHECK(has(warnings(world), "status 3"));
 }
 
+TEST_CASE("a local task that fails on the way back leaves something to a person, as one of a host does") {
+  UndoWorld world(2);
+  world.hook(HookPoint::after_publish, "balance", true, "[ \"$DEPLOY_ACTION\" != undo ]");
+  world.hosts[1]->answer_once("task restart", {.exit = {1, ""}});
+  world.last_at(1, "task restart");
+  const auto report = world.deploy();
+  CHECK(report.outcome == Outcome::partial);
+  for (std::size_t i = 0; i < 2; ++i) {
+    CHECK(report.hosts[i].end == HostEnd::undone);
+    CHECK(report.hosts[i].live_after == world.live);
+    CHECK(world.told_from(i, "publish", 2) == Names{"publish", "task restart", "settle"});
+    CHECK(has(world.text_of(i, "settle", 1), plan::tasks_missing));
+  }
+  REQUIRE(report.errors.size() == 1);
+  CHECK(has(to_text(report.errors[0]), "undo: task balance"));
+  REQUIRE(report.advice.size() == 2);
+  CHECK(report.advice[0] ==
+        "deploy task production balance  # once 'current' is back everywhere; this task of this machine has not run to its end");
+}
+
 TEST_CASE("a rollback is not taken back for a task that says that it is done") {
   UndoWorld world(2);
   world.hook(HookPoint::after_rollback, "tell");

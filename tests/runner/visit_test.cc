@@ -106,7 +106,9 @@ TEST_CASE("followed logs end well when they are told to, and a host that drops o
   world.hosts[1]->answer("logs", {.lose = true});
   world.hosts[2]->answer("logs", {.hang = true});
   std::jthread person([&] {
-    eventually([&] { return world.was_told(2, "logs") && !world.events.all<event::Warning>().empty(); });
+    eventually([&] {
+      return world.was_told(0, "logs") && world.was_told(2, "logs") && !world.events.all<event::Warning>().empty();
+    });
     world.stop.request_stop();
   });
   const auto report = deploy::show_logs(world.request, {true, 5}, world.surroundings());

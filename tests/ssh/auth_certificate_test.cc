@@ -8,6 +8,7 @@
 #include "ssh/user_certificate.h"
 #include "ssh/wire.h"
 #include "support/catch.h"
+#include "support/file_text.h"
 #include "support/process.h"
 
 using namespace kirikae;
@@ -17,7 +18,7 @@ using namespace kirikae::test;
 namespace {
 
 // Of the public half of `file`; beside it.
-std::string certify(const std::string& file, const std::vector<std::string>& options) {
+std::string certify_user_key(const std::string& file, const std::vector<std::string>& options) {
   std::vector<std::string> argv{"ssh-keygen", "-q", "-s", key_pair("ed25519", "authority"), "-I", "me"};
   argv.insert(argv.end(), options.begin(), options.end());
   argv.push_back(file + ".pub");
@@ -33,7 +34,7 @@ std::string new_key(const TempDir& folder, const std::string& type, const std::s
   return file;
 }
 
-UserCertificate read(const std::string& path) {
+UserCertificate certificate_at(const std::string& path) {
   auto certificate = read_certificate(path);
   INFO((certificate ? "" : certificate.error().message));
   REQUIRE(certificate);
@@ -54,7 +55,7 @@ TEST_CASE("a certificate of each kind of key logs in, signed with by its key fil
       {{"ed25519", "", "ssh-ed25519"}, {"ecdsa", "256", "ecdsa-sha2-nistp256"}, {"ecdsa", "384", "ecdsa-sha2-nistp384"},
        {"ecdsa", "521", "ecdsa-sha2-nistp521"}, {"rsa", "2048", "ssh-rsa"}}));
   const std::string file = new_key(folder, type, bits);
-  const UserCertificate certificate = read(certify(file, {"-n", SshdFixture::user()}));
+  const UserCertificate certificate = certificate_at(certify_user_key(file, {"-n", SshdFixture::user()}));
   CHECK(certificate.type == kind + "-cert-v01@openssh.com");
   const auto key = KeyFile::read(file);
   REQUIRE((key && *key));
@@ -89,7 +90,7 @@ TEST_CASE("a certificate file logs in with its key in the agent") {
   const auto type = GENERATE(as<std::string>(), "ed25519", "ecdsa", "rsa");
   const std::string file = new_key(folder, type, "");
   const RealAgent agent(folder, {file});  // loaded before there is a certificate
-  const UserCertificate certificate = read(certify(file, {"-n", SshdFixture::user()}));
+  const UserCertificate certificate = certificate_at(certify_user_key(file, {"-n", SshdFixture::user()}));
   const Agent client_of(agent.socket());
   const auto identities = client_of.list({});
   REQUIRE(identities);
@@ -118,31 +119,31 @@ TEST_CASE("what is wrong with a certificate is told before a host is asked, and 
   const auto now = static_cast<std::uint64_t>(std::time(nullptr));
   const std::string path = certificate_beside(file);
   SECTION("expired") {
-    const auto certificate = read(certify(file, {"-n", SshdFixture::user(), "-V", "20240101000000Z:20240203040500Z"}));
+    const auto certificate = certificate_at(certify_user_key(file, {"-n", SshdFixture::user(), "-V", "20240101000000Z:20240203040500Z"}));
     CHECK(certificate.trouble(now) == "the certificate '" + path + "' has expired on 2024-02-03 04:05 UTC");
     CHECK(certificate.trouble(certificate.valid_to - 1).empty());
     CHECK(certificate.label() == path + " ('me' for " + SshdFixture::user() + ", until 2024-02-03 04:05 UTC)");
     CHECK(refused(certificate.blob));
   }
   SECTION("not yet valid") {
-    const auto certificate = read(certify(file, {"-n", SshdFixture::user(), "-V", "20990101000000Z:21000101000000Z"}));
+    const auto certificate = certificate_at(certify_user_key(file, {"-n", SshdFixture::user(), "-V", "20990101000000Z:21000101000000Z"}));
     CHECK(certificate.trouble(now) == "the certificate '" + path + "' is not valid before 2099-01-01 00:00 UTC");
     CHECK(certificate.trouble(certificate.valid_from).empty());
     CHECK(refused(certificate.blob));
   }
   SECTION("for nobody") {
-    const auto certificate = read(certify(file, {}));
+    const auto certificate = certificate_at(certify_user_key(file, {}));
     CHECK(certificate.trouble(now).empty());  // the account's authorized_keys may trust the authority
     CHECK(certificate.label() == path + " ('me' for nobody)");
     CHECK(refused(certificate.blob));
   }
   SECTION("a host's") {
-    const auto certificate = read(certify(file, {"-h", "-n", SshdFixture::user()}));
+    const auto certificate = certificate_at(certify_user_key(file, {"-h", "-n", SshdFixture::user()}));
     CHECK(certificate.trouble(now) == "the certificate '" + path + "' is a host's, not a user's");
     CHECK(refused(certificate.blob));
   }
   SECTION("nothing") {
-    const auto certificate = read(certify(file, {"-n", "deploy," + SshdFixture::user(), "-z", "18446744073709551615"}));
+    const auto certificate = certificate_at(certify_user_key(file, {"-n", "deploy," + SshdFixture::user(), "-z", "18446744073709551615"}));
     CHECK(certificate.trouble(now).empty());
     CHECK(certificate.label() == path + " ('me' for deploy, " + SshdFixture::user() + ")");
     CHECK(certificate.principals == std::vector<std::string>{"deploy", SshdFixture::user()});
@@ -157,15 +158,15 @@ TEST_CASE("files that hold no certificate are told as such, and what is cut off 
   REQUIRE(missing);
   CHECK_FALSE(*missing);
   const std::string file = new_key(folder, "ed25519", "");
-  const std::string certificate = certify(file, {"-n", "deploy"});
+  const std::string certificate = certify_user_key(file, {"-n", "deploy"});
   for (const std::string& wrong : {file, file + ".pub", folder.write("empty", ""), folder.write("words", "ssh-ed25519-cert-v01@openssh.com AAAA me\n"),
-                                   folder.write("other", "ssh-rsa-cert-v01@openssh.com" + text_of(certificate).substr(32))}) {
+                                   folder.write("other", "ssh-rsa-cert-v01@openssh.com" + file_text(certificate).substr(32))}) {
     INFO(wrong);
     const auto refused = read_certificate(wrong);
     REQUIRE_FALSE(refused);
     CHECK(to_text(refused.error()) == "can't use the certificate '" + wrong + "': it holds no certificate\n  see what it is: ssh-keygen -L -f " + wrong);
   }
-  const std::string blob = read(certificate).blob;
+  const std::string blob = certificate_at(certificate).blob;
   for (std::size_t size = 0; size < blob.size(); ++size) CHECK_FALSE(parse_certificate(blob.substr(0, size)));
   CHECK_FALSE(parse_certificate(blob + "x"));
 }
@@ -183,18 +184,18 @@ TEST_CASE("the certificate beside a key file, or one that is named, logs in wher
   settings.host.identities = {file};
   settings.host.identities_given = true;
   SECTION("beside it") {
-    certify(file, {"-n", SshdFixture::user()});
+    certify_user_key(file, {"-n", SshdFixture::user()});
     expect_login(sshd, settings);
   }
   SECTION("named") {
     const std::string moved = folder / "elsewhere.pub";
-    std::filesystem::rename(certify(file, {"-n", SshdFixture::user()}), moved);
+    std::filesystem::rename(certify_user_key(file, {"-n", SshdFixture::user()}), moved);
     settings.host.certificates = {moved};
     expect_login(sshd, settings);
   }
   SECTION("named, before all that the agent has") {
     const std::string moved = folder / "elsewhere.pub";
-    std::filesystem::rename(certify(file, {"-n", SshdFixture::user()}), moved);
+    std::filesystem::rename(certify_user_key(file, {"-n", SshdFixture::user()}), moved);
     std::vector<std::string> others;
     for (const char* name : {"a1", "a2", "a3", "a4", "a5", "a6"}) others.push_back(key_pair("ed25519", name));
     const RealAgent agent(folder, others);
@@ -204,7 +205,7 @@ TEST_CASE("the certificate beside a key file, or one that is named, logs in wher
   }
   SECTION("for the agent's key") {
     const std::string moved = folder / "elsewhere.pub";
-    std::filesystem::rename(certify(file, {"-n", SshdFixture::user()}), moved);
+    std::filesystem::rename(certify_user_key(file, {"-n", SshdFixture::user()}), moved);
     const RealAgent agent(folder, {file});
     settings.host.identities.clear();
     settings.host.certificates = {moved};
@@ -212,12 +213,12 @@ TEST_CASE("the certificate beside a key file, or one that is named, logs in wher
     expect_login(sshd, settings);
   }
   SECTION("beside it, for nobody in particular, by the account's own line for the authority") {
-    certify(file, {});
+    certify_user_key(file, {});
     sshd.authorize("cert-authority " + public_line("ed25519", "authority"));
     expect_login(sshd, settings);
   }
   SECTION("one that has expired is not shown to the host, and said") {
-    certify(file, {"-n", SshdFixture::user(), "-V", "20200101:20200102"});
+    certify_user_key(file, {"-n", SshdFixture::user(), "-V", "20200101:20200102"});
     const Error error = refused_login(sshd, settings);
     CHECK(error.message.find("has expired") != std::string::npos);
   }

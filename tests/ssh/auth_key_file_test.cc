@@ -12,6 +12,7 @@
 #include "ssh/auth_support.h"
 #include "ssh/wire.h"
 #include "support/catch.h"
+#include "support/file_text.h"
 #include "support/process.h"
 
 using namespace kirikae;
@@ -26,7 +27,7 @@ std::string fingerprint_by_ssh_keygen(const std::string& file) {
   return line.substr(from, line.find(' ', from) - from);
 }
 
-KeyFile read(const std::string& path) {
+KeyFile key_file_at(const std::string& path) {
   auto file = KeyFile::read(path);
   INFO((file ? "" : file.error().message));
   REQUIRE(file);
@@ -40,7 +41,7 @@ std::string armoured(const std::string& container) {
 
 // Changes a key file in OpenSSH's format.
 void write_container(const std::string& path, const std::function<void(std::string&)>& change) {
-  std::string text = text_of(path);
+  std::string text = file_text(path);
   text = text.substr(text.find('\n'), text.find("-----END") - text.find('\n'));
   std::erase(text, '\n');
   std::string container;
@@ -75,7 +76,7 @@ TEST_CASE("keys of every kind are read in every form, encrypted or not") {
   const std::string expected = fingerprint_by_ssh_keygen(key_pair(type, "one"));
   for (const Form& form : plain) {
     INFO(type << " " << form.name);
-    const KeyFile file = read(key_copy(folder, type, "one", form.options));
+    const KeyFile file = key_file_at(key_copy(folder, type, "one", form.options));
     CHECK_FALSE(file.encrypted());
     CHECK(fingerprint(file.public_blob()) == expected);
     const auto key = file.open({});
@@ -84,7 +85,7 @@ TEST_CASE("keys of every kind are read in every form, encrypted or not") {
   }
   for (const Form& form : encrypted) {
     INFO(type << " encrypted, " << form.name);
-    const KeyFile file = read(key_copy(folder, type, "one", form.options));
+    const KeyFile file = key_file_at(key_copy(folder, type, "one", form.options));
     CHECK(file.encrypted());
     CHECK(fingerprint(file.public_blob()) == expected);  // of a PEM file from the .pub beside it
     const auto key = file.open(passphrase);
@@ -112,21 +113,21 @@ TEST_CASE("a wrong passphrase that decrypts to something is still a wrong passph
                              nullptr, nullptr) == 1);
   char* written = nullptr;
   const auto size = static_cast<std::size_t>(BIO_get_mem_data(bio.get(), &written));
-  const auto refused = read(folder.write("key", std::string(written, size), 0600)).open(lucky);
+  const auto refused = key_file_at(folder.write("key", std::string(written, size), 0600)).open(lucky);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::auth);
 }
 
 TEST_CASE("a PEM file by a cipher that is not known is no question of its passphrase") {
   const TempDir folder;
-  const std::string text = text_of(key_copy(folder, "ecdsa", "one", {"-N", passphrase, "-m", "PEM"}));
+  const std::string text = file_text(key_copy(folder, "ecdsa", "one", {"-N", passphrase, "-m", "PEM"}));
   const auto begin = text.find("AES-128-CBC,");
   REQUIRE(begin != std::string::npos);
   // The one is no cipher at all, the other one that OpenSSL knows by name only, without its module of old ones.
   for (const char* cipher : {"ROT13,0123456789ABCDEF", "DES-CBC,0123456789ABCDEF"}) {
     std::string changed = text;
     const std::string path = folder.write("key", changed.replace(begin, text.find('\n', begin) - begin, cipher), 0600);
-    const auto refused = read(path).open(passphrase);
+    const auto refused = key_file_at(path).open(passphrase);
     REQUIRE_FALSE(refused);
     CHECK(to_text(refused.error()) == "can't use '" + path + "': its format is not known here, or it is damaged\n" +
                                           "  convert it: ssh-keygen -p -Z aes256-ctr -f " + path);
@@ -137,7 +138,7 @@ TEST_CASE("an ed25519 key in PKCS#8 form is read") {
   const TempDir folder;
   const std::string file = folder / "key";
   REQUIRE(run_program({"openssl", "genpkey", "-algorithm", "ed25519", "-out", file}).status == 0);
-  const auto key = read(file).open({});
+  const auto key = key_file_at(file).open({});
   REQUIRE(key);
   CHECK(key_type(key->public_blob()) == "ssh-ed25519");
 }
@@ -146,7 +147,7 @@ TEST_CASE("without its public half beside it, an encrypted PEM file does not tel
   const TempDir folder;
   const std::string path = key_copy(folder, "rsa", "one", {"-N", passphrase, "-m", "PEM"});
   std::filesystem::remove(path + ".pub");
-  CHECK(read(path).public_blob().empty());
+  CHECK(key_file_at(path).public_blob().empty());
 }
 
 TEST_CASE("a cipher that is not known is named, with the command that converts the key") {
@@ -154,7 +155,7 @@ TEST_CASE("a cipher that is not known is named, with the command that converts t
   const std::string path = key_copy(folder, "ed25519", "one", {"-N", passphrase, "-Z", "aes256-ctr"});
   write_container(path,
                   [](std::string& container) { container.replace(container.find("aes256-ctr"), 10, "arcfour256"); });
-  const auto refused = read(path).open(passphrase);
+  const auto refused = key_file_at(path).open(passphrase);
   REQUIRE_FALSE(refused);
   CHECK(to_text(refused.error()) == "can't use '" + path +
                                         "': it is encrypted with 'arcfour256', which is not known here\n"
@@ -182,7 +183,7 @@ TEST_CASE("the file of a hardware key holds no key, and says so") {
   const TempDir folder;
   const std::string path = folder.write("id_sk", armoured(container), 0600);
   CHECK(fingerprint_by_ssh_keygen(path) == fingerprint(blob));  // a file as OpenSSH knows it
-  const KeyFile file = read(path);
+  const KeyFile file = key_file_at(path);
   CHECK(file.public_blob() == blob);
   CHECK(file.public_only());
   CHECK(file.hardware());
@@ -190,8 +191,8 @@ TEST_CASE("the file of a hardware key holds no key, and says so") {
 
 TEST_CASE("a private key that others can read is refused, as ssh does; its public half may be in an agent") {
   const TempDir folder;
-  const std::string path = folder.write("id with space", text_of(key_pair("ed25519", "one")), 0640);
-  const KeyFile file = read(path);
+  const std::string path = folder.write("id with space", file_text(key_pair("ed25519", "one")), 0640);
+  const KeyFile file = key_file_at(path);
   REQUIRE(file.exposed());
   CHECK(fingerprint(file.public_blob()) == fingerprint_by_ssh_keygen(key_pair("ed25519", "one")));
   CHECK(to_text(*file.exposed()) ==
@@ -220,11 +221,11 @@ TEST_CASE("files that are no private keys are told apart") {
 
 TEST_CASE("a public key alone is read, from the file itself or from the .pub of one that is missing") {
   const TempDir folder;
-  const std::string line = text_of(key_pair("ed25519", "one") + ".pub");
+  const std::string line = file_text(key_pair("ed25519", "one") + ".pub");
   const std::string expected = fingerprint_by_ssh_keygen(key_pair("ed25519", "one"));
   const std::string path = folder.write("id.pub", line);
   for (const std::string& given : {path, folder / "id"}) {
-    const KeyFile file = read(given);
+    const KeyFile file = key_file_at(given);
     CHECK(file.public_only());
     CHECK(fingerprint(file.public_blob()) == expected);
   }
@@ -232,8 +233,8 @@ TEST_CASE("a public key alone is read, from the file itself or from the .pub of 
 
 TEST_CASE("an OpenSSH key that is cut off or changed anywhere is refused or opens as the same key") {
   const TempDir folder;
-  const std::string whole = text_of(key_pair("ed25519", "one"));
-  const std::string expected = read(key_pair("ed25519", "one")).public_blob();
+  const std::string whole = file_text(key_pair("ed25519", "one"));
+  const std::string expected = key_file_at(key_pair("ed25519", "one")).public_blob();
   const auto is_sound = [&](const std::string& content) {
     const auto file = KeyFile::read(folder.write("key", content, 0600));
     if (!file || !*file || (*file)->public_only()) return true;

@@ -5,6 +5,7 @@
 #include "ssh/key_file.h"
 #include "ssh/wire.h"
 #include "support/catch.h"
+#include "support/file_text.h"
 #include "support/process.h"
 
 using namespace kirikae;
@@ -34,7 +35,7 @@ TEST_CASE("keys of other sizes log in") {
     INFO(kind[0] << " " << kind[1]);
     const std::string file = folder / (kind[0] + kind[1]);
     REQUIRE(run_program({"ssh-keygen", "-q", "-t", kind[0], "-b", kind[1], "-N", "", "-f", file}).status == 0);
-    sshd.authorize(text_of(file + ".pub"));
+    sshd.authorize(file_text(file + ".pub"));
     expect_login(sshd, given({file}));
   }
 }
@@ -112,7 +113,7 @@ TEST_CASE("given identities are the only keys tried, and the agent signs for tho
     expect_login(sshd, settings);
   }
   SECTION("a file that others can read") {
-    settings.host.identities = {folder.write("open", text_of(key_pair("ed25519", "two")), 0644)};
+    settings.host.identities = {folder.write("open", file_text(key_pair("ed25519", "two")), 0644)};
     expect_login(sshd, settings);
     settings.host.identities_required = false;
     settings.host.identities_given = settings.host.identities_only = true;
@@ -132,7 +133,7 @@ TEST_CASE("a given identity that can't be used is an error before the host is as
   CHECK(missing.code == ErrorCode::auth);
   CHECK(missing.hint == "the recipe names it: ssh.identity");
   CHECK(missing.message == "the private key '" + (folder / "missing") + "' does not exist");
-  const std::string open_to_all = folder.write("open", text_of(key_pair("ed25519", "client")), 0644);
+  const std::string open_to_all = folder.write("open", file_text(key_pair("ed25519", "client")), 0644);
   CHECK(refused_login(sshd, given({open_to_all})).hint == "chmod 600 " + open_to_all);
   const Error public_only = refused_login(sshd, given({key_pair("ed25519", "client") + ".pub"}));
   CHECK(public_only.message == "no key was accepted for user '" + SshdFixture::user() +
@@ -184,6 +185,45 @@ TEST_CASE("no more keys are tried than a host allows, and the others are named")
                              ": the host hung up, as it does after too many keys; not tried any more: " + keys[6] +
                              ", " + keys[7]);
   CHECK(error.hint == "name the right key in the recipe (ssh: identity), and see what ssh says: " + ssh_command(sshd));
+
+  const SshdFixture patient({.config = {"MaxAuthTries 20"}});
+  patient.authorize(public_line("ed25519", "many5"));
+  expect_login(patient, given(keys));  // the seventh now
+}
+
+TEST_CASE("where IdentitiesOnly leaves out all that the agent has, that is said") {
+  const TempDir folder;
+  const RealAgent agent(folder, {key_pair("ed25519", "one")});
+  const SshdFixture sshd;
+  Settings settings;
+  settings.host.agent_socket = agent.socket();
+  settings.host.identities_only = true;
+  const Error error = refused_login(sshd, settings);
+  CHECK(
+      error.message.starts_with("there is no key to log in with: the ssh-agent's are left out (IdentitiesOnly of "
+                                "ssh_config), and no key file was found"));
+  CHECK(error.hint.starts_with("name one in ssh_config (IdentityFile) or in the recipe (ssh: identity)"));
+}
+
+TEST_CASE("where ssh has a connection open that it would use, a login that fails says so") {
+  const TempDir folder;
+  const SshdFixture sshd;
+  Settings settings = given({key_pair("ed25519", "stranger")});
+  settings.host.control_path = folder / "open";
+  CHECK(refused_login(sshd, settings).hint == "see what ssh says: " + ssh_command(sshd));
+  std::vector<std::string> ssh{"ssh", "-F", "none", "-S", settings.host.control_path};
+  const auto with = [&](std::vector<std::string> more) {
+    std::vector<std::string> argv = ssh;
+    argv.insert(argv.end(), more.begin(), more.end());
+    argv.insert(argv.end(), {"-i", SshdFixture::client_key(), "-o", "UserKnownHostsFile=" + sshd.known_hosts(), "-p",
+                             std::to_string(sshd.port()), SshdFixture::user() + "@" + sshd.address(), "true"});
+    return run_program(argv).status;
+  };
+  REQUIRE(with({"-M", "-o", "ControlPersist=yes"}) == 0);
+  const Error error = refused_login(sshd, settings);
+  REQUIRE(with({"-O", "exit"}) == 0);
+  CHECK(error.hint == "see what ssh says: " + ssh_command(sshd) + "; it may use the connection that it has open at '" +
+                          settings.host.control_path + "' (ControlPath), which this program doesn't");
 }
 
 TEST_CASE("keys that ssh_config leaves out by their kind or length are not shown to a host") {

@@ -14,13 +14,12 @@
 #include <algorithm>
 #include <cstdlib>
 #include <cstring>
-#include <fstream>
-#include <iterator>
 #include <mutex>
 #include <stdexcept>
 
 #include "ssh/wire.h"
 #include "support/catch.h"
+#include "support/file_text.h"
 #include "support/process.h"
 
 namespace kirikae::test {
@@ -40,17 +39,12 @@ sockaddr_un unix_address(const std::string& path) {
 
 }  // namespace
 
-std::string text_of(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
-
 std::string key_copy(const TempDir& folder, const std::string& type, const std::string& name,
                      const std::vector<std::string>& options) {
   static int count = 0;
   const std::string copy = "key" + std::to_string(++count);
-  const std::string file = folder.write(copy, text_of(key_pair(type, name)), 0600);
-  folder.write(copy + ".pub", text_of(key_pair(type, name) + ".pub"));
+  const std::string file = folder.write(copy, file_text(key_pair(type, name)), 0600);
+  folder.write(copy + ".pub", file_text(key_pair(type, name) + ".pub"));
   std::vector<std::string> argv{"ssh-keygen", "-q", "-p", "-P", "", "-f", file};
   argv.insert(argv.end(), options.begin(), options.end());
   require(run_program(argv).status == 0, "ssh-keygen can't convert " + file);
@@ -149,7 +143,7 @@ ssh::Settings given(std::vector<std::string> identities) {
 }
 
 std::string public_line(const std::string& type, const std::string& name) {
-  return text_of(key_pair(type, name) + ".pub");
+  return file_text(key_pair(type, name) + ".pub");
 }
 
 std::string agent_label(const std::string& type, const std::string& name) {

@@ -24,8 +24,6 @@ struct _LIBSSH2_SESSION;
 
 namespace kirikae::test {
 
-std::string text_of(const std::string& file);
-
 // A copy of the pair of key_pair(type, name) in `folder`, its private half in another form: `ssh-keygen -p` with
 // `options`.
 std::string key_copy(const TempDir& folder, const std::string& type, const std::string& name,

@@ -34,7 +34,7 @@ ssh::Bridge::Call call_of(const std::string& text, const std::string& first = {}
   return {KIRIKAE_DEPLOY, argv, "what is in the file\n", first};
 }
 
-std::unique_ptr<ssh::Bridge> started(const std::string& text, const std::string& first = {}) {
+std::unique_ptr<ssh::Bridge> started_bridge(const std::string& text, const std::string& first = {}) {
   auto bridge = ssh::Bridge::start(call_of(text, first), within(60s));
   if (!bridge) throw std::runtime_error(to_text(bridge.error()));
   return *std::move(bridge);
@@ -65,7 +65,7 @@ std::string all_of(ByteSource& data) {
 TEST_CASE("a program gets its command: the words come over, what it says and what it hears, and the status") {
   const TempDir folder;
   const std::string heard = folder / "heard";
-  const auto bridge = started("exec 3<\"$2\"; { cat <&3; echo more; } | \"$1\" host 'one word' '' '$(two)' >" + heard + "; s=$?; echo an error >&2; exit $s", "first\n");
+  const auto bridge = started_bridge("exec 3<\"$2\"; { cat <&3; echo more; } | \"$1\" host 'one word' '' '$(two)' >" + heard + "; s=$?; echo an error >&2; exit $s", "first\n");
   CHECK(bridge->command() == std::vector<std::string>{"one word", "", "$(two)"});
   const auto data = bridge->data();
   CHECK(all_of(*data) == "first\nwhat is in the file\nmore\n");
@@ -82,7 +82,7 @@ TEST_CASE("a program gets its command: the words come over, what it says and wha
 TEST_CASE("much goes both ways at the same time, whoever reads late") {
   const TempDir folder;
   const std::string sizes = "head -c 20000000 /dev/zero | \"$1\" host cat | wc -c >" + (folder / "size");
-  const auto bridge = started(sizes);
+  const auto bridge = started_bridge(sizes);
   const auto data = bridge->data();
   std::size_t size = 0;
   const bool echo_late = GENERATE(false, true);
@@ -106,7 +106,7 @@ TEST_CASE("a reader that never catches up with the program has no more kept than
   const std::string pipe = folder / "pipe";
   REQUIRE(::mkfifo(pipe.c_str(), 0600) == 0);
   const Fd said(::open(pipe.c_str(), O_RDWR | O_CLOEXEC));
-  const auto bridge = started("\"$1\" host cat <" + pipe, std::string(200'000, 'x'));
+  const auto bridge = started_bridge("\"$1\" host cat <" + pipe, std::string(200'000, 'x'));
   const auto data = bridge->data();
   const std::string piece(65'536, 'y');  // a pipe's worth: written once the one before it has been read
   const auto before = peak_kilobytes();
@@ -119,7 +119,7 @@ TEST_CASE("a reader that never catches up with the program has no more kept than
 
 TEST_CASE("a program that hears nothing is an error before it fills the memory") {
   const Never never;
-  const auto bridge = started("\"$1\" host x </dev/null | " + never.command());
+  const auto bridge = started_bridge("\"$1\" host x </dev/null | " + never.command());
   const auto data = bridge->data();
   const std::string much(1 << 20, 'x');
   for (int i = 0; i < 70; ++i) bridge->hear(much);
@@ -154,7 +154,7 @@ TEST_CASE("a wait for a program's call ends by a stop, and leaves nothing") {
 }
 
 TEST_CASE("a program that dies ends what it says, and its signal is told") {
-  const auto bridge = started("\"$1\" host x; kill -KILL $$");
+  const auto bridge = started_bridge("\"$1\" host x; kill -KILL $$");
   const auto data = bridge->data();
   const auto end = bridge->finish(0);
   REQUIRE(end);
@@ -166,7 +166,7 @@ TEST_CASE("with its bridge a program goes, and its folder is gone as soon as it 
   const TempDir folder;
   const Never never;
   const Variable place("TMPDIR", folder.path().string());
-  auto bridge = started("\"$1\" host x </dev/null; exec " + never.command());
+  auto bridge = started_bridge("\"$1\" host x </dev/null; exec " + never.command());
   CHECK(std::filesystem::is_empty(folder.path()));
   const auto end = [&] { return processes_with(never.path()); };
   bridge.reset();

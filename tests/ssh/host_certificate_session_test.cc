@@ -71,7 +71,7 @@ bool nobody_logged_in(const SshdFixture& sshd) {
   return sshd.log().find("Accepted") == std::string::npos && sshd.log().find("Failed") == std::string::npos;
 }
 
-Error error_of(const Result<std::unique_ptr<ssh::Transport>>& session) {
+Error refusal_of(const Result<std::unique_ptr<ssh::Transport>>& session) {
   REQUIRE_FALSE(session);
   return session.error();
 }
@@ -170,7 +170,7 @@ TEST_CASE("a host with a certificate of an authority on file is let in without a
   const auto settings = host.settings(host.trusting("*"));
   auto session = try_session(target_for(host.sshd()), settings);
   if (!ssh::libssh2_is_patched) {
-    CHECK(error_of(session).message.find("host certificates can't be checked here") != std::string::npos);
+    CHECK(refusal_of(session).message.find("host certificates can't be checked here") != std::string::npos);
     CHECK(nobody_logged_in(host.sshd()));
     return;
   }
@@ -190,7 +190,7 @@ TEST_CASE("an RSA certificate is taken by either digest, and none where ssh_conf
   if (settings.host.host_key_algorithms != "rsa-sha2-512") {
     CHECK(session);
   } else {
-    CHECK(error_of(session).message.find("it shows no certificate") != std::string::npos);
+    CHECK(refusal_of(session).message.find("it shows no certificate") != std::string::npos);
   }
 }
 
@@ -208,7 +208,7 @@ TEST_CASE("a host whose certificate doesn't count is refused before any login, u
   const Certified host("ed25519", "ed25519", each.options);
   auto settings = host.settings(host.trusting(host.place()));
   settings.host.accept_new = GENERATE(true, false);
-  const auto error = error_of(try_session(target_for(host.sshd()), settings));
+  const auto error = refusal_of(try_session(target_for(host.sshd()), settings));
   INFO(to_text(error));
   CHECK(error.code == ErrorCode::host_key);
   CHECK(error.host == "web1");
@@ -224,17 +224,17 @@ TEST_CASE("a certificate is about the name that HostKeyAlias gives, and an autho
   if (no_certificates()) return;
   const Certified host("ed25519", "rsa 2048", {"-n", "Gate"});
   auto settings = host.settings(host.trusting("gate"));
-  CHECK(error_of(try_session(target_for(host.sshd()), settings)).code == ErrorCode::host_key);
+  CHECK(refusal_of(try_session(target_for(host.sshd()), settings)).code == ErrorCode::host_key);
   settings.host.host_key_alias = "Gate";
   CHECK(try_session(target_for(host.sshd()), settings));
   settings.host.ca_signature_algorithms = "rsa-sha2-512";
   CHECK(try_session(target_for(host.sshd()), settings));
   settings.host.ca_signature_algorithms = "ssh-ed25519,rsa-sha2-256";
   settings.host.accept_new = GENERATE(true, false);
-  CHECK(error_of(try_session(target_for(host.sshd()), settings)).message.find("CASignatureAlgorithms") != std::string::npos);
+  CHECK(refusal_of(try_session(target_for(host.sshd()), settings)).message.find("CASignatureAlgorithms") != std::string::npos);
   settings.host.ca_signature_algorithms.clear();
   settings.host.host_key_alias = "gate";
-  CHECK(error_of(try_session(target_for(host.sshd()), settings)).message.find(" is for 'Gate' and not for 'gate'") != std::string::npos);
+  CHECK(refusal_of(try_session(target_for(host.sshd()), settings)).message.find(" is for 'Gate' and not for 'gate'") != std::string::npos);
 }
 
 TEST_CASE("a jump host and the host behind it are both known by one authority") {
@@ -257,7 +257,7 @@ TEST_CASE("a jump host and the host behind it are both known by one authority") 
 
   // The jump host's is judged as any other.
   host.folder().write("known_hosts", host.trusting("[127.0.0.2]:*"));
-  const auto error = error_of(try_session(behind, settings));
+  const auto error = refusal_of(try_session(behind, settings));
   INFO(to_text(error));
   CHECK(error.code == ErrorCode::host_key);
   CHECK(to_text(error).find("jump host '127.0.0.1'") != std::string::npos);
@@ -306,7 +306,7 @@ TEST_CASE("deploy trust finds a host with a good certificate known, and else add
   CHECK(nobody_logged_in(host.sshd()));
 }
 
-TEST_CASE("who shows a certificate without having its key, or one that is cut or changed, is no host") {
+TEST_CASE("who shows a certificate without having its key, or one that is cut or changed, is no host", "[slow]") {
   if (no_certificates()) return;
   const std::string kind = GENERATE("ed25519", "ecdsa 384", "rsa 2048");
   const Certified host(kind), other(kind);

@@ -84,7 +84,7 @@ std::string packed(std::initializer_list<std::string> strings) {
 
 }  // namespace
 
-TEST_CASE("a certificate of each kind of key, signed by each kind of authority, vouches for its host") {
+TEST_CASE("a certificate of each kind of key, signed by each kind of authority, vouches for its host", "[slow]") {
   const TempDir folder;
   const std::string kind = GENERATE("ed25519", "ecdsa 256", "ecdsa 384", "ecdsa 521", "rsa 2048");
   const std::string by = GENERATE("ed25519", "ecdsa 256", "ecdsa 384", "ecdsa 521", "rsa 2048", "rsa 2048 256");

@@ -1,36 +1,20 @@
 #include "ssh/host_keys.h"
 
-#include "core/digest.h"
 #include "ssh/libssh2_patches.h"
+#include "ssh/public_key_line.h"
 #include "ssh/wire.h"
 #include "support/catch.h"
 #include "support/process.h"
 #include "support/sshd_fixture.h"
 #include "support/temp_dir.h"
 
-#include <fstream>
-#include <iterator>
-
 using namespace kirikae;
 using namespace kirikae::ssh;
+using kirikae::test::public_key_line;
+using kirikae::test::PublicKeyLine;
 using kirikae::test::TempDir;
 
 namespace {
-
-struct Key {
-  std::string line;  // "ssh-ed25519 AAAA…"
-  std::string blob;
-};
-
-Key key_of(const std::string& type, const std::string& name) {
-  std::ifstream file(test::key_pair(type, name) + ".pub");
-  std::string kind;
-  std::string encoded;
-  file >> kind >> encoded;
-  Key key{kind + " " + encoded, {}};
-  REQUIRE(from_base64(encoded, key.blob));
-  return key;
-}
 
 ErrorCode code_of(const Result<void>& result) {
   REQUIRE_FALSE(result);
@@ -41,7 +25,7 @@ ErrorCode code_of(const Result<void>& result) {
 
 TEST_CASE("the key on file is accepted, under the rules for names and ports") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one");
+  const PublicKeyLine key = public_key_line("ed25519", "one");
   const HostKeys keys = HostKeys::load({folder.write("known_hosts", "web1,10.0.0.1 " + key.line + "\n[web2]:2222 " + key.line +
                                                               "\n*.example.com,!db.example.com " + key.line +
                                                               "\n2001:db8::1 " + key.line + "\n")});
@@ -57,9 +41,9 @@ TEST_CASE("the key on file is accepted, under the rules for names and ports") {
 
 TEST_CASE("where nothing is known of a port, what is known of the host's own port counts, if it lets the key in") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one");
-  const Key other = key_of("ed25519", "two");
-  const Key rsa = key_of("rsa", "one");
+  const PublicKeyLine key = public_key_line("ed25519", "one");
+  const PublicKeyLine other = public_key_line("ed25519", "two");
+  const PublicKeyLine rsa = public_key_line("rsa", "one");
   const HostKeys keys = HostKeys::load({folder.write("known_hosts", "web1 " + key.line + "\nweb2 " + key.line + "\n[web2]:2222 " + other.line +
                                                               "\nweb3 " + rsa.line + "\n@revoked web3 " + key.line + '\n')});
   CHECK(keys.verify("web1", 2222, key.blob));
@@ -71,8 +55,8 @@ TEST_CASE("where nothing is known of a port, what is known of the host's own por
 
 TEST_CASE("names that ssh-keygen has hashed are recognised") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one");
-  const Key other = key_of("ed25519", "two");
+  const PublicKeyLine key = public_key_line("ed25519", "one");
+  const PublicKeyLine other = public_key_line("ed25519", "two");
   const std::string file = folder.write(
       "known_hosts", "web1 " + key.line + "\n[web2]:2222 " + key.line + "\n2001:db8::1 " + key.line + "\n");
   REQUIRE(test::run_program({"ssh-keygen", "-q", "-H", "-f", file}).status == 0);
@@ -90,9 +74,9 @@ TEST_CASE("names that ssh-keygen has hashed are recognised") {
 
 TEST_CASE("the key types on file are told in file order, once each, over all files") {
   const TempDir folder;
-  const std::string ed25519 = key_of("ed25519", "one").line;
-  const std::string ecdsa = key_of("ecdsa", "one").line;
-  const std::string rsa = key_of("rsa", "one").line;
+  const std::string ed25519 = public_key_line("ed25519", "one").line;
+  const std::string ecdsa = public_key_line("ecdsa", "one").line;
+  const std::string rsa = public_key_line("rsa", "one").line;
   const HostKeys keys =
       HostKeys::load({folder.write("a", "@revoked web1 " + ed25519 + "\nweb1 " + rsa +
                                   "\nca " + ed25519 + "\n"),
@@ -103,9 +87,17 @@ TEST_CASE("the key types on file are told in file order, once each, over all fil
   CHECK(keys.warnings().empty());
 }
 
+TEST_CASE("a host is not asked first for a key of a kind of which the known one is revoked") {
+  const TempDir folder;
+  const std::string ed25519 = public_key_line("ed25519", "one").line, ecdsa = public_key_line("ecdsa", "one").line;
+  const HostKeys keys =
+      HostKeys::load({folder.write("a", "@revoked * " + ed25519 + "\nweb1 " + ed25519 + "\nweb1 " + ecdsa + "\n")});
+  CHECK(keys.key_types("web1", 22) == std::vector<std::string>{"ecdsa-sha2-nistp256"});
+}
+
 TEST_CASE("an unknown host key is refused with its fingerprint, the files and the command that adds it") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one");
+  const PublicKeyLine key = public_key_line("ed25519", "one");
   const std::string file = folder.write("known hosts", "other " + key.line + "\nnonsense\n");
   const std::string second = folder.write("second", "");
   const auto refused = HostKeys::load({file, folder / "missing", second}).verify("web1", 2222, key.blob);
@@ -118,22 +110,27 @@ TEST_CASE("an unknown host key is refused with its fingerprint, the files and th
                                         "if they are the same, run: ssh-keyscan -p 2222 -t ed25519 web1 >> '" +
                                         file + "'");
 
-  const auto none = HostKeys::load({folder / "missing"}).verify("$(id)", 22, key_of("rsa", "one").blob);
-  CHECK(none.error().message == "host key of '$(id)' is not known: ssh-rsa " + fingerprint(key_of("rsa", "one").blob) +
+  const auto none = HostKeys::load({folder / "missing"}).verify("$(id)", 22, public_key_line("rsa", "one").blob);
+  CHECK(none.error().message == "host key of '$(id)' is not known: ssh-rsa " + fingerprint(public_key_line("rsa", "one").blob) +
                                     " (none of these files is there: " + (folder / "missing") + ")");
   CHECK(none.error().hint.ends_with("run: ssh-keyscan -t rsa '$(id)' >> " + (folder / "missing")));
+
+  const auto nowhere = HostKeys::load({"/dev/null", file}, "deploy trust production").verify("web1", 22, key.blob);
+  CHECK(
+      nowhere.error().hint.ends_with("if they are the same, name a file for it under 'ssh' in the recipe "
+                                     "(known_hosts_file: PATH), then run: deploy trust production"));
 }
 
 TEST_CASE("the fingerprint is the one that ssh-keygen prints") {
   const std::string file = test::key_pair("ed25519", "one");
   CHECK(test::run_program({"ssh-keygen", "-lf", file})
-            .output.find(" " + fingerprint(key_of("ed25519", "one").blob) + " ") != std::string::npos);
+            .output.find(" " + fingerprint(public_key_line("ed25519", "one").blob) + " ") != std::string::npos);
 }
 
 TEST_CASE("a changed host key is refused loudly, with both fingerprints, the line and the commands") {
   const TempDir folder;
-  const Key old_key = key_of("ed25519", "one");
-  const Key new_key = key_of("ed25519", "two");
+  const PublicKeyLine old_key = public_key_line("ed25519", "one");
+  const PublicKeyLine new_key = public_key_line("ed25519", "two");
   const std::string file = folder.write("known_hosts", "# ours\n[web1]:2222 " + old_key.line + "\n");
   const auto refused = HostKeys::load({file}).verify("web1", 2222, new_key.blob);
   REQUIRE_FALSE(refused);
@@ -149,10 +146,10 @@ TEST_CASE("a changed host key is refused loudly, with both fingerprints, the lin
 
 TEST_CASE("a changed key that only a pattern covers is not to be removed by ssh-keygen") {
   const TempDir folder;
-  const Key old_key = key_of("ed25519", "one");
+  const PublicKeyLine old_key = public_key_line("ed25519", "one");
   const std::string file =
       folder.write("known_hosts", "*.example.com " + old_key.line + "\nweb1.example.com " + old_key.line + "\n");
-  const auto refused = HostKeys::load({file}).verify("web1.example.com", 22, key_of("ecdsa", "one").blob);
+  const auto refused = HostKeys::load({file}).verify("web1.example.com", 22, public_key_line("ecdsa", "one").blob);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().hint ==
         "ask whoever runs the host; only if the new fingerprint is its own, take " + file +
@@ -165,8 +162,8 @@ TEST_CASE("the fixing commands for a changed key fix it") {
   const TempDir folder;
   const test::SshdFixture sshd;
   const std::string file = folder.write(
-      "known_hosts", "[127.0.0.1]:" + std::to_string(sshd.port()) + " " + key_of("ed25519", "one").line + "\n");
-  const Key shown = key_of("ed25519", "host");
+      "known_hosts", "[127.0.0.1]:" + std::to_string(sshd.port()) + " " + public_key_line("ed25519", "one").line + "\n");
+  const PublicKeyLine shown = public_key_line("ed25519", "host");
   const auto refused = HostKeys::load({file}).verify("127.0.0.1", sshd.port(), shown.blob);
   REQUIRE_FALSE(refused);
   const std::string& hint = refused.error().hint;
@@ -176,22 +173,22 @@ TEST_CASE("the fixing commands for a changed key fix it") {
 
 TEST_CASE("a revoked key is refused, even where another line knows it") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one");
+  const PublicKeyLine key = public_key_line("ed25519", "one");
   const std::string file = folder.write("known_hosts", "web1 " + key.line + "\n@revoked * " + key.line + "\n");
   const auto refused = HostKeys::load({file}).verify("web1", 22, key.blob);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().code == ErrorCode::host_key);
   CHECK(refused.error().message ==
         "host key of 'web1' is revoked: ssh-ed25519 " + fingerprint(key.blob) + " (" + file + ":2)");
-  CHECK(HostKeys::load({file}).verify("web1", 22, key_of("ed25519", "two").blob).error().message.find("HAS CHANGED") !=
+  CHECK(HostKeys::load({file}).verify("web1", 22, public_key_line("ed25519", "two").blob).error().message.find("HAS CHANGED") !=
         std::string::npos);
 }
 
 TEST_CASE("a plain key of a host that only a certificate authority vouches for is refused with the reason") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one");
+  const PublicKeyLine key = public_key_line("ed25519", "one");
   const std::string file =
-      folder.write("known_hosts", "@cert-authority *.example.com " + key_of("ed25519", "two").line + "\n");
+      folder.write("known_hosts", "@cert-authority *.example.com " + public_key_line("ed25519", "two").line + "\n");
   const auto refused = HostKeys::load({file}).verify("web1.example.com", 22, key.blob);
   REQUIRE_FALSE(refused);
   CHECK(refused.error().message ==
@@ -199,12 +196,12 @@ TEST_CASE("a plain key of a host that only a certificate authority vouches for i
             ":1 trusts a certificate authority for this host, but " +
             (libssh2_is_patched ? "it shows no certificate" : "host certificates can't be checked here"));
   // The authority's own key is no host's key.
-  CHECK_FALSE(HostKeys::load({file}).verify("web1.example.com", 22, key_of("ed25519", "two").blob));
+  CHECK_FALSE(HostKeys::load({file}).verify("web1.example.com", 22, public_key_line("ed25519", "two").blob));
 }
 
 TEST_CASE("known_hosts files that can't be read are passed over with a warning") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one");
+  const PublicKeyLine key = public_key_line("ed25519", "one");
   const HostKeys keys = HostKeys::load({folder.path().string(), folder.write("known_hosts", "web1 " + key.line + "\nweb1\n")});
   CHECK(keys.verify("web1", 22, key.blob));
   CHECK(keys.warnings() ==

@@ -25,7 +25,7 @@ using namespace std::chrono_literals;
 namespace {
 
 // Listens on a port of the kernel's choice, which `name` then has.
-Fd listening(int backlog, sockaddr_in& name) {
+Fd listening_with_queue(int backlog, sockaddr_in& name) {
   Fd listener(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0));
   name.sin_family = AF_INET;
   name.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -42,7 +42,7 @@ class DeadHost {
  public:
   DeadHost() {
     sockaddr_in name{};
-    listener_ = listening(0, name);
+    listener_ = listening_with_queue(0, name);
     port_ = ntohs(name.sin_port);
     for (auto& fd : fill_) {
       fd = Fd(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
@@ -64,7 +64,7 @@ class Endless {
  public:
   Endless() {
     sockaddr_in name{};
-    listener_ = listening(1, name);
+    listener_ = listening_with_queue(1, name);
     port_ = ntohs(name.sin_port);
     thread_ = std::jthread([this](const std::stop_token& stop) {
       const Fd peer(::accept(listener_.get(), nullptr, nullptr));
@@ -155,7 +155,7 @@ TEST_CASE("hosts behind a jump host don't wait for each other's channels") {
   Relay relay("127.0.0.1", dropbear ? dropbear->port() : openssh->port());
   Network network({{"bastion", {"bastion", "127.0.0.1", relay.port(), SshdFixture::user()}}});
   sockaddr_in name{};
-  const Fd silent = listening(2 * hosts, name);
+  const Fd silent = listening_with_queue(2 * hosts, name);
   const auto passage = [&] { return network.jump_hosts().connect(by({"bastion"}), {"db", "127.0.0.1", ntohs(name.sin_port), ""}, 60s, within(60s)); };
   const auto first = passage();
   REQUIRE(first);
@@ -172,7 +172,7 @@ TEST_CASE("hosts behind a jump host don't wait for each other's channels") {
   CHECK(relay.turns() - before < hosts);  // one after the other they are two each
 }
 
-TEST_CASE("hosts that don't answer the jump host hold up no other host for long") {
+TEST_CASE("hosts that don't answer the jump host hold up no other host for long", "[slow]") {
   if (is_skipped(!ssh::libssh2_is_patched, "this libssh2 opens one channel at a time, so each such host holds up a login")) return;
   const SshdFixture bastion({.config = {"LogLevel DEBUG1"}});
   const SshdFixture hosts;
@@ -242,7 +242,7 @@ TEST_CASE("a host that doesn't answer the jump host times out alone, and others 
   CHECK(network.jump_hosts().logins() == (ssh::libssh2_is_patched ? 1 : 2));
 }
 
-TEST_CASE("a jump host that falls silent over a host is named with that one in time, and others go by a login of their own") {
+TEST_CASE("a jump host that falls silent over a host is named with that one in time, and others go by a login of their own", "[slow]") {
   if (is_skipped(!ssh::libssh2_is_patched, "this libssh2 opens one channel at a time")) return;
   const SshdFixture bastion, hosts;
   Network network({{"bastion", named("bastion", bastion)}});

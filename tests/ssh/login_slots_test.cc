@@ -17,7 +17,7 @@ using test::eventually;
 namespace {
 
 ssh::Wait soon() { return {Deadline::in(20s), {}}; }
-ssh::Wait now() { return {Deadline::in(0s), {}}; }
+ssh::Wait without_waiting() { return {Deadline::in(0s), {}}; }
 
 }  // namespace
 
@@ -28,12 +28,12 @@ TEST_CASE("logins are limited at one address and in total") {
   REQUIRE(a1);
   REQUIRE(a2);
   CHECK(slots.busy("a"));
-  CHECK(slots.acquire("a", slots.take_ticket(), now()).error().code == ErrorCode::timeout);
+  CHECK(slots.acquire("a", slots.take_ticket(), without_waiting()).error().code == ErrorCode::timeout);
   CHECK_FALSE(slots.busy("b"));
   auto b1 = slots.acquire("b", slots.take_ticket(), soon());
   REQUIRE(b1);
   CHECK(slots.busy("c"));
-  CHECK(slots.acquire("c", slots.take_ticket(), now()).error().code == ErrorCode::timeout);
+  CHECK(slots.acquire("c", slots.take_ticket(), without_waiting()).error().code == ErrorCode::timeout);
   a1->release();
   CHECK(slots.acquire("c", slots.take_ticket(), soon()));
 }

@@ -3,7 +3,6 @@
 
 #include <fcntl.h>
 #include <sys/file.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -12,11 +11,12 @@
 #include <thread>
 #include <vector>
 
-#include "core/digest.h"
 #include "core/fd.h"
 #include "ssh/known_hosts_file.h"
+#include "ssh/public_key_line.h"
 #include "ssh/wire.h"
 #include "support/catch.h"
+#include "support/file_mode.h"
 #include "support/process.h"
 #include "support/sshd_fixture.h"
 #include "support/temp_dir.h"
@@ -24,37 +24,20 @@
 namespace kirikae::ssh {
 namespace {
 
+using test::mode_of;
+using test::public_key_line;
+using test::PublicKeyLine;
 using test::TempDir;
 using namespace std::chrono_literals;
 using Catch::Matchers::ContainsSubstring;
 using Names = std::vector<std::string>;
 
-struct Key {
-  std::string line;  // "ssh-ed25519 AAAA…"
-  std::string blob;
-};
-
-Key key_of(const std::string& type, const std::string& name) {
-  const std::string text = test::run_program({"cat", test::key_pair(type, name) + ".pub"}).output;
-  Key key;
-  const auto space = text.find(' ');
-  key.line = text.substr(0, text.find(' ', space + 1));
-  REQUIRE(from_base64(key.line.substr(space + 1), key.blob));
-  return key;
-}
-
-mode_t mode_of(const std::string& path) {
-  struct stat status {};
-  REQUIRE(::stat(path.c_str(), &status) == 0);
-  return status.st_mode & 07777U;
-}
-
 // Whether OpenSSH finds the host with that key there.
-bool ssh_knows(const std::string& file, const std::string& name, const Key& key) {
+bool ssh_knows(const std::string& file, const std::string& name, const PublicKeyLine& key) {
   return test::run_program({"ssh-keygen", "-F", name, "-f", file}).output.find(key.line) != std::string::npos;
 }
 
-Result<Trusted> trust(const Names& files, const std::string& host, const Key& key, bool replace) {
+Result<Trusted> trust(const Names& files, const std::string& host, const PublicKeyLine& key, bool replace) {
   return trust_key(files, host, 22, key.blob, HostKeys::load(files).judge(host, 22, key.blob), replace);
 }
 
@@ -62,7 +45,7 @@ Result<Trusted> trust(const Names& files, const std::string& host, const Key& ke
 
 TEST_CASE("accept-new makes the file and its folder, adds a host once, and knows it from then on") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one");
+  const PublicKeyLine key = public_key_line("ed25519", "one");
   const std::string file = folder / "fresh/known_hosts";
   const Names files{file, folder / "other"};
   CHECK(accept_new_key(files, "Web1", 2222, key.blob, "") == true);
@@ -78,10 +61,10 @@ TEST_CASE("accept-new makes the file and its folder, adds a host once, and knows
 
 TEST_CASE("accept-new looks at all files, and writes nothing of a host that any of them speaks of") {
   const TempDir folder;
-  const Key one = key_of("ed25519", "one"), two = key_of("ed25519", "two"), rsa = key_of("rsa", "one");
+  const PublicKeyLine one = public_key_line("ed25519", "one"), two = public_key_line("ed25519", "two"), rsa = public_key_line("rsa", "one");
   struct Case {
     std::string second;
-    const Key& shown;
+    const PublicKeyLine& shown;
     std::string says;  // empty: known
   };
   const Case each = GENERATE_REF(
@@ -104,7 +87,7 @@ TEST_CASE("accept-new looks at all files, and writes nothing of a host that any 
 
 TEST_CASE("a missing last newline is made up for, and names are hashed where all of them are") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one"), other = key_of("ed25519", "two");
+  const PublicKeyLine key = public_key_line("ed25519", "one"), other = public_key_line("ed25519", "two");
   const std::string plain = folder.write("plain", "# ours\nother " + other.line);
   REQUIRE(accept_new_key({plain}, "web1", 22, key.blob, "") == true);
   CHECK(folder.read("plain") == "# ours\nother " + other.line + "\nweb1 " + key.line + "\n");
@@ -120,7 +103,7 @@ TEST_CASE("a missing last newline is made up for, and names are hashed where all
 
 TEST_CASE("many threads and processes add hosts to one file, each once and whole") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one");
+  const PublicKeyLine key = public_key_line("ed25519", "one");
   const std::string file = folder / "known_hosts";
   constexpr int processes = 4, threads = 8, hosts = 10;
   std::vector<pid_t> children;
@@ -156,7 +139,7 @@ TEST_CASE("many threads and processes add hosts to one file, each once and whole
 
 TEST_CASE("a host whose key can't be kept is refused, and the file named") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one");
+  const PublicKeyLine key = public_key_line("ed25519", "one");
   const auto refused = [&](const std::string& path) {
     const auto accepted = accept_new_key({path}, "web1", 22, key.blob, "");
     REQUIRE_FALSE(accepted);
@@ -202,14 +185,14 @@ TEST_CASE("a file that another program keeps locked is waited for, and not for e
   auto file = KnownHostsFile::open(path, Deadline::in(20s));
   REQUIRE(file);
   CHECK(file->text() == "x\n");
-  const Key key = key_of("ed25519", "one");
+  const PublicKeyLine key = public_key_line("ed25519", "one");
   REQUIRE(file->append("web1", key.blob));
   CHECK(folder.read("known_hosts") == "x\nweb1 " + key.line + "\n");
 }
 
 TEST_CASE("trust adds a key, takes the place of others only by --replace, and leaves lines that name more hosts") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one"), old = key_of("ed25519", "two"), rsa = key_of("rsa", "one");
+  const PublicKeyLine key = public_key_line("ed25519", "one"), old = public_key_line("ed25519", "two"), rsa = public_key_line("rsa", "one");
   const std::string first = folder.write(
       "first", "# ours\nother " + old.line + "\nweb1 " + rsa.line + "\n\n@revoked web1 " + old.line + "\n", 0640);
   const std::string second = folder.write("second", "web1,web2 " + old.line + "\nWEB1 " + rsa.line + "\n");
@@ -241,7 +224,7 @@ TEST_CASE("trust adds a key, takes the place of others only by --replace, and le
 
 TEST_CASE("trust --replace takes no old key out before the new one is written, and names one that stays") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one"), old = key_of("ed25519", "two");
+  const PublicKeyLine key = public_key_line("ed25519", "one"), old = public_key_line("ed25519", "two");
   const std::string line = "web1 " + old.line + "\n";
   const std::string kept = folder.write("kept", line);
   SECTION("no folder for it") {
@@ -263,7 +246,7 @@ TEST_CASE("trust --replace takes no old key out before the new one is written, a
 
 TEST_CASE("trust --replace goes through a link to the file, and takes hashed lines out") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one"), old = key_of("ed25519", "two");
+  const PublicKeyLine key = public_key_line("ed25519", "one"), old = public_key_line("ed25519", "two");
   const std::string real = folder.write("real", "web1 " + old.line + "\nother " + old.line + "\n");
   REQUIRE(test::run_program({"ssh-keygen", "-q", "-H", "-f", real}).status == 0);
   const std::string link = folder / "link";
@@ -277,7 +260,7 @@ TEST_CASE("trust --replace goes through a link to the file, and takes hashed lin
 
 TEST_CASE("trust refuses what has changed since it was looked at, and a revoked key whatever is asked for") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one"), old = key_of("ed25519", "two");
+  const PublicKeyLine key = public_key_line("ed25519", "one"), old = public_key_line("ed25519", "two");
   const std::string file = folder.write("known_hosts", "");
   const Judgement seen = HostKeys::load({file}).judge("web1", 22, key.blob);
   folder.write("known_hosts", "web1 " + old.line + "\n");
@@ -295,7 +278,7 @@ TEST_CASE("trust refuses what has changed since it was looked at, and a revoked 
 
 TEST_CASE("advice names the verb that trusts keys, where there is one") {
   const TempDir folder;
-  const Key key = key_of("ed25519", "one"), old = key_of("ed25519", "two");
+  const PublicKeyLine key = public_key_line("ed25519", "one"), old = public_key_line("ed25519", "two");
   const std::string file = folder.write("known_hosts", "web1 " + old.line + "\nweb2,web3 " + old.line + "\n");
   const HostKeys keys = HostKeys::load({file}, "deploy trust production");
   const auto hint = [&](const std::string& host) { return keys.verify(host, 22, key.blob).error().hint; };

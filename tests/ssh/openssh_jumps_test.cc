@@ -1,5 +1,6 @@
 // Hosts behind jump hosts, by the system's ssh and by libssh2: where ssh_config leads there.
 #include <chrono>
+#include <fstream>
 #include <string>
 
 #include "ssh/openssh_support.h"
@@ -66,4 +67,20 @@ TEST_CASE("a host behind a jump host that takes no more logins is tried again, a
   REQUIRE(session);
   CHECK(step(**session, "echo here").out == "here\n");
   CHECK(refuses.connections() == 3);
+}
+
+TEST_CASE("a first jump host of a chain that lets nobody in, or shows an unknown key, is told by its own words, and tried once, by ssh as by libssh2") {
+  const Carrier carrier = GENERATE(Carrier::libssh2, Carrier::openssh);
+  const bool unknown = GENERATE(false, true);
+  const SshdFixture sshd({.addresses = {"127.0.0.1", "127.0.0.3"}}), first;
+  first.folder().write("authorized_keys", "");
+  if (!unknown) std::ofstream(sshd.known_hosts(), std::ios::app) << first.known_hosts_lines(first.address(), first.port());
+  const std::string text = "Host first\n  HostName " + first.address() + "\n  Port " + std::to_string(first.port()) +
+                           "\nHost inner\n  HostName 127.0.0.3\nHost web1\n  HostName 127.0.0.1\n  ProxyJump first,inner\n" +
+                           "Host *\n  Port " + std::to_string(sshd.port()) + "\n";
+  const auto error = error_of({"web1", "web1", 0, ""}, configured(sshd, text, carrier));
+  INFO(to_text(error));
+  CHECK(error.code == (unknown ? ErrorCode::host_key : ErrorCode::auth));
+  const std::string log = first.log();
+  CHECK(log.find("Connection from ") == log.rfind("Connection from "));
 }

@@ -14,7 +14,7 @@ using namespace kirikae::ssh;
 
 namespace {
 
-const std::string passphrase = "Enter passphrase for key '/keys/ann': ";
+const std::string passphrase_question = "Enter passphrase for key '/keys/ann': ";
 const std::string pin = "Enter PIN for 'kirikae': ";
 constexpr int ssh_one = 101, ssh_two = 102;
 
@@ -32,10 +32,10 @@ struct Person {
 TEST_CASE("a passphrase is asked for once in a run, and again by whom it did not help") {
   Person person;
   OpensshQuestions::Login one(person.questions, {}), two(person.questions, {});
-  CHECK(one.answer(passphrase, ssh_one).reveal() == "1");
-  CHECK(two.answer(passphrase, ssh_two).reveal() == "1");
-  CHECK(two.answer(passphrase, ssh_two).reveal() == "2");
-  CHECK(one.answer(passphrase, ssh_one).reveal() == "2");
+  CHECK(one.answer(passphrase_question, ssh_one).reveal() == "1");
+  CHECK(two.answer(passphrase_question, ssh_two).reveal() == "1");
+  CHECK(two.answer(passphrase_question, ssh_two).reveal() == "2");
+  CHECK(one.answer(passphrase_question, ssh_one).reveal() == "2");
   const std::string shown = "Enter passphrase for key '/keys/ann'";
   CHECK(person.asked == std::vector<std::string>{shown, "wrong; " + shown});
 }
@@ -43,7 +43,7 @@ TEST_CASE("a passphrase is asked for once in a run, and again by whom it did not
 TEST_CASE("a jump host's ssh, which has the same question in the same login, doesn't say that the answer was wrong") {
   Person person;
   OpensshQuestions::Login login(person.questions, {});
-  const std::string& question = GENERATE(passphrase, pin);
+  const std::string& question = GENERATE(passphrase_question, pin);
   CHECK(login.answer(question, ssh_one).reveal() == "1");
   CHECK(login.answer(question, ssh_two).reveal() == "1");
   CHECK(person.asked.size() == 1);

@@ -12,11 +12,6 @@
 
 namespace kirikae::test {
 
-inline Error error_of(const ssh::Target& target, const ssh::Settings& settings, const ssh::Wait& wait = within(std::chrono::seconds(20))) {
-  auto session = try_session(target, settings, wait);
-  return session ? Error() : std::move(session).error();
-}
-
 // With ssh_config's text, and what the recipe says.
 inline ssh::Settings configured(const SshdFixture& sshd, const std::string& text, ssh::Carrier carrier, ssh::Overrides recipe) {
   ssh::Settings settings;

@@ -21,10 +21,11 @@
 using namespace kirikae;
 using namespace kirikae::test;
 using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
-ssh::ProxyConnection started(const std::string& text, const ssh::Target& target = {"db1", "127.0.0.1", 22, "deploy"}) {
+ssh::ProxyConnection started_proxy(const std::string& text, const ssh::Target& target = {"db1", "127.0.0.1", 22, "deploy"}) {
   auto connection = ssh::ProxyCommand::start(text, target);
   if (!connection) throw std::runtime_error(to_text(connection.error()));
   return std::move(*connection);
@@ -37,7 +38,7 @@ struct Proxied {
 };
 
 Proxied log_in_by(const std::string& text, const ssh::Target& target) {
-  auto connection = started(text, target);
+  auto connection = started_proxy(text, target);
   Proxied proxied{connection.command,
                   std::make_unique<ssh::Session>(std::move(connection.socket), target, std::chrono::seconds(15))};
   proxied.session->explain_end([command = connection.command] { return command->why(); });
@@ -117,7 +118,7 @@ TEST_CASE("sshd -i behind a proxy command is a host without a port") {
 }
 
 TEST_CASE("a proxy command that fails is told with its last words") {
-  auto connection = started("sh -c 'echo first >&2; printf \"ssh: no route\\033[m to host\\r\\n\" >&2; exit 7'");
+  auto connection = started_proxy("sh -c 'echo first >&2; printf \"ssh: no route\\033[m to host\\r\\n\" >&2; exit 7'");
   ssh::Session session(std::move(connection.socket), {"db1", "127.0.0.1", 22, "deploy"}, 15s);
   session.explain_end([command = connection.command] { return command->why(); });
   const auto handshake = session.handshake(ssh::offered_algorithms({}), within(20s));
@@ -126,15 +127,30 @@ TEST_CASE("a proxy command that fails is told with its last words") {
   CHECK(session.loss() == "the proxy command ended with exit status 7: it said 'ssh: no route?[m to host'");
 }
 
+TEST_CASE("a proxy command that runs and carries nothing is not taken for a host that accepts the connection") {
+  const Never never;
+  const std::string said = GENERATE("", "waiting for the gateway");
+  auto connection = started_proxy("sh -c 'printf %s \"" + said + "\" >&2; exec " + never.command() + "'");
+  ssh::Session session(std::move(connection.socket), {"db1", "127.0.0.1", 22, "deploy"}, 15s);
+  session.explain_end([command = connection.command] { return command->why(); }, true);
+  const auto handshake = session.handshake(ssh::offered_algorithms({}), within(1s));
+  REQUIRE_FALSE(handshake);
+  CHECK(handshake.error().code == ErrorCode::timeout);
+  CHECK_THAT(handshake.error().message,
+             ContainsSubstring(" s: its proxy command runs, but no SSH server has greeted through it"));
+  CHECK(handshake.error().message.ends_with(said.empty() ? "greeted through it"
+                                                         : "; the proxy command: it said '" + said + "'"));
+}
+
 TEST_CASE("how a proxy command ended is told, and nothing of one that runs") {
-  CHECK(started("true").command->why() == "the proxy command ended with exit status 0");
-  CHECK(started("sh -c 'kill -9 $$'").command->why() == "the proxy command ended by signal KILL");
-  CHECK(started("no-such-program-here 2>/dev/null").command->why() == "the proxy command ended with exit status 127");
-  CHECK(started("cat").command->why().empty());
+  CHECK(started_proxy("true").command->why() == "the proxy command ended with exit status 0");
+  CHECK(started_proxy("sh -c 'kill -9 $$'").command->why() == "the proxy command ended by signal KILL");
+  CHECK(started_proxy("no-such-program-here 2>/dev/null").command->why() == "the proxy command ended with exit status 127");
+  CHECK(started_proxy("cat").command->why().empty());
 }
 
 TEST_CASE("a proxy command that writes much to its stderr is not held up") {
-  auto connection = started("sh -c 'head -c 3000000 /dev/zero | tr \"\\0\" e >&2; echo >&2; echo last >&2; exit 1'");
+  auto connection = started_proxy("sh -c 'head -c 3000000 /dev/zero | tr \"\\0\" e >&2; echo >&2; echo last >&2; exit 1'");
   CHECK(eventually([&] { return connection.command->has_ended(); }, 20s));
   CHECK(connection.command->why() == "the proxy command ended with exit status 1: it said 'last'");
 }
@@ -159,7 +175,7 @@ TEST_CASE("a proxy command may open as many files as this program was allowed to
   CHECK(limit.rlim_cur == limit.rlim_max);
   const TempDir folder;
   // It is told right after its start.
-  auto connection = started("sh -c 'while [ $(ulimit -Sn) != 200 ]; do :; done; : >" + folder / "told" + "'");
+  auto connection = started_proxy("sh -c 'while [ $(ulimit -Sn) != 200 ]; do :; done; : >" + folder / "told" + "'");
   CHECK(eventually([&] { return ::access((folder / "told").c_str(), F_OK) == 0; }));
 }
 
@@ -171,7 +187,7 @@ TEST_CASE("a proxy command hears HUP at its end, and one that ignores it is kill
   const auto begun = [&] { return ::access(ready.c_str(), F_OK) == 0; };
   SECTION("HUP") {
     auto connection =
-        started("sh -c 'trap \"echo HUP >" + heard + "; exit\" HUP; : >" + ready + "; read x'");
+        started_proxy("sh -c 'trap \"echo HUP >" + heard + "; exit\" HUP; : >" + ready + "; read x'");
     REQUIRE(eventually(begun));
     const auto before = Deadline::Clock::now();
     connection.command.reset();
@@ -179,7 +195,7 @@ TEST_CASE("a proxy command hears HUP at its end, and one that ignores it is kill
     CHECK(folder.read("heard") == "HUP\n");
   }
   SECTION("killed") {
-    auto connection = started("sh -c 'trap \"\" HUP TERM; " + never.command() + " & : >" + ready + "; " + never.command() + "; " + never.command() + "'");
+    auto connection = started_proxy("sh -c 'trap \"\" HUP TERM; " + never.command() + " & : >" + ready + "; " + never.command() + "; " + never.command() + "'");
     REQUIRE(eventually(begun));
     const auto before = Deadline::Clock::now();
     connection.command.reset();
@@ -187,7 +203,7 @@ TEST_CASE("a proxy command hears HUP at its end, and one that ignores it is kill
     CHECK(eventually([&] { return processes_with(never.path()).empty(); }));
   }
   SECTION("what an ended one has left behind") {
-    auto connection = started("sh -c '" + never.command() + " & : >" + ready + "'");
+    auto connection = started_proxy("sh -c '" + never.command() + " & : >" + ready + "'");
     REQUIRE(eventually([&] { return connection.command->has_ended(); }));
     connection.command.reset();
     CHECK(eventually([&] { return processes_with(never.path()).empty(); }));
@@ -205,7 +221,7 @@ TEST_CASE("a shell that runs a proxy command doesn't take the connection for a r
   const Variable home("HOME", folder.path().string());
   const Variable shell("SHELL", "/bin/bash");
   const Variable level("SHLVL", std::nullopt);
-  auto ended = started("false");
+  auto ended = started_proxy("false");
   CHECK(ended.command->why() == "the proxy command ended with exit status 1");
   CHECK_FALSE(std::filesystem::exists(folder / "mark"));
 }
@@ -213,9 +229,9 @@ TEST_CASE("a shell that runs a proxy command doesn't take the connection for a r
 TEST_CASE("a proxy command has three descriptors, and no terminal") {
   const TempDir folder;
   const Fd leak(::dup(2));  // without close-on-exec
-  auto lists = started("ls /proc/self/fd >" + (folder / "fds"));
+  auto lists = started_proxy("ls /proc/self/fd >" + (folder / "fds"));
   CHECK(lists.command->why() == "the proxy command ended with exit status 0");
   CHECK(folder.read("fds") == "0\n1\n2\n3\n");  // 3: the folder that it lists
-  auto asks = started("sh -c 'if (: </dev/tty) 2>/dev/null; then echo tty; else echo none; fi >&2; exit 3'");
+  auto asks = started_proxy("sh -c 'if (: </dev/tty) 2>/dev/null; then echo tty; else echo none; fi >&2; exit 3'");
   CHECK(asks.command->why() == "the proxy command ended with exit status 3: it said 'none'");
 }

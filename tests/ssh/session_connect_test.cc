@@ -15,6 +15,7 @@
 #include "support/catch.h"
 #include "support/process.h"
 #include "support/relay.h"
+#include "support/skip.h"
 #include "support/ssh_session.h"
 
 using namespace kirikae;
@@ -22,11 +23,6 @@ using namespace kirikae::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-Error error_of(const ssh::Target& target, const ssh::Settings& settings, const ssh::Wait& wait = within(20s)) {
-  auto session = try_session(target, settings, wait);
-  return session ? Error() : std::move(session).error();
-}
 
 std::string port_text(const SshdFixture& sshd) { return std::to_string(sshd.port()); }
 
@@ -238,6 +234,32 @@ TEST_CASE("what greets otherwise than an SSH server is named") {
   const auto error = error_of(target_for(sshd, relay.port()), settings_for(sshd));
   CHECK(error.code == ErrorCode::connect);
   CHECK(error.message.find("speaks no SSH 2: it greets with 'SSH-1.5-old'") != std::string::npos);
+}
+
+TEST_CASE("a web server's port is named at once, instead of being tried again as a busy host") {
+  const SshdFixture sshd;
+  Relay relay(sshd.address(), sshd.port());
+  relay.greet(
+      GENERATE(as<std::string>(), "HTTP/1.1 400 Bad Request\r\nConnection: close\r\n\r\n", "\x15\x03\x01\x02\x02F"));
+  const auto error = error_of(target_for(sshd, relay.port()), settings_for(sshd));
+  CHECK(error.code == ErrorCode::connect);
+  CHECK(error.message.ends_with(" speaks no SSH: it answers as a web server does"));
+  CHECK(relay.connections() == 1);
+}
+
+TEST_CASE("what a host says to an account that it lets in no more is told, behind its banner too") {
+  if (is_skipped_without_mounts()) return;
+  const TempDir folder;
+  const bool greets = GENERATE(false, true);
+  std::vector<std::string> lines{"UsePAM yes"};
+  if (greets) lines.push_back("Banner " + folder.write("banner", "Authorised persons only.\n"));
+  const SshdFixture sshd(
+      {.config = lines, .replaced = password_files(folder, "of no use", "pam_permit.so", "19000:0:99999:7::19001:")});
+  const auto error = error_of(target_for(sshd), settings_for(sshd));
+  CHECK(error.code == ErrorCode::lost);
+  CHECK(error.message ==
+        "the host hung up while '" + SshdFixture::user() +
+            "' logged in: it said 'Your account has expired; please contact your system administrator.'");
 }
 
 TEST_CASE("connecting can be stopped, whatever it waits for") {

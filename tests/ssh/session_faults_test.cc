@@ -398,7 +398,7 @@ TEST_CASE("closing a session ends what still runs in it") {
   CHECK(eventually([&] { return sshd.server_processes().empty(); }, 5s));
 }
 
-TEST_CASE("a session keeps its heartbeat while nothing happens") {
+TEST_CASE("a session keeps its heartbeat while nothing happens", "[slow]") {
   const SshdFixture sshd;
   Relay relay(sshd.address(), sshd.port());
   auto session = open_session(target_for(sshd, relay.port()), settings_for(sshd));

@@ -280,7 +280,7 @@ TEST_CASE("windows that are exhausted in both directions open again") {
   CHECK(back.hex() == data.sha256());
 }
 
-TEST_CASE("a server that changes keys again and again under load goes unnoticed") {
+TEST_CASE("a server that changes keys again and again under load goes unnoticed", "[slow]") {
   const SshdFixture sshd({.config = {"RekeyLimit 4M", "LogLevel DEBUG1"}});
   auto session = log_in(target_for(sshd), settings_for(sshd));
   Echo one(*session, 20'000'000, 3);

@@ -18,7 +18,7 @@ HostSettings settings_of(const TempDir& folder, const std::string& text, const s
   return *std::move(settings);
 }
 
-Error error_of(const TempDir& folder, const std::string& text) {
+Error config_error_of(const TempDir& folder, const std::string& text) {
   auto settings = config_of(folder, text).of({"web", 0, ""}, {});
   if (settings) throw std::runtime_error("no error");
   return settings.error();
@@ -34,6 +34,8 @@ TEST_CASE("a host is reached as ssh_config says, patterns and tokens included") 
   User deploy
   IdentityFile ~/.ssh/%r@%h
   IdentityFile "${KEYS}/a b"
+  IdentityFile ~root/.ssh/id
+  IdentityFile ~nobody-at-all/id
   IdentitiesOnly yes
   IdentityAgent /run/other
   CertificateFile %d/%n-cert.pub
@@ -44,6 +46,7 @@ TEST_CASE("a host is reached as ssh_config says, patterns and tokens included") 
   ServerAliveCountMax 2
   AddressFamily inet6
   BindAddress 127.0.0.9
+  ControlPath /run/%n:%p
   Ciphers aes256-ctr
   CASignatureAlgorithms rsa-sha2-512,ssh-ed25519
 Host *
@@ -53,7 +56,8 @@ Host *
   CHECK(web.address == "web.example.com");
   CHECK(web.port == 2222);
   CHECK(web.user == "deploy");
-  CHECK(web.identities == Names{"/lab/ada/.ssh/deploy@web.example.com", "/keys/a b"});
+  CHECK(web.identities ==
+        Names{"/lab/ada/.ssh/deploy@web.example.com", "/keys/a b", "/root/.ssh/id", "~nobody-at-all/id"});
   CHECK(web.identities_given);
   CHECK(web.identities_only);
   CHECK_FALSE(web.identities_required);
@@ -70,6 +74,7 @@ Host *
   CHECK(web.keepalive_count == 2);
   CHECK(web.family == AddressFamily::ipv6);
   CHECK(web.bind_address == "127.0.0.9");
+  CHECK(web.control_path == "/run/web:2222");
   CHECK(web.ciphers == "aes256-ctr");
   CHECK(web.ca_signature_algorithms == "rsa-sha2-512,ssh-ed25519");
   CHECK(web.macs.empty());  // nobody has named any
@@ -179,6 +184,9 @@ TEST_CASE("a laxer rule for host keys is accept-new at most, and said") {
   CHECK(lax.accept_new);
   REQUIRE(lax.warnings.size() == 1);
   CHECK(lax.warnings[0].find("refused all the same") != std::string::npos);
+  const std::string no_key = "NoHostAuthenticationForLocalhost yes\n";
+  CHECK(settings_of(folder, no_key).warnings.empty());
+  CHECK(settings_of(folder, no_key + "HostName 127.0.0.7\n").warnings.size() == 1);
 }
 
 TEST_CASE("directives that only ssh follows are told apart by whether one can go without them") {
@@ -202,13 +210,13 @@ TEST_CASE("directives that only ssh follows are told apart by whether one can go
 
 TEST_CASE("directives that decide where, as whom or whose keys are refused where they can't be followed") {
   const TempDir folder;
-  CHECK(error_of(folder, "IdentityFile /keys/%C\n").message.find("the token '%C'") != std::string::npos);
-  CHECK(error_of(folder, "IdentityFile ${NOT_SET}/key\n").message.find("the variable 'NOT_SET' is not set") != std::string::npos);
+  CHECK(config_error_of(folder, "IdentityFile /keys/%C\n").message.find("the token '%C'") != std::string::npos);
+  CHECK(config_error_of(folder, "IdentityFile ${NOT_SET}/key\n").message.find("the variable 'NOT_SET' is not set") != std::string::npos);
 }
 
 TEST_CASE("an error in ssh_config is told with its line, as ssh has it") {
   const TempDir folder;
-  const Error error = error_of(folder, "Host web\n  Prot 22\n");
+  const Error error = config_error_of(folder, "Host web\n  Prot 22\n");
   CHECK(error.code == ErrorCode::connect);
   CHECK(error.message == "ssh_config can't be used: " + (folder / "ssh config") + ": line 2: Bad configuration option: prot");
 }

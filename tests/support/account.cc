@@ -4,9 +4,9 @@
 #include <unistd.h>
 
 #include <filesystem>
-#include <fstream>
 #include <stdexcept>
 
+#include "support/file_text.h"
 #include "support/process.h"
 #include "support/sshd_fixture.h"
 
@@ -16,11 +16,6 @@ namespace {
 namespace fs = std::filesystem;
 
 constexpr uid_t number = 64123;  // nobody's in Debian
-
-std::string text_of(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
 
 void open_to_all(const fs::path& folder) {
   if (::chmod(folder.c_str(), 0755) != 0) throw std::runtime_error("can't open " + folder.string());
@@ -46,9 +41,9 @@ Account::Account(const Options& options) : files_(sudo_files(folder_, options.su
   fs::create_directories(home());
   for (const auto& [file, content] : options.home) folder_.write("home/" + file, content);
   give(home());
-  files_["/etc/passwd"] = folder_.write("passwd", text_of("/etc/passwd") + name + ":x:" + std::to_string(number) + ":" +
+  files_["/etc/passwd"] = folder_.write("passwd", file_text("/etc/passwd") + name + ":x:" + std::to_string(number) + ":" +
                                                       std::to_string(number) + "::" + home() + ":" + options.shell + "\n");
-  folder_.write("authorized_keys", text_of(SshdFixture::client_key() + ".pub"));
+  folder_.write("authorized_keys", file_text(SshdFixture::client_key() + ".pub"));
 }
 
 void Account::give(const std::string& path) {

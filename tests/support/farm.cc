@@ -11,11 +11,11 @@
 #include <chrono>
 #include <cstdlib>
 #include <fstream>
-#include <iterator>
 #include <set>
 #include <stdexcept>
 #include <thread>
 
+#include "support/file_text.h"
 #include "support/process.h"
 
 namespace kirikae::test {
@@ -26,11 +26,6 @@ namespace fs = std::filesystem;
 constexpr std::size_t most_addresses = 16;  // sshd's own limit
 
 double now() { return std::chrono::duration<double>(std::chrono::steady_clock::now().time_since_epoch()).count(); }
-
-std::string text_of(const fs::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
 
 std::string shell_output(const std::string& text, const std::vector<std::string>& arguments) {
   std::vector<std::string> argv{"/bin/sh", "-c", text, "sh"};
@@ -73,8 +68,8 @@ Running::~Running() {
   ::waitpid(pid_, nullptr, 0);
 }
 
-std::string Running::out() const { return text_of(out_); }
-std::string Running::err() const { return text_of(err_); }
+std::string Running::out() const { return file_text(out_); }
+std::string Running::err() const { return file_text(err_); }
 
 bool Running::has_ended() const {
   siginfo_t info{};
@@ -122,7 +117,7 @@ bool FarmHost::exists(std::string_view below) const { return fs::exists(fs::syml
 
 std::string FarmHost::read(std::string_view below) const {
   if (!fs::is_regular_file(tree_ / below)) throw std::runtime_error(name_ + " has no file " + std::string(below));
-  return text_of(tree_ / below);
+  return file_text(tree_ / below);
 }
 
 void FarmHost::write(std::string_view below, std::string_view content) const {

@@ -7,19 +7,16 @@
 
 #include <cctype>
 #include <cstdlib>
-#include <fstream>
-#include <sstream>
 #include <stdexcept>
 #include <thread>
+
+#include "support/file_text.h"
 
 namespace kirikae::test {
 namespace {
 
 std::string proc_text(pid_t pid, const char* what) {
-  std::ifstream in("/proc/" + std::to_string(pid) + "/" + what, std::ios::binary);
-  std::ostringstream text;
-  text << in.rdbuf();  // unlike iterators, it does not throw where the process goes away while it is read
-  return text.str();
+  return file_text("/proc/" + std::to_string(pid) + "/" + what);
 }
 
 }  // namespace

@@ -2,25 +2,11 @@
 
 #include <algorithm>
 #include <filesystem>
-#include <fstream>
-#include <iterator>
 
+#include "support/file_text.h"
 #include "support/process.h"
 
 namespace kirikae::test {
-namespace {
-
-// Empty also where the process ends while it is read.
-std::string text_of(const std::filesystem::path& file) {
-  std::ifstream in(file, std::ios::binary);
-  try {
-    return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-  } catch (const std::ios_base::failure&) {
-    return {};
-  }
-}
-
-}  // namespace
 
 ProcessWatch::ProcessWatch(std::string text, std::vector<std::string> environments_of)
     : text_(std::move(text)), environments_of_(std::move(environments_of)), thread_([this](const std::stop_token& stop) {
@@ -36,11 +22,11 @@ void ProcessWatch::end() {
 void ProcessWatch::look() {
   for (const auto& process : all_processes()) {
     const std::filesystem::path folder = "/proc/" + std::to_string(process.pid);
-    const std::string words = text_of(folder / "cmdline");
+    const std::string words = file_text(folder / "cmdline");
     if (words.find(text_) != std::string::npos) seen_.insert("argv: " + words);
     const std::string name = process_name(process.pid);
     const bool named = std::ranges::any_of(environments_of_, [&](const auto& start) { return name.starts_with(start); });
-    if (named && text_of(folder / "environ").find(text_) != std::string::npos) seen_.insert("environ: " + name);
+    if (named && file_text(folder / "environ").find(text_) != std::string::npos) seen_.insert("environ: " + name);
   }
   ++looks_;
 }

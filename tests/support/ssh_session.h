@@ -42,6 +42,12 @@ inline Result<std::unique_ptr<ssh::Transport>> try_session(const ssh::Target& ta
   return ssh::make_connector(settings)->connect(target, {}, wait);
 }
 
+// Of a session that can't be had.
+inline Error error_of(const ssh::Target& target, const ssh::Settings& settings, const ssh::Wait& wait = within(std::chrono::seconds(20))) {
+  auto session = try_session(target, settings, wait);
+  return session ? Error() : std::move(session).error();
+}
+
 inline std::unique_ptr<ssh::Transport> open_session(const ssh::Target& target, const ssh::Settings& settings) {
   auto session = try_session(target, settings);
   if (!session) throw std::runtime_error(to_text(session.error()));

@@ -11,20 +11,14 @@
 
 #include <algorithm>
 #include <chrono>
-#include <fstream>
-#include <iterator>
 #include <stdexcept>
 #include <thread>
 
+#include "support/file_text.h"
 #include "support/process.h"
 
 namespace kirikae::test {
 namespace {
-
-std::string text_of(const std::string& file) {
-  std::ifstream in(file, std::ios::binary);
-  return {std::istreambuf_iterator<char>(in), std::istreambuf_iterator<char>()};
-}
 
 std::string sshd_program() {
   for (const char* path : {"/usr/sbin/sshd", "/usr/local/sbin/sshd", "/sbin/sshd"}) {
@@ -90,7 +84,7 @@ SshdFixture::SshdFixture(Options options) : options_(std::move(options)) {
   if (::geteuid() == 0) ::mkdir("/run/sshd", 0755);  // where sshd shuts itself in before authentication
   for (const auto& [name, content] : options_.home) folder_.write("home/" + name, content);
   ::mkdir(home().c_str(), 0700);
-  folder_.write("authorized_keys", text_of(client_key() + ".pub"));
+  folder_.write("authorized_keys", file_text(client_key() + ".pub"));
   if (!options_.login_shell.empty()) {
     folder_.write("login-shell", "#!/bin/sh\nexec " + options_.login_shell + " -c \"$SSH_ORIGINAL_COMMAND\"\n", 0755);
   }
@@ -123,12 +117,12 @@ std::string SshdFixture::user() {
 
 std::string SshdFixture::client_key() { return key_pair("ed25519", "client"); }
 
-std::string SshdFixture::log() const { return text_of(folder_ / "sshd.log"); }
+std::string SshdFixture::log() const { return file_text(folder_ / "sshd.log"); }
 
 std::string SshdFixture::known_hosts_lines(std::string_view name, int port) const {
   std::string lines;
   for (const auto& type : options_.host_keys) {
-    const std::string line = text_of(key_pair(type, "host") + ".pub");
+    const std::string line = file_text(key_pair(type, "host") + ".pub");
     const std::string host = port == 22 ? std::string(name) : "[" + std::string(name) + "]:" + std::to_string(port);
     lines += host + " " + line.substr(0, line.find(' ', line.find(' ') + 1)) + "\n";
   }

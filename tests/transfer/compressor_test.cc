@@ -22,7 +22,7 @@ bool never_dry() { return false; }
 bool always_dry() { return true; }
 
 // `pieces`, each in one write.
-std::string packed(Packing packing, const std::vector<std::string>& pieces, bool (*ran_dry)() = never_dry) {
+std::string packed_pieces(Packing packing, const std::vector<std::string>& pieces, bool (*ran_dry)() = never_dry) {
   std::string out;
   auto compressor = Compressor::make(
       packing,
@@ -96,8 +96,8 @@ TEST_CASE("whatever mix is packed comes out of all unpackers as it went in") {
     for (const Encoding encoding : {Encoding::zstd, Encoding::gzip, Encoding::none}) {
       for (const bool adaptive : {false, true}) {
         INFO("seed " << seed << ", " << transfer::name_of(encoding) << (adaptive ? ", adaptive" : ""));
-        check_unpacks(packed({encoding, adaptive}, pieces), encoding, joined(pieces));
-        if (adaptive) check_unpacks(packed({encoding, adaptive}, pieces, always_dry), encoding, joined(pieces));
+        check_unpacks(packed_pieces({encoding, adaptive}, pieces), encoding, joined(pieces));
+        if (adaptive) check_unpacks(packed_pieces({encoding, adaptive}, pieces, always_dry), encoding, joined(pieces));
       }
     }
   }
@@ -110,14 +110,14 @@ TEST_CASE("behind bytes that can't be made smaller the compressor rests, but for
   for (const Encoding encoding : {Encoding::zstd, Encoding::gzip}) {
     INFO(transfer::name_of(encoding));
     const std::vector<std::string> pieces{before, first, noise, second, after};
-    const auto out = packed({encoding, true}, pieces);
+    const auto out = packed_pieces({encoding, true}, pieces);
     CHECK_FALSE(has(out, before));
     CHECK_FALSE(has(out, first));  // nothing has been found dense yet: it is compressed unseen
     CHECK(has(out, noise.substr(block)));
     CHECK(has(out, second));
     CHECK_FALSE(has(out, after));
     check_unpacks(out, encoding, joined(pieces));
-    CHECK_FALSE(has(packed({encoding, false}, pieces), second));
+    CHECK_FALSE(has(packed_pieces({encoding, false}, pieces), second));
   }
 }
 
@@ -134,9 +134,9 @@ TEST_CASE(
       return which;
     };
     INFO(transfer::name_of(encoding));
-    CHECK(stored(packed({encoding, true}, pieces, always_dry)) == std::string(32, 'c') + ".c..");
-    CHECK(stored(packed({encoding, true}, pieces, never_dry)) == std::string(36, 'c'));
-    CHECK(stored(packed({encoding, false}, pieces, always_dry)) == std::string(36, 'c'));
+    CHECK(stored(packed_pieces({encoding, true}, pieces, always_dry)) == std::string(32, 'c') + ".c..");
+    CHECK(stored(packed_pieces({encoding, true}, pieces, never_dry)) == std::string(36, 'c'));
+    CHECK(stored(packed_pieces({encoding, false}, pieces, always_dry)) == std::string(36, 'c'));
   }
 }
 

@@ -184,6 +184,9 @@ TEST_CASE("submodules of the operator's repository come as they were checked out
   repo.git({"update-index", "--cacheinfo", "160000," + newest + ",vendor/library"});
   repo.git({"commit", "-q", "-m", "Recorded before it is here"});
   CHECK_THAT(taking.error_of(repo), ContainsSubstring("submodule 'vendor/library' can't be had: its commit " + newest.substr(0, 12) + " is not in '"));
+  repo.git({"clone", "-q", "--bare", ".", (taking / "bare").string()});
+  CHECK_THAT(taking.error_of((taking / "bare").string()),
+             ContainsSubstring("name a clone that `git clone --recurse-submodules` has made instead"));
 }
 
 TEST_CASE("a submodule that was cloned in place before it was added is taken from there, and one in it likewise") {

@@ -18,7 +18,7 @@ using transfer::Encoding;
 
 namespace {
 
-std::shared_ptr<transfer::Artifact> packed(const TempDir& folder, std::size_t bytes) {
+std::shared_ptr<transfer::Artifact> packed_artifact(const TempDir& folder, std::size_t bytes) {
   Dice dice(1);
   folder.write("source/data", dice.bytes(bytes));
   auto artifact = transfer::pack(directory_source(folder / "source"), Encoding::none, folder / "cache", {});
@@ -31,7 +31,7 @@ std::shared_ptr<transfer::Artifact> packed(const TempDir& folder, std::size_t by
 
 TEST_CASE("readers under a limit get the whole stream, together no quicker than it says") {
   const TempDir folder;
-  const auto artifact = packed(folder, 400'000);
+  const auto artifact = packed_artifact(folder, 400'000);
   const auto whole = read_all(*artifact);
   REQUIRE(whole);
   constexpr std::uint64_t rate = 4'000'000;
@@ -85,6 +85,6 @@ TEST_CASE("a reader that waits for its turn has its waker woken") {
 
 TEST_CASE("without a limit nothing is put in between") {
   const TempDir folder;
-  const auto artifact = packed(folder, 10);
+  const auto artifact = packed_artifact(folder, 10);
   CHECK(transfer::limited(artifact, transfer::rate_limit(0)) == artifact);
 }

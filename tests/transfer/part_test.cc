@@ -131,7 +131,7 @@ TEST_CASE("a source that changes after it was listed is an error that names what
   }
   SECTION("a file less") {
     std::filesystem::remove(source.folder.path() / "tree/changed");
-    CHECK_THAT(source.packed().error().message, ContainsSubstring("the source changed after it was listed"));
+    CHECK_THAT(source.packed().error().message, ContainsSubstring("'changed' changed after it was listed"));
   }
   SECTION("a file more") {
     source.folder.write("tree/more", "5");
@@ -143,16 +143,25 @@ TEST_CASE("a source whose folders or links change after it was listed is an erro
   Source source;
   const auto tree = source.folder.path() / "tree";
   REQUIRE(source.packed());
+  std::string which = "link";
   SECTION("a link that leads elsewhere") {
     std::filesystem::remove(tree / "link");
     std::filesystem::create_symlink("changed", tree / "link");
   }
   SECTION("a link less") { std::filesystem::remove(tree / "link"); }
-  SECTION("an empty folder more") { std::filesystem::create_directory(tree / "more"); }
-  SECTION("a folder's mode") { std::filesystem::permissions(tree / "dir", std::filesystem::perms::owner_all); }
+  SECTION("an empty folder more") {
+    std::filesystem::create_directory(tree / "more");
+    which = "more";
+  }
+  SECTION("a folder's mode") {
+    std::filesystem::permissions(tree / "dir", std::filesystem::perms::owner_all);
+    which = "dir";
+  }
   const auto packed = source.packed();
   REQUIRE_FALSE(packed);
-  CHECK(to_text(packed.error()) == "a folder or a link of the source changed after it was listed\n  let the build finish before you deploy, or exclude what is always written to");
+  CHECK(to_text(packed.error()) == "'" + which +
+                                       "' changed after it was listed\n  let the build finish before you deploy, or "
+                                       "exclude what is always written to");
 }
 
 TEST_CASE("an archive that is another one than was listed is an error, also where its listed files are the same") {

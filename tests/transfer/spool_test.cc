@@ -135,7 +135,7 @@ TEST_CASE("a cache folder that gets full is named, by the reader and by sha256 a
   CHECK(read.error().code == ErrorCode::local);
   CHECK(to_text(read.error()) == "cache folder '" + folder / "cache" +
                                      "' has no more room after 2 MB of the packed source: File too large\n  set "
-                                     "XDG_CACHE_HOME to a folder with room");
+                                     "XDG_CACHE_HOME to a folder that you can write to, with room");
   CHECK(to_text(sha256.error()) == to_text(read.error()));
 }
 

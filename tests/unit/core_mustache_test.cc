@@ -16,7 +16,7 @@ std::string made(const std::string& text, const std::map<std::string, Value>& na
   return result ? *result : to_text(result.error());
 }
 
-std::string with(const std::string& text, const std::string& value) { return made(text, {{"x", Value::of(value)}}); }
+std::string made_with(const std::string& text, const std::string& value) { return made(text, {{"x", Value::of(value)}}); }
 
 std::string output_of(const std::vector<std::string>& argv, const std::string& input) {
   std::string output;
@@ -29,7 +29,7 @@ std::string output_of(const std::vector<std::string>& argv, const std::string& i
   return output;
 }
 
-const std::vector<std::string>& hostile() {
+const std::vector<std::string>& hostile_values() {
   static const std::vector<std::string> values = {
       "", " ", "plain", "it's", "a\nb", "\n", "\"", "\\", "\\\"", "$HOME", "$(id)", "`id`", "{{x}}", "}}", "{{{y}}}", "<a b='c'>&amp;",
       "%41", "a b&c=d", "\t\r\n\x01\x7f", "ä 日本", "#x", ": y", "-", "!x", "\xff\xfe"};
@@ -39,48 +39,48 @@ const std::vector<std::string>& hostile() {
 }  // namespace
 
 TEST_CASE("values stand as they are, and nothing is escaped by itself", "[mustache]") {
-  CHECK(with("a {{x}} b {{ x }} {{{x}}} {{& x}}", "<&\"'>") == "a <&\"'> b <&\"'> <&\"'> <&\"'>");
-  CHECK(with("{{x}}", "{{x}}") == "{{x}}");
-  CHECK(with("no tags\n", "") == "no tags\n");
-  CHECK(with("{{! a remark }}x: {{x}}\n", "1") == "x: 1\n");
-  CHECK(with("{{=<% %>=}}{{ x }} <% x %>", "1") == "{{ x }} 1");
+  CHECK(made_with("a {{x}} b {{ x }} {{{x}}} {{& x}}", "<&\"'>") == "a <&\"'> b <&\"'> <&\"'> <&\"'>");
+  CHECK(made_with("{{x}}", "{{x}}") == "{{x}}");
+  CHECK(made_with("no tags\n", "") == "no tags\n");
+  CHECK(made_with("{{! a remark }}x: {{x}}\n", "1") == "x: 1\n");
+  CHECK(made_with("{{=<% %>=}}{{ x }} <% x %>", "1") == "{{ x }} 1");
 }
 
 TEST_CASE("a line break in a value is refused where it would begin a line of its own", "[mustache]") {
-  CHECK(with("a: 1\nx: {{x}}\n", "1\nadmin: yes") ==
+  CHECK(made_with("a: 1\nx: {{x}}\n", "1\nadmin: yes") ==
         "app.conf:2:4: the value of 'x' has a line break or a control character in it\n  x: {{x}}\n     ^~~~~\n"
         "  {{{x}}} takes it as it is, {{shell.x}} and {{json.x}} make it safe");
-  CHECK(with("x: {{x}}", "a\x1b[0m").find("control character") != std::string::npos);
-  CHECK(with("x: {{x}}", "a\tb") == "x: a\tb");
-  CHECK(with("{{{x}}}", "1\n2") == "1\n2");
-  CHECK(with("{{&x}}", "1\n2") == "1\n2");
+  CHECK(made_with("x: {{x}}", "a\x1b[0m").find("control character") != std::string::npos);
+  CHECK(made_with("x: {{x}}", "a\tb") == "x: a\tb");
+  CHECK(made_with("{{{x}}}", "1\n2") == "1\n2");
+  CHECK(made_with("{{&x}}", "1\n2") == "1\n2");
 }
 
 TEST_CASE("a value in the shell's form is one word of a shell, whatever it holds", "[mustache]") {
-  for (const auto& value : hostile()) {
+  for (const auto& value : hostile_values()) {
     INFO(value);
-    CHECK(output_of({"/bin/sh"}, with("v={{shell.x}}; printf '%s.' \"$v\"\n", value)) == value + '.');
+    CHECK(output_of({"/bin/sh"}, made_with("v={{shell.x}}; printf '%s.' \"$v\"\n", value)) == value + '.');
   }
 }
 
 TEST_CASE("a value in JSON's form is a string that JSON reads back", "[mustache]") {
-  for (const auto& value : hostile()) {
+  for (const auto& value : hostile_values()) {
     if (value.find('\xff') != std::string::npos) continue;  // no text
     INFO(value);
-    const std::string json = with("{\"v\": {{json.x}}}", value);
+    const std::string json = made_with("{\"v\": {{json.x}}}", value);
     CHECK(output_of({"python3", "-c", "import json, sys; sys.stdout.write(json.loads(sys.stdin.buffer.read().decode())['v'])"}, json) ==
           value);
   }
 }
 
 TEST_CASE("a value in the form of URLs and of XML is read back, too", "[mustache]") {
-  for (const auto& value : hostile()) {
+  for (const auto& value : hostile_values()) {
     INFO(value);
     CHECK(output_of({"python3", "-c",
                      "import urllib.parse, sys; sys.stdout.buffer.write(urllib.parse.unquote_to_bytes(sys.stdin.read()))"},
-                    with("{{url.x}}", value)) == value);
+                    made_with("{{url.x}}", value)) == value);
   }
-  CHECK(with("<a b=\"{{xml.x}}\">{{xml.x}}</a>", "<\"'&>") == "<a b=\"&lt;&quot;&#39;&amp;&gt;\">&lt;&quot;&#39;&amp;&gt;</a>");
+  CHECK(made_with("<a b=\"{{xml.x}}\">{{xml.x}}</a>", "<\"'&>") == "<a b=\"&lt;&quot;&#39;&amp;&gt;\">&lt;&quot;&#39;&amp;&gt;</a>");
 }
 
 TEST_CASE("sections stand for what is there, and go through lists", "[mustache]") {
@@ -131,15 +131,15 @@ TEST_CASE("what has no text can't be put in as one", "[mustache]") {
 }
 
 TEST_CASE("what is wrong with a template is told with its place", "[mustache]") {
-  CHECK(with("a\n  {{y}}\n", "") == "app.conf:2:3: nothing is named 'y' here\n    {{y}}\n    ^~~~~");
-  CHECK(with("{{#y}}{{/y}}", "") == "app.conf:1:1: nothing is named 'y' here\n  {{#y}}{{/y}}\n  ^~~~~~");
-  CHECK(with("a {{x b", "") == "app.conf:1:3: '{{' is never closed\n  a {{x b\n    ^~\n  close it by }}; other marks can be set by {{=<% %>=}}");
-  CHECK(with("{{#x}}\n", "") == "app.conf:1:1: the section 'x' is never closed\n  {{#x}}\n  ^~\n  close it by {{/x}}");
-  CHECK(with("{{/x}}\n", "") == "app.conf:1:1: the section 'x' is closed, but not open here\n  {{/x}}\n  ^~");
-  CHECK(with("{{#x}}{{#y}}{{/x}}", "").find("close 'y' first") != std::string::npos);
-  CHECK(with("{{> other}}", "").find("a template can't take in another one") != std::string::npos);
-  CHECK(with("{{}}", "").find("a tag without a name") != std::string::npos);
-  CHECK(with("{{=x=}}", "").find("new marks are two words") != std::string::npos);
+  CHECK(made_with("a\n  {{y}}\n", "") == "app.conf:2:3: nothing is named 'y' here\n    {{y}}\n    ^~~~~");
+  CHECK(made_with("{{#y}}{{/y}}", "") == "app.conf:1:1: nothing is named 'y' here\n  {{#y}}{{/y}}\n  ^~~~~~");
+  CHECK(made_with("a {{x b", "") == "app.conf:1:3: '{{' is never closed\n  a {{x b\n    ^~\n  close it by }}; other marks can be set by {{=<% %>=}}");
+  CHECK(made_with("{{#x}}\n", "") == "app.conf:1:1: the section 'x' is never closed\n  {{#x}}\n  ^~\n  close it by {{/x}}");
+  CHECK(made_with("{{/x}}\n", "") == "app.conf:1:1: the section 'x' is closed, but not open here\n  {{/x}}\n  ^~");
+  CHECK(made_with("{{#x}}{{#y}}{{/x}}", "").find("close 'y' first") != std::string::npos);
+  CHECK(made_with("{{> other}}", "").find("a template can't take in another one") != std::string::npos);
+  CHECK(made_with("{{}}", "").find("a tag without a name") != std::string::npos);
+  CHECK(made_with("{{=x=}}", "").find("new marks are two words") != std::string::npos);
 }
 
 TEST_CASE("the tags of a template are known, with the sections around them", "[mustache]") {

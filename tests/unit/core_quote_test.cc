@@ -24,7 +24,7 @@ std::string shell_output(const std::string& script) {
   return output;
 }
 
-const std::vector<std::string>& hostile() {
+const std::vector<std::string>& hostile_words() {
   static const std::vector<std::string> values = {"",         " ",
                                                   "plain",    "it's",
                                                   "'",        "''",
@@ -50,7 +50,7 @@ const std::vector<std::string>& hostile() {
 }  // namespace
 
 TEST_CASE("a quoted value is the same value to a shell", "[core]") {
-  for (const auto& value : hostile()) {
+  for (const auto& value : hostile_words()) {
     INFO(value.substr(0, 40));
     CHECK(shell_output("printf '%s.' " + shell_quote(value) + "\n") == value + '.');
     CHECK(shell_output("printf '%s.' " + shell_word(value) + "\n") == value + '.');
@@ -61,7 +61,7 @@ TEST_CASE("a quoted value is the same value to a shell", "[core]") {
 TEST_CASE("quoted values stay apart, whatever stands beside them", "[core]") {
   std::string script = "printf '<%s>'";
   std::string expected;
-  for (const auto& value : hostile()) {
+  for (const auto& value : hostile_words()) {
     script += ' ' + shell_quote(value);
     expected += '<' + value + '>';
   }

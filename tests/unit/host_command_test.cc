@@ -124,6 +124,9 @@ TEST_CASE("The scripts are small, and the line that starts them has nothing that
     CHECK(line.find_first_of("\n!\\") == std::string::npos);
     CHECK(line.rfind("exec /bin/sh -c '", 0) == 0);
     CHECK(line.find('\'', 17) == line.size() - 1);
+    // Or an rc file that shows what is run would have said it.
+    CHECK(line.find(plain_wanted) == std::string::npos);
+    CHECK(line.find(terminal_ready) == std::string::npos);
   }
 }
 

@@ -7,7 +7,7 @@ namespace {
 
 using Names = std::vector<std::string>;
 
-recipe::HostEntry entry(std::string address, Names roles = {}, bool primary = false) {
+recipe::HostEntry host_entry(std::string address, Names roles = {}, bool primary = false) {
   recipe::HostEntry entry;
   entry.address = std::move(address);
   entry.roles = std::move(roles);
@@ -89,7 +89,7 @@ TEST_CASE("ranges count up, padded as written, and several multiply", "[inventor
 }
 
 TEST_CASE("a host's user is its own, else its entry's, else the recipe's, else open", "[inventory]") {
-  auto recipe = recipe_of({entry("a"), entry("b"), entry("own@c")});
+  auto recipe = recipe_of({host_entry("a"), host_entry("b"), host_entry("own@c")});
   recipe.hosts[1].user = "entry";
   CHECK(expand(recipe)->at(0).user.empty());
   recipe.user = "recipe";
@@ -100,7 +100,7 @@ TEST_CASE("a host's user is its own, else its entry's, else the recipe's, else o
 }
 
 TEST_CASE("a host's port is its own, else its entry's, else the recipe's", "[inventory]") {
-  auto recipe = recipe_of({entry("a"), entry("b"), entry("c:24")});
+  auto recipe = recipe_of({host_entry("a"), host_entry("b"), host_entry("c:24")});
   recipe.ssh.port = 2200;
   recipe.hosts[1].port = 23;
   const auto hosts = *expand(recipe);
@@ -110,14 +110,14 @@ TEST_CASE("a host's port is its own, else its entry's, else the recipe's", "[inv
 }
 
 TEST_CASE("names are addresses, with the port only where two would be the same", "[inventory]") {
-  CHECK(names_of(hosts_of({entry("a[1-2]"), entry("b:22"), entry("b:23"), entry("u@c:24")})) ==
+  CHECK(names_of(hosts_of({host_entry("a[1-2]"), host_entry("b:22"), host_entry("b:23"), host_entry("u@c:24")})) ==
         Names{"a1", "a2", "b:22", "b:23", "c"});
-  CHECK(names_of(hosts_of({entry("[::1]:22"), entry("[::1]:23"), entry("::2")})) ==
+  CHECK(names_of(hosts_of({host_entry("[::1]:22"), host_entry("[::1]:23"), host_entry("::2")})) ==
         Names{"[::1]:22", "[::1]:23", "::2"});
 }
 
 TEST_CASE("what an entry says holds for every host of its range", "[inventory]") {
-  auto recipe = recipe_of({entry("a[1-2]", {"app", "web"})});
+  auto recipe = recipe_of({host_entry("a[1-2]", {"app", "web"})});
   recipe.hosts[0].vars = {{"w", "1"}};
   const auto hosts = expand(recipe);
   REQUIRE(hosts);
@@ -126,11 +126,11 @@ TEST_CASE("what an entry says holds for every host of its range", "[inventory]")
     CHECK(host.vars == std::map<std::string, std::string>{{"w", "1"}});
     CHECK(!host.primary);
   }
-  CHECK(hosts_of({entry("a", {"db"}, true)})[0].primary);
+  CHECK(hosts_of({host_entry("a", {"db"}, true)})[0].primary);
 }
 
 TEST_CASE("the same host twice is an error with the place of the second", "[inventory]") {
-  auto recipe = recipe_of({entry("a"), entry("u@A:22")});
+  auto recipe = recipe_of({host_entry("a"), host_entry("u@A:22")});
   recipe.hosts[1].span = {"deploy.yml", 7, 3, 6, "- u@A:22"};
   const auto hosts = expand(recipe);
   REQUIRE(!hosts);
@@ -140,7 +140,7 @@ TEST_CASE("the same host twice is an error with the place of the second", "[inve
 
 TEST_CASE("too many hosts in a stage are refused before they fill the memory", "[inventory]") {
   std::vector<recipe::HostEntry> entries;
-  for (int i = 0; i < 200; ++i) entries.push_back(entry("h" + std::to_string(i) + "-[1-10000]"));
+  for (int i = 0; i < 200; ++i) entries.push_back(host_entry("h" + std::to_string(i) + "-[1-10000]"));
   const auto hosts = expand(recipe_of(entries));
   REQUIRE(!hosts);
   REQUIRE(hosts.error().size() == 1);
@@ -148,19 +148,19 @@ TEST_CASE("too many hosts in a stage are refused before they fill the memory", "
 }
 
 TEST_CASE("a task's roles choose hosts; where no host of the stage has roles, all match", "[inventory]") {
-  const auto with_roles = hosts_of({entry("a", {"app"}), entry("b")});
+  const auto with_roles = hosts_of({host_entry("a", {"app"}), host_entry("b")});
   CHECK(with_roles[0].has_any_role({}));
   CHECK(with_roles[0].has_any_role({"db", "app"}));
   CHECK(!with_roles[0].has_any_role({"db"}));
   CHECK(with_roles[1].has_any_role({}));
   CHECK(!with_roles[1].has_any_role({"app"}));
-  const auto without = hosts_of({entry("a"), entry("b")});
+  const auto without = hosts_of({host_entry("a"), host_entry("b")});
   CHECK(without[0].has_any_role({"db"}));
   CHECK(without[1].has_any_role({"db"}));
 }
 
 TEST_CASE("hosts are selected by names with wildcards, by roles, and left out again", "[inventory]") {
-  const auto hosts = hosts_of({entry("app[1-3].x", {"app"}), entry("db1.x", {"db"}), entry("both.x", {"app", "db"})});
+  const auto hosts = hosts_of({host_entry("app[1-3].x", {"app"}), host_entry("db1.x", {"db"}), host_entry("both.x", {"app", "db"})});
   CHECK(selected(hosts, {}) == Names{"app1.x", "app2.x", "app3.x", "db1.x", "both.x"});
   CHECK(selected(hosts, {{"app*"}, {}, {}}) == Names{"app1.x", "app2.x", "app3.x"});
   CHECK(selected(hosts, {{"db1.x", "app?.x"}, {}, {"*2*"}}) == Names{"app1.x", "app3.x", "db1.x"});
@@ -171,7 +171,7 @@ TEST_CASE("hosts are selected by names with wildcards, by roles, and left out ag
 }
 
 TEST_CASE("a selection that fits nothing is told, with what is known", "[inventory]") {
-  const auto hosts = hosts_of({entry("app1.example.com", {"app"}), entry("db1.example.com", {"db"})});
+  const auto hosts = hosts_of({host_entry("app1.example.com", {"app"}), host_entry("db1.example.com", {"db"})});
   CHECK(selected(hosts, {{"app2.example.com"}, {}, {}}) ==
         Names{"--hosts: no host of the stage has the name 'app2.example.com'\n  did you mean 'app1.example.com'?"});
   CHECK(selected(hosts, {{}, {"ap"}, {}}) ==
@@ -187,7 +187,7 @@ TEST_CASE("a selection that fits nothing is told, with what is known", "[invento
 }
 
 TEST_CASE("hosts that a word names are told without an option's name", "[inventory]") {
-  const auto hosts = hosts_of({entry("app[1-2].example.com", {"app"}), entry("db1.example.com", {"db"})});
+  const auto hosts = hosts_of({host_entry("app[1-2].example.com", {"app"}), host_entry("db1.example.com", {"db"})});
   const auto those = named(hosts, "app?.*");
   REQUIRE(those);
   CHECK(those->size() == 2);
@@ -196,7 +196,7 @@ TEST_CASE("hosts that a word names are told without an option's name", "[invento
 }
 
 TEST_CASE("a wildcard pattern made to be slow is not", "[inventory]") {
-  const auto hosts = hosts_of({entry(std::string(240, 'a'))});
+  const auto hosts = hosts_of({host_entry(std::string(240, 'a'))});
   std::string pattern;
   for (int i = 0; i < 120; ++i) pattern += "*a";
   CHECK(selected(hosts, {{pattern + "*b"}, {}, {}}).front().find("no host") != std::string::npos);

@@ -8,7 +8,7 @@ using namespace kirikae::test;
 
 namespace {
 
-plan::LogEntry entry(std::int64_t time, const std::string& action, const std::string& release = {}, const std::string& detail = {}) {
+plan::LogEntry audit_entry(std::int64_t time, const std::string& action, const std::string& release = {}, const std::string& detail = {}) {
   return {time, action, "shop", "production", release, {}, std::string(40, 'a'), "ann@laptop", "good", detail};
 }
 
@@ -21,8 +21,8 @@ std::string log_of(const std::vector<plan::LogEntry>& entries) {
 }  // namespace
 
 TEST_CASE("the audit merges the hosts' logs by time, and entries that are alike name their hosts") {
-  const auto first = entry(now, "deploy", "20261123050000"), second = entry(now + 60, "rollback", "20261122000000");
-  auto third = entry(now + 30, "lock", {}, "database is being moved");
+  const auto first = audit_entry(now, "deploy", "20261123050000"), second = audit_entry(now + 60, "rollback", "20261122000000");
+  auto third = audit_entry(now + 30, "lock", {}, "database is being moved");
   third.revision.clear();
   const std::vector<plan::HostLog> logs = {plan::read_log("app1", log_of({first, second})), plan::read_log("app2", log_of({first, second})),
                                            plan::read_log("db1", log_of({first, third}))};
@@ -42,7 +42,7 @@ TEST_CASE("the audit merges the hosts' logs by time, and entries that are alike 
 }
 
 TEST_CASE("what hosts write into their logs is bounded and harmless, and lines of others are counted") {
-  auto odd = entry(now, "deploy\n\x1b[2J", "20261123050000", std::string(5000, 'x'));
+  auto odd = audit_entry(now, "deploy\n\x1b[2J", "20261123050000", std::string(5000, 'x'));
   const auto log = plan::read_log("app1", log_of({odd}) +
                                               "not json\n"
                                               "[1,2]\n"
@@ -56,22 +56,22 @@ TEST_CASE("what hosts write into their logs is bounded and harmless, and lines o
   CHECK(log.entries[0].action == "deploy  [2J");
   CHECK(log.entries[0].detail == std::string(300, 'x'));
   // Behind a line that a full disk has torn.
-  const auto torn = plan::read_log("a", log_of({odd}).substr(0, 60) + log_of({entry(now, "task", {}, "warm up")}));
+  const auto torn = plan::read_log("a", log_of({odd}).substr(0, 60) + log_of({audit_entry(now, "task", {}, "warm up")}));
   CHECK(torn.unreadable == 1);
   REQUIRE(torn.entries.size() == 1);
   CHECK(torn.entries[0].detail == "warm up");
   // What one run writes is what another reads.
-  const auto plain = entry(now, "prune", {}, "removed 20261120000000");
+  const auto plain = audit_entry(now, "prune", {}, "removed 20261120000000");
   CHECK(plan::json_line(plan::read_log("a", log_of({plain})).entries.at(0)) == plan::json_line(plain));
 }
 
 TEST_CASE("the audit knows which entry led to the live release") {
-  auto undone = entry(now + 1, "deploy", "20261123060000");
+  auto undone = audit_entry(now + 1, "deploy", "20261123060000");
   undone.result = "undone";
   undone.previous = "20261123050000";
-  auto failed = entry(now + 2, "deploy", "20261123070000");
+  auto failed = audit_entry(now + 2, "deploy", "20261123070000");
   failed.result = "failed";
-  const auto log = plan::read_log("a", log_of({entry(now, "deploy", "20261123050000"), undone, failed, entry(now + 3, "task")}));
+  const auto log = plan::read_log("a", log_of({audit_entry(now, "deploy", "20261123050000"), undone, failed, audit_entry(now + 3, "task")}));
   REQUIRE(plan::switch_to(log, "20261123050000"));
   CHECK(plan::switch_to(log, "20261123050000")->time == now + 1);
   CHECK_FALSE(plan::switch_to(log, "20261123060000"));

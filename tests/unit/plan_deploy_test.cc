@@ -8,14 +8,6 @@
 using namespace kirikae;
 using namespace kirikae::test;
 
-namespace {
-
-plan::DeployInput input_for(const recipe::Recipe& recipe, std::vector<plan::HostFacts> hosts) {
-  return {recipe, std::move(hosts), now, "1a2b3c", 312, 5'100'000, "ann@laptop"};
-}
-
-}  // namespace
-
 TEST_CASE("the plan of a deploy tells each host's changes, equal hosts in one paragraph") {
   const auto recipe = shop_recipe();
   const std::vector<release::ReleaseOnHost> three = {good("20261120000000"), good("20261121000000"), good("20261122000000")};

@@ -11,7 +11,7 @@ namespace {
 
 const std::string sum_a(64, 'a'), sum_b(64, 'b');
 
-release::TreeEntry file(const std::string& sum = sum_a, unsigned mode = 0644) { return {Kind::file, mode, sum}; }
+release::TreeEntry file_entry(const std::string& sum = sum_a, unsigned mode = 0644) { return {Kind::file, mode, sum}; }
 release::TreeEntry folder(unsigned mode = 0755) { return {Kind::directory, mode, ""}; }
 release::TreeEntry link_to(const std::string& text) { return {Kind::link, 0, text}; }
 
@@ -25,12 +25,12 @@ std::string with_nuls(std::string text) {
 }  // namespace
 
 TEST_CASE("the difference of a release and its source tells what a deploy would add, remove and change") {
-  const release::Tree source = {{"app.py", file(sum_b)}, {"bin", folder()}, {"bin/run", file(sum_a, 0755)}, {"link", link_to("b")},
-                                {"new", folder()}, {"new/a", file()}, {"new/deep", folder()}, {"new/deep/b", file()}, {"same", file()},
-                                {"turned", folder()}, {"turned/in", file()}, {"var", folder()}, {"var/cache", folder()}, {"var/cache/x", file()}};
-  const release::Tree live = {{"app.py", file()}, {"bin", folder(0700)}, {"bin/run", file(sum_b)}, {"gone\n.txt", file()}, {"link", link_to("a")},
-                              {"same", file()}, {"turned", file()}, {"var", folder()}, {"var/cache", {Kind::unreadable, 0, ""}},
-                              {"vendor", folder()}, {"vendor/x", file()}};
+  const release::Tree source = {{"app.py", file_entry(sum_b)}, {"bin", folder()}, {"bin/run", file_entry(sum_a, 0755)}, {"link", link_to("b")},
+                                {"new", folder()}, {"new/a", file_entry()}, {"new/deep", folder()}, {"new/deep/b", file_entry()}, {"same", file_entry()},
+                                {"turned", folder()}, {"turned/in", file_entry()}, {"var", folder()}, {"var/cache", folder()}, {"var/cache/x", file_entry()}};
+  const release::Tree live = {{"app.py", file_entry()}, {"bin", folder(0700)}, {"bin/run", file_entry(sum_b)}, {"gone\n.txt", file_entry()}, {"link", link_to("a")},
+                              {"same", file_entry()}, {"turned", file_entry()}, {"var", folder()}, {"var/cache", {Kind::unreadable, 0, ""}},
+                              {"vendor", folder()}, {"vendor/x", file_entry()}};
   auto recipe = shop_recipe();
   const auto difference = plan::difference(recipe, source,
                                            {{{"app1", "app2"}, "20261122000000", live}, {{"db1"}, "", {}}, {{"web1"}, "20261123000000", source}});
@@ -72,10 +72,10 @@ TEST_CASE("shared and copied paths, what leads to them, and REVISION are no diff
   auto recipe = shop_recipe();  // shares log/ and config/database.yml
   recipe.copied = {"public/build"};
   const std::string up = "../..";  // from a release
-  const release::Tree live = {{"REVISION", file()}, {"config", folder()}, {"config/database.yml", link_to(up + "/.." + "/shared/config/database.yml")},
+  const release::Tree live = {{"REVISION", file_entry()}, {"config", folder()}, {"config/database.yml", link_to(up + "/.." + "/shared/config/database.yml")},
                               {"log", link_to(up + "/shared/log")}, {"logs", folder()}, {"public", folder()}, {"public/build", folder()},
-                              {"public/build/a.js", file()}};
-  const release::Tree source = {{"log", folder()}, {"log/.keep", file()}, {"logs", folder()}};
+                              {"public/build/a.js", file_entry()}};
+  const release::Tree source = {{"log", folder()}, {"log/.keep", file_entry()}, {"logs", folder()}};
   CHECK(plan::comparable(recipe, live) == release::Tree{{"logs", folder()}});
   CHECK(plan::comparable(recipe, source) == release::Tree{{"logs", folder()}});
 }
@@ -85,7 +85,7 @@ TEST_CASE("a host's list of its release is read strictly") {
                                             "  ./d/x\nlink 1\n./l|to\nthere|other 1\n./p|unreadable 1\n./u|end 0\n");
   const auto tree = release::parse_tree(good_answer);
   REQUIRE(tree);
-  CHECK(*tree == release::Tree{{"a b", file()}, {"d", folder(02750)}, {"d/x\n", file(sum_b, 0750)}, {"l", link_to("to\nthere")},
+  CHECK(*tree == release::Tree{{"a b", file_entry()}, {"d", folder(02750)}, {"d/x\n", file_entry(sum_b, 0750)}, {"l", link_to("to\nthere")},
                                {"p", {Kind::other, 0, ""}}, {"u", {Kind::unreadable, 0, ""}}});
   for (std::size_t i = 0; i < good_answer.size(); ++i) CHECK_FALSE(release::parse_tree(std::string_view(good_answer).substr(0, i)));
   for (const auto& bad : {"end 0\nmore", "files 99999999999999999999\nend 0\n", "files 5\n./a|end 0\n", "dirs 1\n/etc|755\nend 0\n",

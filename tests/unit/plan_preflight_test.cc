@@ -9,17 +9,13 @@ using namespace kirikae::test;
 
 namespace {
 
-plan::DeployInput input_for(const recipe::Recipe& recipe, std::vector<plan::HostFacts> hosts) {
-  return {recipe, std::move(hosts), now, "1a2b3c", 312, 5'100'000, "ann@laptop"};
-}
-
-std::string text_of(const std::vector<Error>& errors) {
+std::string told_text(const std::vector<Error>& errors) {
   std::string text;
   for (const auto& error : errors) text += to_text(error) + "\n";
   return text;
 }
 
-std::string text_of(const std::vector<plan::Remark>& remarks) {
+std::string told_text(const std::vector<plan::Remark>& remarks) {
   std::string text;
   for (const auto& remark : remarks) text += "[" + remark.host + "] " + remark.text + "\n";
   return text;
@@ -64,10 +60,10 @@ TEST_CASE("a clock that is some seconds off is a remark, one that is a quarter o
   const auto input = input_for(recipe, {with_clock("app1", now, now + 5, now), with_clock("app2", now, now + 6, now),
                                         with_clock("app3", now, now - 900, now), with_clock("app4", now, now + 901, now),
                                         with_clock("app5", now, now - 3 * 86400, now)});
-  CHECK(text_of(plan::remarks_before_deploy(input)) ==
+  CHECK(told_text(plan::remarks_before_deploy(input)) ==
         "[app2] its clock is 6 s ahead of this machine's: NTP would keep them together\n"
         "[app3] its clock is 15 min behind this machine's: NTP would keep them together\n");
-  CHECK(text_of(plan::preflight_deploy(input)) ==
+  CHECK(told_text(plan::preflight_deploy(input)) ==
         "[app4] its clock is 15 min ahead of this machine's\n  set the wrong one of the two, and let NTP keep it\n"
         "[app5] its clock is 3 days behind this machine's\n  set the wrong one of the two, and let NTP keep it\n");
 }
@@ -117,7 +113,7 @@ TEST_CASE("with 'reuse: link' a release needs room for what a host hasn't, and e
   host.facts.free_kilobytes = 4 * 1024;
   if (host.facts.free_inodes > 1000 && wanted.empty()) host.facts.free_inodes = 110;
   input.hosts = {host};
-  const std::string text = text_of(plan::preflight_deploy(input));
+  const std::string text = told_text(plan::preflight_deploy(input));
   CHECK(text.substr(0, text.find('\n')) == wanted);
 }
 
@@ -126,10 +122,21 @@ TEST_CASE("what keeps a payload away keeps no rollback away") {
   auto app = a_host("app1", {"app"}, "20261122000000", {good("20261121000000"), good("20261122000000")});
   app.facts.payload_problems = {"there is no 'tar' here: install it"};
   app.facts.problems = {"'/srv/shop' is not writable for 'deploy': give it to that user"};
-  CHECK(text_of(plan::preflight_deploy(input_for(recipe, {app}))) ==
+  CHECK(told_text(plan::preflight_deploy(input_for(recipe, {app}))) ==
         "[app1] '/srv/shop' is not writable for 'deploy': give it to that user\n[app1] there is no 'tar' here: install it\n");
-  CHECK(text_of(plan::preflight_rollback({recipe, {app}, now, std::nullopt, "ann@laptop"})) ==
+  CHECK(told_text(plan::preflight_rollback({recipe, {app}, now, std::nullopt, "ann@laptop"})) ==
         "[app1] '/srv/shop' is not writable for 'deploy': give it to that user\n");
+}
+
+TEST_CASE("a folder after which no release can come keeps deploys away, and no rollback") {
+  const auto recipe = shop_recipe();
+  const auto app =
+      a_host("app1", {"app"}, "20261122000000",
+             {good("20261121000000"), good("20261122000000"), {"99999999999999", std::nullopt, {}, {}, {}}});
+  CHECK(told_text(plan::preflight_deploy(input_for(recipe, {app}))) ==
+        "[app1] '/srv/shop/releases/99999999999999' is no release's time, and no release can come after it\n"
+        "  move it away\n");
+  CHECK(plan::preflight_rollback({recipe, {app}, now, std::nullopt, "ann@laptop"}).empty());
 }
 
 TEST_CASE("a rollback needs room for its note and its records, and none for a release") {
@@ -138,7 +145,7 @@ TEST_CASE("a rollback needs room for its note and its records, and none for a re
   const auto problems = [&](std::uint64_t kilobytes, std::uint64_t inodes) {
     app.facts.root_kilobytes = app.facts.free_kilobytes = kilobytes;
     app.facts.root_inodes = app.facts.free_inodes = inodes;
-    return text_of(plan::preflight_rollback({recipe, {app}, now, std::nullopt, "ann@laptop", "deploy -r x.yml"}));
+    return told_text(plan::preflight_rollback({recipe, {app}, now, std::nullopt, "ann@laptop", "deploy -r x.yml"}));
   };
   CHECK(problems(64, 8).empty());
   CHECK(problems(64, 0).empty());  // it doesn't say
@@ -152,7 +159,7 @@ TEST_CASE("a host without sudo is a problem where a task of the deploy or the ro
   const auto app1 = an_app("app1", true), app2 = an_app("app2", true), db = a_host("db1", {"db"});
   auto with_sudo = app2;
   with_sudo.facts.sudo = true;
-  const auto problems = [&](const std::vector<plan::HostFacts>& hosts) { return text_of(task_problems(plan::build_deploy(input_for(recipe, hosts)))); };
+  const auto problems = [&](const std::vector<plan::HostFacts>& hosts) { return told_text(task_problems(plan::build_deploy(input_for(recipe, hosts)))); };
   const auto task = [&](const std::string& name, recipe::HookPoint point, bool once = false) {
     recipe::Task& made = recipe.tasks[name];
     made.name = name;
@@ -172,7 +179,7 @@ TEST_CASE("a host without sudo is a problem where a task of the deploy or the ro
         "[app1] there is no 'sudo' here, which 'become' of the tasks 'migrate_as_owner', 'reload' needs: install it\n"
         "[app2] there is no 'sudo' here, which 'become' of the task 'reload' needs: install it\n");
   task("build_as_owner", recipe::HookPoint::build);
-  CHECK(text_of(task_problems(plan::build_rollback({recipe, {with_sudo, app1}, now, std::nullopt, "ann@laptop"}))) ==
+  CHECK(told_text(task_problems(plan::build_rollback({recipe, {with_sudo, app1}, now, std::nullopt, "ann@laptop"}))) ==
         "[app1] there is no 'sudo' here, which 'become' of the tasks 'after_a_rollback', 'reload' needs: install it\n");
 }
 
@@ -184,7 +191,7 @@ TEST_CASE("sudo is looked for on the hosts on which a rollback's tasks run, not 
   there.host.primary = true;
   there.facts.sudo = GENERATE(false, true);
   moves.facts.sudo = !there.facts.sudo;
-  const std::string text = text_of(task_problems(plan::build_rollback({recipe, {there, moves}, now, std::nullopt, "ann@laptop"})));
+  const std::string text = told_text(task_problems(plan::build_rollback({recipe, {there, moves}, now, std::nullopt, "ann@laptop"})));
   CHECK(text == (moves.facts.sudo ? "" : "[app2] there is no 'sudo' here, which 'become' of the task 'restart' needs: install it\n"));
 }
 
@@ -210,7 +217,7 @@ TEST_CASE("a check remarks what dead runs have left, whose locks there are, and 
   auto gone = a_host("app4", {"app"}, "20261122000000");
   gone.facts.gone_target = "releases/20261122000000";
   const auto input = input_for(recipe, {app, busy, bare, gone});
-  CHECK(text_of(plan::remarks_of_check(input, "deploy unlock production")) ==
+  CHECK(told_text(plan::remarks_of_check(input, "deploy unlock production")) ==
         "[app1] a run that died has left unfinished: 20261122010000, 20261122020000; the next deploy that succeeds removes that\n"
         "[app3] 'current' points to '/opt/old', which is none of its releases; the deploy switches it all the same\n"
         "[app4] 'current' points to release 20261122000000, whose folder is not there; the deploy switches it all the same\n"
@@ -233,7 +240,7 @@ TEST_CASE("a host that can't unpack what the recipe asks for by name is a proble
     recipe.compression = compression;
     const auto input = input_for(recipe, {app1, old, bare});
     if (compression != "auto") CHECK(plan::remarks_of_check(input, "deploy unlock production").empty());
-    return text_of(plan::preflight_deploy(input));
+    return told_text(plan::preflight_deploy(input));
   };
   const std::string hint = "\n  install it, or let 'compression: auto' choose what all hosts can unpack\n";
   CHECK(problems("auto").empty());

@@ -42,23 +42,30 @@ TEST_CASE("prune removes what dead runs have left, newer than live or not, and n
 
 TEST_CASE("the plan of a prune removes and logs on the hosts that have something to remove, with the hooks around it") {
   auto recipe = shop_recipe();
-  recipe.hooks[recipe::HookPoint::before_prune] = {"install"};
+  recipe.tasks["once"] = recipe.tasks.at("install");
+  recipe.tasks["once"].once = true;
+  recipe.hooks[recipe::HookPoint::before_prune] = {"install", "once"};
   const std::vector<release::ReleaseOnHost> three = {good("20261120000000"), good("20261121000000"), good("20261122000000")};
-  const auto plan = plan::build_prune({recipe,
-                                       {a_host("app1", {"app"}, "20261122000000", three), a_host("app2", {"app"}, "20261122000000", three),
-                                        a_host("db1", {"db"}, "20261121000000", {good("20261121000000")})},
-                                       now,
-                                       1,
-                                       "ann@laptop"});
+  const auto plan = plan::build_prune(
+      {recipe,
+       {a_host("db1", {"db"}, "20261121000000", {good("20261121000000")}),
+        a_host("app1", {"app"}, "20261122000000", three), a_host("app2", {"app"}, "20261122000000", three)},
+       now,
+       1,
+       "ann@laptop"});
   REQUIRE(plan);
   CHECK(plan::prune_text(*plan) == "app[1,2]: would remove 20261120000000\n");
   CHECK(plan::pruned_text(*plan) == "app[1,2]: removed 20261120000000\n");
-  REQUIRE(plan->rounds.size() == 2);
-  const auto& task = std::get<plan::RunTask>(plan->rounds[0].hosts.at(2).steps.at(0));
+  REQUIRE(plan->rounds.size() == 3);
+  REQUIRE(plan->rounds[0].hosts.size() == 2);
+  CHECK(plan->rounds[0].hosts[0].host == 1);
+  const auto& task = std::get<plan::RunTask>(plan->rounds[0].hosts[0].steps.at(0));
   CHECK(task.environment.at("DEPLOY_ACTION") == "prune");
-  CHECK(task.environment.at("RELEASE") == "20261121000000");
-  REQUIRE(plan->rounds[1].hosts.size() == 2);
-  const auto& settle = std::get<plan::Settle>(plan->rounds[1].hosts.at(0).steps.at(1));
+  CHECK(task.environment.at("RELEASE") == "20261122000000");
+  REQUIRE(plan->rounds[1].hosts.size() == 1);
+  CHECK(plan->rounds[1].hosts[0].host == 1);
+  REQUIRE(plan->rounds[2].hosts.size() == 2);
+  const auto& settle = std::get<plan::Settle>(plan->rounds[2].hosts.at(0).steps.at(1));
   CHECK(settle.marks.empty());
   CHECK(settle.entry.detail == "removed 20261120000000");
   CHECK(plan::revisions_line(settle.entry).empty());

@@ -10,8 +10,8 @@ namespace {
 
 const std::string old_id = "20261121000000", new_id = "20261122000000";
 
-plan::LogEntry entry(std::int64_t time, const std::string& action, const std::string& release, const std::string& result,
-                     const std::string& previous = {}) {
+plan::LogEntry log_entry(std::int64_t time, const std::string& action, const std::string& release, const std::string& result,
+                         const std::string& previous = {}) {
   return {time, action, "shop", "production", release, previous, "r00", "ann@laptop", result};
 }
 
@@ -20,7 +20,7 @@ plan::HostStatus runs(const std::string& name, const std::string& live, std::vec
   return {host.host, host.facts, {name, std::move(log), 0}};
 }
 
-plan::LogEntry deployed() { return entry(now, "deploy", new_id, "good", old_id); }
+plan::LogEntry deployed() { return log_entry(now, "deploy", new_id, "good", old_id); }
 
 }  // namespace
 
@@ -48,7 +48,7 @@ live            state  revision  since                    by          where
 TEST_CASE("the status names every host that is not as it should be, and why") {
   std::vector<plan::HostStatus> hosts;
   for (int i = 1; i <= 9; ++i) hosts.push_back(runs("app" + std::to_string(i), new_id, {deployed()}));
-  hosts[1] = runs("app2", old_id, {entry(now - 60, "deploy", old_id, "good")});
+  hosts[1] = runs("app2", old_id, {log_entry(now - 60, "deploy", old_id, "good")});
   hosts[2].facts.live.clear();
   hosts[3].facts.live.clear();
   hosts[3].facts.current_target = "/opt/old";
@@ -60,7 +60,7 @@ TEST_CASE("the status names every host that is not as it should be, and why") {
   hosts[6].facts.half_pruned = true;
   hosts[7].facts.frozen = hosts[8].facts.frozen = release::LockHolder{"eve@desk", "2026-11-22 10:00:00 UTC", "inventory", ""};
   hosts[7].facts.stale_lock = release::LockHolder{"bob@ci", "2026-11-22 02:00:00 UTC", "deploy production", ""};
-  hosts[8].log.entries.push_back(entry(now + 5, "rollback", old_id, "good", new_id));
+  hosts[8].log.entries.push_back(log_entry(now + 5, "rollback", old_id, "good", new_id));
   const auto status = plan::status_of(shop_recipe(), hosts, 1, "deploy");
   CHECK_FALSE(status.in_order);
   CHECK(status.text == R"(shop on production: 10 hosts, 8 not as they should be, 1 not reached
@@ -131,7 +131,7 @@ TEST_CASE("what a run that lives is busy with is not out of order") {
 }
 
 TEST_CASE("a release of another tool is in order, and an undone deploy leads to what was before") {
-  auto host = runs("app1", old_id, {entry(now - 60, "deploy", old_id, "good"), entry(now, "deploy", new_id, "undone", old_id)});
+  auto host = runs("app1", old_id, {log_entry(now - 60, "deploy", old_id, "good"), log_entry(now, "deploy", new_id, "undone", old_id)});
   host.facts.releases.front().state.reset();
   const auto status = plan::status_of(shop_recipe(), {host}, 0, "deploy");
   CHECK(status.in_order);

@@ -10,7 +10,7 @@ using namespace kirikae::test;
 namespace {
 
 // "prepare unpack link seal | publish | settle": the stretches, by the steps of the first host in each.
-std::string text_of(const plan::Plan& plan) {
+std::string stretches_text(const plan::Plan& plan) {
   std::string text;
   for (const auto& stretch : plan::stretches(plan)) {
     if (!text.empty()) text += " | ";
@@ -34,17 +34,17 @@ const std::vector<release::ReleaseOnHost> three = {good("20261120000000"), good(
 TEST_CASE("hosts wait for each other before and after the switch and around tasks, and nowhere else") {
   auto recipe = shop_recipe();
   const auto two = std::vector{a_host("app01", {"app", "db"}, "20261122000000", three), a_host("app02", {"app"}, "20261122000000", three)};
-  CHECK(text_of(deploy_to(recipe, two)) ==
+  CHECK(stretches_text(deploy_to(recipe, two)) ==
         "prepare unpack link | task install | task migrate | seal | publish | task restart | local announce | settle | prune");
   recipe.hooks.clear();
-  CHECK(text_of(deploy_to(recipe, two)) == "prepare unpack link seal | publish | settle | prune");
+  CHECK(stretches_text(deploy_to(recipe, two)) == "prepare unpack link seal | publish | settle | prune");
 }
 
 TEST_CASE("a lone host waits for nobody") {
   auto recipe = shop_recipe();
   recipe.hooks.clear();
   const auto plan = deploy_to(recipe, {a_host("app01", {"app"}, "20261122000000", three)});
-  CHECK(text_of(plan) == "prepare unpack link seal publish settle prune");
+  CHECK(stretches_text(plan) == "prepare unpack link seal publish settle prune");
   CHECK(plan::stretches(plan).front().phases ==
         std::vector{event::Phase::upload, event::Phase::link, event::Phase::build, event::Phase::publish, event::Phase::prune});
 }
@@ -55,7 +55,7 @@ TEST_CASE("a release that the way back may need is not pruned before all records
   // What is live is no good release, and so no keeper.
   auto releases = three;
   releases.push_back({"20261122120000", release::State::failed, "x", "ann@laptop"});
-  CHECK(text_of(deploy_to(recipe, {a_host("app01", {"app"}, "20261122120000", releases)})) ==
+  CHECK(stretches_text(deploy_to(recipe, {a_host("app01", {"app"}, "20261122120000", releases)})) ==
         "prepare unpack link seal publish settle | prune");
 }
 
@@ -68,5 +68,5 @@ TEST_CASE("a rollback of hosts of which one is there already waits for nobody") 
                                           "20261121000000",
                                           "ann@laptop"});
   REQUIRE(plan);
-  CHECK(text_of(*plan) == "publish settle");
+  CHECK(stretches_text(*plan) == "publish settle");
 }

@@ -9,7 +9,7 @@
 namespace kirikae::test {
 namespace {
 
-plan::TemplateFile file(const std::string& text, std::optional<unsigned> mode = {}) {
+plan::TemplateFile template_file(const std::string& text, std::optional<unsigned> mode = {}) {
   auto parsed = MustacheTemplate::parse(text, "t/app.conf");
   REQUIRE(parsed);
   return {{"/x/t/app.conf", "config/app.conf", mode, false, {}}, std::make_shared<const MustacheTemplate>(*std::move(parsed))};
@@ -29,7 +29,7 @@ std::string wrong(const std::string& text, std::size_t hosts = 1, std::optional<
   auto selected = stage();
   selected.resize(hosts);
   std::string all;
-  for (const Error& error : plan::check_templates(recipe, {file(text, mode)}, selected, stage(), secrets)) all += to_text(error) + '\n';
+  for (const Error& error : plan::check_templates(recipe, {template_file(text, mode)}, selected, stage(), secrets)) all += to_text(error) + '\n';
   return all;
 }
 
@@ -46,13 +46,33 @@ TEST_CASE("a template knows what commands know, and the hosts of the stage", "[p
   CHECK(wrong("{{^nothing}}x{{/nothing}}").find("nothing is named 'nothing'") != std::string::npos);
 }
 
+TEST_CASE("a template may name the roles of other stages, and where no host has roles, each has all", "[plan]") {
+  auto recipe = shop_recipe();
+  recipe.roles = {"app", "cron", "db"};
+  const auto text = template_file(
+      "{{#has.cron}}cron{{/has.cron}}{{#has.db}}db{{/has.db}}:{{#roles.cron}}{{name}} "
+      "{{/roles.cron}}{{#roles.db}}{{name}} {{/roles.db}}");
+  const auto made = [&](const std::vector<inventory::Host>& hosts) {
+    CHECK(plan::check_templates(recipe, {text}, hosts, hosts, nullptr).empty());
+    return *plan::render(text,
+                         plan::template_names({}, hosts.front().roles, *plan::stage_names(recipe, hosts), nullptr));
+  };
+  CHECK(made(stage()) == ":db1 ");
+  auto bare = stage();
+  for (auto& host : bare) {
+    host.roles.clear();
+    host.every_role = true;
+  }
+  CHECK(made(bare) == "crondb:app1 db1 app1 db1 ");
+}
+
 TEST_CASE("a var that one host lacks is told", "[plan]") {
   CHECK(wrong("{{weight}}", 2) == "t/app.conf:1:1: nothing is named 'weight' here\n  {{weight}}\n  ^~~~~~~~~~\n");
 }
 
 TEST_CASE("a template knows the names of what waits for the answer to a prompt, and is rendered without it", "[plan]") {
   auto recipe = shop_recipe();
-  const auto wrong_with = [&] { return plan::check_templates(recipe, {file("{{version}} {{REL}}{{#tag}}{{tag}}{{/tag}}")}, stage(), stage(), nullptr).size(); };
+  const auto wrong_with = [&] { return plan::check_templates(recipe, {template_file("{{version}} {{REL}}{{#tag}}{{tag}}{{/tag}}")}, stage(), stage(), nullptr).size(); };
   CHECK(wrong_with() > 1);
   recipe.waiting.vars = {"tag", "version"};
   CHECK(wrong_with() == 1);
@@ -81,7 +101,7 @@ TEST_CASE("values are looked at before the run begins", "[plan]") {
 TEST_CASE("a plan has a step for each template, shown with its mode, and no secret in it", "[plan]") {
   auto recipe = shop_recipe();
   recipe.shared.files = {".env"};
-  plan::TemplateFile first = file("{{port}} {{KEY}} on {{HOST}} {{REVISION}}", 0640U), second = file("{{port}}", 0644U);
+  plan::TemplateFile first = template_file("{{port}} {{KEY}} on {{HOST}} {{REVISION}}", 0640U), second = template_file("{{port}}", 0644U);
   second.spec.to = ".env";
   second.spec.shared = true;
   const plan::DeployInput input{recipe, {a_host("app1", {"app"}), a_host("db1", {"db"})}, now, "r1", 1, 10, "ada@desk", {first, second}, stage()};

@@ -58,4 +58,8 @@ inline release::ReleaseOnHost good(const std::string& id) { return {id, release:
 
 inline constexpr std::int64_t now = 1795410000;  // 2026-11-23 05:00:00 UTC
 
+inline plan::DeployInput input_for(const recipe::Recipe& recipe, std::vector<plan::HostFacts> hosts) {
+  return {recipe, std::move(hosts), now, "1a2b3c", 312, 5'100'000, "ann@laptop"};
+}
+
 }  // namespace kirikae::test

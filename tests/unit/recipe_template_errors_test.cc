@@ -2,16 +2,8 @@
 #include "unit/recipe_text.h"
 
 namespace kirikae::recipe {
-namespace {
-
-std::string with(const std::string& lines) {
-  return "application: a\ndeploy_to: /srv/a\nsource: {directory: d}\n" + lines + "stages: {production: {hosts: [h]}}\n";
-}
-
-}  // namespace
-
 TEST_CASE("templates say from where, to where, and with which mode", "[recipe]") {
-  const Recipe recipe = load(with(R"(templates:
+  const Recipe recipe = load(recipe_with(R"(templates:
   - {from: t/app.conf, to: ./config//app.conf}
   - {from: ~/x, to: .env, mode: 0600, shared: true}
 shared: {files: [.env, other]}
@@ -26,33 +18,45 @@ shared: {files: [.env, other]}
   CHECK(files_to_bring(recipe) == std::vector<std::string>{"other"});
   const std::string printed = to_yaml(recipe);
   CHECK(to_yaml(load(printed)) == printed);
-  CHECK(load(with("templates: {from: a, to: b}\n")).templates.size() == 1);
+  CHECK(load(recipe_with("templates: {from: a, to: b}\n")).templates.size() == 1);
 }
 
 TEST_CASE("what is wrong with a template's entry is told", "[recipe]") {
-  CHECK(errors_of(with("templates: [{from: a}]\n")) ==
+  CHECK(errors_of(recipe_with("templates: [{from: a}]\n")) ==
         R"(deploy.yml:4:13: an item of the list has no 'to'
   templates: [{from: a}]
               ^
   such as `to: config/app.conf`
 )");
-  CHECK(errors_of(with("templates: [{from: a, to: ../b}]\n")).find("'../b' climbs out with '..'") != std::string::npos);
-  CHECK(errors_of(with("templates: [{from: a, to: REVISION}]\n")).find("'REVISION' is a name of the tool's own") != std::string::npos);
+  CHECK(errors_of(recipe_with("templates: [{from: a, to: ../b}]\n")).find("'../b' climbs out with '..'") != std::string::npos);
+  CHECK(errors_of(recipe_with("templates: [{from: a, to: REVISION}]\n")).find("'REVISION' is a name of the tool's own") != std::string::npos);
   for (const std::string mode : {"rw-r--r--", "4755", "64", "0888", "00644"}) {
     INFO(mode);
-    CHECK(errors_of(with("templates: [{from: a, to: b, mode: '" + mode + "'}]\n")).find("is no file mode") != std::string::npos);
+    CHECK(errors_of(recipe_with("templates: [{from: a, to: b, mode: '" + mode + "'}]\n")).find("is no file mode") != std::string::npos);
   }
 }
 
 TEST_CASE("two things don't go to the same place", "[recipe]") {
-  CHECK(errors_of(with("templates: [{from: a, to: x}, {from: b, to: x/}]\n")).find("'x' is listed twice: it is a template's result already") !=
+  CHECK(errors_of(recipe_with("templates: [{from: a, to: x}, {from: b, to: x/}]\n")).find("'x' is listed twice: it is a template's result already") !=
         std::string::npos);
-  CHECK(errors_of(with("templates: [{from: a, to: log/x}]\nshared: {directories: [log]}\n"))
+  CHECK(errors_of(recipe_with("templates: [{from: a, to: log/x}]\nshared: {directories: [log]}\n"))
             .find("'log/x' lies inside of the shared directory 'log'") != std::string::npos);
-  CHECK(errors_of(with("templates: [{from: a, to: .env}]\nshared: {files: [.env]}\n")).find("listed twice") != std::string::npos);
-  CHECK(errors_of(with("templates: [{from: a, to: x, shared: true}, {from: b, to: ./x, shared: true}]\n"))
+  CHECK(errors_of(recipe_with("templates: [{from: a, to: .env}]\nshared: {files: [.env]}\n")).find("listed twice") != std::string::npos);
+  CHECK(errors_of(recipe_with("templates: [{from: a, to: x, shared: true}, {from: b, to: ./x, shared: true}]\n"))
             .find("'./x' is made by two templates") != std::string::npos);
-  CHECK(errors_of(with("templates: [{from: a, to: log/x, shared: true}, {from: b, to: log}]\n")) == "loads");
+  CHECK(errors_of(recipe_with("templates: [{from: a, to: log/x, shared: true}, {from: b, to: log}]\n")) == "loads");
+  const std::string folder = "is a folder of shared/, and can't be a template's result";
+  CHECK(errors_of(recipe_with("templates: [{from: a, to: log/, shared: true}]\nshared: {directories: [./log]}\n"))
+            .find(folder) != std::string::npos);
+  CHECK(errors_of(recipe_with("templates: [{from: a, to: a/b, shared: true}]\nshared: {directories: [a/b/c]}\n"))
+            .find(folder) != std::string::npos);
+  CHECK(errors_of(recipe_with("templates: [{from: a, to: a, shared: true}]\nshared: {files: [a/b]}\n")).find(folder) !=
+        std::string::npos);
+  CHECK(errors_of(recipe_with("templates: [{from: a, to: a, shared: true}, {from: a, to: a/b, shared: true}]\n"))
+            .find(folder) != std::string::npos);
+  CHECK(errors_of(recipe_with(
+            "templates: [{from: a, to: log/x, shared: true}]\nshared: {directories: [log], files: [log-x]}\n")) ==
+        "loads");
 }
 
 }  // namespace kirikae::recipe

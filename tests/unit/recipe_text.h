@@ -26,6 +26,11 @@ inline std::string text_of(const Errors& errors) {
   return text;
 }
 
+// A small recipe with more keys.
+inline std::string recipe_with(const std::string& lines, const std::string& stages = "stages: {production: {hosts: [h]}}\n") {
+  return "application: a\ndeploy_to: /srv/a\nsource: {directory: d}\n" + lines + stages;
+}
+
 // All errors as they are printed; "loads" where there are none.
 inline std::string errors_of(std::string_view text, const std::vector<std::string>& sets = {},
                              const std::string& stage = "production") {

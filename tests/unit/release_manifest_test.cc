@@ -15,12 +15,12 @@ namespace {
 
 std::string sum_of(const std::string& content) { return to_hex(sha256_bytes(content)); }
 
-FileSpec file(const std::string& content, std::uint64_t size = 100'000, unsigned mode = 0644) { return {mode, size, sum_of(content)}; }
+FileSpec file_spec(const std::string& content, std::uint64_t size = 100'000, unsigned mode = 0644) { return {mode, size, sum_of(content)}; }
 
 }  // namespace
 
 TEST_CASE("a manifest is text in the order of its bytes, and comes back from it as it was") {
-  const Manifest manifest{{"a", file("1")}, {"a b/c", file("2", 0, 0755)}, {"a/b", file("3")}, {"a!", file("4")}, {"\xff\xfe", file("5")}};
+  const Manifest manifest{{"a", file_spec("1")}, {"a b/c", file_spec("2", 0, 0755)}, {"a/b", file_spec("3")}, {"a!", file_spec("4")}, {"\xff\xfe", file_spec("5")}};
   const std::string text = to_text(manifest);
   CHECK(text.starts_with("./a\t644 100000\t" + sum_of("1") + "\n./a b/c\t755 0\t" + sum_of("2") + "\n./a!\t"));
   std::vector<std::string> lines;
@@ -71,8 +71,8 @@ TEST_CASE("of any two lists, the base's lines without those that go, and those t
   Manifest base;
   Manifest next;
   Paths unusable;
-  for (unsigned i = some(30); i > 0; --i) base.emplace(std::string(1 + some(3), static_cast<char>('a' + some(4))), file(std::to_string(some(5))));
-  for (unsigned i = some(30); i > 0; --i) next.emplace(std::string(1 + some(3), static_cast<char>('a' + some(4))), file(std::to_string(some(5))));
+  for (unsigned i = some(30); i > 0; --i) base.emplace(std::string(1 + some(3), static_cast<char>('a' + some(4))), file_spec(std::to_string(some(5))));
+  for (unsigned i = some(30); i > 0; --i) next.emplace(std::string(1 + some(3), static_cast<char>('a' + some(4))), file_spec(std::to_string(some(5))));
   for (const auto& [path, each] : base) {
     if (some(4) == 0) unusable.insert(path);
   }
@@ -100,22 +100,22 @@ TEST_CASE("of any two lists, the base's lines without those that go, and those t
 }
 
 TEST_CASE("what is the same under the same name is reused, and only what differs is told") {
-  const Manifest base{{"same", file("1")}, {"changed", file("2")}, {"gone", file("3")}};
-  const Manifest next{{"same", file("1")}, {"changed", file("2b")}, {"new", file("4")}};
+  const Manifest base{{"same", file_spec("1")}, {"changed", file_spec("2")}, {"gone", file_spec("3")}};
+  const Manifest next{{"same", file_spec("1")}, {"changed", file_spec("2b")}, {"new", file_spec("4")}};
   const Delta delta = delta_between({base}, next);
   CHECK(delta.reused == std::set<std::string, std::less<>>{"same"});
   CHECK(delta.reused_bytes == 100'000);
-  CHECK(delta.removed == to_text({{"changed", file("2")}, {"gone", file("3")}}));
-  CHECK(delta.added == to_text({{"changed", file("2b")}, {"new", file("4")}}));
+  CHECK(delta.removed == to_text({{"changed", file_spec("2")}, {"gone", file_spec("3")}}));
+  CHECK(delta.added == to_text({{"changed", file_spec("2b")}, {"new", file_spec("4")}}));
   CHECK(delta.moved.empty());
 }
 
 TEST_CASE("what has moved, and what has another mode, is found by its content; little files are sent") {
-  const Manifest base{{"lib/jar", file("big")}, {"tool", file("tool")}, {"small", file("s", 100)}};
-  const Manifest next{{"vendor/jar", file("big")},
-                      {"copy", file("big")},
-                      {"tool", file("tool", 100'000, 0755)},
-                      {"little", file("s", 100)}};
+  const Manifest base{{"lib/jar", file_spec("big")}, {"tool", file_spec("tool")}, {"small", file_spec("s", 100)}};
+  const Manifest next{{"vendor/jar", file_spec("big")},
+                      {"copy", file_spec("big")},
+                      {"tool", file_spec("tool", 100'000, 0755)},
+                      {"little", file_spec("s", 100)}};
   const Delta delta = delta_between({base}, next);
   CHECK(moves_text(delta) == "./lib/jar\t./copy\t644\n./tool\t./tool\t755\n./lib/jar\t./vendor/jar\t644\n");
   CHECK(delta.reused == std::set<std::string, std::less<>>{"copy", "tool", "vendor/jar"});
@@ -125,17 +125,17 @@ TEST_CASE("what has moved, and what has another mode, is found by its content; l
 }
 
 TEST_CASE("what isn't what it was is neither kept nor moved, and is told as removed and added") {
-  const Manifest base{{"a", file("1")}, {"b", file("2")}};
-  const Manifest next{{"a", file("1")}, {"b", file("2")}, {"c", file("1")}};
+  const Manifest base{{"a", file_spec("1")}, {"b", file_spec("2")}};
+  const Manifest next{{"a", file_spec("1")}, {"b", file_spec("2")}, {"c", file_spec("1")}};
   const Delta delta = delta_between({base, {"a"}}, next);
   CHECK(delta.reused == std::set<std::string, std::less<>>{"b"});
-  CHECK(delta.removed == to_text({{"a", file("1")}}));
-  CHECK(delta.added == to_text({{"a", file("1")}, {"c", file("1")}}));
+  CHECK(delta.removed == to_text({{"a", file_spec("1")}}));
+  CHECK(delta.added == to_text({{"a", file_spec("1")}, {"c", file_spec("1")}}));
   CHECK(delta.moved.empty());
 }
 
 TEST_CASE("a release without a base is all of it") {
-  const Manifest next{{"a", file("1")}};
+  const Manifest next{{"a", file_spec("1")}};
   const Delta delta = delta_between({{}}, next);
   CHECK(delta.reused.empty());
   CHECK(delta.removed.empty());
@@ -143,10 +143,10 @@ TEST_CASE("a release without a base is all of it") {
 }
 
 TEST_CASE("what the base hasn't is taken from other releases, the base before these and each in its turn") {
-  const Manifest base{{"a", file("1")}}, other{{"a", file("2")}, {"b", file("1")}, {"c", file("3")}},
-      oldest{{"z", file("3")}, {"y", file("4")}};
+  const Manifest base{{"a", file_spec("1")}}, other{{"a", file_spec("2")}, {"b", file_spec("1")}, {"c", file_spec("3")}},
+      oldest{{"z", file_spec("3")}, {"y", file_spec("4")}};
   const Manifest next{
-      {"n1", file("1")}, {"n2", file("2", 100'000, 0755)}, {"n3", file("3")}, {"n4", file("4")}, {"n5", file("5")}};
+      {"n1", file_spec("1")}, {"n2", file_spec("2", 100'000, 0755)}, {"n3", file_spec("3")}, {"n4", file_spec("4")}, {"n5", file_spec("5")}};
   const Delta delta = delta_between({base, {"../older/y"}, {{"other", &other}, {"older", &oldest}}}, next);
   CHECK(moves_text(delta) == "./a\t./n1\t644\n./../other/a\t./n2\t755\n./../other/c\t./n3\t644\n");
   CHECK(delta.reused_bytes == 300'000);
@@ -157,10 +157,10 @@ namespace {
 // Large files whose chunks are known: of the first, all but one is in the second, too.
 struct Large {
   const Chunk same{1 << 20, 1};
-  const std::string old = file("old").sha256, changed = file("changed").sha256;
+  const std::string old = file_spec("old").sha256, changed = file_spec("changed").sha256;
   ChunkLists chunks{{old, std::make_shared<const Chunks>(Chunks{same, {9, 2}})},
                     {changed, std::make_shared<const Chunks>(Chunks{{7, 3}, same})}};
-  static FileSpec of(const std::string& content, std::uint64_t size) { return file(content, size); }
+  static FileSpec of(const std::string& content, std::uint64_t size) { return file_spec(content, size); }
   Manifest base{{"jar", of("old", least_chunked + 9)}};
   Manifest next{{"jar", of("changed", least_chunked + 7)}};
 };

@@ -107,14 +107,14 @@ TEST_CASE("Without a previous release the error says what was looked for and wha
     std::string text;
   } cases[] = {
       {{""},
-       "no release is live, so there is none to go back to: it has nothing\n"
-       "  name the release to switch to with --to"},
+       "no release is live, so there is none to go back to: the host has nothing\n"
+       "  deploy a release first"},
       {{"1g 2f", ""},
        "no release is live, so there is none to go back to: web1 has 20260101000000 good, 20260102000000 failed; web2 "
        "has "
        "nothing\n  name the release to switch to with --to"},
       {{"1g*"},
-       "no good release older than '20260101000000' is on the host: it has 20260101000000 good (live)\n"
+       "no good release older than '20260101000000' is on the host: the host has 20260101000000 good (live)\n"
        "  deploy a release, or name one with --to"},
       {{"1b 2g*", "1b 2g*"},
        "no good release older than '20260102000000' is on every selected host: every host has 20260101000000 bad, "
@@ -124,7 +124,7 @@ TEST_CASE("Without a previous release the error says what was looked for and wha
        "20260103000000 good (live); web2 has 20260102000000 good, 20260103000000 good (live)\n"
        "  deploy a release, or name one with --to"},
       {{"1- 2g*"},
-       "no good release older than '20260102000000' is on the host: it has 20260101000000 without a record, "
+       "no good release older than '20260102000000' is on the host: the host has 20260101000000 without a record, "
        "20260102000000 good (live)\n  deploy a release, or name one with --to"},
   };
   for (const auto& one : cases) {
@@ -145,7 +145,7 @@ TEST_CASE("A named release must be there, and complete, on every host") {
     const auto named = named_release(hosts({state}), id(1));
     REQUIRE_FALSE(named);
     CHECK(named.error().code == ErrorCode::preflight);
-    CHECK(named.error().message.find("release '20260101000000' is not complete on the host: it has ") == 0);
+    CHECK(named.error().message.find("release '20260101000000' is not complete on the host: the host has ") == 0);
   }
   const auto missing = named_release(hosts({"1g 2g*", "2g*"}), id(1));
   REQUIRE_FALSE(missing);

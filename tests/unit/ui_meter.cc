@@ -30,7 +30,7 @@ TEST_CASE("a meter follows the last five seconds and sees a standstill") {
   CHECK_FALSE(meter.rate(22));
 }
 
-std::string text_of(EqualLines& lines) {
+std::string lines_text(EqualLines& lines) {
   std::string text;
   for (const auto& line : lines.take()) {
     for (const auto& host : line.hosts) text += host;
@@ -48,9 +48,9 @@ TEST_CASE("equal lines of hosts are one, and each host's lines stay in their ord
   lines.add("d", "y");
   lines.add("d", "x");
   lines.add("e", "x");
-  CHECK(text_of(lines) == "abc:x abcd:y de:x ");
+  CHECK(lines_text(lines) == "abc:x abcd:y de:x ");
   CHECK(lines.bytes() == 0);
-  CHECK(text_of(lines).empty());
+  CHECK(lines_text(lines).empty());
 }
 
 TEST_CASE("a line that a host prints twice is shown twice, and this machine's are never another's") {
@@ -63,7 +63,7 @@ TEST_CASE("a line that a host prints twice is shown twice, and this machine's ar
   lines.add("", "x");
   lines.add("c", "x");
   CHECK(lines.bytes() == 7);
-  CHECK(text_of(lines) == "a:x ab:x b:x :x :x c:x ");
+  CHECK(lines_text(lines) == "a:x ab:x b:x :x :x c:x ");
 }
 
 }  // namespace
