@@ -26,7 +26,9 @@ void ProcessWatch::look() {
     if (words.find(text_) != std::string::npos) seen_.insert("argv: " + words);
     const std::string name = process_name(process.pid);
     const bool named = std::ranges::any_of(environments_of_, [&](const auto& start) { return name.starts_with(start); });
-    if (named && file_text(folder / "environ").find(text_) != std::string::npos) seen_.insert("environ: " + name);
+    if (!named || file_text(folder / "environ").find(text_) == std::string::npos) continue;
+    // A child that has become a task's shell in between is one that may have it. The kernel changes the name before the environment.
+    if (process_name(process.pid) == name) seen_.insert("environ: " + name);
   }
   ++looks_;
 }
