@@ -250,6 +250,11 @@ bool OpenSshAnswer::is_off(std::string_view directive) const {
   return text == "no" || text == "false";
 }
 
+bool OpenSshAnswer::needs_connection_hash() const {
+  const auto has_it = [](const std::string& value) { return value.find("%C") != std::string::npos; };
+  return std::ranges::any_of(values("identityfile"), has_it) || std::ranges::any_of(values("certificatefile"), has_it);
+}
+
 OpenSshAnswer OpenSshAnswer::of_name(const std::string& name) const {
   OpenSshAnswer other = *this;
   other.values_["hostname"] = {lower(name)};  // as ssh looks it up
@@ -347,6 +352,7 @@ std::string text_of(const std::vector<Hop>& hops, std::string_view between) {
 Result<std::string> expand_path(std::string_view text, const OpenSshAnswer& answer, const std::string& name, const LocalUser& self) {
   const Tokens tokens = [&](char token) -> std::optional<std::string> {
     switch (token) {
+      case 'C': return answer.connection_hash().empty() ? std::nullopt : std::optional(answer.connection_hash());
       case 'd': return self.home;
       case 'h': return answer.value("hostname");
       case 'i': return std::to_string(::getuid());

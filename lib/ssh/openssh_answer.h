@@ -22,11 +22,17 @@ class OpenSshAnswer {
   [[nodiscard]] bool is_on(std::string_view directive) const;   // yes, true
   [[nodiscard]] bool is_off(std::string_view directive) const;  // no, false
 
+  // Whether keys or certificates are named by the token %C, whose value only ssh knows: it isn't in the answer.
+  [[nodiscard]] bool needs_connection_hash() const;
+  void set_connection_hash(std::string value) { connection_hash_ = std::move(value); }
+  [[nodiscard]] const std::string& connection_hash() const { return connection_hash_; }  // empty: not known
+
   // The same, of a host that differs by its name alone.
   [[nodiscard]] OpenSshAnswer of_name(const std::string& name) const;
 
  private:
   std::map<std::string, std::vector<std::string>, std::less<>> values_;
+  std::string connection_hash_;
 };
 
 // Who asks, and from where: what the answer leaves to be filled in.
@@ -50,7 +56,7 @@ Result<std::vector<Hop>> parse_jumps(std::string_view text);
 // Likewise, as it is written there.
 std::string text_of(const std::vector<Hop>& hops, std::string_view between);
 
-// Tokens of ssh_config(5): %% %d %h %i %j %k %L %l %n %p %r %u, `~` in front, and ${NAME}. Error (connect): one that isn't known here.
+// Tokens of ssh_config(5): %% %C %d %h %i %j %k %L %l %n %p %r %u, `~` in front, and ${NAME}. Error (connect): one that isn't known here.
 Result<std::string> expand_path(std::string_view text, const OpenSshAnswer& answer, const std::string& name, const LocalUser& self);
 Result<std::string> expand_command(std::string_view text, const OpenSshAnswer& answer, const std::string& name);
 

@@ -141,10 +141,12 @@ Result<SshConfig::Answer> SshConfig::ask_ssh(const std::string& file, const Want
     complained.clear();
     return run_subprocess(call);
   };
-  auto end = answer({"ssh", "-v", "-T"});
+  std::vector<std::string> asking{"ssh", "-v", "-T"};
+  auto end = answer(asking);
   // It doesn't even say what its settings are where one of them is that, and there is no command. An older ssh has no such setting.
   if (end && end->status != 0 && complained.find("fork into background") != std::string::npos) {
-    end = answer({"ssh", "-v", "-T", "-o", "ForkAfterAuthentication=no"});
+    asking.insert(asking.end(), {"-o", "ForkAfterAuthentication=no"});
+    end = answer(asking);
   }
   if (!end && end.error().code == ErrorCode::timeout) {
     std::string asked = "ssh";
@@ -157,7 +159,15 @@ Result<SshConfig::Answer> SshConfig::ask_ssh(const std::string& file, const Want
     return std::unexpected(Error(ErrorCode::connect, fmt::format("ssh_config can't be used: {}", complaint_of(complained)),
                                  "ssh itself stops there too; name another file under 'ssh' in the recipe (config: PATH), or none"));
   }
-  return Answer{OpenSshAnswer(said), {}, files_read(complained)};
+  Answer first{OpenSshAnswer(said), {}, files_read(complained)};
+  // A hash of the connection, which versions make of different things. In this setting they replace it themselves.
+  if (first.said.needs_connection_hash()) {
+    asking.insert(asking.end(), {"-o", "ControlPath=%C"});
+    end = answer(asking);
+    if (!end) return std::unexpected(end.error());
+    first.said.set_connection_hash(OpenSshAnswer(said).value("controlpath"));
+  }
+  return first;
 }
 
 Result<const OpenSshAnswer*> SshConfig::defaults(const Wait& wait) {
@@ -177,7 +187,9 @@ Result<SshConfig::Answer> SshConfig::ask_once(const Wanted& wanted, const Wait& 
   if (known == plain_.end()) {
     TRY_ASSIGN(Answer answer, ask(overrides_.config, wanted, wait));
     // An ssh that was built to read other files than the usual ones: each host is asked about by itself.
-    shape_is_another_ = !std::ranges::all_of(answer.files, [&](const std::string& file) { return shape_.has_read(file); });
+    // And by the token %C each host differs from the next.
+    shape_is_another_ = !std::ranges::all_of(answer.files, [&](const std::string& file) { return shape_.has_read(file); }) ||
+                        answer.said.needs_connection_hash();
     if (shape_is_another_) return answer;
     known = plain_.emplace(key, std::move(answer)).first;
   }

@@ -208,9 +208,25 @@ TEST_CASE("directives that only ssh follows are told apart by whether one can go
   CHECK(settings_of(folder, "ProxyUseFdpass yes\nProxyJump gate\n").beyond.empty());
 }
 
+TEST_CASE("the hash of a connection is the one that this machine's ssh makes of it") {
+  const TempDir folder, other;
+  const std::string text = "Host a b\n  HostName %h.example.com\nHost *\n  User deploy\n";
+  SshConfig config = config_of(folder, text + "  IdentityFile /keys/%C\n  CertificateFile /keys/%C%%C.pub\n  ControlPath /mine/%n\n");
+  for (const std::string name : {"a", "b", "c", "d"}) {
+    const auto settings = config.of({name, 0, ""}, {});
+    REQUIRE(settings.has_value());
+    // ssh has it replaced in this one.
+    const std::string hash = settings_of(other, text + "  UserKnownHostsFile /%C\n", name).known_hosts.at(0);
+    CHECK(hash.size() == 41);
+    CHECK(settings->identities == Names{"/keys" + hash});
+    CHECK(settings->certificates == Names{"/keys" + hash + "%C.pub"});
+    CHECK(settings->control_path == "/mine/" + name);
+  }
+}
+
 TEST_CASE("directives that decide where, as whom or whose keys are refused where they can't be followed") {
   const TempDir folder;
-  CHECK(config_error_of(folder, "IdentityFile /keys/%C\n").message.find("the token '%C'") != std::string::npos);
+  CHECK(config_error_of(folder, "IdentityFile /keys/%K\n").message.find("the token '%K'") != std::string::npos);
   CHECK(config_error_of(folder, "IdentityFile ${NOT_SET}/key\n").message.find("the variable 'NOT_SET' is not set") != std::string::npos);
 }
 
