@@ -208,7 +208,7 @@ class Validator {
     for (const Node& item : templates->items) {
       const Node* in_shared = item.find("shared");
       const Node* to = item.find("to");
-      if (in_shared == nullptr || in_shared->text != "true" || to == nullptr) continue;
+      if (in_shared == nullptr || in_shared->text != "true" || to == nullptr || !payload_path_rule(to->text).empty()) continue;
       if (made.emplace(normalised(to->text), to).second) continue;
       note(to->place, fmt::format("{} is made by two templates", in_quotes(to->text)), "keep one of the two");
     }

@@ -356,6 +356,13 @@ Error HostKeys::State::unknown(const std::string& host, int port, const Judged& 
     text += read.empty() ? fmt::format(" (none of these files is there: {})", joined(files))
                          : fmt::format(" (read: {})", joined(read));
   }
+  const auto elsewhere = std::ranges::find_if(entries, [&](const Entry& entry) {
+    return entry.line.marker == KnownHostsLine::Marker::none && entry.line.key == judged.key;
+  });
+  if (elsewhere != entries.end()) {
+    text += fmt::format("; {} has this key under {}", place(*elsewhere),
+                        elsewhere->line.hash.empty() ? '\'' + elsewhere->line.patterns + '\'' : "another name");
+  }
   return Error(
       ErrorCode::host_key, text + passed_over(),
       fmt::format(

@@ -30,6 +30,8 @@ TEST_CASE("what is wrong with a template's entry is told", "[recipe]") {
 )");
   CHECK(errors_of(recipe_with("templates: [{from: a, to: ../b}]\n")).find("'../b' climbs out with '..'") != std::string::npos);
   CHECK(errors_of(recipe_with("templates: [{from: a, to: REVISION}]\n")).find("'REVISION' is a name of the tool's own") != std::string::npos);
+  const auto wrong = errors_of(recipe_with("templates: [{from: a, to: '', shared: true}]\nshared: {directories: [log]}\n"));
+  CHECK(wrong.find("deploy.yml:4:") == wrong.rfind("deploy.yml:4:"));  // one error
   for (const std::string mode : {"rw-r--r--", "4755", "64", "0888", "00644"}) {
     INFO(mode);
     CHECK(errors_of(recipe_with("templates: [{from: a, to: b, mode: '" + mode + "'}]\n")).find("is no file mode") != std::string::npos);
