@@ -400,7 +400,7 @@ void run_in_shell(SubprocessCall& call, std::string text) {
 Result<SubprocessEnd> run_subprocess(const SubprocessCall& call) {
   if (call.stop.stop_requested()) {
     return std::unexpected(
-        Error(ErrorCode::cancelled, fmt::format("'{}' was not started", call.argv.empty() ? "" : call.argv[0])));
+        Error(ErrorCode::cancelled, fmt::format("stopped before '{}' was started", call.argv.empty() ? "" : call.argv[0])));
   }
   TRY_ASSIGN(Running running, start(call));
   return Watch(call, std::move(running)).run();
