@@ -93,7 +93,11 @@ for record in .kirikae/releases/*; do
   case $previous in '' | [0-9]*) ;; *) say "the record of $id has an odd line 'previous'" ;; esac
   [ "$torn" = no ] || say "the record of $id is torn"
   case $state in
-    ready | good | bad) [ -d "releases/$id" ] || say "the record of $id says '$state', but the release is gone" ;;
+    ready | good | bad)
+      # A prune renames the release first: its folder without a record would pass for another tool's.
+      if [ "$crashed" = crashed ] && [ -d "releases/.pruned-$id" ]; then continue; fi
+      [ -d "releases/$id" ] || say "the record of $id says '$state', but the release is gone"
+      ;;
   esac
 done
 
