@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <optional>
 #include <set>
 #include <string>
@@ -42,19 +43,29 @@ Error login_failure(const Target& target, const OpensshLog& log, const std::stri
   }
 }
 
-bool was_closed(const OpensshLog& log) {
-  return log.complaint.find("Connection closed by") != std::string::npos || log.complaint.find("Connection reset by") != std::string::npos;
+bool says_closed(std::string_view text) {
+  return text.find("Connection closed by") != std::string_view::npos || text.find("Connection reset by") != std::string_view::npos;
+}
+
+// No line of it says anything else.
+bool says_only_closed(std::string_view text) {
+  while (!text.empty()) {
+    const auto line = text.substr(0, text.find('\n'));
+    text.remove_prefix(std::min(line.size() + 1, text.size()));
+    if (!says_closed(line) && line.find_first_not_of("\r ") != std::string_view::npos) return false;
+  }
+  return true;
 }
 
 // Closed before any key exchange, by the host, or by a jump host on the way there, so that it takes no more logins now. Where a jump host has a
 // banner, its ssh's own words can't be told from that.
 bool takes_no_logins(const OpensshLog& log, const std::string& noise, const std::vector<OpensshStop>& stops) {
-  if (log.greeted || !was_closed(log) || !stops.front().settings.proxy_command.empty()) return false;
+  if (log.greeted || !says_closed(log.complaint) || !stops.front().settings.proxy_command.empty()) return false;
   if (stops.size() == 1) return true;
-  // Each ssh of a chain says that it was closed; the one that knows why says so before.
+  // Each ssh of a chain says that it was closed; the one that knows why says so before, but in OpenSSH 10 where the host just hung up.
   const OpensshLog said = read_openssh_log(noise);
   return said.complaint.empty() ||
-         (said.code == ErrorCode::connect && noise.find("_exchange_identification: ") != std::string::npos);
+         (said.code == ErrorCode::connect && (noise.find("_exchange_identification: ") != std::string::npos || says_only_closed(noise)));
 }
 
 // Where no ssh_config is read, the settings are all that there is.
@@ -233,7 +244,7 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, std::vect
     if (takes_no_logins(log, noise, stops)) return Ended{std::nullopt, Error(ErrorCode::connect, log.complaint).on(target.name)};
     Error error = given.judge(login_failure(target, log, noise, settings_.trust_command).on(target.name));
     error = with_reason(std::move(error), homeless);
-    if (log.greeted && was_closed(log)) return Ended{std::nullopt, std::move(error), true};
+    if (log.greeted && says_closed(log.complaint)) return Ended{std::nullopt, std::move(error), true};
     return std::unexpected(std::move(error));
   }
   passwords.is_in();

@@ -361,7 +361,7 @@ TEST_CASE("exit code 70: what the program isn't made for") {
 TEST_CASE("too little memory on this machine is told as that, wherever it ends") {
   const World world;
   bool told = false;
-  for (int kilobytes = 10'000; kilobytes < 90'000; kilobytes += 2'000) {
+  for (int kilobytes = 10'000; kilobytes < 90'000; kilobytes += 250) {
     const Ran ran = world.type("ulimit -v " + std::to_string(kilobytes) + "; exec deploy config production");
     INFO(kilobytes << " KB: " << ran);
     CHECK_THAT(ran.err, !ContainsSubstring("bug"));
