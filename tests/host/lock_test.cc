@@ -108,6 +108,24 @@ TEST_CASE("A lock whose holder was killed outright is taken over at once, by one
   CHECK(disk.list(".kirikae/tmp").size() == 1);  // the lock's other name
 }
 
+TEST_CASE("Who finds a dead holder's lock freed only after many looks has it like any other") {
+  const auto shell = GENERATE(from_range(shells()));
+  INFO(shell);
+  const Disk disk;
+  {
+    const Client dead(shell, disk, "dead.0");
+    REQUIRE(dead.lock().status == 0);
+    ::kill(holder_of(disk), SIGKILL);
+    dead.control->wait();
+  }
+  const Client client(shell, disk, "aa.0");
+  // Another one is about to take it over, and has done so between two looks.
+  const std::string busy = "seen=0; kk_take_over() { :; }\n"
+                           "ln() { command ln \"$@\" || { seen=$((seen + 1)); [ \"$seen\" != 20 ] || rm -f \"$2\"; return 1; }; }\n";
+  CHECK(client.lock(false, busy).out == "locked=yes\n");
+  CHECK(client.guarded().status == 0);
+}
+
 TEST_CASE("Who takes a dead holder's lock over may die, too; of two who find that, one has the lock", "[slow]") {
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
