@@ -125,7 +125,7 @@ kk_lock_try() {
     kk_tries=$((kk_tries + 1))
     if ! kk_read_lock "$kk_own/lock"; then
       # Freed in between; or there can't be one here.
-      [ "$kk_tries" -lt 60 ] || return 0
+      [ "$kk_tries" -lt 70 ] || return 0
       continue
     fi
     if [ "$kk_l_token" = "$kk_token" ]; then
