@@ -13,6 +13,7 @@
 #include <fmt/format.h>
 
 #include "core/digest.h"
+#include "core/shell_quote.h"
 #include "recipe/recipe.h"
 #include "transfer/entry.h"
 #include "transfer/spool.h"
@@ -83,7 +84,10 @@ Result<GitRepository> own_repository(const std::string& folder, const std::stop_
     if (found.words.find("cannot change to") != std::string::npos) {
       return std::unexpected(Error(ErrorCode::recipe, name + " can't be entered: " + found.words, "correct `source: git` in the recipe"));
     }
-    return std::unexpected(Error(ErrorCode::local, fmt::format("{} can't be read: {}", name, found.words)));
+    const bool is_foreign = found.words.find("dubious ownership") != std::string::npos;  // somebody else's, whose settings git won't follow
+    return std::unexpected(
+        Error(ErrorCode::local, fmt::format("{} can't be read: {}", name, found.words),
+              is_foreign ? "if you trust who owns it: git config --global --add safe.directory " + shell_word(folder) : std::string()));
   }
   TRY_ASSIGN(const auto top, Git::in_folder(folder, stop).ask({"rev-parse", "--show-toplevel"}));
   GitRepository own{Git::of_commits(found.line(), stop), found.line(), name};

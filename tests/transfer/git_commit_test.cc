@@ -1,11 +1,13 @@
 // Git sources of this machine: which commit is taken, and what it is as files.
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cstdlib>
 #include <ctime>
 #include <filesystem>
 
 #include "support/catch.h"
+#include "support/process.h"
 #include "transfer/git_taking.h"
 #include "transfer/packing.h"
 
@@ -120,6 +122,21 @@ TEST_CASE("a name that a tag and a branch have is told, with both commits, unles
   CHECK(taking.must(repo, "v1", Kind::branch).sha == two);
   CHECK(taking.must(repo, "refs/tags/v1").sha == one);
   CHECK_THAT(taking.error_of(repo, empty), ContainsSubstring("commit " + empty.substr(0, 12)) && ContainsSubstring("it has nothing to deploy"));
+}
+
+TEST_CASE("a repository that git reads for its owner alone is told with git's way out, which helps") {
+  if (::geteuid() != 0) return;  // nobody else can give a folder away
+  const GitTaking taking;
+  const GitRepo repo(taking / "work");
+  repo.write("file", "1");
+  const std::string sha = repo.commit("One");
+  REQUIRE(::chown(repo.path().c_str(), 65534, 65534) == 0);
+  const std::string error = taking.error_of(repo);
+  CHECK_THAT(error, ContainsSubstring("detected dubious ownership"));
+  const auto command = error.find("git config --global");
+  REQUIRE(command != std::string::npos);
+  REQUIRE(run_program({"/bin/sh", "-c", error.substr(command)}).status == 0);
+  CHECK(taking.must(repo).sha == sha);
 }
 
 TEST_CASE("what is no repository, has no commit, or can't be asked is told as that") {
