@@ -278,15 +278,15 @@ class Login {
     return {};
   }
 
-  // A good signature that isn't enough, or one that the host does not take. What it takes now tells them apart, if it is no key; if it is,
-  // there is only `else_say` to say.
+  // A good signature that isn't enough, or one that the host does not take. Where the host takes no key by now, it isn't enough in either case:
+  // some take none from the beginning. Where it does, there is only `else_say` to say.
   Result<void> judge_signature(const KeyRing::Key& key, std::string_view else_say) {
     TRY_ASSIGN(const auto answer, interactive_.ask_for_methods());
     ++tries_;
     host_is_gone_ = answer == Answer::hung_up;
     keys_are_over_ = answer == Answer::refused && !interactive_.takes("publickey");
     knows_a_key_ = knows_a_key_ || keys_are_over_;
-    note(key, keys_are_over_ ? "accepted, and not enough to log in" : else_say);
+    note(key, keys_are_over_ ? "not enough to log in" : else_say);
     return {};
   }
 

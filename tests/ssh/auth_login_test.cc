@@ -271,7 +271,7 @@ TEST_CASE("a host that wants a second factor is told apart from one that refuses
        .home = {},
        .environment = {}});
   CHECK(refused_login(sshd, given({SshdFixture::client_key()}))
-            .message.ends_with(": accepted, and not enough to log in; the host accepts: keyboard-interactive"));
+            .message.ends_with(": not enough to log in; the host accepts: keyboard-interactive"));
 }
 
 TEST_CASE("the key type on file is the one that a server with several shows") {
