@@ -124,7 +124,7 @@ kk_lock_try() {
   until ln "$kk_mine" "$kk_own/lock" 2>/dev/null; do
     kk_tries=$((kk_tries + 1))
     if ! kk_read_lock "$kk_own/lock"; then
-      # Freed in between; or there can't be one here.
+      # Freed in between, perhaps after many looks at how another one took it over; or there can't be one here.
       [ "$kk_tries" -lt 70 ] || return 0
       continue
     fi

@@ -61,6 +61,14 @@ Result<void> fetch(const Git& git, const std::string& url, const std::vector<std
                                "`git ls-remote` with it"));
 }
 
+// Git follows no settings of somebody else's repository; `words` has its path. Empty: that isn't it.
+std::string advice_on_owner(const std::string& words) {
+  if (words.find("dubious ownership") == std::string::npos) return {};
+  const auto open = words.find('\''), close = words.rfind('\'');
+  if (open == close) return {};
+  return "if you trust who owns it: git config --global --add safe.directory " + shell_word(words.substr(open + 1, close - open - 1));
+}
+
 }  // namespace
 
 Result<bool> has_commit(const Git& git, const std::string& sha) {
@@ -84,10 +92,7 @@ Result<GitRepository> own_repository(const std::string& folder, const std::stop_
     if (found.words.find("cannot change to") != std::string::npos) {
       return std::unexpected(Error(ErrorCode::recipe, name + " can't be entered: " + found.words, "correct `source: git` in the recipe"));
     }
-    const bool is_foreign = found.words.find("dubious ownership") != std::string::npos;  // somebody else's, whose settings git won't follow
-    return std::unexpected(
-        Error(ErrorCode::local, fmt::format("{} can't be read: {}", name, found.words),
-              is_foreign ? "if you trust who owns it: git config --global --add safe.directory " + shell_word(folder) : std::string()));
+    return std::unexpected(Error(ErrorCode::local, fmt::format("{} can't be read: {}", name, found.words), advice_on_owner(found.words)));
   }
   TRY_ASSIGN(const auto top, Git::in_folder(folder, stop).ask({"rev-parse", "--show-toplevel"}));
   GitRepository own{Git::of_commits(found.line(), stop), found.line(), name};

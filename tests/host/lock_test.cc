@@ -13,6 +13,16 @@
 #include "support/process.h"
 
 namespace kirikae::test {
+namespace {
+
+void leave_lock_of_the_dead(const Shell& shell, const Disk& disk) {
+  const Client dead(shell, disk, "dead.0");
+  REQUIRE(dead.lock().status == 0);
+  ::kill(holder_of(disk), SIGKILL);
+  dead.control->wait();
+}
+
+}  // namespace
 
 TEST_CASE("The first to come has the lock, the next is told whose it is; freed, it leaves no folder behind that it made") {
   const auto shell = GENERATE(from_range(shells()));
@@ -86,12 +96,7 @@ TEST_CASE("A lock whose holder was killed outright is taken over at once, by one
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   const Disk disk;
-  {
-    const Client dead(shell, disk, "dead.0");
-    REQUIRE(dead.lock().status == 0);
-    ::kill(holder_of(disk), SIGKILL);
-    dead.control->wait();
-  }
+  leave_lock_of_the_dead(shell, disk);
   REQUIRE(disk.exists(".kirikae/lock"));
   std::vector<std::unique_ptr<Client>> clients;
   for (int i = 0; i < 20; ++i) clients.push_back(std::make_unique<Client>(shell, disk, "a" + std::to_string(i) + ".0"));
@@ -112,12 +117,7 @@ TEST_CASE("Who finds a dead holder's lock freed only after many looks has it lik
   const auto shell = GENERATE(from_range(shells()));
   INFO(shell);
   const Disk disk;
-  {
-    const Client dead(shell, disk, "dead.0");
-    REQUIRE(dead.lock().status == 0);
-    ::kill(holder_of(disk), SIGKILL);
-    dead.control->wait();
-  }
+  leave_lock_of_the_dead(shell, disk);
   const Client client(shell, disk, "aa.0");
   // Another one is about to take it over, and has done so between two looks.
   const std::string busy = "seen=0; kk_take_over() { :; }\n"
@@ -138,11 +138,8 @@ TEST_CASE("Who takes a dead holder's lock over may die, too; of two who find tha
     return ": >" + disk.temporary() + "/" + name + "; until [ -e " + disk.temporary() + "/go" + name + " ]; do sleep 0.05; done";
   };
   const auto there = [&](const std::string& name) { return std::filesystem::exists(disk.temporary() + "/" + name); };
+  leave_lock_of_the_dead(shell, disk);
   {
-    const Client dead(shell, disk, "dead.0");
-    REQUIRE(dead.lock().status == 0);
-    ::kill(holder_of(disk), SIGKILL);
-    dead.control->wait();
     const Client taker(shell, disk, "aa.0");
     taker.lock(false, at_removal_of(".kirikae/lock", "kill -KILL \"$kk_shell\" -$$; exit"));
     taker.control->wait();

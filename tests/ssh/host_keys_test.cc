@@ -35,6 +35,7 @@ TEST_CASE("the key on file is accepted, under the rules for names and ports") {
   CHECK(keys.verify("web2", 2222, key.blob));
   CHECK(keys.verify("a.example.com", 22, key.blob));
   CHECK(keys.verify("2001:DB8::1", 22, key.blob));
+  CHECK(code_of(keys.verify("web2", 22, key.blob)) == ErrorCode::host_key);
   CHECK(keys.verify("web2", 22, key.blob).error().message.ends_with(":1 has this key under 'web1,10.0.0.1'"));
   CHECK(code_of(keys.verify("db.example.com", 22, key.blob)) == ErrorCode::host_key);
 }
@@ -67,6 +68,7 @@ TEST_CASE("names that ssh-keygen has hashed are recognised") {
   CHECK(keys.verify("web2", 2222, key.blob));
   CHECK(keys.verify("2001:db8::1", 22, key.blob));
   CHECK_FALSE(keys.verify("web2", 22, key.blob));
+  REQUIRE_FALSE(keys.verify("web3", 22, key.blob));
   CHECK(keys.verify("web3", 22, key.blob).error().message.ends_with("; " + file + ":1 has this key under another name"));
   CHECK(keys.verify("web1", 22, other.blob).error().message.starts_with("HOST KEY OF 'web1' HAS CHANGED"));
   CHECK(keys.key_types("web1", 22) == std::vector<std::string>{"ssh-ed25519"});

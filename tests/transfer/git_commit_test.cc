@@ -128,10 +128,10 @@ TEST_CASE("a repository that git reads for its owner alone is told with git's wa
   if (::geteuid() != 0) return;  // nobody else can give a folder away
   const GitTaking taking;
   const GitRepo repo(taking / "work");
-  repo.write("file", "1");
+  repo.write("below/file", "1");
   const std::string sha = repo.commit("One");
   REQUIRE(::chown(repo.path().c_str(), 65534, 65534) == 0);
-  const std::string error = taking.error_of(repo);
+  const std::string error = taking.error_of((repo.path() / "below").string());
   CHECK_THAT(error, ContainsSubstring("detected dubious ownership"));
   const auto command = error.find("git config --global");
   REQUIRE(command != std::string::npos);
