@@ -83,9 +83,8 @@ class Login {
         host_(host),
         call_(call),
         wait_(wait),
-        signed_sent_(beside.signed_sent),
-        binding_(beside.binding),
-        interactive_(passwords, session, target, host.login, call, wait) {}
+        beside_(beside),
+        interactive_(passwords, session, target, host.login, call, wait, beside.tries_are_over) {}
 
   Result<void> run() {
     std::vector<KeyRing::Key> keys;
@@ -144,7 +143,7 @@ class Login {
     if (host_is_gone_ || tries_ == max_tries) return std::unexpected(come_again());
     if (!interactive_.takes("password") && !interactive_.takes("keyboard-interactive")) return Answer::refused;
     // What was asked for behind a signature is thrown away by a host that wants more than that.
-    if (signed_sent_ && signatures_ > 0 && !lesson_.wants_more) {
+    if (beside_.signed_sent && signatures_ > 0 && !lesson_.wants_more) {
       lesson_.wants_more = true;
       return std::unexpected(come_again());
     }
@@ -205,8 +204,9 @@ class Login {
     int code = 0;
     while ((code = ask_host(*blob, signing)) == signature_wanted) {
       signing.asked = false;
-      if (binding_ != nullptr) binding_->session_id = session_of(signing.data);
-      auto signature = keys_.sign(key, signing.data, signing.algorithm, binding_ == nullptr ? AgentBinding() : *binding_, wait_);
+      AgentBinding* const binding = beside_.binding;
+      if (binding != nullptr) binding->session_id = session_of(signing.data);
+      auto signature = keys_.sign(key, signing.data, signing.algorithm, binding == nullptr ? AgentBinding() : *binding, wait_);
       if (signature) {
         signing.signature = *std::move(signature);
         ++signatures_;
@@ -226,7 +226,7 @@ class Login {
       TRY(note_error(key, *std::move(sign_error)));
       return false;
     }
-    if (code == LIBSSH2_ERROR_AUTHENTICATION_FAILED && at_once && !one_key_) {
+    if (code == LIBSSH2_ERROR_AUTHENTICATION_FAILED && at_once && !one_key_ && !login_failure(session_).value_or(LoginFailure()).partial) {
       // What was sent behind the signature is of no use, and hosts count refused signatures: once more, asking.
       lessons_.hosts_differ();
       return std::unexpected(Error(ErrorCode::lost, fmt::format("the host refuses a key of '{}' that another one takes", target_.user)));
@@ -242,8 +242,8 @@ class Login {
                                                   reinterpret_cast<const unsigned char*>(blob.data()), blob.size(),
                                                   sign_callback, &abstract);
       if (code == LIBSSH2_ERROR_EAGAIN && signing.asked) return signature_wanted;
-      if (code == LIBSSH2_ERROR_EAGAIN && signing.used && signed_sent_ && !lesson_.wants_more) {
-        signed_sent_(signatures_);
+      if (code == LIBSSH2_ERROR_EAGAIN && signing.used && beside_.signed_sent && !lesson_.wants_more) {
+        beside_.signed_sent(signatures_);
       }
       return code;
     });
@@ -257,15 +257,20 @@ class Login {
           Error(ErrorCode::timeout, fmt::format("the host did not answer while '{}' logged in", target_.user)));
     }
     if (code == LIBSSH2_ERROR_AUTHENTICATION_FAILED) {
-      if (was_signed) return judge_signature(key, "refused");
+      if (was_signed || libssh2_is_patched) return judge_failure(key, "refused");
       note(key, "refused");
       ++tries_;
       return {};
     }
     if (code == LIBSSH2_ERROR_PUBLICKEY_UNVERIFIED && !hung_up()) {
-      if (was_signed) return judge_signature(key, "known to the host, but not enough to log in (it may want a second factor)");
+      if (was_signed) return judge_failure(key, "known to the host, but not enough to log in (it may want a second factor)");
       note(key, "unusable");
       ++tries_;
+      return {};
+    }
+    if (beside_.tries_are_over && beside_.tries_are_over()) {
+      note(key, no_more_tries);
+      host_is_gone_ = true;
       return {};
     }
     // Too many keys make a host hang up. With a key that it knows, or while somebody was typing, it had another reason.
@@ -278,15 +283,16 @@ class Login {
     return {};
   }
 
-  // A good signature that isn't enough, or one that the host does not take. Where the host takes no key by now, it isn't enough in either case:
-  // some take none from the beginning. Where it does, there is only `else_say` to say.
-  Result<void> judge_signature(const KeyRing::Key& key, std::string_view else_say) {
-    TRY_ASSIGN(const auto answer, interactive_.ask_for_methods());
+  // A key that isn't enough, or one that the host does not take. Where libssh2 doesn't say which, and the host takes keys still, there is only
+  // `else_say` to say.
+  Result<void> judge_failure(const KeyRing::Key& key, std::string_view else_say) {
+    TRY_ASSIGN(const auto answer, interactive_.look_again("publickey"));
     ++tries_;
     host_is_gone_ = answer == Answer::hung_up;
-    keys_are_over_ = answer == Answer::refused && !interactive_.takes("publickey");
-    knows_a_key_ = knows_a_key_ || keys_are_over_;
-    note(key, keys_are_over_ ? "not enough to log in" : else_say);
+    keys_are_over_ = !host_is_gone_ && !interactive_.takes("publickey");
+    const bool partial = answer == Answer::next_step;
+    knows_a_key_ = knows_a_key_ || partial;
+    note(key, partial ? "not enough to log in" : libssh2_is_patched ? "refused" : else_say);
     return {};
   }
 
@@ -358,8 +364,7 @@ class Login {
   const HostSettings& host_;
   const Authenticator::Call& call_;
   const Wait& wait_;
-  const std::function<void(int)>& signed_sent_;
-  AgentBinding* const binding_;
+  const Authenticator::Beside& beside_;
   InteractiveLogin interactive_;
   int signatures_ = 0;
   int tries_ = 0;  // that the host counts

@@ -45,6 +45,7 @@ class Authenticator {
     // Where there is one, it is called again and again while the host's judgement of a signature is awaited, with the number of
     // signatures that were sent: what needs the login may be asked for then already.
     std::function<void(int signatures)> signed_sent{};
+    std::function<bool()> tries_are_over{};  // the host has hung up since it allows no more; not set: it can't be told
     AgentBinding* binding = nullptr;  // for agents; has the session's id afterwards, if a key has signed
   };
   Result<void> authenticate(_LIBSSH2_SESSION* session, const Target& target, const HostSettings& host, const Call& call,

@@ -224,7 +224,8 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
     }
     attempt.opening->step();
   };
-  const Authenticator::Beside beside{early ? signed_sent : std::function<void(int)>(), &session->agent_binding()};
+  const Authenticator::Beside beside{early ? signed_sent : std::function<void(int)>(), [&] { return session->tries_are_over(); },
+                                     &session->agent_binding()};
   if (auto let_in = authenticator_.authenticate(session->raw(), target, host, call, wait, beside); !let_in) {
     last = std::move(let_in).error().on(target.name);
     if (session->says_too_much()) {

@@ -11,6 +11,7 @@
 #include <optional>
 #include <utility>
 
+#include "ssh/libssh2_patches.h"
 #include "ssh/printable.h"
 
 namespace kirikae::ssh {
@@ -175,9 +176,11 @@ bool InteractiveLogin::hung_up(int code) const {
   return text != nullptr && std::string_view(text).starts_with("Waiting for");
 }
 
-// As a host does after the last try that it allows.
-InteractiveLogin::Answer InteractiveLogin::hung_up_on_password() {
-  if (passwords_.is_given(target_)) passwords_.refuse_given(target_);
+// As a host does after the last try that it allows, or while somebody types.
+InteractiveLogin::Answer InteractiveLogin::hung_up_on_password(std::string_view method, const Passwords::Password& said) {
+  const bool over = tries_are_over_ && tries_are_over_();
+  if (over || passwords_.is_given(target_)) passwords_.refuse(target_, said);
+  if (over) note(method, no_more_tries);
   return Answer::hung_up;
 }
 
@@ -201,11 +204,16 @@ Result<InteractiveLogin::Answer> InteractiveLogin::ask_for_methods() {
   return libssh2_userauth_authenticated(session_) == 1 ? Answer::let_in : Answer::hung_up;
 }
 
-// After a refusal: libssh2 doesn't say whether what was given was wrong, or is not enough. What the host takes now does.
-Result<InteractiveLogin::Answer> InteractiveLogin::look_again() {
+Result<InteractiveLogin::Answer> InteractiveLogin::look_again(std::string_view method) {
+  if (const auto failure = login_failure(session_)) {
+    methods_ = printable_items(failure->methods);
+    asked_ = true;
+    return failure->partial ? Answer::next_step : Answer::refused;
+  }
   const auto before = methods_;
   TRY_ASSIGN(const auto answer, ask_for_methods());
-  return answer == Answer::refused && methods_ != before ? Answer::next_step : answer;
+  const bool other = before.empty() ? !takes(method) : methods_ != before;
+  return answer == Answer::refused && other ? Answer::next_step : answer;
 }
 
 Result<InteractiveLogin::Answer> InteractiveLogin::run() {
@@ -256,9 +264,9 @@ Result<InteractiveLogin::Answer> InteractiveLogin::try_password() {
       return std::unexpected(
           Error(ErrorCode::timeout, fmt::format("the host did not answer while '{}' logged in", target_.user)));
     }
-    if (hung_up(code)) return hung_up_on_password();
-    if (!std::exchange(looked, true)) {
-      TRY_ASSIGN(const auto answer, look_again());
+    if (hung_up(code)) return hung_up_on_password(password_method, *password);
+    if (libssh2_is_patched || !std::exchange(looked, true)) {
+      TRY_ASSIGN(const auto answer, look_again(password_method));
       if (answer != Answer::refused) return answer;
     }
     refused = *password;
@@ -284,13 +292,13 @@ Result<InteractiveLogin::Answer> InteractiveLogin::try_keyboard() {
       return std::unexpected(
           Error(ErrorCode::timeout, fmt::format("the host did not answer while '{}' logged in", target_.user)));
     }
-    if (hung_up(code)) return conversation.used ? hung_up_on_password() : Answer::hung_up;
+    if (hung_up(code)) return conversation.used ? hung_up_on_password(keyboard_method, conversation.used) : Answer::hung_up;
     if (!conversation.unanswered.empty()) {
       note(keyboard_method, conversation.unanswered);
       return Answer::refused;
     }
-    if (i == 0) {
-      TRY_ASSIGN(const auto answer, look_again());
+    if (libssh2_is_patched || i == 0) {
+      TRY_ASSIGN(const auto answer, look_again(keyboard_method));
       if (answer != Answer::refused) return answer;
     }
     if (!conversation.asked) {
@@ -299,7 +307,7 @@ Result<InteractiveLogin::Answer> InteractiveLogin::try_keyboard() {
     }
     refused = conversation.used;
     if (refused && passwords_.is_given(target_)) {
-      passwords_.refuse_given(target_);
+      passwords_.refuse(target_, refused);
       note(keyboard_method, passwords_.given_up(target_));
       return Answer::refused;
     }

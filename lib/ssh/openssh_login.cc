@@ -139,7 +139,7 @@ class OpensshLogin::Given {
   }
   // After a login that failed with this error: what was wrong, as far as it is about the password. It is not said again.
   Error judge(Error error) {
-    if (was_said_) passwords_.refuse_given(target_);
+    if (was_said_) passwords_.refuse(target_, password_);
     if (is_expired_) return expired_password(target_).on(target_.name);
     if (!was_said_ || (!is_refused_ && error.code != ErrorCode::auth)) return error;
     error.message = fmt::format("ssh could not log in on {}: password: {}", place_of(target_), passwords_.given_up(target_));

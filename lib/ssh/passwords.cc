@@ -47,15 +47,18 @@ std::string Passwords::given_up(const Target& target) {
   return refused_given_.contains(account_key(target)) ? given_.origin + " was refused" : std::string();
 }
 
-void Passwords::refuse_given(const Target& target) {
+void Passwords::refuse(const Target& target, const Password& refused) {
+  const bool given = is_given(target);
   const std::scoped_lock lock(mutex_);
-  refused_given_.insert(account_key(target));
+  const std::string account = account_key(target);
+  if (given) refused_given_.insert(account);
+  if (const auto typed = accounts_.find(account); typed != accounts_.end() && typed->second.typed == refused) typed->second.typed.reset();
 }
 
 Result<Passwords::Password> Passwords::password(const Target& target, const Password& refused, const Wait& wait) {
   if (given_.find) {
     if (auto given = given_.find(target)) {
-      if (refused) refuse_given(target);
+      if (refused) refuse(target, refused);
       if (std::string why = given_up(target); !why.empty()) return std::unexpected(no_password(std::move(why)));
       return std::make_shared<const Secret>(*std::move(given));
     }

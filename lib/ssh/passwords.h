@@ -36,7 +36,8 @@ class Passwords {
   // A given password that this account's host did not take, or hung up on, is not said to it again in this run, over no connection and by
   // no method: hosts lock accounts. Why it isn't, for people; empty: it may be tried.
   [[nodiscard]] std::string given_up(const Target& target);
-  void refuse_given(const Target& target);
+  // And a typed one that a host hung up on is asked for anew.
+  void refuse(const Target& target, const Password& refused);
 
   // `refused`: the one that the host did not take, if any. A given one has one try, a typed one three.
   // Errors: auth (there is none, or none any more: why, for people), cancelled, timeout.

@@ -117,6 +117,8 @@ class Session final : public Link {
   void fail(const std::string& why) override;
   [[nodiscard]] bool lost() const override { return !loss_.empty(); }
   [[nodiscard]] const std::string& loss() const override { return loss_; }
+  // The host has ended the connection, saying that no more tries to log in are allowed (MaxAuthTries; OpenSSH's servers say so).
+  [[nodiscard]] bool tries_are_over() const { return goodbye_.contains("Too many authentication failures"); }
 
   // A channel that nobody wants any more: closed and freed beside everything else.
   void retire(_LIBSSH2_CHANNEL* channel);

@@ -5,6 +5,7 @@
 #include <thread>
 
 #include "ssh/auth_support.h"
+#include "ssh/password_host.h"
 #include "ssh/session_support.h"
 #include "support/catch.h"
 #include "support/process.h"
@@ -17,38 +18,6 @@ using namespace kirikae::test;
 using Catch::Matchers::ContainsSubstring;
 
 namespace {
-
-const std::string right = "pass: word'";
-
-// `lines`: of sshd_config. `questions`: words for pam_questions; empty: the shadow file decides there, too.
-struct Server {
-  TempDir folder;
-  SshdFixture sshd;
-
-  explicit Server(std::vector<std::string> lines, const std::string& questions = {}, const std::string& age = "19000:0:99999:7:::")
-      : sshd({.host_keys = {"ed25519"},
-              .config = std::move(lines),
-              .replaced = password_files(folder, right, questions.empty() ? "pam_unix.so nodelay" : KIRIKAE_PAM_QUESTIONS " " + questions,
-                                         age)}) {}
-};
-
-const std::vector<std::string> by_password{"PasswordAuthentication yes"};
-const std::vector<std::string> by_questions{"UsePAM yes", "KbdInteractiveAuthentication yes"};
-
-Passwords::Given always(const std::string& password) {
-  return {[password](const Target&) { return std::optional(Secret(password)); }, "the secret 'LOGIN'"};
-}
-
-// The error's text; empty: logged in. Connects once more where the host hangs up, as a connector does.
-std::string login(const Server& server, const Settings& settings, const Passwords::Given& given = {}) {
-  TestAuthenticator authenticator(settings, given);
-  for (int i = 0;; ++i) {
-    Client client(server.sshd);
-    const auto result = client.log_in(authenticator);
-    CHECK(client.logged_in() == result.has_value());
-    if (result || result.error().code != ErrorCode::lost || i == 1) return result ? "" : result.error().message;
-  }
-}
 
 Settings no_keys() { return given({key_pair("ed25519", "stranger")}); }
 
@@ -63,12 +32,12 @@ std::string refused(const std::string& what, const std::string& notes, const std
 
 TEST_CASE("a given password logs in where no key does, and nobody is asked") {
   if (is_skipped_without_mounts()) return;
-  const Server server(by_password);
+  const PasswordHost server(by_password);
   Asker asker{.answers = {"wrong"}};
   Settings settings = no_keys();
   settings.ask = asker.function();
-  CHECK(login(server, settings, always(right)).empty());
-  CHECK(login(server, settings, always("wrong")) ==
+  CHECK(try_login(server, settings, always(right_password)).empty());
+  CHECK(try_login(server, settings, always("wrong")) ==
         refused("key and no password", "password: the secret 'LOGIN' was refused", "publickey, password"));
   CHECK(asker.questions.empty());
 }
@@ -80,7 +49,7 @@ TEST_CASE("a given password that is wrong is said once to a host, over all metho
                                std::vector<std::string>{"MaxAuthTries 3"});
   std::vector<std::string> config{"PasswordAuthentication yes", "UsePAM yes", "KbdInteractiveAuthentication yes"};
   config.insert(config.end(), lines.begin(), lines.end());
-  const Server server(config);
+  const PasswordHost server(config);
   TestAuthenticator authenticator(no_keys(), always("wrong"));
   for (int i = 0; i < 3; ++i) {
     Client client(server.sshd);
@@ -97,24 +66,24 @@ TEST_CASE("a given password that is wrong is said once to a host, over all metho
 
 TEST_CASE("keys go first: no password is used where one is accepted, and the host is not asked what it takes") {
   if (is_skipped_without_mounts()) return;
-  const Server server({"PasswordAuthentication yes", "LogLevel DEBUG1"});
-  CHECK(login(server, given({SshdFixture::client_key()}), always("wrong")).empty());
+  const PasswordHost server({"PasswordAuthentication yes", "LogLevel DEBUG1"});
+  CHECK(try_login(server, given({SshdFixture::client_key()}), always("wrong")).empty());
   CHECK_THAT(server.sshd.log(), !ContainsSubstring("method none"));
   CHECK_THAT(server.sshd.log(), !ContainsSubstring("method password"));
 }
 
 TEST_CASE("without anybody to ask, the error says what the host would take") {
   if (is_skipped_without_mounts()) return;
-  const Server server(by_password);
-  CHECK(login(server, no_keys()) == "no key was accepted for user '" + SshdFixture::user() + "': " +
+  const PasswordHost server(by_password);
+  CHECK(try_login(server, no_keys()) == "no key was accepted for user '" + SshdFixture::user() + "': " +
                                         key_pair("ed25519", "stranger") + ": refused; the host accepts: publickey, password");
 }
 
 TEST_CASE("a password is asked for once per account, and again where it is wrong, three times in all") {
   if (is_skipped_without_mounts()) return;
-  const Server server(by_password);
+  const PasswordHost server(by_password);
   Settings settings = no_keys();
-  Asker asker{.answers = {"wrong", "wrong again", right}};
+  Asker asker{.answers = {"wrong", "wrong again", right_password}};
   SECTION("right at last, and kept") {
     settings.ask = asker.function();
     TestAuthenticator authenticator(settings);
@@ -127,7 +96,7 @@ TEST_CASE("a password is asked for once per account, and again where it is wrong
   SECTION("never right") {
     asker.answers = {"wrong"};
     settings.ask = asker.function();
-    CHECK(login(server, settings) == refused("key and no password", "password: wrong 3 times", "publickey, password"));
+    CHECK(try_login(server, settings) == refused("key and no password", "password: wrong 3 times", "publickey, password"));
     CHECK(asker.questions.size() == 3);
   }
   SECTION("no answer") {
@@ -146,7 +115,7 @@ TEST_CASE("a password is asked for once per account, and again where it is wrong
 
 TEST_CASE("sessions of one account that log in at the same time share one question for the password") {
   if (is_skipped_without_mounts()) return;
-  const Server server(by_password);
+  const PasswordHost server(by_password);
   std::atomic<int> questions = 0;
   std::atomic<int> logged_in = 0;
   Settings settings = no_keys();
@@ -158,7 +127,7 @@ TEST_CASE("sessions of one account that log in at the same time share one questi
       for (auto at = log.find("Failed publickey"); at != std::string::npos; at = log.find("Failed publickey", at + 1)) ++count;
       return count == 4;
     }));
-    return Secret(right);
+    return Secret(right_password);
   };
   TestAuthenticator authenticator(settings);
   {
@@ -177,7 +146,7 @@ TEST_CASE("sessions of one account that log in at the same time share one questi
 TEST_CASE("a passphrase and a password are not asked for at the same time") {
   if (is_skipped_without_mounts()) return;
   const TempDir folder;
-  const Server server(by_password);
+  const PasswordHost server(by_password);
   const SshdFixture other;  // which knows the key
   other.authorize(public_line("ed25519", "one"));
   std::atomic<int> inside = 0;
@@ -190,7 +159,7 @@ TEST_CASE("a passphrase and a password are not asked for at the same time") {
     // Long enough for the other session to ask, if it would.
     if (eventually([&] { return inside == 2; }, std::chrono::milliseconds(1500))) together = true;
     --inside;
-    return Secret(question.starts_with("passphrase") ? passphrase : right);
+    return Secret(question.starts_with("passphrase") ? passphrase : right_password);
   };
   TestAuthenticator authenticator(settings);
   std::atomic<int> logged_in = 0;
@@ -210,65 +179,65 @@ TEST_CASE("a passphrase and a password are not asked for at the same time") {
 
 TEST_CASE("a host's question for the password is answered with the given one, or by somebody") {
   if (is_skipped_without_mounts()) return;
-  const Server server(by_questions);
-  CHECK(login(server, no_keys(), always(right)).empty());
-  CHECK(login(server, no_keys(), always("wrong")) ==
+  const PasswordHost server(by_questions);
+  CHECK(try_login(server, no_keys(), always(right_password)).empty());
+  CHECK(try_login(server, no_keys(), always("wrong")) ==
         refused("key and no password", "keyboard-interactive: the secret 'LOGIN' was refused", "publickey, keyboard-interactive"));
-  Asker asker{.answers = {"wrong", right}};
+  Asker asker{.answers = {"wrong", right_password}};
   Settings settings = no_keys();
   settings.ask = asker.function();
-  CHECK(login(server, settings).empty());
+  CHECK(try_login(server, settings).empty());
   CHECK(asker.questions == std::vector<std::string>{question(), "wrong password; " + question()});
 }
 
 TEST_CASE("other questions of a host are shown without what could trick a terminal, and are never answered with a password") {
   if (is_skipped_without_mounts()) return;
-  const Server server(by_questions, R"(say:Two\e[2J_factors\nand_more hide:Code\e[31m\nsecond_line:_=12_34 ask:Name_of_the_dog?=Rex)");
+  const PasswordHost server(by_questions, R"(say:Two\e[2J_factors\nand_more hide:Code\e[31m\nsecond_line:_=12_34 ask:Name_of_the_dog?=Rex)");
   Asker asker{.answers = {"12 34", "Rex"}};
   Settings settings = no_keys();
   settings.ask = asker.function();
-  CHECK(login(server, settings, always(right)).empty());
+  CHECK(try_login(server, settings, always(right_password)).empty());
   const std::string who = "'" + SshdFixture::user() + "@web1' asks ";
   CHECK(asker.questions ==
         std::vector<std::string>{who + "'second line' (Two?[2J factors and more Code?[31m)", who + "'Name of the dog?'"});
-  CHECK(login(server, no_keys(), always(right)) ==
+  CHECK(try_login(server, no_keys(), always(right_password)) ==
         refused("key and no password", "keyboard-interactive: the host asks 'second line' (Two?[2J factors and more Code?[31m), and there is no terminal",
                 "publickey, keyboard-interactive"));
   Asker wrong{.answers = {"1"}};
   settings.ask = wrong.function();
-  CHECK(login(server, settings) ==
+  CHECK(try_login(server, settings) ==
         refused("key and no password", "keyboard-interactive: refused 3 times", "publickey, keyboard-interactive"));
   Asker silent{.answers = {""}};
   settings.ask = silent.function();
-  CHECK_THAT(login(server, settings), ContainsSubstring("keyboard-interactive: no answer to 'second line' (Two?[2J factors and more Code?[31m)"));
+  CHECK_THAT(try_login(server, settings), ContainsSubstring("keyboard-interactive: no answer to 'second line' (Two?[2J factors and more Code?[31m)"));
   CHECK(silent.questions.size() == 1);
 }
 
 TEST_CASE("a host that asks without end is given up") {
   if (is_skipped_without_mounts()) return;
-  const Server server(by_questions, "endless ask:Again?=never");
+  const PasswordHost server(by_questions, "endless ask:Again?=never");
   Asker asker{.answers = {"yes"}};
   Settings settings = no_keys();
   settings.ask = asker.function();
-  CHECK(login(server, settings) == "the host asks questions without end");
+  CHECK(try_login(server, settings) == "the host asks questions without end");
   CHECK(asker.questions.size() == 20);
 }
 
 TEST_CASE("a host that wants a new password is told as such, and gets none") {
   if (is_skipped_without_mounts()) return;
-  const Server server(by_questions, {}, "0:0:99999:7:::");
-  Asker asker{.answers = {right}};
+  const PasswordHost server(by_questions, {}, "0:0:99999:7:::");
+  Asker asker{.answers = {right_password}};
   Settings settings = no_keys();
   settings.ask = asker.function();
   const std::string text = "the password of '" + SshdFixture::user() + "@web1' has expired: the host wants a new one";
-  CHECK(login(server, settings) == text);
-  CHECK(login(server, no_keys(), always(right)) == text);
+  CHECK(try_login(server, settings) == text);
+  CHECK(try_login(server, no_keys(), always(right_password)) == text);
 }
 
 TEST_CASE("a login that waits for an answer ends when it is told to stop") {
   if (is_skipped_without_mounts()) return;
   const auto& lines = GENERATE(as<std::vector<std::string>>(), by_password, by_questions);
-  const Server server(lines);
+  const PasswordHost server(lines);
   std::stop_source stop;
   Settings settings = no_keys();
   settings.ask = [&](const std::string&) {  // as a terminal's question ends
@@ -282,67 +251,9 @@ TEST_CASE("a login that waits for an answer ends when it is told to stop") {
   CHECK(result.error().code == ErrorCode::cancelled);
 }
 
-TEST_CASE("a host that wants a key and then a password, or answers, gets both") {
-  if (is_skipped_without_mounts()) return;
-  const std::vector<std::string> key{SshdFixture::client_key(), key_pair("ed25519", "stranger")};
-  const std::string name = SshdFixture::user();
-  SECTION("a password") {
-    const Server server({"AuthenticationMethods publickey,password", "PasswordAuthentication yes"});
-    CHECK(login(server, given(key), always(right)).empty());
-    CHECK(login(server, given(key), always("wrong")) == "no key and no password was accepted for user '" + name + "': " + key[0] +
-                                                            ": not enough to log in; password: the secret 'LOGIN' was "
-                                                            "refused; the host accepts: password");
-    CHECK(login(server, given(key)) == "no key was accepted for user '" + name + "': " + key[0] +
-                                           ": not enough to log in; the host accepts: password");
-  }
-  SECTION("answers") {
-    const Server server({"AuthenticationMethods publickey,keyboard-interactive", "UsePAM yes", "KbdInteractiveAuthentication yes"},
-                        "hide:Code:_=1234");
-    Asker asker{.answers = {"1234"}};
-    Settings settings = given(key);
-    settings.ask = asker.function();
-    CHECK(login(server, settings).empty());
-    CHECK(asker.questions == std::vector<std::string>{"'" + name + "@web1' asks 'Code'"});
-  }
-  SECTION("the password first") {
-    const Server server({"AuthenticationMethods password,publickey", "PasswordAuthentication yes"});
-    CHECK(login(server, given(key), always(right)).empty());
-  }
-}
-
-namespace {
-
-// A whole session, after one question.
-void check_session_by_one_answer(const Server& server, Settings settings) {
-  Asker asker{.answers = {right}};
-  settings.ask = asker.function();
-  auto session = try_session(target_for(server.sshd), settings, within(std::chrono::seconds(20)));
-  INFO((session ? "" : to_text(session.error())));
-  REQUIRE(session);
-  CHECK(step(**session, "echo here").out == "here\n");
-  CHECK(asker.questions.size() == 1);
-}
-
-}  // namespace
-
-TEST_CASE("a host that hangs up after too many keys is asked again without them, with a password") {
-  if (is_skipped_without_mounts()) return;
-  const Server server({"PasswordAuthentication yes", "MaxAuthTries 2"});
-  auto settings = settings_for(server.sshd);
-  settings.host.identities = {key_pair("ed25519", "stranger"), key_pair("ed25519", "one"), key_pair("ed25519", "two")};
-  check_session_by_one_answer(server, std::move(settings));
-}
-
-TEST_CASE("where a key is not enough, the control channel is asked for behind the whole login") {
-  if (is_skipped_without_mounts()) return;
-  const Server server({"AuthenticationMethods publickey,password", "PasswordAuthentication yes"});
-  auto settings = settings_for(server.sshd);
-  check_session_by_one_answer(server, std::move(settings));
-}
-
 TEST_CASE("passwords and answers keep to the methods that ssh_config allows, and to its order") {
   if (is_skipped_without_mounts()) return;
-  const Server server({"PasswordAuthentication yes", "UsePAM yes", "KbdInteractiveAuthentication yes", "LogLevel DEBUG1"});
+  const PasswordHost server({"PasswordAuthentication yes", "UsePAM yes", "KbdInteractiveAuthentication yes", "LogLevel DEBUG1"});
   struct Case {
     const char* what;
     LoginRules rules;
@@ -358,11 +269,11 @@ TEST_CASE("passwords and answers keep to the methods that ssh_config allows, and
                                              {"a typed one, in order", {.preferred = password_first}, false, "password"},
                                              {"a given one where nobody is asked", {.batch = true}, true, "password"}}));
   INFO(c.what);
-  Asker asker{.answers = {right}};
+  Asker asker{.answers = {right_password}};
   Settings settings = no_keys();
   settings.host.login = c.rules;
   settings.ask = asker.function();
-  CHECK(login(server, settings, c.given ? always(right) : Passwords::Given{}).empty());
+  CHECK(try_login(server, settings, c.given ? always(right_password) : Passwords::Given{}).empty());
   CHECK(asker.questions.size() == (c.given ? 0 : 1));
   CHECK(eventually([&] { return server.sshd.log().find("Accepted " + c.accepted + " for") != std::string::npos; }));
   CHECK((server.sshd.log().find("method publickey") == std::string::npos) == (c.rules.preferred == password_first));
@@ -378,24 +289,24 @@ TEST_CASE("a login that fails because of ssh_config's methods says so") {
     return "no key was accepted for user '" + SshdFixture::user() + "': " + key_pair("ed25519", "stranger") + ": refused; " + why +
            "; the host accepts: " + methods;
   };
-  const Server server(by_password);
+  const PasswordHost server(by_password);
   settings.host = no_keys().host;
   settings.host.login.off = {"password"};
-  CHECK(login(server, settings, always(right)) == key_refused(off, "publickey, password"));
+  CHECK(try_login(server, settings, always(right_password)) == key_refused(off, "publickey, password"));
   settings.host.login = {.batch = true};
-  CHECK(login(server, settings) == key_refused(batch, "publickey, password"));
+  CHECK(try_login(server, settings) == key_refused(batch, "publickey, password"));
   settings.host = {};
   settings.host.login.off = {"publickey"};
-  CHECK(login(server, settings, always("wrong")) == "no password was accepted for user '" + SshdFixture::user() +
+  CHECK(try_login(server, settings, always("wrong")) == "no password was accepted for user '" + SshdFixture::user() +
                                                         "': password: the secret 'LOGIN' was refused; PubkeyAuthentication is off in "
                                                         "ssh_config; the host accepts: publickey, password");
   settings.host = {};
-  CHECK(login(server, settings, always("wrong")) == "no password was accepted for user '" + SshdFixture::user() +
+  CHECK(try_login(server, settings, always("wrong")) == "no password was accepted for user '" + SshdFixture::user() +
                                                         "': password: the secret 'LOGIN' was refused; the host accepts: publickey, password");
-  const Server asking(by_questions, "hide:Code:_=1234");
+  const PasswordHost asking(by_questions, "hide:Code:_=1234");
   settings.host = no_keys().host;
   settings.host.login.batch = true;
-  CHECK(login(asking, settings, always(right)) ==
+  CHECK(try_login(asking, settings, always(right_password)) ==
         refused("key and no password", "keyboard-interactive: the host asks 'Code', and " + batch, "publickey, keyboard-interactive"));
   CHECK(asker.questions.empty());
 }

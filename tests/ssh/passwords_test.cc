@@ -122,7 +122,7 @@ TEST_CASE("accounts at one address that is reached by two ways are two, for a ty
   CHECK(questions == std::vector<std::string>{"password of 'root@a'", "password of 'root@b'"});
 
   Passwords given({[](const Target&) { return std::optional(Secret("given")); }, "the secret 'LOGIN'"}, {});
-  given.refuse_given(a);
+  given.refuse(a, {});
   CHECK(given.given_up(a) == "the secret 'LOGIN' was refused");
   CHECK(given.given_up(b).empty());
 }
