@@ -55,6 +55,7 @@ std::vector<SettingLine> explain(const HostSettings& settings, const HostSetting
   const auto preferred = [](const HostSettings& of) { return of.login.preferred ? list(*of.login.preferred) : "any"; };
   add("PreferredAuthentications", false, preferred(settings), preferred(usual), true);
   add("BatchMode", false, flag(settings.login.batch), flag(usual.login.batch), true);
+  add("NumberOfPasswordPrompts", false, std::to_string(settings.login.prompts), std::to_string(usual.login.prompts), true);
   const auto forwarded = [](const HostSettings& of) {
     return !of.forward_agent ? std::string("no") : of.forward_agent->empty() ? "yes, but there is none" : *of.forward_agent;
   };

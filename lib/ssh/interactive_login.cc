@@ -17,7 +17,6 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr int conversations_limit = 3;  // as many as a typed password has tries
 constexpr int requests_limit = 20;      // of the host's within one conversation
 constexpr std::size_t question_limit = 200;
 constexpr std::size_t lines_limit = 20;
@@ -25,7 +24,6 @@ constexpr int given_up = 1;  // no code of libssh2's
 
 constexpr std::string_view password_method = "password";
 constexpr std::string_view keyboard_method = "keyboard-interactive";
-constexpr std::string_view nothing_asked = "BatchMode is on in ssh_config";
 
 std::string_view view(const void* text, std::size_t size) {
   return text == nullptr ? std::string_view() : std::string_view(static_cast<const char*>(text), size);
@@ -92,14 +90,14 @@ struct InteractiveLogin::Conversation {
       return {};
     }
     if (wanted == Wanted::password && alone) {
-      auto known = used ? Result<Passwords::Password>(used) : login.passwords_.password(login.target_, refused, login.wait_);
+      auto known = used ? Result<Passwords::Password>(used) : login.passwords_.password(login.target_, refused, login.wait_, login.rules_.prompts);
       if (!known) return fail(std::move(known).error());
       used = *known;
       return Secret(std::string(used->reveal()));
     }
     std::string question = fmt::format("'{}'", text);
     if (!said.empty()) question += fmt::format(" ({})", fmt::join(said, " "));
-    if (login.rules_.batch) return fail(Error(ErrorCode::auth, fmt::format("the host asks {}, and {}", question, nothing_asked)));
+    if (const std::string why = login.rules_.why_not_asked(); !why.empty()) return fail(Error(ErrorCode::auth, fmt::format("the host asks {}, and {}", question, why)));
     auto answered = login.passwords_.answer(login.target_, question, login.wait_);
     return answered ? *std::move(answered) : fail(std::move(answered).error());
   }
@@ -146,7 +144,7 @@ bool InteractiveLogin::takes(std::string_view method) const {
 
 bool InteractiveLogin::possible() const {
   return (rules_.allows(password_method) || rules_.allows(keyboard_method)) &&
-         ((passwords_.can_ask() && !rules_.batch) || passwords_.is_given(target_));
+         ((passwords_.can_ask() && rules_.why_not_asked().empty()) || passwords_.is_given(target_));
 }
 
 std::vector<std::string> InteractiveLogin::barred() const {
@@ -156,7 +154,7 @@ std::vector<std::string> InteractiveLogin::barred() const {
   };
   add(rules_.why_not("publickey"));
   for (const std::string& method : methods_) add(rules_.why_not(method));
-  if (rules_.batch && !passwords_.is_given(target_) && (takes(password_method) || takes(keyboard_method))) add(std::string(nothing_asked));
+  if (!passwords_.is_given(target_) && (takes(password_method) || takes(keyboard_method))) add(rules_.why_not_asked());
   return reasons;
 }
 
@@ -246,7 +244,7 @@ Result<InteractiveLogin::Answer> InteractiveLogin::go_through() {
 Result<InteractiveLogin::Answer> InteractiveLogin::try_password() {
   Passwords::Password refused;
   for (bool looked = false;;) {
-    auto password = passwords_.password(target_, refused, wait_);
+    auto password = passwords_.password(target_, refused, wait_, rules_.prompts);
     if (!password) {
       if (password.error().code != ErrorCode::auth) return std::unexpected(std::move(password).error());
       note(password_method, password.error().message);
@@ -275,7 +273,8 @@ Result<InteractiveLogin::Answer> InteractiveLogin::try_password() {
 
 Result<InteractiveLogin::Answer> InteractiveLogin::try_keyboard() {
   Passwords::Password refused;
-  for (int i = 0; i < conversations_limit; ++i) {
+  const int most = std::max(1, rules_.prompts);  // a given password needs one
+  for (int i = 0; i < most; ++i) {
     Conversation conversation{.login = *this, .refused = refused, .used = {}, .unanswered = {}, .fatal = {}};
     const int code = call_([&] {
       KeyboardCallback::current = &conversation;
@@ -312,7 +311,7 @@ Result<InteractiveLogin::Answer> InteractiveLogin::try_keyboard() {
       return Answer::refused;
     }
   }
-  note(keyboard_method, fmt::format("refused {} times", conversations_limit));
+  note(keyboard_method, most == 1 ? "refused" : fmt::format("refused {} times", most));
   return Answer::refused;
 }
 

@@ -21,8 +21,6 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr int passphrase_tries = 3;
-
 Error stays_locked(std::string why) { return Error(ErrorCode::auth, std::move(why)); }
 
 // Of a file without which there is no login.
@@ -132,7 +130,7 @@ Result<std::vector<KeyRing::Key>> KeyRing::keys_in_files(const HostSettings& hos
     Key key;
     key.label_ = path;
     key.file_ = &slot;
-    key.batch_ = host.login.batch;
+    key.rules_ = host.login;
     if (slot.trouble) {
       if (slot.file) key.blob_ = slot.file->public_blob();
       if (key.blob_.empty() && host.identities_required) return std::unexpected(of_recipe(*slot.trouble));
@@ -167,6 +165,7 @@ Result<std::vector<KeyRing::Key>> KeyRing::keys(const HostSettings& host, const 
       if (key.file_->trouble) key.unusable_.clear();
     }
     if (!host.identities_required) std::tie(named, others) = agent->keys(host, files);
+    for (Key& key : files) find_signer(key, files, *agent);
   }
   for (Key& key : files) {
     if (host.identities_required && key.agent_ == nullptr && key.file_->trouble) return std::unexpected(of_recipe(*key.file_->trouble));
@@ -178,7 +177,7 @@ Result<std::vector<KeyRing::Key>> KeyRing::keys(const HostSettings& host, const 
   std::vector<Key> all = std::move(named);
   std::ranges::move(others, std::back_inserter(all));
   std::ranges::copy_if(std::make_move_iterator(files.begin()), std::make_move_iterator(files.end()), std::back_inserter(all), [&](const Key& key) {
-    return host.identities_required || (key.agent_ == nullptr && (host.identities_given || !key.file_->file || !key.file_->file->public_only()));
+    return host.identities_required || !key.certificate_.empty() || (key.agent_ == nullptr && (host.identities_given || !key.file_->file || !key.file_->file->public_only()));
   });
   all = with_certificates(std::move(all), host);
   for (Key& key : all) {
@@ -186,6 +185,28 @@ Result<std::vector<KeyRing::Key>> KeyRing::keys(const HostSettings& host, const 
     if (key.unusable_.empty() && !blob.empty()) key.unusable_ = barred(blob, host);
   }
   return all;
+}
+
+// A file that holds a certificate alone is signed for by its key, another file's or the agent's.
+void KeyRing::find_signer(Key& key, const std::vector<Key>& files, const AgentKeys& agent) {
+  if (!key.unusable_.empty() || key.agent_ != nullptr || !key.file_->file->public_only() || !is_certificate(key.blob_)) return;
+  const auto& read = certificate(key.label_);
+  if (!read || !*read) return;
+  const std::string& blob = (*read)->key_blob;
+  const auto signer = std::ranges::find_if(files, [&](const Key& other) {
+    return other.blob_ == blob && other.unusable_.empty() && (other.agent_ != nullptr || !other.file_->file->public_only());
+  });
+  if (signer != files.end()) {
+    key.agent_ = signer->agent_;
+    key.file_ = signer->file_;
+  } else if (agent.has(blob)) {
+    key.agent_ = &agent.agent;
+  } else {
+    return;
+  }
+  key.certificate_ = std::exchange(key.blob_, blob);
+  key.label_ = (*read)->label();
+  key.unusable_ = (*read)->trouble(static_cast<std::uint64_t>(std::time(nullptr)));
 }
 
 const Result<std::optional<UserCertificate>>& KeyRing::certificate(const std::string& path) {
@@ -199,7 +220,7 @@ std::vector<KeyRing::Key> KeyRing::with_certificates(std::vector<Key> keys, cons
   std::vector<Key> all;
   const auto add = [&](const Key& key, const std::string& path) {
     const auto& read = certificate(path);
-    if (!key.unusable_.empty() || key.blob_.empty() || !read || !*read || (*read)->key_blob != key.blob_) return;
+    if (!key.unusable_.empty() || !key.certificate_.empty() || key.blob_.empty() || !read || !*read || (*read)->key_blob != key.blob_) return;
     Key certified = key;
     certified.label_ = (*read)->label();
     certified.certificate_ = (*read)->blob;
@@ -238,14 +259,13 @@ bool KeyRing::agent_has_any(const std::string& socket) {
 
 Result<std::string> KeyRing::public_blob(const Key& key, const Wait& wait) {
   // Told before a host is bothered with a key that can't sign in the end.
-  if (key.agent_ == nullptr && key.file_->file->encrypted() && (!ask_ || key.batch_)) {
-    return std::unexpected(stays_locked(
-        fmt::format("encrypted, and {} (load it: ssh-add {})",
-                    key.batch_ ? "BatchMode is on in ssh_config" : "no terminal to ask for its passphrase", shell_word(key.label_))));
+  const std::string why = !ask_ ? "no terminal to ask for its passphrase" : key.rules_.why_not_asked();
+  if (key.agent_ == nullptr && key.file_->file->encrypted() && !why.empty()) {
+    return std::unexpected(stays_locked(fmt::format("encrypted, and {} (load it: ssh-add {})", why, shell_word(key.file_->path))));
   }
   if (!key.certificate_.empty()) return key.certificate_;
   if (!key.blob_.empty()) return key.blob_;
-  TRY_ASSIGN(const PrivateKey* opened, open(*key.file_, wait));
+  TRY_ASSIGN(const PrivateKey* opened, open(key, wait));
   return opened->public_blob();
 }
 
@@ -258,11 +278,12 @@ bool KeyRing::signs_alone(const Key& key) {
 Result<std::string> KeyRing::sign(const Key& key, std::string_view data, std::string_view algorithm, const AgentBinding& binding,
                                   const Wait& wait) {
   if (key.agent_ != nullptr) return key.agent_->sign(key.blob_, data, algorithm, wait, binding);
-  TRY_ASSIGN(const PrivateKey* opened, open(*key.file_, wait));
+  TRY_ASSIGN(const PrivateKey* opened, open(key, wait));
   return opened->sign(data, algorithm);
 }
 
-Result<const PrivateKey*> KeyRing::open(Slot& slot, const Wait& wait) {
+Result<const PrivateKey*> KeyRing::open(const Key& key, const Wait& wait) {
+  Slot& slot = *key.file_;
   std::unique_lock lock(answers_);
   const auto settled = [&] { return slot.opened || !slot.given_up.empty(); };
   answered_.wait_for(lock, wait.stop, wait.deadline.left(), [&] { return !asking_ || settled(); });
@@ -274,7 +295,7 @@ Result<const PrivateKey*> KeyRing::open(Slot& slot, const Wait& wait) {
   if (!settled()) {
     asking_ = true;
     lock.unlock();
-    auto opened = ask_for_passphrase(slot);
+    auto opened = ask_for_passphrase(slot, key.rules_.prompts);
     lock.lock();
     asking_ = false;
     if (opened) {
@@ -288,8 +309,8 @@ Result<const PrivateKey*> KeyRing::open(Slot& slot, const Wait& wait) {
   return &*slot.opened;
 }
 
-Result<PrivateKey> KeyRing::ask_for_passphrase(const Slot& slot) const {
-  for (int i = 1; i <= passphrase_tries; ++i) {
+Result<PrivateKey> KeyRing::ask_for_passphrase(const Slot& slot, int prompts) const {
+  for (int i = 1; i <= prompts; ++i) {
     const Secret passphrase =
         ask_(fmt::format("{}passphrase of '{}'", i == 1 ? "" : "wrong passphrase; ", slot.path));
     if (passphrase.empty()) return std::unexpected(stays_locked("encrypted, and no passphrase was given"));
@@ -297,7 +318,7 @@ Result<PrivateKey> KeyRing::ask_for_passphrase(const Slot& slot) const {
     if (opened || opened.error().code != ErrorCode::auth) return opened;
   }
   return std::unexpected(
-      stays_locked(fmt::format("encrypted, and the passphrase was wrong {} times", passphrase_tries)));
+      stays_locked(fmt::format("encrypted, and the passphrase was wrong{}", prompts == 1 ? "" : fmt::format(" {} times", prompts))));
 }
 
 }  // namespace kirikae::ssh

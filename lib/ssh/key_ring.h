@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "ssh/agent.h"
+#include "ssh/login_rules.h"
 #include "ssh/private_key.h"
 #include "ssh/ssh_connector.h"
 #include "ssh/transport.h"
@@ -43,7 +44,7 @@ class KeyRing {
     std::string certificate_;        // what the host is shown instead of it, where there is one
     const Agent* agent_ = nullptr;   // it signs; otherwise:
     Slot* file_ = nullptr;
-    bool batch_ = false;             // nobody is asked for its passphrase
+    LoginRules rules_{};             // by which somebody is asked for its passphrase
   };
 
   explicit KeyRing(const Settings& settings);
@@ -69,10 +70,11 @@ class KeyRing {
   Result<AgentKeys*> agent(const std::string& socket, const Wait& wait);
   Slot& slot(const std::string& path);
   Result<std::vector<Key>> keys_in_files(const HostSettings& host);
+  void find_signer(Key& key, const std::vector<Key>& files, const AgentKeys& agent);
   std::vector<Key> with_certificates(std::vector<Key> keys, const HostSettings& host);
   const Result<std::optional<UserCertificate>>& certificate(const std::string& path);
-  Result<const PrivateKey*> open(Slot& slot, const Wait& wait);
-  [[nodiscard]] Result<PrivateKey> ask_for_passphrase(const Slot& slot) const;
+  Result<const PrivateKey*> open(const Key& key, const Wait& wait);
+  [[nodiscard]] Result<PrivateKey> ask_for_passphrase(const Slot& slot, int prompts) const;
 
   const std::function<Secret(const std::string&)> ask_;
 

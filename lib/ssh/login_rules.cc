@@ -17,6 +17,10 @@ std::string LoginRules::why_not(std::string_view method) const {
   return {};
 }
 
+std::string LoginRules::why_not_asked() const {
+  return batch ? "BatchMode is on in ssh_config" : prompts == 0 ? "NumberOfPasswordPrompts is 0 in ssh_config" : "";
+}
+
 bool LoginRules::prefers(std::string_view method, std::string_view other) const {
   return preferred && std::ranges::find(*preferred, method) < std::ranges::find(*preferred, other);
 }

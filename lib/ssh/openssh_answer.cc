@@ -193,6 +193,7 @@ LoginRules login_rules(const OpenSshAnswer& answer) {
   // Also "none", which is a list without any that we have.
   if (const auto& lists = answer.values("preferredauthentications"); !lists.empty()) rules.preferred = parts_of(lists.front(), ',');
   rules.batch = answer.is_on("batchmode");
+  rules.prompts = number_in(answer.value("numberofpasswordprompts")).value_or(rules.prompts);
   return rules;
 }
 

@@ -215,7 +215,7 @@ Result<OpensshLogin::Ended> OpensshLogin::log_in(const Target& target, std::vect
                                          link.shut_down();  // no answer would be one, too
                                          return Secret();
                                        }
-                                       if (!questions_.can_ask() || (by_host && host.login.batch)) return Secret();
+                                       if (!questions_.can_ask() || (by_host && !host.login.why_not_asked().empty())) return Secret();
                                        const bool is_password = by_host && wanted == Wanted::password;
                                        if (auto known = is_password ? passwords.known(question) : std::nullopt) return *std::move(known);
                                        Secret typed = questions.answer(question, asker);

@@ -10,8 +10,6 @@
 namespace kirikae::ssh {
 namespace {
 
-constexpr int questions_limit = 3;
-
 Error no_password(std::string why) { return Error(ErrorCode::auth, std::move(why)); }
 
 }  // namespace
@@ -55,7 +53,7 @@ void Passwords::refuse(const Target& target, const Password& refused) {
   if (const auto typed = accounts_.find(account); typed != accounts_.end() && typed->second.typed == refused) typed->second.typed.reset();
 }
 
-Result<Passwords::Password> Passwords::password(const Target& target, const Password& refused, const Wait& wait) {
+Result<Passwords::Password> Passwords::password(const Target& target, const Password& refused, const Wait& wait, int prompts) {
   if (given_.find) {
     if (auto given = given_.find(target)) {
       if (refused) refuse(target, refused);
@@ -69,8 +67,8 @@ Result<Passwords::Password> Passwords::password(const Target& target, const Pass
   Account& account = accounts_[account_key(target)];  // maps keep their elements where they are
   if (account.typed && account.typed != refused) return account.typed;
   account.typed.reset();
-  if (account.given_up.empty() && account.questions == questions_limit) {
-    account.given_up = fmt::format("wrong {} times", questions_limit);
+  if (account.given_up.empty() && account.questions >= prompts) {
+    account.given_up = prompts == 1 ? "wrong" : fmt::format("wrong {} times", prompts);
   }
   if (!account.given_up.empty()) return std::unexpected(no_password(account.given_up));
   ++account.questions;

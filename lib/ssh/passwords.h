@@ -14,6 +14,7 @@
 
 #include "core/error.h"
 #include "core/secret.h"
+#include "ssh/login_rules.h"
 #include "ssh/transport.h"
 
 namespace kirikae::ssh {
@@ -39,9 +40,9 @@ class Passwords {
   // And a typed one that a host hung up on is asked for anew.
   void refuse(const Target& target, const Password& refused);
 
-  // `refused`: the one that the host did not take, if any. A given one has one try, a typed one three.
+  // `refused`: the one that the host did not take, if any. A given one has one try, a typed one `prompts`.
   // Errors: auth (there is none, or none any more: why, for people), cancelled, timeout.
-  Result<Password> password(const Target& target, const Password& refused, const Wait& wait);
+  Result<Password> password(const Target& target, const Password& refused, const Wait& wait, int prompts = LoginRules().prompts);
 
   // The answer to a question of the host's, which is printable; it is not kept. Errors: auth (nobody answers), cancelled, timeout.
   Result<Secret> answer(const Target& target, const std::string& question, const Wait& wait);

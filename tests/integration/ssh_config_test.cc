@@ -325,12 +325,12 @@ TEST_CASE("'config --ssh' says that the recipe names the transport, also where i
 TEST_CASE("'config --ssh' shows which methods ssh_config lets a login be tried by, where it says") {
   World world;
   world.write("ssh_config",
-              "Host web1\n  PubkeyAuthentication no\n  PasswordAuthentication no\n  PreferredAuthentications password,publickey\n  BatchMode yes\n");
+              "Host web1\n  PubkeyAuthentication no\n  PasswordAuthentication no\n  PreferredAuthentications password,publickey\n  BatchMode yes\n  NumberOfPasswordPrompts 1\n");
   write_recipe(world, "[web1]");
   const Ran ran = world.deploy({"config", "production", "--ssh"});
   INFO(ran);
   REQUIRE(ran.status == 0);
-  for (const char* line : {"PubkeyAuthentication: no", "PasswordAuthentication: no", "PreferredAuthentications: password, publickey", "BatchMode: yes"}) {
+  for (const char* line : {"PubkeyAuthentication: no", "PasswordAuthentication: no", "PreferredAuthentications: password, publickey", "BatchMode: yes", "NumberOfPasswordPrompts: 1"}) {
     REQUIRE_THAT(ran.out, ContainsSubstring(std::string("\n  ") + line + " ") && ContainsSubstring("# ssh_config\n"));
   }
   REQUIRE_THAT(ran.out, !ContainsSubstring("KbdInteractiveAuthentication"));

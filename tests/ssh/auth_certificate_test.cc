@@ -212,6 +212,26 @@ TEST_CASE("the certificate beside a key file, or one that is named, logs in wher
     settings.host.agent_socket = agent.socket();
     expect_login(sshd, settings);
   }
+  SECTION("named where a key is, as ssh -i takes it") {
+    const std::string moved = folder / "elsewhere.pub";
+    std::filesystem::rename(certify_user_key(file, {"-n", SshdFixture::user()}), moved);
+    settings.host.identities_required = GENERATE(false, true);
+    settings.host.identities = {moved};
+    SECTION("beside its key's file") {
+      settings.host.identities.push_back(file);
+      expect_login(sshd, settings);
+    }
+    SECTION("for the agent's key") {
+      const RealAgent agent(folder, {file});
+      settings.host.agent_socket = agent.socket();
+      settings.host.identities_only = true;
+      expect_login(sshd, settings);
+    }
+    SECTION("for a key that isn't here") {
+      if (settings.host.identities_required) settings.host.identities.push_back(key_pair("ed25519", "one"));
+      CHECK(refused_login(sshd, settings).message.find(moved + ": only the public key is here, and no ssh-agent has the private one") != std::string::npos);
+    }
+  }
   SECTION("beside it, for nobody in particular, by the account's own line for the authority") {
     certify_user_key(file, {});
     sshd.authorize("cert-authority " + public_line("ed25519", "authority"));

@@ -182,3 +182,19 @@ TEST_CASE("no passphrase is asked for where ssh_config says BatchMode, and anoth
   authenticator.host.login.batch = true;
   refused();
 }
+
+TEST_CASE("a passphrase is asked for as often as ssh_config says, NumberOfPasswordPrompts") {
+  const TempDir folder;
+  const SshdFixture sshd;
+  const std::string file = key_copy(folder, "ed25519", "one", {"-N", passphrase});
+  Asker asker{.answers = {"wrong"}};
+  Settings settings = given({file});
+  settings.ask = asker.function();
+  settings.host.login.prompts = GENERATE(0, 1, 2);
+  sshd.authorize(public_line("ed25519", "one"));
+  const std::string why[] = {"NumberOfPasswordPrompts is 0 in ssh_config (load it: ssh-add " + file + ")", "the passphrase was wrong",
+                             "the passphrase was wrong 2 times"};
+  CHECK(refused_login(sshd, settings).message ==
+        "no key was accepted for user '" + SshdFixture::user() + "': " + file + ": encrypted, and " + why[settings.host.login.prompts] + takes_keys);
+  CHECK(asker.questions.size() == static_cast<std::size_t>(settings.host.login.prompts));
+}

@@ -113,6 +113,24 @@ TEST_CASE("a password is asked for once per account, and again where it is wrong
   }
 }
 
+TEST_CASE("nobody is asked oftener than ssh_config says, NumberOfPasswordPrompts") {
+  if (is_skipped_without_mounts()) return;
+  const PasswordHost by_word(by_password), by_question(by_questions);
+  Asker asker{.answers = {"wrong"}};
+  Settings settings = no_keys();
+  settings.ask = asker.function();
+  settings.host.login.prompts = 1;
+  CHECK(try_login(by_word, settings) == refused("key and no password", "password: wrong", "publickey, password"));
+  CHECK(asker.questions.size() == 1);
+  CHECK(try_login(by_question, settings) == refused("key and no password", "keyboard-interactive: refused", "publickey, keyboard-interactive"));
+  CHECK(asker.questions.size() == 2);
+  settings.host.login.prompts = 0;
+  CHECK(try_login(by_word, settings) == "no key was accepted for user '" + SshdFixture::user() + "': " + key_pair("ed25519", "stranger") +
+                                            ": refused; NumberOfPasswordPrompts is 0 in ssh_config; the host accepts: publickey, password");
+  CHECK(try_login(by_question, settings, always(right_password)).empty());
+  CHECK(asker.questions.size() == 2);
+}
+
 TEST_CASE("sessions of one account that log in at the same time share one question for the password") {
   if (is_skipped_without_mounts()) return;
   const PasswordHost server(by_password);

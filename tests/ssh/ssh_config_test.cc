@@ -294,6 +294,8 @@ TEST_CASE("by which methods a login is tried is read of ssh_config, by ssh and w
   CHECK(rules_of("PreferredAuthentications password,publickey\n") == LoginRules{.preferred = Names{"password", "publickey"}});
   CHECK(rules_of("PreferredAuthentications none\n") == LoginRules{.preferred = Names{"none"}});
   CHECK(rules_of("Host other\n  BatchMode no\nHost *\n  BatchMode Yes\n") == LoginRules{.batch = true});
+  CHECK(rules_of("NumberOfPasswordPrompts 1\n") == LoginRules{.prompts = 1});
+  CHECK(rules_of("NumberOfPasswordPrompts 0\n") == LoginRules{.prompts = 0});
 }
 
 TEST_CASE("a host that nobody is asked for is watched as closely as others") {
