@@ -193,7 +193,11 @@ Result<SshConnector::Try> SshConnector::log_in(const Way& way, const Tell& tell,
     last = handshake.error();
     return Try::broke;
   }
-  if (!handshake) return std::unexpected(handshake.error());
+  if (!handshake) {
+    Error error = handshake.error();
+    if (once_more && error.code == ErrorCode::timeout) error.message += " (the second time)";
+    return std::unexpected(std::move(error));
+  }
   if (*handshake == Session::Handshake::too_early) {
     early_handshakes_ = false;
     return Try::again;

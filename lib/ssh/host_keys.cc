@@ -145,6 +145,7 @@ HostKeys HostKeys::load(const std::vector<std::string>& files, std::string trust
   state->files = files;
   state->trust_command = std::move(trust_command);
   for (std::size_t i = 0; i < files.size(); ++i) {
+    if (files[i] == "/dev/null") continue;  // an empty one, as many write it
     const auto file = read_local_file(files[i], known_hosts_limit);
     if (!file) {
       state->warnings.push_back(file.error().message);
@@ -305,8 +306,8 @@ Error HostKeys::State::revoked(const std::string& host, int port, const Judged& 
           "the host needs a new key; until it has one, anybody who holds the revoked key can pretend to be this host"};
 }
 
-// The first file takes no key (UserKnownHostsFile /dev/null, say).
-bool HostKeys::State::keeps_none() const { return !files.empty() && !KnownHostsFile::may_open(files.front()); }
+// There is no file, or the first takes no key (UserKnownHostsFile /dev/null, say).
+bool HostKeys::State::keeps_none() const { return files.empty() || !KnownHostsFile::may_open(files.front()); }
 
 // What to run once the fingerprint has been compared.
 std::string HostKeys::State::adding(const std::string& host, int port, std::string_view key) const {
@@ -353,8 +354,9 @@ Error HostKeys::State::unknown(const std::string& host, int port, const Judged& 
     text += fmt::format("; {} trusts a certificate authority for this host, but {}", place(*judged.deciding),
                         libssh2_is_patched ? "it shows no certificate" : "host certificates can't be checked here");
   } else {
-    text += read.empty() ? fmt::format(" (none of these files is there: {})", joined(files))
-                         : fmt::format(" (read: {})", joined(read));
+    text += files.empty()  ? " (no known_hosts file is named)"
+            : read.empty() ? fmt::format(" (none of these files is there: {})", joined(files))
+                           : fmt::format(" (read: {})", joined(read));
   }
   const auto elsewhere = std::ranges::find_if(entries, [&](const Entry& entry) {
     return entry.line.marker == KnownHostsLine::Marker::none && entry.line.key == judged.key;

@@ -31,9 +31,9 @@ constexpr milliseconds patience{2000};
 constexpr std::size_t first_most = libssh2_is_patched ? 4 : 1;
 constexpr milliseconds look_again{500};
 
-// libssh2 knows the reason only as words: "Channel open failure (connect failed)".
+// libssh2 knows the reason only as words: "Channel open failure (connect failed)", and with our patches "(connect failed: Connection refused)".
 std::string reason_of(std::string_view said) {
-  const auto from = said.rfind('(');
+  const auto from = said.find('(');
   const auto to = said.rfind(')');
   if (from == std::string_view::npos || to == std::string_view::npos || to < from) return printable(said, 120);
   return printable(said.substr(from + 1, to - from - 1), 120);
@@ -45,7 +45,7 @@ Error refusal(const std::string& hop, Session& session, const Target& target) {
   ::libssh2_session_last_error(session.raw(), &said, &length, 0);
   const std::string reason =
       reason_of(said != nullptr ? std::string_view(said, static_cast<std::size_t>(length)) : std::string_view());
-  const bool forbidden = reason.find("prohibited") != std::string::npos || reason.find("unknown") != std::string::npos;
+  const bool forbidden = reason.starts_with("administratively prohibited") || reason.starts_with("unknown channel type");
   const std::string hint =
       forbidden ? "allow it in the jump host's sshd_config: AllowTcpForwarding, DisableForwarding, PermitOpen"
                 : fmt::format(

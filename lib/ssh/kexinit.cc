@@ -29,6 +29,8 @@ std::vector<std::string_view> names_in(std::string_view list) {
   return names;
 }
 
+bool is_certificate_type(std::string_view name) { return name.ends_with("-cert-v01@openssh.com"); }
+
 bool share_any(std::string_view a, std::string_view b) {
   const auto theirs = names_in(b);
   return std::ranges::any_of(names_in(a), [&](auto name) { return std::ranges::find(theirs, name) != theirs.end(); });
@@ -83,6 +85,14 @@ Result<Algorithms> restricted(Algorithms offer, const HostSettings& host) {
     std::vector<std::string_view> left;
     std::ranges::copy_if(names_in(kind.ours), std::back_inserter(left),
                          [&](auto name) { return std::ranges::find(allowed, name) != allowed.end(); });
+    const bool only_certificates = kind.directive == "HostKeyAlgorithms" && std::ranges::any_of(allowed, is_certificate_type);
+    if (left.empty() && libssh2_is_patched && only_certificates) {
+      return std::unexpected(Error(ErrorCode::connect,
+                                   fmt::format("ssh_config allows host certificates alone (HostKeyAlgorithms '{}'), and no known_hosts file names an "
+                                               "authority for this host",
+                                               kind.allowed),
+                                   fmt::format("add its @cert-authority line to known_hosts, or allow one of '{}'", kind.ours)));
+    }
     if (left.empty()) {
       return std::unexpected(Error(ErrorCode::connect,
                                    fmt::format("ssh_config allows '{}' ({}), and this program has none of them", kind.allowed, kind.directive),

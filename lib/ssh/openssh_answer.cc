@@ -157,7 +157,7 @@ void host_key_settings(const OpenSshAnswer& answer, const LocalUser& self, HostS
                                "write them to known_hosts as @revoked lines", true});
   }
   if (!answer.value("knownhostscommand").empty()) {
-    settings.beyond.push_back({"KnownHostsCommand", "KnownHostsCommand is not run: host keys come from files alone", {}});
+    settings.beyond.push_back({"KnownHostsCommand", "KnownHostsCommand is not run here: write its keys to a known_hosts file, or set transport: openssh", {}});
   }
 }
 

@@ -21,6 +21,7 @@
 using namespace kirikae;
 using namespace kirikae::test;
 using namespace std::chrono_literals;
+using Catch::Matchers::ContainsSubstring;
 
 namespace {
 
@@ -146,6 +147,29 @@ TEST_CASE("a host that shares no algorithm is named with what it offers and what
                                   one.theirs));
   CHECK(error.message.find(", this program '" + one.ours) != std::string::npos);
   CHECK(error.hint == "allow one of the latter in the host's sshd_config, or have the system's ssh carry the run (ssh: {transport: openssh})");
+}
+
+TEST_CASE("algorithms by SHA-1, and ciphers in CBC mode, aren't agreed on, whatever ssh_config adds") {
+  const auto& [line, kind] = GENERATE(table<std::string, std::string>({{"KexAlgorithms diffie-hellman-group14-sha1", "key exchange"},
+                                                                       {"Ciphers aes128-cbc", "cipher"},
+                                                                       {"MACs hmac-sha1,umac-64@openssh.com\nCiphers aes128-ctr", "MAC"}}));
+  const SshdFixture sshd({.config = {line}});
+  ssh::Settings settings = settings_for(sshd);
+  settings.host.kex = "diffie-hellman-group14-sha1,curve25519-sha256";
+  settings.host.ciphers = "aes128-cbc,aes128-ctr";
+  settings.host.macs = "hmac-sha1,umac-64@openssh.com,hmac-sha2-256";
+  CHECK_THAT(error_of(target_for(sshd), settings).message, ContainsSubstring("shares no algorithm with this program for " + kind));
+}
+
+TEST_CASE("host certificates alone, where no authority is known, are an error that says so") {
+  if (is_skipped(!ssh::libssh2_is_patched, "this libssh2 knows no host certificates")) return;
+  const SshdFixture sshd;
+  ssh::Settings settings = settings_for(sshd);
+  settings.host.host_key_algorithms = "ssh-ed25519-cert-v01@openssh.com";
+  const auto error = error_of(target_for(sshd), settings);
+  CHECK_THAT(error.message, ContainsSubstring("ssh_config allows host certificates alone (HostKeyAlgorithms 'ssh-ed25519-cert-v01@openssh.com'), and no known_hosts "
+                                              "file names an authority for this host"));
+  CHECK_THAT(error.hint, ContainsSubstring("add its @cert-authority line to known_hosts"));
 }
 
 TEST_CASE("the key type on file is asked for, though the host prefers another one") {
