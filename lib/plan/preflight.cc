@@ -95,14 +95,17 @@ class Rooms {
   std::map<std::shared_ptr<const release::Delta>, Room> by_delta_;
 };
 
-std::string prune_advice(const std::string& command, const recipe::Recipe& recipe) {
-  return fmt::format(": '{} prune {} --keep N' removes old releases", command, shell_word(recipe.stage));
+std::string prune_advice(const std::string& command, const recipe::Recipe& recipe, const release::Facts& facts) {
+  const std::string prune = fmt::format("{} prune {}", command, shell_word(recipe.stage));
+  const auto unfinished = release::unfinished_releases(facts);
+  if (unfinished.empty()) return fmt::format(": '{} --keep N' removes old releases", prune);
+  return fmt::format(": '{}' removes what a run that died has left unfinished ({}), and with --keep N old releases, too", prune, fmt::join(unfinished, ", "));
 }
 
 void add_room_problems(const Room& room, const HostFacts& host, const DeployInput& input, std::vector<Error>& problems) {
   const release::Facts& facts = host.facts;
   const release::Layout layout(input.recipe.deploy_to);
-  const std::string prune = prune_advice(input.command, input.recipe);
+  const std::string prune = prune_advice(input.command, input.recipe, facts);
   const std::uint64_t need_kilobytes = room.bytes / 1024 + room.bytes / 10240 + 1024;  // a tenth, and a MiB, for blocks and records
   if (facts.free_kilobytes < need_kilobytes) {
     problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} MiB free, the release needs about {} MiB",
@@ -125,7 +128,7 @@ void add_room_problems(const HostFacts& host, const RollbackInput& input, std::v
   const auto add = [&](std::uint64_t free, std::string_view unit, std::uint64_t needed) {
     problems.push_back(on_host(host, fmt::format("the disk of '{}' has {} {} free, a rollback needs {}",
                                                  release::Layout(input.recipe.deploy_to).root(), free, unit, needed),
-                               "free some room" + (apart ? "" : prune_advice(input.command, input.recipe))));
+                               "free some room" + (apart ? "" : prune_advice(input.command, input.recipe, facts))));
   };
   if (facts.root_kilobytes < kilobytes) add(facts.root_kilobytes, "KiB", kilobytes);
   if (facts.root_inodes != 0 && facts.root_inodes < inodes) add(facts.root_inodes, "inodes", inodes);

@@ -37,7 +37,7 @@ inline constexpr Key source_keys[] = {
     {.name = "archive",
      .type = Type::text,
      .summary = "An archive of this machine (tar, plain or compressed, or zip), relative to the recipe's folder. It may unpack to 1 GiB, or to "
-                "200 times its own size.",
+                "200 times its own size. A setuid or setgid file of it is refused.",
      .example = "archive: build/shop.tar.gz",
      .rule = local_path_rule},
     {.name = "sha256",

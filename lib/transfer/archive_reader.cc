@@ -297,6 +297,10 @@ class Reader : public Content {
     }
     switch (archive_entry_filetype(header)) {
       case AE_IFREG:
+        if ((archive_entry_perm(header) & (S_ISUID | S_ISGID)) != 0) {
+          return std::unexpected(Error(ErrorCode::recipe, fmt::format("{} runs as its owner or group (setuid, setgid)", shown(entry.path)),
+                                       "take that off before it is packed: chmod u-s,g-s"));
+        }
         if (archive_entry_size_is_set(header) == 0) {
           return std::unexpected(Error(ErrorCode::recipe, fmt::format("{} has no size", shown(entry.path))));
         }

@@ -20,7 +20,7 @@ constexpr std::uint64_t most_unpacked_bytes(std::uint64_t archive) { return std:
 
 // The archive's sha256, over the whole file, and only then its entries: tar (plain, gzip, bzip2, xz, zstd) or zip, their names
 // without the first `strip` parts; those that have no more are left out. Hard links stay links. Errors: recipe (no such file, another sha256 than the recipe's, no archive, an entry that is refused: absolute or
-// climbing name, link that leaves the tree, device or fifo, name inside of something that is no directory, second entry of a
+// climbing name, link that leaves the tree, device or fifo, setuid or setgid file, name inside of something that is no directory, second entry of a
 // name, more than most_archive_entries, or than most_unpacked_bytes), local (can't be read, changed meanwhile), cancelled.
 Result<std::string> walk_archive(const recipe::ArchiveSource& source, const std::stop_token& stop, const Visit& visit);
 

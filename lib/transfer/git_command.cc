@@ -90,7 +90,7 @@ Result<Git::Answer> Git::stream(std::vector<std::string> words, const std::funct
   call.argv.insert(call.argv.end(), place_.begin(), place_.end());
   call.argv.insert(call.argv.end(), std::make_move_iterator(words.begin()), std::make_move_iterator(words.end()));
   call.left_out = confusing;
-  call.environment = {{"GIT_OPTIONAL_LOCKS", "0"}, {"GIT_TERMINAL_PROMPT", "0"}, {"GIT_ALLOW_PROTOCOL", protocols_}, {"LC_ALL", "C"}};
+  call.environment = {{"GIT_OPTIONAL_LOCKS", "0"}, {"GIT_TERMINAL_PROMPT", "0"}, {"GIT_ALLOW_PROTOCOL", protocols_}, {"GIT_NO_REPLACE_OBJECTS", "1"}, {"LC_ALL", "C"}};
   call.deadline = Deadline::in(patience_);
   call.stop = own.get_token();
   Answer answer;

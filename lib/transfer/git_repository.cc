@@ -6,6 +6,7 @@
 #include <cerrno>
 #include <chrono>
 #include <condition_variable>
+#include <filesystem>
 #include <mutex>
 #include <system_error>
 #include <utility>
@@ -61,6 +62,19 @@ Result<void> fetch(const Git& git, const std::string& url, const std::vector<std
                                "`git ls-remote` with it"));
 }
 
+Result<void> make_mirror(const std::string& all, const std::string& git_dir, std::vector<std::string> more, const std::stop_token& stop) {
+  TRY(make_cache_folder(git_dir));
+  std::vector<std::string> words = {"init", "--quiet", "--bare", "--template="};
+  words.insert(words.end(), more.begin(), more.end());
+  words.insert(words.end(), {"--", git_dir});
+  TRY_ASSIGN(const auto made, Git::in_folder(all, stop).ask(std::move(words)));
+  if (made.ok()) return {};
+  return std::unexpected(Error(ErrorCode::local, fmt::format("{} can't be made: {}", shown(git_dir), made.words)));
+}
+
+// A repository names its objects by SHA-1 or by SHA-256, and a mirror has to do it likewise, which git tells only when they meet.
+bool names_objects_otherwise(const Error& error) { return error.message.find("mismatched algorithms") != std::string::npos; }
+
 // Git follows no settings of somebody else's repository; `words` has its path. Empty: that isn't it.
 std::string advice_on_owner(const std::string& words) {
   if (words.find("dubious ownership") == std::string::npos) return {};
@@ -109,9 +123,7 @@ Result<GitRepository> mirror_of(const std::string& url, const Wanted& wanted, co
   mirror.url = url;
   TRY_ASSIGN(mirror.lock, locked(git_dir + ".lock", stop));
   // Of a mirror that is there it changes nothing; a run that died while it made one has left half of it.
-  TRY(make_cache_folder(git_dir));
-  TRY_ASSIGN(const auto made, Git::in_folder(all, stop).ask({"init", "--quiet", "--bare", "--template=", "--", git_dir}));
-  if (!made.ok()) return std::unexpected(Error(ErrorCode::local, fmt::format("{} can't be made: {}", shown(git_dir), made.words)));
+  TRY(make_mirror(all, git_dir, {}, stop));
   if (!wanted.sha.empty()) {
     TRY_ASSIGN(const bool there, has_commit(mirror.git, wanted.sha));
     if (there) return mirror;
@@ -121,7 +133,16 @@ Result<GitRepository> mirror_of(const std::string& url, const Wanted& wanted, co
     TRY_ASSIGN(protocols, protocols_of_submodules(mirror.git));
   }
   mirror.git = mirror.git.with(fetch_patience, protocols);
-  TRY(fetch(mirror.git, url, {"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"}));
+  const std::vector<std::string> all_refs = {"+refs/heads/*:refs/heads/*", "+refs/tags/*:refs/tags/*"};
+  auto fetched = fetch(mirror.git, url, all_refs);
+  if (!fetched && names_objects_otherwise(fetched.error())) {
+    TRY_ASSIGN(const auto ours, mirror.git.ask({"rev-parse", "--show-object-format"}));
+    std::error_code ignored;
+    std::filesystem::remove_all(git_dir, ignored);  // of what is left, the next call tells
+    TRY(make_mirror(all, git_dir, {fmt::format("--object-format={}", ours.line() == "sha256" ? "sha1" : "sha256")}, stop));
+    fetched = fetch(mirror.git, url, all_refs);
+  }
+  TRY(fetched);
   if (!wanted.sha.empty()) {
     TRY_ASSIGN(const bool there, has_commit(mirror.git, wanted.sha));
     // One that no branch and no tag leads to: many servers give it all the same. Where not, whoever wants it will say so.

@@ -10,9 +10,9 @@
 
 namespace kirikae::test {
 
-GitRepo::GitRepo(std::filesystem::path folder) : path_(std::move(folder)) {
+GitRepo::GitRepo(std::filesystem::path folder, const std::string& format) : path_(std::move(folder)) {
   std::filesystem::create_directories(path_);
-  git({"init", "-q", "-b", "main"});
+  git({"init", "-q", "-b", "main", "--object-format=" + format});
 }
 
 std::string GitRepo::git(const std::vector<std::string>& words) const {

@@ -17,8 +17,8 @@ namespace kirikae::test {
 
 class GitRepo {
  public:
-  // Made, with `main` checked out, or the one that is there.
-  explicit GitRepo(std::filesystem::path folder);
+  // Made, with `main` checked out, or the one that is there. `format`: by what it names its objects, "sha1" or "sha256".
+  explicit GitRepo(std::filesystem::path folder, const std::string& format = "sha1");
 
   // Output without its line break; throws where git fails.
   std::string git(const std::vector<std::string>& words) const;  // NOLINT(modernize-use-nodiscard)

@@ -36,7 +36,7 @@ TEST_CASE("each kind of archive is unpacked to the same tree") {
   const TempDir folder;
   std::vector<Item> items{folder_item("./"),
                           folder_item("app/", 0550),
-                          {"./app/main", std::string(100'000, 'x'), 04755},
+                          {"./app/main", std::string(100'000, 'x'), 0755},
                           {"app/" + std::string(180, 'n'), "long", 0600},
                           {"app/ünï", "utf-8", 0644},
                           folder_item("app/", 0550),  // twice, as a list of paths for tar gives it
@@ -144,6 +144,17 @@ TEST_CASE("hostile entries of an archive are refused by name") {
     REQUIRE_FALSE(packed);
     CHECK(to_text(packed.error()) == wanted);
   }
+}
+
+TEST_CASE("a setuid or setgid file of an archive is refused by name, and folders lose such bits") {
+  const TempDir folder;
+  const unsigned mode = GENERATE(04755U, 02755U);
+  const std::string format = GENERATE("tar", "zip");
+  const auto path = make_archive(folder / ("bits." + format), format, {{"bin/", "", 03775, AE_IFDIR, ""}, {"bin/su", "x", mode, AE_IFREG, ""}});
+  const auto summary = transfer::examine(archive_source(path), {});
+  REQUIRE_FALSE(summary);
+  CHECK(to_text(summary.error()) == "archive '" + path + "': 'bin/su' runs as its owner or group (setuid, setgid)\n  take that off before it is packed: chmod u-s,g-s");
+  CHECK(transfer::examine(archive_source(make_archive(folder / ("folder." + format), format, {{"bin/", "", 03775, AE_IFDIR, ""}, {"bin/a", "x"}})), {}));
 }
 
 TEST_CASE("links that stay in an archive's tree pass, others don't") {

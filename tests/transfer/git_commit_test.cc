@@ -58,6 +58,18 @@ TEST_CASE("a commit is taken as it is, not as the work tree or the index is, and
   CHECK(fs::is_empty(taking.cache()));  // and nothing lies about
 }
 
+TEST_CASE("what this repository alone shows in the place of a commit isn't deployed as it (git replace)") {
+  const GitTaking taking;
+  const GitRepo repo(taking / "work");
+  repo.write("file", "one");
+  const std::string one = repo.commit("One");
+  const auto entries = entries_of(taking.must(repo));
+  repo.write("file", "two");
+  const std::string two = repo.commit("Two");
+  repo.git({"replace", one, two});
+  CHECK(entries_of(taking.must(repo, one)) == entries);
+}
+
 TEST_CASE(".gitattributes of the commit leave files out and fill others in") {
   const GitTaking taking;
   const GitRepo repo(taking / "work");

@@ -82,6 +82,20 @@ TEST_CASE("a remote repository is mirrored, privately, and what is new there is 
                        ContainsSubstring("`git ls-remote`"));
 }
 
+TEST_CASE("a remote repository that names its objects by SHA-256 is mirrored as one, also in the place of another") {
+  const GitTaking taking;
+  for (const std::string format : {"sha256", "sha1", "sha256"}) {
+    CAPTURE(format);
+    fs::remove_all(taking / "remote");
+    const GitRepo remote(taking / "remote", format);
+    remote.write("file", format);
+    const std::string sha = remote.commit("One");
+    CHECK(sha.size() == (format == "sha256" ? 64 : 40));
+    for (int i = 0; i < 2; ++i) CHECK(taking.must(remote.url()).sha == sha);
+    CHECK(paths_of(taking.must(remote.url(), sha)) == Paths{"file"});
+  }
+}
+
 TEST_CASE("HEAD and @ of a remote repository are its default branch, not what the mirror began with") {
   const GitTaking taking("[init]\n defaultBranch = main\n");
   const GitRepo remote(taking / "remote");

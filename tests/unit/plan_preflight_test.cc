@@ -152,6 +152,9 @@ TEST_CASE("a rollback needs room for its note and its records, and none for a re
   const std::string start = "[app1] the disk of '/srv/shop' has ", end = "\n  free some room: 'deploy -r x.yml prune production --keep N' removes old releases\n";
   CHECK(problems(63, 8) == start + "63 KiB free, a rollback needs 64" + end);
   CHECK(problems(64, 7) == start + "7 inodes free, a rollback needs 8" + end);
+  app.facts.releases.push_back({"20261122010000", release::State::preparing, "", "bob@ci"});
+  CHECK(problems(64, 7) == start + "7 inodes free, a rollback needs 8\n  free some room: 'deploy -r x.yml prune production' removes what a run that died has left "
+                                   "unfinished (20261122010000), and with --keep N old releases, too\n");
 }
 
 TEST_CASE("a host without sudo is a problem where a task of the deploy or the rollback becomes another user, and nowhere else") {
