@@ -5,6 +5,7 @@
 #include "ssh/session_support.h"
 #include "support/catch.h"
 #include "support/skip.h"
+#include "support/small_server.h"
 #include "support/ssh_session.h"
 
 using namespace kirikae;
@@ -119,6 +120,20 @@ TEST_CASE("a host that takes no keys is shown no second one") {
   const std::string first = key_pair("ed25519", "one");
   CHECK_THAT(refused_login(sshd, given({first, key_pair("ed25519", "two")})).message,
              ContainsSubstring(first + ": refused; the host accepts: password"));
+}
+
+TEST_CASE("what other servers than OpenSSH's say to a refused key is told, too") {
+  const auto kind = GENERATE(SmallServer::Kind::dropbear, SmallServer::Kind::tinysshd);
+  if (no_failures_are_told()) return;
+  if (is_skipped(!can_replace_files() || !SmallServer::is_installed(kind), "the server needs root, and its package")) return;
+  const SmallServer server({.kind = kind});
+  const TempDir folder;
+  Settings settings = given({key_pair("ed25519", "stranger"), key_pair("ed25519", "one")});
+  settings.host.known_hosts = {folder.write("known_hosts", server.known_hosts_lines("127.0.0.1", server.port()))};
+  const auto session = try_session({"web1", "127.0.0.1", server.port(), SshdFixture::user()}, settings, within(std::chrono::seconds(20)));
+  REQUIRE_FALSE(session);
+  CHECK(session.error().code == ErrorCode::auth);
+  CHECK_THAT(session.error().message, ContainsSubstring(settings.host.identities[0] + ": refused; " + settings.host.identities[1] + ": refused; the host accepts: publickey"));
 }
 
 TEST_CASE("the key behind which a host takes no more tries is named") {

@@ -11,6 +11,8 @@
 #include "support/catch.h"
 #include "support/process.h"
 #include "support/relay.h"
+#include "support/skip.h"
+#include "support/small_server.h"
 
 using namespace kirikae;
 using namespace kirikae::test;
@@ -114,6 +116,16 @@ TEST_CASE("forty hosts at the same time share one login on their jump host", "[m
   CHECK(logins_on(hosts) == 40);
   CHECK(logins_on(bastion) == 1);
   CHECK(network.jump_hosts().logins() == 1);
+}
+
+TEST_CASE("what a jump host refuses that is no OpenSSH's is told likewise") {
+  if (is_skipped(!can_replace_files() || !SmallServer::is_installed(SmallServer::Kind::dropbear), "dropbear needs root, and its package")) return;
+  const SmallServer dropbear(SmallServer::Options{});
+  Network network({{"bastion", {"bastion", "127.0.0.1", dropbear.port(), SshdFixture::user()}}});
+  const auto error = error_of(network.log_in({"db1", "127.0.0.1", free_port(), SshdFixture::user()}, {"bastion"}));
+  INFO(to_text(error));
+  CHECK(error.message.ends_with(ssh::libssh2_is_patched ? "): it says 'connect failed: Connection refused'" : "): it says 'connect failed'"));
+  CHECK(error.hint.find(" nc -vz 127.0.0.1 ") != std::string::npos);
 }
 
 TEST_CASE("what a jump host refuses is told in its words, with the next step") {
