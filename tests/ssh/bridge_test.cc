@@ -13,6 +13,7 @@
 
 #include "core/fd.h"
 #include "support/catch.h"
+#include "support/memory.h"
 #include "support/never.h"
 #include "support/process.h"
 #include "support/ssh_session.h"
@@ -114,7 +115,7 @@ TEST_CASE("a reader that never catches up with the program has no more kept than
     REQUIRE(::write(said.get(), piece.data(), piece.size()) == static_cast<ssize_t>(piece.size()));
     REQUIRE(next(*data, piece.size()).size() > 0);
   }
-  CHECK(peak_kilobytes() - before < 20'000);
+  CHECK(peak_kilobytes() - before < memory_limit(20'000));
 }
 
 TEST_CASE("a program that hears nothing is an error before it fills the memory") {
