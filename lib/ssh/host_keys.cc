@@ -145,7 +145,10 @@ HostKeys HostKeys::load(const std::vector<std::string>& files, std::string trust
   state->files = files;
   state->trust_command = std::move(trust_command);
   for (std::size_t i = 0; i < files.size(); ++i) {
-    if (files[i] == "/dev/null") continue;  // an empty one, as many write it
+    if (files[i] == "/dev/null") {  // an empty one, as many write it
+      state->read.push_back(files[i]);
+      continue;
+    }
     const auto file = read_local_file(files[i], known_hosts_limit);
     if (!file) {
       state->warnings.push_back(file.error().message);

@@ -119,7 +119,7 @@ TEST_CASE("an unknown host key is refused with its fingerprint, the files and th
 
   for (const std::vector<std::string>& files : {std::vector<std::string>{"/dev/null", file}, {}}) {
     const auto nowhere = HostKeys::load(files, "deploy trust production").verify("web1", 22, key.blob);
-    CHECK(nowhere.error().message.find(files.empty() ? " (no known_hosts file is named)" : " (read: " + file + ")") != std::string::npos);
+    CHECK(nowhere.error().message.find(files.empty() ? " (no known_hosts file is named)" : " (read: /dev/null, " + file + ")") != std::string::npos);
     CHECK(
         nowhere.error().hint.ends_with("if they are the same, name a file for it under 'ssh' in the recipe "
                                        "(known_hosts_file: PATH), then run: deploy trust production"));
