@@ -351,6 +351,10 @@ class Login {
                    with_ssh_instead("name one in ssh_config (IdentityFile) or in the recipe (ssh: identity): of a key "
                                     "of the agent, the .pub file is enough"));
     }
+    if (interactive_.has_asked() && !interactive_.takes("publickey") && (interactive_.takes("password") || interactive_.takes("keyboard-interactive"))) {
+      return Error(ErrorCode::auth, std::move(text),
+                   with_ssh_instead("it takes no key: run it at a terminal, where you are asked, or name a secret that has the password (ssh: password)"));
+    }
     return Error(ErrorCode::auth, std::move(text),
                  with_ssh_instead("make one and take it to the host: ssh-keygen -t ed25519 && ssh-copy-id" +
                                   ssh_command(target_).substr(3)));

@@ -32,6 +32,11 @@ Error login_failure(const Target& target, const OpensshLog& log, const std::stri
   const std::string see = "see what ssh says: " + ssh_command(target);
   switch (cause.code) {
     case ErrorCode::host_key:
+      // ssh's own words for what no line for the key would mend.
+      if (cause.complaint.find(" revoked") != std::string::npos) {
+        return Error(cause.code, fmt::format("ssh refuses the host key of {}: {}", place, words),
+                     "the host needs a new key; until it has one, anybody who holds the revoked key can pretend to be this host");
+      }
       return Error(cause.code, fmt::format("ssh refuses the host key of {}: {}", place, words),
                    trust_command.empty() ? see : fmt::format("find out why; if the key is right: {} (--replace, if it has changed)", trust_command));
     case ErrorCode::auth:

@@ -122,6 +122,16 @@ TEST_CASE("a host that takes no keys is shown no second one") {
              ContainsSubstring(first + ": refused; the host accepts: password"));
 }
 
+TEST_CASE("where a host takes no key, and there is none, nobody is told to make one") {
+  const TempDir folder;
+  const SshdFixture sshd({.host_keys = {"ed25519"}, .config = {"PubkeyAuthentication no", "PasswordAuthentication yes"}});
+  Settings settings;
+  settings.host.identities = {folder / "id_ed25519"};
+  const Error error = refused_login(sshd, settings);
+  CHECK_THAT(error.message, ContainsSubstring("; the host accepts: password"));
+  CHECK_THAT(error.hint, ContainsSubstring("it takes no key: run it at a terminal, where you are asked, or name a secret"));
+}
+
 TEST_CASE("what other servers than OpenSSH's say to a refused key is told, too") {
   const auto kind = GENERATE(SmallServer::Kind::dropbear, SmallServer::Kind::tinysshd);
   if (no_failures_are_told()) return;

@@ -104,6 +104,13 @@ TEST_CASE("ssh refuses a host whose key is another one, or unknown, before anyth
                                " has changed and you have requested strict checking.'");
     CHECK(error.hint.find("deploy trust production") != std::string::npos);
   }
+  SECTION("a revoked one") {
+    sshd.folder().write("known_hosts", "@revoked " + sshd.known_hosts_lines("127.0.0.1", sshd.port()));
+    const auto error = error_of(target, settings);
+    INFO(to_text(error));
+    CHECK(error.code == ErrorCode::host_key);
+    CHECK(error.hint.starts_with("the host needs a new key"));
+  }
   SECTION("unknown") {
     sshd.folder().write("known_hosts", "");
     CHECK(error_of(target, settings).code == ErrorCode::host_key);
