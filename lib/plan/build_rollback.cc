@@ -54,7 +54,8 @@ Result<void> add_rounds(const RollbackInput& input, Plan& plan) {
 Result<Plan> build_rollback(const RollbackInput& input) {
   const auto facts = facts_of(input.hosts);
   Plan plan = blank_plan(input.recipe, "rollback", input.hosts);
-  TRY_ASSIGN(plan.release, input.to ? release::named_release(facts, *input.to) : release::previous_release(facts));
+  // Where no host has answered there is no release at all, a named one neither.
+  TRY_ASSIGN(plan.release, input.to && !facts.empty() ? release::named_release(facts, *input.to) : release::previous_release(facts));
   if (const auto* target = release::find_release(facts.front(), plan.release)) plan.revision = target->revision;
   for (auto& host : plan.hosts) host.already = host.facts.live == plan.release && host.facts.unsettled.empty();
   TRY(add_rounds(input, plan));

@@ -139,6 +139,13 @@ TEST_CASE("a folder after which no release can come keeps deploys away, and no r
   CHECK(plan::preflight_rollback({recipe, {app}, now, std::nullopt, "ann@laptop"}).empty());
 }
 
+TEST_CASE("a rollback for which no host has answered is an error, also to a release that is named") {
+  const auto recipe = shop_recipe();
+  for (const std::optional<std::string>& to : {std::optional<std::string>(), std::optional<std::string>("20261122000000")}) {
+    CHECK_FALSE(plan::build_rollback({recipe, {}, now, to, "ann@laptop", "deploy"}));
+  }
+}
+
 TEST_CASE("a rollback needs room for its note and its records, and none for a release") {
   const auto recipe = shop_recipe();
   auto app = a_host("app1", {"app"});
